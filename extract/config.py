@@ -1,0 +1,110 @@
+"""The settings: what changes results, validated, and its fingerprint.
+
+What only changes how a run goes (the number of workers, the progress bar) is an argument of the
+function that runs, never a setting: two tables with the same fingerprint hold the same numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from extract.errors import SettingsError
+
+__all__ = ["DEFAULTS", "Settings", "load"]
+
+
+class Settings(BaseModel):
+    """Everything that changes the value of a descriptor.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate in Hz at which spectra are computed; every file is resampled to it.
+    n_fft : int
+        Length of the analysis window in samples.
+    hop_length : int
+        Samples from one frame to the next.
+    fmax : float
+        Upper edge in Hz of the band that descriptors look at. What lies above depends more on
+        the codec than on the music.
+    n_mels : int
+        Number of mel bands.
+    n_mfcc : int
+        Number of mel-frequency cepstral coefficients.
+    top_db : float
+        Range in dB below the loudest mel band of a track; what is quieter counts as the floor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sample_rate: int = Field(22050, ge=4000, le=192000)
+    n_fft: int = Field(2048, ge=64, le=65536)
+    hop_length: int = Field(512, ge=16, le=65536)
+    fmax: float = Field(10000.0, gt=0)
+    n_mels: int = Field(64, ge=8, le=512)
+    n_mfcc: int = Field(20, ge=2, le=128)
+    top_db: float = Field(80.0, gt=0, le=200)
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        if self.fmax > self.sample_rate / 2:
+            raise ValueError(
+                f"fmax is {self.fmax:g} Hz, above half the sample rate ({self.sample_rate / 2:g})"
+            )
+        if self.hop_length > self.n_fft:
+            raise ValueError(
+                f"hop_length {self.hop_length} is longer than n_fft {self.n_fft}: samples would "
+                "fall between the frames"
+            )
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc {self.n_mfcc} is more than n_mels {self.n_mels}")
+        return self
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop_length
+
+    def fingerprint(self, *more: str) -> str:
+        """Sixteen hexadecimal digits that change when any setting, or anything in `more`, does."""
+        canonical = json.dumps([self.model_dump(), *more], sort_keys=True)
+        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+
+DEFAULTS = Settings()
+
+
+def load(path: str | Path) -> Settings:
+    """Read settings from a TOML file; what it leaves out keeps its default.
+
+    Raises
+    ------
+    SettingsError
+        The file cannot be read, is not TOML, or has an unknown key or a value out of range.
+    """
+    try:
+        values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read as TOML: {error}") from error
+    return parse(values, str(path))
+
+
+def parse(values: dict[str, object], where: str) -> Settings:
+    """Validate a mapping of settings; `where` names its origin in the message."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        known = ", ".join(Settings.model_fields)
+        problems = "; ".join(
+            f"{'.'.join(map(str, item['loc'])) or 'settings'} = {item['input']!r}: {item['msg']}"
+            if item["loc"]
+            else item["msg"]
+            for item in error.errors()
+        )
+        raise SettingsError(f"{where}: {problems}. The settings are: {known}") from error

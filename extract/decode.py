@@ -1,0 +1,151 @@
+"""A file becomes blocks of float32 samples; the only place that knows an audio library.
+
+libsndfile (through soundfile) reads WAV, MP3, FLAC, OGG, AIFF and AU, and fast; FFmpeg (through
+PyAV, which brings it inside its wheel) reads the rest. What a file is called does not matter:
+its content decides.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from extract.errors import DecodeError
+
+__all__ = ["Audio", "open_audio"]
+
+BLOCK_LENGTH = 65536
+"""Samples per channel in a block: half a megabyte in stereo, which stays in a second-level cache."""
+
+SAMPLE_RATES = (1000, 768000)
+
+
+@dataclass(frozen=True)
+class Audio:
+    """An open audio file.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Samples per second and channel.
+    channels : int
+        Number of channels.
+    blocks : iterator of ndarray of shape (samples, channels), float32
+        The samples in order, full scale being ±1. It raises `DecodeError` where the file breaks
+        off.
+    """
+
+    sample_rate: int
+    channels: int
+    blocks: Iterator[NDArray[np.float32]]
+
+
+@contextlib.contextmanager
+def open_audio(path: str | Path) -> Iterator[Audio]:
+    """Open a file for decoding.
+
+    Raises
+    ------
+    DecodeError
+        The file is gone, cannot be read, is empty or is not audio.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as handle:
+            empty = not handle.read(1)
+    except FileNotFoundError:
+        raise DecodeError(path, "is no longer there; was it moved while the run went on?") from None
+    except OSError as error:
+        raise DecodeError(path, f"cannot be read: {error.strerror}") from error
+    if empty:
+        raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            audio = stack.enter_context(_open_soundfile(path))
+        except soundfile.LibsndfileError as error:
+            audio = stack.enter_context(_open_av(path, str(error.error_string)))
+        low, high = SAMPLE_RATES
+        if not low <= audio.sample_rate <= high:
+            raise DecodeError(
+                path, f"says its sample rate is {audio.sample_rate} Hz; its header is damaged"
+            )
+        yield audio
+
+
+@contextlib.contextmanager
+def _open_soundfile(path: Path) -> Iterator[Audio]:
+    with soundfile.SoundFile(path) as file:
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
+            done = 0
+            while True:
+                try:
+                    block = file.read(out=buffer)
+                except soundfile.LibsndfileError as error:
+                    raise _broken(path, done, file.samplerate, error.error_string) from error
+                if not len(block):
+                    return
+                done += len(block)
+                yield block
+
+        yield Audio(file.samplerate, file.channels, blocks())
+
+
+@contextlib.contextmanager
+def _open_av(path: Path, first_reason: str) -> Iterator[Audio]:
+    # Imported here because most collections never need it.
+    import av
+
+    try:
+        container = av.open(str(path), metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        raise DecodeError(
+            path,
+            f"is not audio in any format that is known here (libsndfile: {first_reason.rstrip('.')};"
+            f" FFmpeg: {_reason(error)})",
+        ) from error
+    with container:
+        if not container.streams.audio:
+            raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
+        stream = container.streams.audio[0]
+        if not stream.sample_rate or not stream.channels:
+            raise DecodeError(path, "has an audio stream whose format is not known here")
+        resampler = av.AudioResampler(format="flt")
+
+        def blocks() -> Iterator[NDArray[np.float32]]:
+            held: list[NDArray[np.float32]] = []
+            count = done = 0
+            try:
+                for frame in container.decode(stream):
+                    for packed in resampler.resample(frame):
+                        samples = packed.to_ndarray().reshape(-1, stream.channels)
+                        held.append(samples)
+                        count += len(samples)
+                    if count >= BLOCK_LENGTH:
+                        yield np.concatenate(held)
+                        done += count
+                        held, count = [], 0
+            except (av.error.FFmpegError, ValueError) as error:
+                raise _broken(path, done + count, stream.sample_rate, _reason(error)) from error
+            if held:
+                yield np.concatenate(held)
+
+        yield Audio(stream.sample_rate, stream.channels, blocks())
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
+
+
+def _broken(path: Path, done: int, sample_rate: int, reason: str) -> DecodeError:
+    return DecodeError(
+        path, f"breaks off after {done / sample_rate:.1f} s ({reason.rstrip('.')}); copy it again"
+    )

@@ -1,0 +1,1 @@
+"""The descriptors, a module per family; `extract.registry` discovers them."""

@@ -1,0 +1,145 @@
+"""The shape of the spectrum, frame by frame, in the band up to `fmax`.
+
+Definitions are librosa's on the bins of that band. None depends on the gain of the file.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract import kernels
+from extract.config import Settings
+from extract.frames import Block
+from extract.registry import descriptor
+
+__all__ = [
+    "spectral_bandwidth",
+    "spectral_centroid",
+    "spectral_contrast",
+    "spectral_flatness",
+    "spectral_flux",
+    "spectral_rolloff",
+    "zero_crossing_rate",
+]
+
+Floats = NDArray[np.float32]
+
+FLATNESS_RANGE = 1e-6
+"""Bins this far (60 dB) below the mean power of their frame count as this: codecs empty bins."""
+
+ROLLOFF_SHARE = 0.85
+
+CONTRAST_FMIN = 200.0
+CONTRAST_BANDS = 6
+CONTRAST_QUANTILE = 0.02
+
+
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], needs=["active"], sets=["default"])
+def zero_crossing_rate(block: Block) -> Floats:
+    """Share of samples whose sign differs from the one before.
+
+    As `librosa.feature.zero_crossing_rate`, except that the frames at both ends are padded with
+    zeros, as those of the spectra are, and not with the first and last sample.
+    """
+    return kernels.zero_crossings(block.samples)
+
+
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
+)
+def spectral_centroid(block: Block) -> Floats:
+    """Mean frequency weighted by magnitude (`librosa.feature.spectral_centroid`).
+
+    The brightness of the sound, in Hz; 0 for a frame of silence.
+    """
+    sums = kernels.moments(block.magnitude, block.frequencies)
+    return (sums[:, 1] / np.where(sums[:, 0] > 0, sums[:, 0], 1)).astype(np.float32)
+
+
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
+)
+def spectral_bandwidth(block: Block) -> Floats:
+    """Deviation of frequency weighted by magnitude (`librosa.feature.spectral_bandwidth`, p=2).
+
+    How far the sound spreads around its centroid, in Hz; 0 for a frame of silence.
+    """
+    sums = kernels.moments(block.magnitude, block.frequencies)
+    total = np.where(sums[:, 0] > 0, sums[:, 0], 1)
+    variance = sums[:, 2] / total - np.square(sums[:, 1] / total)
+    return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
+
+
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
+)
+def spectral_rolloff(block: Block) -> Floats:
+    """Frequency in Hz below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`)."""
+    return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
+
+
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], needs=["active"], sets=["default"])
+def spectral_flatness(block: Block) -> Floats:
+    """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
+
+    Near 1 for noise, near 0 for a tone. The smallest power that counts (librosa's `amin`) is
+    1e-6 of the frame's mean and not a fixed number, so that neither the gain nor bins that a codec
+    emptied decide the value. 0 for a frame of silence.
+    """
+    mean = block.power.mean(axis=1, keepdims=True)
+    scaled = block.power / np.where(mean > 0, mean, 1)
+    np.maximum(scaled, np.float32(FLATNESS_RANGE), out=scaled)
+    arithmetic = scaled.mean(axis=1)
+    flatness = np.exp(np.log(scaled).mean(axis=1)) / arithmetic
+    return np.where(mean[:, 0] > 0, flatness, 0).astype(np.float32)
+
+
+@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], needs=["active"], sets=["default"])
+def spectral_flux(block: Block) -> Floats:
+    """Distance between the magnitudes of a frame and of the one before, each scaled to sum 1.
+
+    How fast the timbre changes. After Tzanetakis and Cook, "Musical genre classification of audio
+    signals", IEEE TSAP 10(5), 2002, without the square.
+    """
+    return kernels.flux(block.magnitude, block.magnitude_before)
+
+
+@lru_cache(maxsize=8)
+def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
+    """First bin, last bin + 1 and number of extremes of each octave band, as librosa has them."""
+    bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
+    bins = bins[bins <= settings.fmax]
+    edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
+    starts, stops, counts = [], [], []
+    for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        inside = np.flatnonzero((bins >= low) & (bins <= high))
+        # librosa lends each band but the first the bin below, and the last all that lies above.
+        start = inside[0] - (band > 0)
+        stop = len(bins) if band == CONTRAST_BANDS else inside[-1] + 1
+        starts.append(start)
+        counts.append(max(1, int(np.rint(CONTRAST_QUANTILE * (stop - start)))))
+        stops.append(stop if band == CONTRAST_BANDS else stop - 1)
+    return np.array(starts), np.array(stops), np.array(counts)
+
+
+@descriptor(
+    "frame",
+    unit="dB",
+    range=(0, np.inf),
+    size=CONTRAST_BANDS + 1,
+    stats=["mean", "std"],
+    needs=["active"],
+    sets=["default"],
+)
+def spectral_contrast(block: Block) -> Floats:
+    """Level of the peaks over the valleys in seven octave bands (`librosa.feature.spectral_contrast`).
+
+    Clear tones give a high contrast, noise a low one. Of magnitudes, on librosa's decibel scale
+    for powers, as there.
+    """
+    valleys, peaks = kernels.band_extremes(block.magnitude, *_contrast_bands(block.settings))
+    floor = np.float32(1e-10)
+    return 10 * (np.log10(np.maximum(peaks, floor)) - np.log10(np.maximum(valleys, floor)))

@@ -1,0 +1,107 @@
+"""Pitch classes, the tonal centroid, key and mode."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract.config import Settings
+from extract.frames import Block, Series
+from extract.kernels import Projection
+from extract.registry import Column, descriptor
+
+__all__ = ["chroma", "key", "tonnetz"]
+
+Floats = NDArray[np.float32]
+
+# Krumhansl and Kessler, "Tracing the dynamic changes in perceived tonal organization in a spatial
+# representation of musical keys", Psychological Review 89(4), 1982.
+MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
+MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
+
+
+@lru_cache(maxsize=8)
+def _chroma_bank(settings: Settings) -> Projection:
+    import librosa
+
+    bank = librosa.filters.chroma(sr=settings.sample_rate, n_fft=settings.n_fft, tuning=0.0)
+    bins = int(settings.fmax * settings.n_fft // settings.sample_rate) + 1
+    return Projection(bank[:, :bins])
+
+
+@descriptor(
+    "frame", range=(0, 1), size=12, stats=["mean", "std"], needs=["active"], sets=["default"]
+)
+def chroma(block: Block) -> Floats:
+    """Power by pitch class from C upwards (`librosa.feature.chroma_stft`), the largest being 1.
+
+    Tuned to A = 440 Hz.
+    """
+    folded = _chroma_bank(block.settings)(block.power)
+    largest = folded.max(axis=1, keepdims=True)
+    return folded / np.where(largest > 0, largest, 1)
+
+
+@lru_cache(maxsize=1)
+def _tonnetz_basis() -> Floats:
+    """Fifths, minor and major thirds as three circles, shape (12, 6); librosa's phases and radii."""
+    steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
+    angles = np.outer(np.arange(12), steps)
+    angles[:, ::2] -= 0.5
+    return (np.array([1, 1, 1, 1, 0.5, 0.5]) * np.cos(np.pi * angles)).astype(np.float32)
+
+
+@descriptor(
+    "series",
+    range=(-1, 1),
+    size=6,
+    stats=["mean", "std"],
+    needs=["chroma", "active"],
+    sets=["default"],
+)
+def tonnetz(series: Series) -> Floats:
+    """Tonal centroid of the chroma (`librosa.feature.tonnetz`): fifths, minor and major thirds.
+
+    References
+    ----------
+    Harte, Sandler and Gasser, "Detecting harmonic change in musical audio", AMCMM 2006.
+    """
+    values = series["chroma"]
+    total = values.sum(axis=1, keepdims=True)
+    return (values / np.where(total > 0, total, 1)) @ _tonnetz_basis()
+
+
+@descriptor(
+    "track",
+    values=[
+        Column("key", "pitch class", (0, 11)),
+        Column("mode", "0 minor, 1 major", (0, 1)),
+        Column("key_confidence", "", (0, 1)),
+    ],
+    needs=["chroma", "active"],
+    sets=["default"],
+)
+def key(series: Series) -> tuple[float, float, float]:
+    """Key and mode whose profile correlates best with the mean chroma.
+
+    The confidence is the lead of the best of the 24 keys over the next one, as a share of the
+    best; NaN for all three where the chroma is flat.
+
+    References
+    ----------
+    Krumhansl, "Cognitive foundations of musical pitch", Oxford 1990, chapter 4.
+    """
+    mean = series["chroma"][series["active"] > 0].mean(axis=0, dtype=np.float64)
+    if not np.ptp(mean) > 0:
+        return np.nan, np.nan, np.nan
+    # Major keys first, so that the index says mode and pitch class.
+    profiles = [
+        np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)
+    ]
+    scores = np.array([np.corrcoef(mean, profile)[0, 1] for profile in profiles])
+    best = int(scores.argmax())
+    second = np.partition(scores, -2)[-2]
+    confidence = (scores[best] - second) / scores[best] if scores[best] > 0 else 0.0
+    return float(best % 12), float(best < 12), float(np.clip(confidence, 0, 1))

@@ -1,0 +1,89 @@
+"""The errors of Earmark: one root, one subclass per stage, each naming the file.
+
+Every message says what was wrong, with which value, and what to do about it.
+The command line prints the message alone; nobody is meant to see a traceback.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "AnalyseError",
+    "BundleError",
+    "DecodeError",
+    "EarmarkError",
+    "FileError",
+    "FindError",
+    "LabelError",
+    "SchemaError",
+    "SettingsError",
+    "WriteError",
+]
+
+
+class EarmarkError(Exception):
+    """The root of every error that Earmark raises on purpose."""
+
+
+class SettingsError(EarmarkError):
+    """A setting is unknown or out of its range."""
+
+
+class SchemaError(EarmarkError):
+    """A table does not have the columns that were promised."""
+
+
+class LabelError(EarmarkError):
+    """Labels cannot be matched to a table, or are too few to learn from."""
+
+
+class BundleError(EarmarkError):
+    """A model bundle is missing, damaged or of another protocol."""
+
+
+class FileError(EarmarkError):
+    """Something is wrong with one file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, as the user knows it.
+    message : str
+        What was wrong and what to do.
+    """
+
+    stage = ""
+
+    def __init__(self, path: str | Path, message: str) -> None:
+        # Both arguments go to the base class, so that pickling between processes keeps them.
+        super().__init__(str(path), message)
+        self.path = str(path)
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class FindError(FileError):
+    """A source does not exist, cannot be read or holds no audio."""
+
+    stage = "find"
+
+
+class DecodeError(FileError):
+    """The bytes of a file are not audio that can be decoded."""
+
+    stage = "decode"
+
+
+class AnalyseError(FileError):
+    """The audio was decoded but could not be analysed."""
+
+    stage = "analyse"
+
+
+class WriteError(FileError):
+    """An output cannot be written."""
+
+    stage = "write"

@@ -1,0 +1,350 @@
+"""The loops that NumPy cannot run fast, compiled by numba and cached on disk.
+
+Every kernel is a pure function of its arguments and runs on one thread, so that the same input
+gives the same bytes however many workers there are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Meter",
+    "Projection",
+    "band_extremes",
+    "flux",
+    "moments",
+    "powers",
+    "rolloff_bins",
+    "squares",
+    "zero_crossings",
+]
+
+Floats = NDArray[np.float32]
+
+# Sums may be reordered, which lets the compiler use vectors; NaN and infinity keep their meaning.
+_FAST = {"reassoc", "contract", "arcp", "nsz"}
+
+
+def _kernel(function: Any) -> Any:
+    return numba.njit(cache=True, fastmath=_FAST, error_model="numpy")(function)
+
+
+@_kernel
+def _powers(spectra, out):
+    for frame in range(out.shape[0]):
+        for index in range(out.shape[1]):
+            value = spectra[frame, index]
+            out[frame, index] = value.real * value.real + value.imag * value.imag
+
+
+def powers(spectra: NDArray[np.complex64], bins: int) -> Floats:
+    """Return the squared magnitudes of the first bins of spectra, shape (frames, bins)."""
+    out = np.empty((spectra.shape[0], bins), np.float32)
+    _powers(spectra, out)
+    return out
+
+
+@_kernel
+def _project(values, weights, starts, stops, out):
+    for frame in range(out.shape[0]):
+        for row in range(out.shape[1]):
+            total = np.float32(0)
+            for index in range(starts[row], stops[row]):
+                total += values[frame, index] * weights[row, index]
+            out[frame, row] = total
+
+
+class Projection:
+    """A filter bank that skips the zeros at both ends of each filter.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (filters, bins)
+        The filters.
+    """
+
+    def __init__(self, weights: NDArray[np.floating[Any]]) -> None:
+        self.weights = np.ascontiguousarray(weights, np.float32)
+        used = self.weights != 0
+        self.starts = used.argmax(axis=1)
+        self.stops = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1), 0)
+
+    def __call__(self, values: Floats) -> Floats:
+        """Apply the filters to values of shape (frames, bins) → (frames, filters)."""
+        out = np.empty((len(values), len(self.weights)), np.float32)
+        _project(values, self.weights, self.starts, self.stops, out)
+        return out
+
+
+@_kernel
+def _moments(values, positions, out):
+    for frame in range(out.shape[0]):
+        zeroth = 0.0
+        first = 0.0
+        second = 0.0
+        for index in range(values.shape[1]):
+            weight = np.float64(values[frame, index])
+            at = np.float64(positions[index])
+            zeroth += weight
+            first += weight * at
+            second += weight * at * at
+        out[frame, 0] = zeroth
+        out[frame, 1] = first
+        out[frame, 2] = second
+
+
+def moments(values: Floats, positions: Floats) -> NDArray[np.float64]:
+    """Return Σv, Σvp and Σvp² of each row, shape (frames, 3); float64 against cancellation."""
+    out = np.empty((len(values), 3))
+    _moments(values, positions, out)
+    return out
+
+
+@_kernel
+def _rolloff_bins(values, share, out):
+    for frame in range(out.shape[0]):
+        total = np.float32(0)
+        for index in range(values.shape[1]):
+            total += values[frame, index]
+        threshold = share * total
+        so_far = np.float32(0)
+        out[frame] = 0
+        for index in range(values.shape[1]):
+            so_far += values[frame, index]
+            if so_far >= threshold:
+                out[frame] = index
+                break
+
+
+def rolloff_bins(values: Floats, share: float) -> NDArray[np.int64]:
+    """Return the first index in each row at which the running sum reaches `share` of the total."""
+    out = np.empty(len(values), np.int64)
+    _rolloff_bins(values, np.float32(share), out)
+    return out
+
+
+@_kernel
+def _band_extremes(values, starts, stops, counts, lows, highs):
+    smallest = np.empty(counts.max(), np.float32)
+    largest = np.empty(counts.max(), np.float32)
+    for frame in range(values.shape[0]):
+        for band in range(len(starts)):
+            count = counts[band]
+            for rank in range(count):
+                smallest[rank] = np.inf
+                largest[rank] = -np.inf
+            # Insertion into two short sorted lists: few values of a band ever enter one.
+            for index in range(starts[band], stops[band]):
+                value = values[frame, index]
+                if value < smallest[count - 1]:
+                    rank = count - 1
+                    while rank > 0 and smallest[rank - 1] > value:
+                        smallest[rank] = smallest[rank - 1]
+                        rank -= 1
+                    smallest[rank] = value
+                if value > largest[count - 1]:
+                    rank = count - 1
+                    while rank > 0 and largest[rank - 1] < value:
+                        largest[rank] = largest[rank - 1]
+                        rank -= 1
+                    largest[rank] = value
+            low = np.float32(0)
+            high = np.float32(0)
+            for rank in range(count):
+                low += smallest[rank]
+                high += largest[rank]
+            lows[frame, band] = low / count
+            highs[frame, band] = high / count
+
+
+def band_extremes(
+    values: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """Return the means of the smallest and of the largest `counts` values in each band."""
+    lows = np.empty((len(values), len(starts)), np.float32)
+    highs = np.empty_like(lows)
+    _band_extremes(values, starts, stops, counts, lows, highs)
+    return lows, highs
+
+
+@_kernel
+def _squares(samples, out):
+    for frame in range(samples.shape[0]):
+        total = np.float32(0)
+        for index in range(samples.shape[1]):
+            total += samples[frame, index] * samples[frame, index]
+        out[frame] = total / samples.shape[1]
+
+
+def squares(samples: Floats) -> Floats:
+    """Return the mean square of each row."""
+    out = np.empty(len(samples), np.float32)
+    _squares(samples, out)
+    return out
+
+
+@_kernel
+def _zero_crossings(samples, out):
+    for frame in range(samples.shape[0]):
+        count = 0
+        for index in range(1, samples.shape[1]):
+            count += (samples[frame, index - 1] < 0) != (samples[frame, index] < 0)
+        out[frame] = count / samples.shape[1]
+
+
+def zero_crossings(samples: Floats) -> Floats:
+    """Return the share of samples in each row whose sign differs from the one before."""
+    out = np.empty(len(samples), np.float32)
+    _zero_crossings(samples, out)
+    return out
+
+
+@_kernel
+def _flux(magnitude, before, out):
+    for frame in range(magnitude.shape[0]):
+        total = np.float32(0)
+        total_before = np.float32(0)
+        for index in range(magnitude.shape[1]):
+            total += magnitude[frame, index]
+            total_before += before[frame, index]
+        if total > 0 and total_before > 0:
+            scale = 1 / total
+            scale_before = 1 / total_before
+            summed = np.float32(0)
+            for index in range(magnitude.shape[1]):
+                step = magnitude[frame, index] * scale - before[frame, index] * scale_before
+                summed += step * step
+            out[frame] = np.sqrt(summed)
+        else:
+            out[frame] = 0
+
+
+def flux(magnitude: Floats, before: Floats) -> Floats:
+    """Return the Euclidean distance of each row to the other's, both scaled to the sum one."""
+    out = np.empty(len(magnitude), np.float32)
+    _flux(magnitude, before, out)
+    return out
+
+
+@_kernel
+def _meter(block, weights, shelf, highpass, state, done, edge, rate, step, energies, mono):
+    channels = block.shape[1]
+    share = np.float32(1 / channels)
+    filled = 0
+    sums = 0.0
+    for index in range(block.shape[0]):
+        mixed = np.float32(0)
+        for channel in range(channels):
+            sample = block[index, channel]
+            mixed += sample
+            # Two biquads in transposed direct form II, whose chains of operations interleave.
+            once = shelf[0] * sample + state[channel, 0]
+            state[channel, 0] = shelf[1] * sample - shelf[3] * once + state[channel, 1]
+            state[channel, 1] = shelf[2] * sample - shelf[4] * once
+            twice = highpass[0] * once + state[channel, 2]
+            state[channel, 2] = highpass[1] * once - highpass[3] * twice + state[channel, 3]
+            state[channel, 3] = highpass[2] * once - highpass[4] * twice
+            sums += weights[channel] * twice * twice
+        mono[index] = mixed * share
+        done += 1
+        if done == edge:
+            energies[filled] = sums
+            filled += 1
+            sums = 0.0
+            step += 1
+            edge = int(round(step * rate))
+    return filled, sums, step, edge
+
+
+class Meter:
+    """Measure loudness and mix down, block by block, at the file's own rate.
+
+    The K-weighting is that of ITU-R BS.1770-4, its two biquads designed anew for each sample rate
+    from the analogue prototype (De Man, "Evaluation of implementations of the EBU R128 loudness
+    measurement", AES 145, 2018), which gives the standard's own coefficients at 48 kHz.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Of the blocks, in Hz.
+    channels : int
+        Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs.
+    """
+
+    STEPS_PER_SECOND = 10
+
+    def __init__(self, sample_rate: int, channels: int) -> None:
+        self.samples = 0
+        self._weights = np.ones(channels)
+        if channels == 5:
+            self._weights[3:] = 1.41
+        elif channels == 6:
+            self._weights[3:] = 0, 1.41, 1.41
+        self._shelf, self._highpass = _k_weighting(sample_rate)
+        self._state = np.zeros((channels, 4))
+        self._rate = sample_rate / self.STEPS_PER_SECOND
+        self._step = 1
+        self._edge = round(self._rate)
+        self._sum = 0.0
+        self._energies: list[NDArray[np.float64]] = []
+
+    def feed(self, block: Floats) -> Floats:
+        """Take samples of shape (samples, channels) and return their mean over the channels."""
+        mono = np.empty(len(block), np.float32)
+        energies = np.empty(int(len(block) / self._rate) + 2)
+        filled, rest, self._step, self._edge = _meter(
+            block,
+            self._weights,
+            self._shelf,
+            self._highpass,
+            self._state,
+            self.samples,
+            self._edge,
+            self._rate,
+            self._step,
+            energies,
+            mono,
+        )
+        if filled:
+            energies[0] += self._sum
+            self._sum = 0.0
+            self._energies.append(energies[:filled] / self._rate)
+        self._sum += rest
+        self.samples += len(block)
+        return mono
+
+    def energies(self) -> NDArray[np.float64]:
+        """Return the weighted mean square of each full step of 100 ms so far."""
+        return np.concatenate(self._energies) if self._energies else np.empty(0)
+
+
+def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the biquads b0 b1 b2 a1 a2 of the shelf and of the high-pass."""
+    tangent = np.tan(np.pi * min(1681.974450955533, 0.49 * sample_rate) / sample_rate)
+    quality = 0.7071752369554196
+    high = 10 ** (3.999843853973347 / 20)
+    band = high**0.4996667741545416
+    norm = 1 + tangent / quality + tangent**2
+    shelf = [
+        (high + band * tangent / quality + tangent**2) / norm,
+        2 * (tangent**2 - high) / norm,
+        (high - band * tangent / quality + tangent**2) / norm,
+        2 * (tangent**2 - 1) / norm,
+        (1 - tangent / quality + tangent**2) / norm,
+    ]
+    tangent = np.tan(np.pi * 38.13547087602444 / sample_rate)
+    quality = 0.5003270373238773
+    norm = 1 + tangent / quality + tangent**2
+    highpass = [
+        1.0,
+        -2.0,
+        1.0,
+        2 * (tangent**2 - 1) / norm,
+        (1 - tangent / quality + tangent**2) / norm,
+    ]
+    return np.array(shelf), np.array(highpass)

@@ -1,0 +1,221 @@
+"""The feature table on disk: Parquet, CSV and JSON lines, with provenance, written atomically."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from extract.errors import SchemaError, WriteError
+from extract.schema import KEYS, Schema
+
+__all__ = [
+    "FORMATS",
+    "atomic",
+    "check_output",
+    "failures_path",
+    "metadata",
+    "read",
+    "write",
+    "write_failures",
+]
+
+FORMATS = (".parquet", ".csv", ".jsonl")
+FAILURE_COLUMNS = ("path", "stage", "error", "message")
+
+METADATA_KEY = b"earmark"
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Give a temporary file that takes the place of `path` when the block ends without an error.
+
+    Raises
+    ------
+    WriteError
+        The folder cannot be made or written to.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        temporary = Path(name)
+        yield temporary
+        # mkstemp is private to the user; a table is as readable as any other new file.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise WriteError(path, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output before any work is done for it.
+
+    Raises
+    ------
+    WriteError
+        Its ending names no format, it is a folder, or something stands there that Earmark did
+        not write.
+    """
+    if path.suffix.lower() not in FORMATS:
+        raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
+    if path.is_dir():
+        raise WriteError(path, "is a folder; name a file in it")
+    if path.exists() and path.stat().st_size and not _ours(path):
+        raise WriteError(path, "stands there already and is no table of Earmark's; it is kept")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise WriteError(path, f"cannot be written: no permission to write in {folder}")
+
+
+def _ours(path: Path) -> bool:
+    """Tell whether a file is a table that Earmark wrote and may write again."""
+    try:
+        if path.suffix.lower() == ".parquet":
+            return METADATA_KEY in (pq.read_schema(path).metadata or {})
+        with path.open(encoding="utf-8") as lines:
+            start = lines.readline(1000).lstrip('{"')
+    except (OSError, UnicodeDecodeError, pa.ArrowException):
+        return False
+    return start.startswith(("path,sha256,", "path,start,seconds,sha256,", "path,genre,probability,")) or (
+        path.suffix.lower() == ".jsonl" and start.startswith('path":')
+    )
+
+
+def metadata(schema: Schema) -> dict[str, Any]:
+    """Return what a table says of itself: set, fingerprint and the versions that made it."""
+    from importlib.metadata import version
+
+    from extract import __version__
+
+    libraries = ("librosa", "numpy", "scipy", "soundfile", "soxr")
+    return {
+        "set": schema.set,
+        "fingerprint": schema.fingerprint,
+        "columns": schema.names,
+        "earmark": __version__,
+        **{name: version(name) for name in libraries},
+    }
+
+
+def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None:
+    """Write a table in the format that the ending of `path` names.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Any table with a column ``path``.
+    path : Path
+        Ends in .parquet, .csv or .jsonl. What stood there is replaced in one step.
+    schema : Schema, optional
+        Of a feature table: Parquet carries it in its metadata.
+
+    Raises
+    ------
+    WriteError
+        The file cannot be written.
+    """
+    writers: dict[str, Callable[[Path], Any]] = {
+        ".parquet": lambda target: pq.write_table(_arrow(table, schema), target),
+        ".csv": lambda target: table.to_csv(target, index=False, lineterminator="\n"),
+        ".jsonl": lambda target: table.to_json(target, orient="records", lines=True),
+    }
+    with atomic(path) as temporary:
+        writers[path.suffix.lower()](temporary)
+
+
+def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
+    arrow = pa.Table.from_pandas(table, preserve_index=False)
+    about = metadata(schema) if schema else {}
+    declared = {column.name: column for column in schema.columns} if schema else {}
+    fields = [
+        field.with_metadata(
+            {
+                "unit": declared[field.name].unit,
+                "range": json.dumps([_finite(bound) for bound in declared[field.name].range]),
+                "version": str(declared[field.name].version),
+            }
+        )
+        if field.name in declared
+        else field
+        for field in arrow.schema
+    ]
+    return arrow.cast(
+        pa.schema(fields, {**(arrow.schema.metadata or {}), METADATA_KEY: json.dumps(about)})
+    )
+
+
+def _finite(bound: float) -> float | None:
+    return float(bound) if np.isfinite(bound) else None
+
+
+def read(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Read a table of any of the formats (CSV also compressed) and what it says of itself.
+
+    Returns
+    -------
+    table : DataFrame
+        The table.
+    about : dict
+        As `metadata` gave it; empty where the format holds none or someone else wrote it.
+
+    Raises
+    ------
+    SchemaError
+        The file is missing, empty, or not a table.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() == ".parquet":
+            arrow = pq.read_table(path)
+            about = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"{}"))
+            table = arrow.to_pandas()
+        elif path.suffix.lower() == ".jsonl":
+            table, about = pd.read_json(path, lines=True, dtype=False), {}
+        else:
+            table, about = pd.read_csv(path, dtype={"path": str, "sha256": str}), {}
+    except FileNotFoundError:
+        raise SchemaError(f"{path}: does not exist; make it with `earmark extract`") from None
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise SchemaError(f"{path}: cannot be read as a table: {error}") from error
+    if not len(table):
+        raise SchemaError(f"{path}: has no rows; look at its failures table")
+    return table, about
+
+
+def failures_path(path: Path) -> Path:
+    """Return where the failures of a table go: ``x.parquet`` → ``x.failures.csv``."""
+    return path.with_name(f"{path.stem}.failures.csv")
+
+
+def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None:
+    """Write the failures table beside a table, or remove an old one where nothing failed."""
+    target = failures_path(path)
+    if not failures:
+        target.unlink(missing_ok=True)
+        return None
+    write(pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)), target)
+    return target
+
+
+def feature_columns(table: pd.DataFrame, about: dict[str, Any]) -> list[str]:
+    """Return the columns of a table that describe music: declared ones, else all numeric ones."""
+    declared: list[str] = about.get("columns", [])
+    if declared:
+        return [name for name in table.columns if name in set(declared)]
+    return [name for name in table.select_dtypes("number").columns if name not in KEYS]
