@@ -97,8 +97,7 @@ def table(
     FindError
         The sources hold no audio at all.
     """
-    from extract import run
-    from extract import table as tables
+    from extract import run, tables
     from extract.config import DEFAULTS
 
     job = run.Job(set, settings or DEFAULTS, windows)

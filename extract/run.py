@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from extract import decode, files, frames, reduce, schema, sets, table
+from extract import decode, files, frames, reduce, schema, sets, tables
 from extract.config import Settings
 from extract.errors import AnalyseError, DecodeError, FileError, FindError, SettingsError
 from extract.files import Track
@@ -53,7 +53,7 @@ class Job:
     @property
     def schema(self) -> schema.Schema:
         """The columns of the table."""
-        return schema.of(self.set, self.settings)
+        return schema.of(self.set, self.settings, self.windows)
 
 
 @dataclass(frozen=True)
@@ -286,7 +286,7 @@ class _Parts:
             rows["stage"], rows["error"], rows["message"] = stage, error, message
             records.append(rows)
         part = self.folder / f"{self._name()}-{self._count:06d}.parquet"
-        table.write(pd.concat(records, ignore_index=True), part)
+        tables.write(pd.concat(records, ignore_index=True), part)
         self._count += 1
         self._held.clear()
         self._saved = time.monotonic()
@@ -353,7 +353,7 @@ def extract(
     """
     sources = list(sources)
     if output is not None:
-        table.check_output(output)
+        tables.check_output(output)
     tracks, unfound = files.find(sources)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
@@ -379,8 +379,8 @@ def extract(
     failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
     result = Result(tabulate(ordered, job), failures)
     if output is not None and parts is not None:
-        table.write(result.table, output, job.schema)
-        table.write_failures(failures, output)
+        tables.write(result.table, output, job.schema)
+        tables.write_failures(failures, output)
         parts.remove()
     return result
 

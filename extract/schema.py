@@ -28,11 +28,17 @@ class Schema:
         The columns in order, without the keys.
     fingerprint : str
         Changes with whatever changes a value.
+    settings : Settings
+        What the fingerprint stands for, beside the versions.
+    windows : float, optional
+        Seconds of the windows that rows describe; None where a row is a track.
     """
 
     set: str
     columns: tuple[Column, ...]
     fingerprint: str
+    settings: Settings
+    windows: float | None = None
 
     @property
     def names(self) -> list[str]:
@@ -40,14 +46,15 @@ class Schema:
         return [column.name for column in self.columns]
 
 
-def of(set_name: str, settings: Settings) -> Schema:
+def of(set_name: str, settings: Settings, windows: float | None = None) -> Schema:
     """Return the schema of a feature set."""
     columns = tuple(
         column for entry in sets.descriptors(set_name) for column in entry.columns(settings)
     )
     versioned = f"{set_name}-{sets.VERSIONS[set_name]}"
     versions = [f"{column.name}:{column.version}" for column in columns]
-    return Schema(versioned, columns, settings.fingerprint(versioned, *versions))
+    fingerprint = settings.fingerprint(versioned, *versions)
+    return Schema(versioned, columns, fingerprint, settings, windows)
 
 
 def check(expected: Sequence[str], actual: Sequence[str], where: str, remedy: str) -> None:

@@ -108,6 +108,8 @@ def metadata(schema: Schema) -> dict[str, Any]:
         "set": schema.set,
         "fingerprint": schema.fingerprint,
         "columns": schema.names,
+        "settings": schema.settings.model_dump(),
+        "windows": schema.windows,
         "earmark": __version__,
         **{name: version(name) for name in libraries},
     }

@@ -1,0 +1,228 @@
+"""A model on disk: a directory whose loading never runs code that it holds.
+
+``model.ubj`` holds the trees in XGBoost's own format and ``bundle.json`` all that is needed to use
+them. ``model.joblib`` and ``encoder.joblib`` are a courtesy to those who work with scikit-learn
+directly; Earmark never opens them, because unpickling runs whatever a stranger put there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from extract.errors import BundleError, WriteError
+
+if TYPE_CHECKING:
+    import xgboost
+
+__all__ = ["DEFAULT", "PROTOCOL", "Bundle", "load", "save"]
+
+PROTOCOL = 1
+"""Raised when the meaning of a bundle's parts changes."""
+
+DEFAULT = Path(__file__).parent / "models" / "default"
+"""The default model that ships with Earmark."""
+
+MODEL, ABOUT, CARD = "model.ubj", "bundle.json", "MODEL_CARD.md"
+PICKLES = ("model.joblib", "encoder.joblib")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with what is needed to use it and to judge it.
+
+    Parameters
+    ----------
+    model : bytes
+        The trees, in XGBoost's UBJSON.
+    genres : list of str
+        In the order of the model's outputs.
+    columns : list of str
+        The descriptors, in the order of the model's inputs.
+    set : str, optional
+        Versioned name of the feature set, such as ``default-1``; None for somebody else's table.
+    fingerprint : str, optional
+        Of the settings that the table was extracted with.
+    windows : float, optional
+        Seconds of the windows that the model was trained on; None for whole tracks.
+    settings : dict
+        Of the extraction.
+    learner : dict
+        The parameters of the learner.
+    metrics : dict
+        What the evaluation gave.
+    versions : dict
+        Of Earmark and XGBoost.
+    """
+
+    model: bytes = field(repr=False)
+    genres: list[str]
+    columns: list[str]
+    set: str | None = None
+    fingerprint: str | None = None
+    windows: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    learner: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def booster(self) -> xgboost.Booster:
+        """The trees, ready to predict."""
+        import xgboost
+
+        return xgboost.Booster(model_file=bytearray(self.model))
+
+    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float32]:
+        """Return the probability of each genre, shape (rows, genres), for checked features."""
+        import xgboost
+
+        values = features[self.columns].to_numpy(np.float32)
+        return self.booster.predict(xgboost.DMatrix(values))
+
+    def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
+        """Return the most probable genres of each track of a table; see `classify.predict`."""
+        from classify import predict
+
+        return predict.predictions(self, table, top=top)
+
+
+def save(
+    bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | None = None
+) -> None:
+    """Write a bundle; the directory appears whole, in one step.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    directory : Path
+        Where; a bundle that stands there is replaced, anything else refused.
+    card : str
+        The model card, Markdown.
+    pickles : dict, optional
+        Objects for scikit-learn users by file name.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or the directory cannot be written.
+    """
+    check_directory(directory)
+    about = {name: value for name, value in asdict(bundle).items() if name != "model"}
+    about |= {"protocol": PROTOCOL, "sha256": hashlib.sha256(bundle.model).hexdigest()}
+    temporary = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        temporary.chmod(0o755)
+        (temporary / MODEL).write_bytes(bundle.model)
+        (temporary / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        for name, value in (pickles or {}).items():
+            import joblib
+
+            joblib.dump(value, temporary / name)
+        if directory.exists():
+            _replace(temporary, directory)
+        else:
+            temporary.rename(directory)
+    except OSError as error:
+        raise WriteError(directory, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Put one directory in the place of another; the old one is gone only when the new stands."""
+    aside = Path(tempfile.mkdtemp(dir=old.parent, prefix=f".{old.name}.old."))
+    old.rename(aside / old.name)
+    new.rename(old)
+    shutil.rmtree(aside)
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse, before training, a place where a bundle cannot go.
+
+    Raises
+    ------
+    WriteError
+        Something other than a bundle stands there.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise WriteError(directory, "is a file; name a directory for the model")
+    known = {MODEL, ABOUT, CARD, *PICKLES, "confusion.png"}
+    others = sorted(entry.name for entry in directory.iterdir() if entry.name not in known)
+    if others:
+        raise WriteError(
+            directory, f"holds other things than a model ({', '.join(others[:3])}); name a new one"
+        )
+
+
+def load(directory: str | Path) -> Bundle:
+    """Read a bundle and check that its parts fit together.
+
+    Raises
+    ------
+    BundleError
+        A part is missing, damaged or inconsistent, or the protocol is not known here.
+    """
+    directory = Path(directory)
+    try:
+        about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
+        model = (directory / MODEL).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        name = Path(error.filename).name
+        raise BundleError(
+            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
+    if not isinstance(about, dict) or about.get("protocol") != PROTOCOL:
+        found = about.get("protocol") if isinstance(about, dict) else None
+        raise BundleError(
+            f"{directory}: has protocol {found!r}, and this version of Earmark reads {PROTOCOL}; "
+            "train the model again, or use the version that made it"
+        )
+    digest = about.pop("sha256", None)
+    about.pop("protocol")
+    if digest != hashlib.sha256(model).hexdigest():
+        raise BundleError(f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged")
+    try:
+        bundle = Bundle(model=model, **about)
+        _check(bundle)
+    except BundleError as error:
+        raise BundleError(f"{directory}: {error}") from None
+    except Exception as error:
+        # XGBoost, like the constructor, has many ways to say that its input makes no sense.
+        raise BundleError(f"{directory}: is inconsistent: {str(error).splitlines()[0]}") from error
+    return bundle
+
+
+def _check(bundle: Bundle) -> None:
+    texts = (bundle.genres, bundle.columns)
+    if not all(
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in texts
+    ):
+        raise BundleError("its genres or columns are no lists of names")
+    features = bundle.booster.num_features()
+    outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"]["num_class"]
+    if features != len(bundle.columns) or int(outputs) != len(bundle.genres):
+        raise BundleError(
+            f"its trees take {features} columns and give {outputs} genres, but it names "
+            f"{len(bundle.columns)} and {len(bundle.genres)}"
+        )

@@ -1,0 +1,319 @@
+"""A table and labels become a data set: features, genre, group and track of every row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from extract import schema, sets
+from extract import tables
+from extract.config import DEFAULTS
+from extract.errors import LabelError
+from extract.files import find
+
+__all__ = ["Dataset", "build"]
+
+KEY_COLUMNS = ("path", "file", "filename")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a model is trained on.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (rows, columns)
+        The descriptors; rows are tracks or windows of tracks.
+    labels : Series of shape (rows,)
+        The genre of each row.
+    groups : Series of shape (rows,)
+        What must stay on one side of a split: the artist, else the track's audio.
+    tracks : Series of shape (rows,)
+        The path of each row's track.
+    about : dict
+        What the table says of itself.
+    notes : list of str
+        What was left out, for the user to read.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series
+    groups: pd.Series
+    tracks: pd.Series
+    about: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    def per_track(self) -> pd.DataFrame:
+        """Return one row per track with ``track``, ``label`` and ``group``."""
+        rows = pd.DataFrame({"track": self.tracks, "label": self.labels, "group": self.groups})
+        return rows.drop_duplicates("track").reset_index(drop=True)
+
+
+def build(
+    table: str | Path,
+    labels: str | None = None,
+    *,
+    label: str = "genre",
+    group: str | None = None,
+    ignore_unknown: bool = False,
+    audio: str | Path | None = None,
+) -> Dataset:
+    """Join a feature table with its labels.
+
+    Parameters
+    ----------
+    table : str or Path
+        A feature table.
+    labels : str, optional
+        A CSV with a column ``path``, ``file`` or ``filename``; ``"folders"`` for the name of the
+        folder that a file lies in; ``"tags"`` for the genre in the files' own tags; None where
+        the table itself has the column.
+    label : str
+        Name of the column with the genre.
+    group : str, optional
+        Name of the column that never crosses a split. By default ``artist`` where there is one.
+    ignore_unknown : bool
+        Pass over labels of tracks that the table does not have.
+    audio : str or Path, optional
+        With ``"tags"``: the folder that the table was extracted from.
+
+    Raises
+    ------
+    SchemaError
+        The table cannot be read.
+    LabelError
+        The labels do not fit the table, or are too few to learn from.
+    """
+    frame, about = tables.read(table)
+    about = about or _recognise(frame)
+    if "path" not in frame:
+        frame.insert(0, "path", [f"row {index}" for index in range(len(frame))])
+    paths = frame["path"].drop_duplicates().astype(str)
+    if labels is None:
+        known = _from_table(frame, label, group, table)
+    elif labels == "folders":
+        known = _from_folders(paths)
+    elif labels == "tags":
+        known = _from_tags(paths, audio)
+    else:
+        known = _from_csv(labels, paths, _failed(table), label, group, ignore_unknown)
+
+    notes = []
+    labelled = frame["path"].map(known["label"])
+    without = int(paths.map(known["label"]).isna().sum())
+    if without:
+        notes.append(f"{without} of {len(paths)} tracks have no label and were left out")
+    columns = tables.feature_columns(frame, about)
+    columns = [name for name in columns if name not in (label, group)]
+    if not columns:
+        raise LabelError(f"{table}: has no numeric columns to learn from")
+    described = frame[columns].notna().any(axis=1)
+    silent = frame.loc[labelled.notna(), "path"].nunique() - (
+        frame.loc[labelled.notna() & described, "path"].nunique()
+    )
+    if silent:
+        notes.append(f"{silent} labelled tracks are silent or too short and were left out")
+    used = frame[labelled.notna() & described].reset_index(drop=True)
+    own = used["sha256"].astype(str) if "sha256" in used else used["path"]
+    groups = used["path"].map(known["group"]).fillna(own).astype(str)
+    dataset = Dataset(
+        features=used[columns],
+        labels=used["path"].map(known["label"]).astype(str),
+        groups=groups,
+        tracks=used["path"],
+        about=about,
+        notes=notes,
+    )
+    _check(dataset)
+    return dataset
+
+
+def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
+    """Say of a table without metadata, such as CSV, which feature set it holds, if any.
+
+    It counts as extracted with the default settings: CSV has no place to say otherwise.
+    """
+    names = tables.feature_columns(frame, {})
+    windows = float(frame["seconds"].median().round(2)) if "start" in frame else None
+    for name in sets.VERSIONS:
+        known = schema.of(name, DEFAULTS, windows)
+        if set(known.names) <= set(names):
+            return tables.metadata(known)
+    return {}
+
+
+def _known(paths: Any, labels: Any, groups: Any = None) -> pd.DataFrame:
+    """Lay labels and groups by path; blank ones are missing."""
+    known = pd.DataFrame({"path": paths, "label": labels, "group": groups}).astype("object")
+    text = known[["label", "group"]].map(lambda value: str(value).strip() or None, na_action="ignore")
+    return known.assign(**{name: text[name] for name in text}).set_index("path")
+
+
+def _from_table(
+    frame: pd.DataFrame, label: str, group: str | None, where: str | Path
+) -> pd.DataFrame:
+    if label not in frame:
+        raise LabelError(
+            f"{where}: has no column {label!r}; name a CSV of labels (--labels), or the column "
+            f"(--label) if it is called otherwise"
+        )
+    group = _group_column(list(frame.columns), group, str(where))
+    return _known(frame["path"], frame[label], frame[group] if group else None).pipe(
+        lambda known: known[~known.index.duplicated()]
+    )
+
+
+def _from_folders(paths: pd.Series) -> pd.DataFrame:
+    folders = [PurePosixPath(path).parent.name for path in paths]
+    if not any(folders):
+        raise LabelError(
+            "the paths of the table have no folders to take the genre from: extract the folder "
+            "above (`earmark extract music`, not `earmark extract music/*`)"
+        )
+    return _known(paths.to_numpy(), folders)
+
+
+def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
+    if audio is None:
+        raise LabelError("--labels tags reads the files again: name their folder with --audio")
+    try:
+        import mutagen
+    except ImportError:
+        raise LabelError(
+            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
+        ) from None
+    found, failures = find([audio])
+    if failures and not found:
+        raise failures[0]
+    locations = {track.path: track.location for track in found}
+    rows = []
+    for path in paths:
+        try:
+            tags = mutagen.File(locations[path], easy=True) if path in locations else None
+        except mutagen.MutagenError:
+            tags = None
+        values = dict(tags or {})
+        rows.append((path, *(next(iter(values.get(key) or []), None) for key in ("genre", "artist"))))
+    known = _known(*zip(*rows, strict=True))
+    if known["label"].isna().all():
+        raise LabelError(f"{audio}: none of its files has a genre in its tags")
+    return known
+
+
+def _failed(table: str | Path) -> set[str]:
+    """Return the paths that could not be analysed, from the failures table beside a table."""
+    path = tables.failures_path(Path(table))
+    return set(pd.read_csv(path)["path"].astype(str)) if path.exists() else set()
+
+
+def _from_csv(
+    path: str,
+    paths: pd.Series,
+    failed: set[str],
+    label: str,
+    group: str | None,
+    ignore_unknown: bool,
+) -> pd.DataFrame:
+    try:
+        given = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise LabelError(f"{path}: cannot be read as CSV: {error}") from error
+    key = next((name for name in KEY_COLUMNS if name in given), None)
+    if key is None:
+        raise LabelError(
+            f"{path}: has no column {', '.join(KEY_COLUMNS[:-1])} or {KEY_COLUMNS[-1]} that names "
+            f"the tracks; it has {', '.join(map(repr, given.columns[:8]))}"
+        )
+    if label not in given:
+        raise LabelError(
+            f"{path}: has no column {label!r}; name the column of the genre with --label; it has "
+            f"{', '.join(map(repr, given.columns[:8]))}"
+        )
+    group = _group_column(list(given.columns), group, path)
+    given = given[given[key].notna() & given[label].notna()]
+    by_name = pd.Series([PurePosixPath(own).name for own in paths], index=paths.to_numpy())
+    unique = by_name[~by_name.duplicated(keep=False)]
+    path_of_name = dict(zip(unique, unique.index, strict=True))
+    known_paths = set(paths)
+
+    def match(named: str) -> str | None:
+        named = named.replace("\\", "/").removeprefix("./")
+        return named if named in known_paths else path_of_name.get(PurePosixPath(named).name)
+
+    matched = given[key].map(match)
+    broken_names = {PurePosixPath(own).name for own in failed}
+    unknown = [
+        name
+        for name, own in zip(given[key], matched, strict=True)
+        if own is None and PurePosixPath(name.replace("\\", "/")).name not in broken_names
+    ]
+    found = matched.notna()
+    if not found.any():
+        raise LabelError(
+            f"{path}: none of its {len(given)} tracks is in the table; it says "
+            f"{given[key].iloc[0]!r} where the table says {paths.iloc[0]!r}"
+            if len(given)
+            else f"{path}: has no row with both a {key} and a {label}"
+        )
+    if unknown and not ignore_unknown:
+        raise LabelError(
+            f"{path}: names {len(unknown)} tracks that are not in the table: "
+            f"{', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''}. Extract them too, or "
+            "pass over them with --ignore-unknown"
+        )
+    known = _known(
+        matched[found], given.loc[found, label], given.loc[found, group] if group else None
+    )
+    clashing = known.groupby(level=0)["label"].nunique()
+    clashing = clashing[clashing > 1]
+    if len(clashing):
+        raise LabelError(
+            f"{path}: gives more than one {label} for {', '.join(map(str, clashing.index[:5]))}"
+        )
+    return known[~known.index.duplicated()]
+
+
+def _group_column(columns: list[str], group: str | None, where: str) -> str | None:
+    if group is not None and group not in columns:
+        raise LabelError(f"{where}: has no column {group!r} to group by; it has {columns[:8]}")
+    return group or ("artist" if "artist" in columns else None)
+
+
+def _check(dataset: Dataset) -> None:
+    """Refuse what nothing honest can be learned from."""
+    per_track = dataset.per_track()
+    counts = per_track["label"].value_counts()
+    if not len(counts):
+        raise LabelError("no track of the table has a label")
+    if len(counts) == 1:
+        raise LabelError(
+            f"all {counts.iloc[0]} labelled tracks are {counts.index[0]!r}; a classifier needs at "
+            "least two genres"
+        )
+    single = sorted(counts[counts < 2].index)
+    if single:
+        raise LabelError(
+            f"only one track each of {', '.join(single[:5])}{', …' if len(single) > 5 else ''}: "
+            "one cannot be learned from and tested on; add tracks or leave the genre out"
+        )
+    if per_track["group"].nunique() < 2:
+        raise LabelError("all tracks belong to one group (artist); nothing honest can be measured")
+    artists = per_track.groupby("label")["group"].nunique()
+    alone = sorted(artists[artists < 2].index)
+    if alone:
+        dataset.notes.append(
+            f"all tracks of {', '.join(alone)} are by one artist: in the cross-validation none can "
+            "be recognised"
+        )
+
+
+def weights(dataset: Dataset) -> np.ndarray:
+    """Weight rows so that every track of a genre, and every genre, counts the same in total."""
+    per_row = 1 / dataset.tracks.map(dataset.tracks.value_counts()).to_numpy(float)
+    totals = pd.Series(per_row).groupby(dataset.labels.to_numpy()).transform("sum").to_numpy()
+    balanced = per_row / totals
+    return balanced / balanced.mean()

@@ -1,0 +1,188 @@
+"""Training: honest cross-validation first, then the model on all of the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from classify import metrics
+from classify.bundle import Bundle
+from classify.dataset import Dataset, weights
+from classify.model import GenreClassifier
+from classify.predict import pool
+from classify.splits import folds
+
+__all__ = ["Evaluation", "cross_validate", "fit"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a cross-validation gave.
+
+    Parameters
+    ----------
+    metrics : dict
+        Means over the repeats, their spread, and numbers per genre.
+    confusion : ndarray of shape (genres, genres)
+        Counts of tracks, true genres in rows, of the first repeat.
+    genres : list of str
+        Sorted.
+    """
+
+    metrics: dict[str, Any]
+    confusion: NDArray[np.int64]
+    genres: list[str]
+
+
+def out_of_fold(
+    dataset: Dataset, model: GenreClassifier, count: int, seed: int, progress: Any = None
+) -> pd.DataFrame:
+    """Return for each track the probabilities by a model that has not seen its group."""
+    from sklearn.base import clone
+
+    genres = sorted(dataset.labels.unique())
+    row_weights = weights(dataset)
+    parts = []
+    for train, test in folds(dataset, count, seed):
+        learner = clone(model).set_params(class_weight=None, random_state=seed)
+        learner.fit(
+            dataset.features.iloc[train], dataset.labels.iloc[train], sample_weight=row_weights[train]
+        )
+        tracks, chances = pool(
+            learner.predict_proba(dataset.features.iloc[test]), dataset.tracks.iloc[test].to_numpy()
+        )
+        parts.append(
+            pd.DataFrame(chances, index=tracks, columns=learner.classes_).reindex(
+                columns=genres, fill_value=0.0
+            )
+        )
+        if progress is not None:
+            progress.update()
+    return pd.concat(parts)
+
+
+def cross_validate(
+    dataset: Dataset,
+    model: GenreClassifier,
+    *,
+    count: int = 5,
+    repeats: int = 3,
+    seed: int = 0,
+    show_progress: bool = False,
+) -> Evaluation:
+    """Measure a model by grouped cross-validation, repeated with other folds.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows of tracks or windows.
+    model : GenreClassifier
+        Is cloned; it stays as it is.
+    count, repeats : int
+        Folds, and how often with another shuffle.
+    seed : int
+        Of the first repeat; the next ones count on.
+    show_progress : bool
+        Show a bar on stderr.
+    """
+    from tqdm import tqdm
+
+    tracks = dataset.per_track().set_index("track")
+    genres = sorted(tracks["label"].unique())
+    runs, matrices = [], []
+    count = max(2, min(count, tracks["group"].nunique()))
+    with tqdm(
+        total=count * repeats, desc="cross-validation", unit="fold", disable=not show_progress
+    ) as bar:
+        for repeat in range(repeats):
+            chances = out_of_fold(dataset, model, count, seed + repeat, bar)
+            truth = tracks.loc[chances.index, "label"].tolist()
+            runs.append(metrics.evaluate(truth, chances.to_numpy(), genres))
+            matrices.append(metrics.confusion(truth, chances.to_numpy(), genres))
+    matrix = np.sum(matrices, axis=0)
+    per_genre = {
+        genre: {
+            "tracks": int((tracks["label"] == genre).sum()),
+            "groups": int(tracks.loc[tracks["label"] == genre, "group"].nunique()),
+            "recall": float(matrix[index, index] / max(1, matrix[index].sum())),
+            "precision": float(matrix[index, index] / max(1, matrix[:, index].sum())),
+        }
+        for index, genre in enumerate(genres)
+    }
+    values = pd.DataFrame(runs)
+    named = tracks["group"].nunique() < len(tracks)
+    return Evaluation(
+        {
+            **values.mean().to_dict(),
+            "spread": values.std(ddof=0).to_dict(),
+            "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
+            "folds": count,
+            "repeats": repeats,
+            "grouped_by": "artist" if named else "track",
+            "tracks": len(tracks),
+            "groups": int(tracks["group"].nunique()),
+            "genres": per_genre,
+        },
+        matrices[0],
+        genres,
+    )
+
+
+def fit(
+    dataset: Dataset, model: GenreClassifier, evaluation: Evaluation
+) -> tuple[Bundle, dict[str, Any]]:
+    """Train on all of the data.
+
+    Returns
+    -------
+    bundle : Bundle
+        Ready to be saved.
+    pickles : dict
+        A plain `xgboost.XGBClassifier` and a `LabelEncoder`, for scikit-learn users, by file name.
+    """
+    from importlib.metadata import version
+
+    import xgboost
+    from sklearn.base import clone
+    from sklearn.preprocessing import LabelEncoder
+
+    from extract import __version__
+
+    learner = clone(model).set_params(class_weight=None)
+    learner.fit(dataset.features, dataset.labels, sample_weight=weights(dataset))
+    raw = bytes(learner.booster_.save_raw("ubj"))
+    about = dataset.about
+    bundle = Bundle(
+        model=raw,
+        genres=[str(genre) for genre in learner.classes_],
+        columns=list(dataset.features.columns),
+        set=about.get("set"),
+        fingerprint=about.get("fingerprint"),
+        windows=about.get("windows"),
+        settings=about.get("settings", {}),
+        learner=model.get_params(),
+        metrics=evaluation.metrics,
+        versions={"earmark": __version__, "xgboost": version("xgboost")},
+    )
+    plain = xgboost.XGBClassifier()
+    plain.load_model(bytearray(raw))
+    return bundle, {"model.joblib": plain, "encoder.joblib": LabelEncoder().fit(dataset.labels)}
+
+
+def write(
+    bundle: Bundle, pickles: dict[str, Any], evaluation: Evaluation, card: str, directory: Path
+) -> None:
+    """Write the bundle with its card and the confusion matrix."""
+    from classify import bundle as bundles
+    from classify import report
+
+    bundles.save(bundle, directory, card, pickles)
+    title = f"accuracy {evaluation.metrics['accuracy']:.2f}, no {evaluation.metrics['grouped_by']} on both sides"
+    report.confusion_png(
+        evaluation.confusion, evaluation.genres, title, directory / "confusion.png"
+    )

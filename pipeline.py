@@ -1,0 +1,386 @@
+"""The command line `earmark`: parses, calls, prints; no logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+# Everything else is imported where it is used: `earmark --help` answers at once.
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="earmark",
+    help="Turn a folder of music into a table of audio descriptors and a genre for every track.",
+    epilog="Example:  earmark classify ~/Music -o genres.csv",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+SHOWN = 50
+"""Rows of a result that are shown on the screen; the file holds them all."""
+
+
+class Device(StrEnum):
+    """Where a model is trained."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Sources = Annotated[
+    list[Path], typer.Argument(help="Audio files, and folders searched at every depth.")
+]
+Workers = Annotated[
+    int,
+    typer.Option("--workers", "-j", min=0, help="Processes; 0 takes one per core.", metavar="N"),
+]
+Config = Annotated[
+    Path | None, typer.Option(help="Settings of the analysis, TOML (see configs/default.toml).")
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if any file failed.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from extract import __version__
+
+        print(f"earmark {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command(
+    "extract", epilog="Example:  earmark extract ~/Music -o features.parquet --workers 4"
+)
+def extract_command(
+    sources: Sources,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The table; its ending (.parquet, .csv, .jsonl) names the format. "
+            "By default features.parquet, in data/features where there is such a folder.",
+        ),
+    ] = None,
+    set_name: Annotated[str, typer.Option("--set", help="Feature set.")] = "default",
+    windows: Annotated[
+        float | None,
+        typer.Option(help="A row per window of about this many seconds.", metavar="SECONDS"),
+    ] = None,
+    workers: Workers = 0,
+    config: Config = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:
+    """Analyse audio files: a table with a row of descriptors per track.
+
+    What could not be analysed is listed in TABLE.failures.csv beside the table. A run that was
+    interrupted goes on where it was when the same command is given again.
+    """
+    from extract import run
+    from extract import tables
+
+    job = run.Job(set_name, _settings(config), windows)
+    output = output or _default_folder() / "features.parquet"
+    result = run.extract(
+        sources, job, output=output, workers=_workers(workers), progress=not quiet
+    )
+    tracks = result.table["path"].nunique()
+    rows = f" in {len(result.table)} windows" if windows else ""
+    print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
+    _finish(tracks, result.failures, tables.failures_path(output), strict)
+
+
+@app.command(
+    "classify", epilog="Example:  earmark classify ~/Music -o genres.csv --model models/mine"
+)
+def classify_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option("-m", "--model", help="Directory of a model; by default the one shipped."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The predictions (.csv, .parquet, .jsonl). By default predictions.csv, in "
+            "data/features where there is such a folder.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
+    workers: Workers = 0,
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the genre of audio files: a table on the screen and a file of predictions."""
+    import classify
+    from classify import predict
+    from extract import run
+    from extract import tables
+    from extract.errors import BundleError
+
+    bundle = classify.load(model)
+    output = output or _default_folder() / "predictions.csv"
+    tables.check_output(output)
+    failures: Sequence[Sequence[str]] = []
+    if len(sources) == 1 and sources[0].suffix.lower() in tables.FORMATS:
+        where = str(sources[0])
+        table, about = tables.read(sources[0])
+    else:
+        if bundle.set is None:
+            raise BundleError(
+                f"{model}: was trained on a table that Earmark did not extract; it can classify "
+                "tables with the same columns, not audio files"
+            )
+        job = run.Job(
+            bundle.set.rsplit("-", 1)[0],
+            _parsed(bundle.settings, str(model or "the default model")),
+            bundle.windows,
+        )
+        result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
+        where, failures = "the analysis", result.failures
+        table, about = result.table, tables.metadata(job.schema)
+    found = predict.predictions(bundle, table, about=about, where=where, top=top)
+    tables.write(found, output)
+    listed = tables.write_failures(failures, output)
+    _show_predictions(found)
+    silent = int(found["genre"].isna().sum())
+    print(f"{len(found)} tracks: {output}")
+    if silent:
+        print(f"{silent} without a genre: silent, or shorter than a tenth of a second")
+    _finish(len(found), failures, listed, strict)
+
+
+@app.command(
+    "train", epilog="Example:  earmark train features.parquet --labels labels.csv -o models/mine"
+)
+def train_command(
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Directory for the model.", show_default=False)
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="A CSV with a column path, file or filename and one of genres; 'folders' for "
+            "the folder of each file; 'tags' for the tags in the files. By default a column of "
+            "the table.",
+            metavar="CSV|folders|tags",
+        ),
+    ] = None,
+    label: Annotated[str, typer.Option(help="Column that holds the genre.")] = "genre",
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Column whose values never cross a split; by default artist, else the track."
+        ),
+    ] = None,
+    audio: Annotated[
+        Path | None, typer.Option(help="With '--labels tags': the folder that was extracted.")
+    ] = None,
+    ignore_unknown: Annotated[
+        bool,
+        typer.Option("--ignore-unknown", help="Pass over labels of tracks not in the table."),
+    ] = False,
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Repeats with other folds.")] = 3,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of folds and learner.")] = 0,
+    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.cpu,
+    quiet: Quiet = False,
+) -> None:
+    """Train a model on a table and labels, and say honestly how right it is.
+
+    The directory holds the model, its card with the numbers, and confusion.png.
+    """
+    from classify import bundle as bundles
+    from classify import dataset, report, train
+    from classify.model import GenreClassifier
+
+    bundles.check_directory(output)
+    data = dataset.build(
+        table, labels, label=label, group=group, ignore_unknown=ignore_unknown, audio=audio
+    )
+    for note in data.notes:
+        _say(note)
+    learner = GenreClassifier(device=device.value, random_state=seed)
+    evaluation = train.cross_validate(
+        data, learner, count=folds, repeats=repeats, seed=seed, show_progress=not quiet
+    )
+    bundle, pickles = train.fit(data, learner, evaluation)
+    numbers = evaluation.metrics
+    lines = [
+        f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows of "
+        f"{len(bundle.columns)} descriptors) from `{table.name}`; "
+        f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
+        *(f"\n{note}." for note in data.notes),
+    ]
+    card = report.model_card(f"Genre model {output.name}", numbers, lines)
+    train.write(bundle, pickles, evaluation, card, output)
+    _show_evaluation(numbers)
+    print(f"model, card and confusion.png: {output}")
+
+
+@app.command("info", epilog="Example:  earmark info features.parquet")
+def info_command(
+    thing: Annotated[Path, typer.Argument(help="A table, a model directory or an audio file.")],
+) -> None:
+    """Say what a table, a model or an audio file holds."""
+    import classify
+    import extract
+    from extract import tables
+
+    if thing.is_dir():
+        bundle = classify.load(thing)
+        windows = f"windows of {bundle.windows:g} s" if bundle.windows else "whole tracks"
+        print(f"model of {bundle.set or 'a foreign table'}, {len(bundle.columns)} columns, {windows}")
+        print(f"genres: {', '.join(bundle.genres)}")
+        if bundle.metrics:
+            _show_evaluation(bundle.metrics)
+    elif thing.suffix.lower() in tables.FORMATS:
+        table, about = tables.read(thing)
+        print(f"{len(table)} rows, {len(table.columns)} columns")
+        for key, value in about.items():
+            if key != "columns":
+                print(f"{key}: {value}")
+        missing = table.isna().mean()
+        for name, share in missing[missing > 0].items():
+            print(f"missing in {name}: {share:.1%}")
+    else:
+        for name, value in extract.features(thing).items():
+            print(f"{name} {value:g}")
+
+
+def _workers(wanted: int) -> int:
+    if wanted:
+        return wanted
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
+def _settings(config: Path | None) -> Any:
+    from extract import config as configs
+
+    return configs.load(config) if config else configs.DEFAULTS
+
+
+def _parsed(settings: dict[str, Any], where: str) -> Any:
+    from extract import config as configs
+
+    return configs.parse(settings, where)
+
+
+def _default_folder() -> Path:
+    """Return where results go that nobody named a place for."""
+    folder = Path("data/features")
+    return folder if folder.is_dir() else Path()
+
+
+def _say(message: str) -> None:
+    print(f"earmark: {message}", file=sys.stderr)
+
+
+def _finish(
+    good: int, failures: Sequence[Sequence[str]], listed: Path | None, strict: bool
+) -> None:
+    """Name what failed and end with the right status."""
+    if failures:
+        _say(f"{len(failures)} failed" + (f", all listed in {listed}" if listed else "") + ":")
+        for path, _, _, message in failures[:5]:
+            _say(f"  {path}: {message}")
+        if len(failures) > 5:
+            _say(f"  … and {len(failures) - 5} more")
+    if not good or (strict and failures):
+        raise typer.Exit(1)
+
+
+def _show_predictions(found: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(header_style="bold")
+    grid.add_column("track", overflow="fold")
+    grid.add_column("genre")
+    grid.add_column("%", justify="right")
+    grid.add_column("or")
+    ranks = [int(name.removeprefix("genre_")) for name in found if str(name).startswith("genre_")]
+    for row in found.head(SHOWN).to_dict("records"):
+        known = isinstance(row["genre"], str)
+        others = [f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks]
+        # Text, not markup: a file may be called anything.
+        grid.add_row(
+            Text(row["path"]),
+            Text(row["genre"] if known else "–"),
+            f"{100 * row['probability']:.0f}" if known else "",
+            Text(", ".join(others) if known else ""),
+        )
+    # Where the output is no screen, lines must not be cut to an imagined width.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console.print(grid)
+    if len(found) > SHOWN:
+        print(f"… and {len(found) - SHOWN} more")
+
+
+def _show_evaluation(numbers: dict[str, Any]) -> None:
+    spread = numbers["spread"]
+    print(
+        f"{numbers['tracks']} tracks, {numbers['folds']}-fold cross-validation with no "
+        f"{numbers['grouped_by']} on both sides, {numbers['repeats']} times:"
+    )
+    for name, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("top_3", "top-3")):
+        print(f"  {title:<9} {numbers[name]:.3f} ± {spread[name]:.3f}")
+    print(f"  the commonest genre alone would give {numbers['commonest']:.3f}")
+    for genre, entry in numbers["genres"].items():
+        print(
+            f"  {genre:<12} {entry['tracks']:>5} tracks  recall {entry['recall']:.2f}  "
+            f"precision {entry['precision']:.2f}"
+        )
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; errors become one line on stderr and an exit status."""
+    from extract.errors import EarmarkError, SettingsError
+
+    run: Callable[..., Any] = app
+    try:
+        run(args=arguments)
+    except SettingsError as error:
+        _say(str(error))
+        sys.exit(2)
+    except EarmarkError as error:
+        _say(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("stopped; what was finished is kept, and the same command goes on from there")
+        sys.exit(130)
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
