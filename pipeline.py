@@ -68,9 +68,7 @@ def _options(
     pass
 
 
-@app.command(
-    "extract", epilog="Example:  earmark extract ~/Music -o features.parquet --workers 4"
-)
+@app.command("extract", epilog="Example:  earmark extract ~/Music -o features.parquet --workers 4")
 def extract_command(
     sources: Sources,
     output: Annotated[
@@ -97,14 +95,11 @@ def extract_command(
     What could not be analysed is listed in TABLE.failures.csv beside the table. A run that was
     interrupted goes on where it was when the same command is given again.
     """
-    from extract import run
-    from extract import tables
+    from extract import run, tables
 
     job = run.Job(set_name, _settings(config), windows)
     output = output or _default_folder() / "features.parquet"
-    result = run.extract(
-        sources, job, output=output, workers=_workers(workers), progress=not quiet
-    )
+    result = run.extract(sources, job, output=output, workers=_workers(workers), progress=not quiet)
     tracks = result.table["path"].nunique()
     rows = f" in {len(result.table)} windows" if windows else ""
     print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
@@ -140,8 +135,7 @@ def classify_command(
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import classify
     from classify import predict
-    from extract import run
-    from extract import tables
+    from extract import run, tables
     from extract.errors import BundleError
 
     bundle = classify.load(model)
@@ -257,7 +251,9 @@ def info_command(
     if thing.is_dir():
         bundle = classify.load(thing)
         windows = f"windows of {bundle.windows:g} s" if bundle.windows else "whole tracks"
-        print(f"model of {bundle.set or 'a foreign table'}, {len(bundle.columns)} columns, {windows}")
+        print(
+            f"model of {bundle.set or 'a foreign table'}, {len(bundle.columns)} columns, {windows}"
+        )
         print(f"genres: {', '.join(bundle.genres)}")
         if bundle.metrics:
             _show_evaluation(bundle.metrics)
@@ -329,10 +325,14 @@ def _show_predictions(found: pd.DataFrame) -> None:
     grid.add_column("genre")
     grid.add_column("%", justify="right")
     grid.add_column("or")
-    ranks = [int(name.removeprefix("genre_")) for name in found if str(name).startswith("genre_")]
+    ranks = [
+        int(name.removeprefix("genre_")) for name in map(str, found) if name.startswith("genre_")
+    ]
     for row in found.head(SHOWN).to_dict("records"):
         known = isinstance(row["genre"], str)
-        others = [f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks]
+        others = [
+            f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
+        ]
         # Text, not markup: a file may be called anything.
         grid.add_row(
             Text(row["path"]),

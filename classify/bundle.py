@@ -88,7 +88,8 @@ class Bundle:
         import xgboost
 
         values = features[self.columns].to_numpy(np.float32)
-        return self.booster.predict(xgboost.DMatrix(values))
+        chances = self.booster.predict(xgboost.DMatrix(values))
+        return chances.reshape(len(values), len(self.genres))
 
     def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
         """Return the most probable genres of each track of a table; see `classify.predict`."""
@@ -97,9 +98,7 @@ class Bundle:
         return predict.predictions(self, table, top=top)
 
 
-def save(
-    bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | None = None
-) -> None:
+def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | None = None) -> None:
     """Write a bundle; the directory appears whole, in one step.
 
     Parameters
@@ -200,7 +199,9 @@ def load(directory: str | Path) -> Bundle:
     digest = about.pop("sha256", None)
     about.pop("protocol")
     if digest != hashlib.sha256(model).hexdigest():
-        raise BundleError(f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged")
+        raise BundleError(
+            f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged"
+        )
     try:
         bundle = Bundle(model=model, **about)
         _check(bundle)
@@ -220,7 +221,9 @@ def _check(bundle: Bundle) -> None:
     ):
         raise BundleError("its genres or columns are no lists of names")
     features = bundle.booster.num_features()
-    outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"]["num_class"]
+    outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
+        "num_class"
+    ]
     if features != len(bundle.columns) or int(outputs) != len(bundle.genres):
         raise BundleError(
             f"its trees take {features} columns and give {outputs} genres, but it names "

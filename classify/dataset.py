@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from extract import schema, sets
-from extract import tables
+from extract import schema, sets, tables
 from extract.config import DEFAULTS
 from extract.errors import LabelError
 from extract.files import find
@@ -138,7 +137,8 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
     It counts as extracted with the default settings: CSV has no place to say otherwise.
     """
     names = tables.feature_columns(frame, {})
-    windows = float(frame["seconds"].median().round(2)) if "start" in frame else None
+    in_windows = {"start", "seconds"} <= set(frame)
+    windows = round(float(frame["seconds"].median()), 2) if in_windows else None
     for name in sets.VERSIONS:
         known = schema.of(name, DEFAULTS, windows)
         if set(known.names) <= set(names):
@@ -149,8 +149,7 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
 def _known(paths: Any, labels: Any, groups: Any = None) -> pd.DataFrame:
     """Lay labels and groups by path; blank ones are missing."""
     known = pd.DataFrame({"path": paths, "label": labels, "group": groups}).astype("object")
-    text = known[["label", "group"]].map(lambda value: str(value).strip() or None, na_action="ignore")
-    return known.assign(**{name: text[name] for name in text}).set_index("path")
+    return known.set_index("path").map(lambda value: str(value).strip() or None, na_action="ignore")
 
 
 def _from_table(
@@ -197,7 +196,9 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
         except mutagen.MutagenError:
             tags = None
         values = dict(tags or {})
-        rows.append((path, *(next(iter(values.get(key) or []), None) for key in ("genre", "artist"))))
+        rows.append(
+            (path, *(next(iter(values.get(key) or []), None) for key in ("genre", "artist")))
+        )
     known = _known(*zip(*rows, strict=True))
     if known["label"].isna().all():
         raise LabelError(f"{audio}: none of its files has a genre in its tags")
@@ -249,7 +250,7 @@ def _from_csv(
     unknown = [
         name
         for name, own in zip(given[key], matched, strict=True)
-        if own is None and PurePosixPath(name.replace("\\", "/")).name not in broken_names
+        if pd.isna(own) and PurePosixPath(name.replace("\\", "/")).name not in broken_names
     ]
     found = matched.notna()
     if not found.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any, Self
 
@@ -139,10 +140,13 @@ def usable_device(device: str) -> str:
     """Return the device, or ``"cpu"`` with a line in the log where there is no GPU."""
     if device == "cpu":
         return device
+    probe = xgboost.DMatrix(np.zeros((2, 1)), np.array([0, 1]))
     try:
-        probe = xgboost.DMatrix(np.zeros((2, 1)), np.array([0, 1]))
-        xgboost.train({"device": device, "tree_method": "hist", "verbosity": 0}, probe, 1)
+        booster = xgboost.train({"device": device, "tree_method": "hist", "verbosity": 0}, probe, 1)
+        # XGBoost itself goes over to the CPU, more or less silently: its configuration tells.
+        used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
     except xgboost.core.XGBoostError:
+        used = "cpu"
+    if used == "cpu":
         logger.warning("no GPU can be used here: training on the CPU")
-        return "cpu"
-    return device
+    return str(used)

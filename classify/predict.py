@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify.bundle import Bundle
-from extract import schema
-from extract import tables
+from extract import schema, tables
+from extract.errors import SchemaError
 
 __all__ = ["pool", "predictions"]
 
@@ -57,15 +57,13 @@ def predictions(
     schema.check(bundle.columns, tables.feature_columns(table, about), where, remedy + ".")
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
-        raise schema.SchemaError(
+        raise SchemaError(
             f"{where} was extracted as {about.get('set')} with settings {theirs}, the model was "
             f"trained on {bundle.set} with {bundle.fingerprint}. {remedy}."
         )
     paths = table["path"] if "path" in table else pd.Series(table.index.astype(str))
     described = table[bundle.columns].notna().any(axis=1).to_numpy()
-    order, probabilities = pool(
-        bundle.probabilities(table[described]), paths.to_numpy()[described]
-    )
+    order, probabilities = pool(bundle.probabilities(table[described]), paths.to_numpy()[described])
     top = max(1, min(top, len(bundle.genres)))
     ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
     genres = np.asarray(bundle.genres, object)[ranks]

@@ -14,9 +14,7 @@ from extract.tables import atomic
 __all__ = ["confusion_png", "model_card"]
 
 
-def confusion_png(
-    counts: NDArray[np.int64], genres: Sequence[str], title: str, path: Path
-) -> None:
+def confusion_png(counts: NDArray[np.int64], genres: Sequence[str], title: str, path: Path) -> None:
     """Draw a confusion matrix: true genres in rows, shares of each row as colour and number."""
     # The object interface: no global state, no display, no backend to choose.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,9 +26,7 @@ def confusion_png(
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    labels = [
-        f"{genre} ({total})" for genre, total in zip(genres, counts.sum(axis=1), strict=True)
-    ]
+    labels = [f"{genre} ({total})" for genre, total in zip(genres, counts.sum(axis=1), strict=True)]
     axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
     axes.set_yticks(range(len(genres)), labels)
     axes.set_xlabel("predicted genre")

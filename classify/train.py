@@ -51,7 +51,9 @@ def out_of_fold(
     for train, test in folds(dataset, count, seed):
         learner = clone(model).set_params(class_weight=None, random_state=seed)
         learner.fit(
-            dataset.features.iloc[train], dataset.labels.iloc[train], sample_weight=row_weights[train]
+            dataset.features.iloc[train],
+            dataset.labels.iloc[train],
+            sample_weight=row_weights[train],
         )
         tracks, chances = pool(
             learner.predict_proba(dataset.features.iloc[test]), dataset.tracks.iloc[test].to_numpy()
@@ -118,7 +120,7 @@ def cross_validate(
     named = tracks["group"].nunique() < len(tracks)
     return Evaluation(
         {
-            **values.mean().to_dict(),
+            **{str(name): float(value) for name, value in values.mean().items()},
             "spread": values.std(ddof=0).to_dict(),
             "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
             "folds": count,
@@ -182,7 +184,10 @@ def write(
     from classify import report
 
     bundles.save(bundle, directory, card, pickles)
-    title = f"accuracy {evaluation.metrics['accuracy']:.2f}, no {evaluation.metrics['grouped_by']} on both sides"
     report.confusion_png(
-        evaluation.confusion, evaluation.genres, title, directory / "confusion.png"
+        evaluation.confusion,
+        evaluation.genres,
+        f"accuracy {evaluation.metrics['accuracy']:.2f}, "
+        f"no {evaluation.metrics['grouped_by']} on both sides",
+        directory / "confusion.png",
     )

@@ -24,7 +24,9 @@ __all__ = ["__version__", "features", "table"]
 __version__ = "0.1.0"
 
 
-def features(path: str | Path, *, set: str = "default", settings: Settings | None = None) -> pd.Series:
+def features(
+    path: str | Path, *, set: str = "default", settings: Settings | None = None
+) -> pd.Series:
     """Compute the descriptors of one file.
 
     Parameters

@@ -21,7 +21,7 @@ from extract.errors import DecodeError
 __all__ = ["Audio", "open_audio"]
 
 BLOCK_LENGTH = 65536
-"""Samples per channel in a block: half a megabyte in stereo, which stays in a second-level cache."""
+"""Samples per channel in a block: half a megabyte in stereo stays in a second-level cache."""
 
 SAMPLE_RATES = (1000, 768000)
 
@@ -109,8 +109,8 @@ def _open_av(path: Path, first_reason: str) -> Iterator[Audio]:
     except (av.error.FFmpegError, ValueError) as error:
         raise DecodeError(
             path,
-            f"is not audio in any format that is known here (libsndfile: {first_reason.rstrip('.')};"
-            f" FFmpeg: {_reason(error)})",
+            "is not audio in any format that is known here (libsndfile: "
+            f"{first_reason.rstrip('.')}; FFmpeg: {_reason(error)})",
         ) from error
     with container:
         if not container.streams.audio:

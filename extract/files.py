@@ -13,8 +13,40 @@ from extract.errors import FindError
 __all__ = ["AUDIO_SUFFIXES", "Track", "find"]
 
 AUDIO_SUFFIXES = frozenset(
-    ".wav .wave .mp3 .mp2 .flac .ogg .oga .opus .aif .aiff .aifc .au .snd .caf .w64 .rf64 "
-    ".m4a .m4b .mp4 .aac .wma .ape .wv .tta .mpc .ac3 .dts .mka .webm .3gp .amr .dsf".split()
+    [
+        ".wav",
+        ".wave",
+        ".mp3",
+        ".mp2",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".aif",
+        ".aiff",
+        ".aifc",
+        ".au",
+        ".snd",
+        ".caf",
+        ".w64",
+        ".rf64",
+        ".m4a",
+        ".m4b",
+        ".mp4",
+        ".aac",
+        ".wma",
+        ".ape",
+        ".wv",
+        ".tta",
+        ".mpc",
+        ".ac3",
+        ".dts",
+        ".mka",
+        ".webm",
+        ".3gp",
+        ".amr",
+        ".dsf",
+    ]
 )
 """Endings that a folder is searched for. A file named on its own may be called anything."""
 

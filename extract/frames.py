@@ -151,9 +151,7 @@ class Series:
             )
 
 
-def analyse(
-    audio: Audio, settings: Settings, descriptors: Iterable[registry.Descriptor]
-) -> Series:
+def analyse(audio: Audio, settings: Settings, descriptors: Iterable[registry.Descriptor]) -> Series:
     """Read the audio once and return the series that the descriptors need.
 
     Parameters

@@ -257,7 +257,7 @@ def _meter(block, weights, shelf, highpass, state, done, edge, rate, step, energ
             filled += 1
             sums = 0.0
             step += 1
-            edge = int(round(step * rate))
+            edge = round(step * rate)
     return filled, sums, step, edge
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from extract import decode, files, frames, reduce, schema, sets, tables
+from extract import decode, files, frames, reduce, registry, schema, sets, tables
 from extract.config import Settings
 from extract.errors import AnalyseError, DecodeError, FileError, FindError, SettingsError
 from extract.files import Track
@@ -126,16 +126,14 @@ def _analyse(track: Track, job: Job) -> Outcome:
     )
 
 
-def _always() -> tuple[reduce.Descriptor, ...]:
+def _always() -> tuple[registry.Descriptor, ...]:
     """Return what every row needs, whatever the set: which frames are active."""
-    from extract import registry
-
     return (registry.get("active"),)
 
 
 def warm(job: Job) -> None:
     """Compile or load every kernel before workers start, so that they do not compile together."""
-    noise = np.random.default_rng(0).standard_normal((44100, 2)).astype(np.float32) / 10
+    noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
     descriptors = sets.descriptors(job.set)
     audio = decode.Audio(44100, 2, iter([noise]))
     reduce.row(frames.analyse(audio, job.settings, (*descriptors, *_always())), descriptors)
@@ -252,8 +250,9 @@ class _Parts:
         rows = pd.read_parquet(part)
         names = self._job.schema.names
         found = {}
-        for (path, stamp), own in rows.groupby(["path", "stamp"], sort=False):
+        for _, own in rows.groupby(["path", "stamp"], sort=False):
             first = own.iloc[0]
+            path, stamp = str(first["path"]), str(first["stamp"])
             failure = (path, first["stage"], first["error"], first["message"])
             found[path, stamp] = Outcome(
                 path,
@@ -375,7 +374,9 @@ def extract(
             parts.save()
         raise
     ordered = [done[index] for index in range(len(tracks))]
-    failures = [(error.path, error.stage, type(error).__name__, error.message) for error in unfound]
+    failures: list[tuple[str, ...]] = [
+        (error.path, error.stage, type(error).__name__, error.message) for error in unfound
+    ]
     failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
     result = Result(tabulate(ordered, job), failures)
     if output is not None and parts is not None:

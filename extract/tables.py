@@ -92,9 +92,9 @@ def _ours(path: Path) -> bool:
             start = lines.readline(1000).lstrip('{"')
     except (OSError, UnicodeDecodeError, pa.ArrowException):
         return False
-    return start.startswith(("path,sha256,", "path,start,seconds,sha256,", "path,genre,probability,")) or (
-        path.suffix.lower() == ".jsonl" and start.startswith('path":')
-    )
+    return start.startswith(
+        ("path,sha256,", "path,start,seconds,sha256,", "path,genre,probability,")
+    ) or (path.suffix.lower() == ".jsonl" and start.startswith('path":'))
 
 
 def metadata(schema: Schema) -> dict[str, Any]:

@@ -24,9 +24,9 @@ _TINY = np.float32(1e-20)
 
 @lru_cache(maxsize=8)
 def _mel_bank(settings: Settings) -> Projection:
-    import librosa
+    from librosa.filters import mel as filters
 
-    bank = librosa.filters.mel(
+    bank = filters(
         sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, fmax=settings.fmax
     )
     bins = int(settings.fmax * settings.n_fft // settings.sample_rate) + 1

@@ -50,12 +50,12 @@ def onset_envelope(series: Series) -> Floats:
 @descriptor("series", range=(0, 1), needs=["onset_envelope"])
 def onsets(series: Series) -> Floats:
     """One in each frame where a note or a stroke begins (`librosa.onset.onset_detect`)."""
-    import librosa
+    from librosa.onset import onset_detect
 
     envelope = series["onset_envelope"]
     out = np.zeros_like(envelope)
     if envelope.any():
-        found = librosa.onset.onset_detect(
+        found = onset_detect(
             onset_envelope=envelope,
             sr=series.settings.sample_rate,
             hop_length=series.settings.hop_length,

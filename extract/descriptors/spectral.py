@@ -6,6 +6,7 @@ Definitions are librosa's on the bins of that band. None depends on the gain of 
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +78,7 @@ def spectral_bandwidth(block: Block) -> Floats:
     "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
 )
 def spectral_rolloff(block: Block) -> Floats:
-    """Frequency in Hz below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`)."""
+    """Frequency below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`), Hz."""
     return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
 
 
@@ -97,7 +98,9 @@ def spectral_flatness(block: Block) -> Floats:
     return np.where(mean[:, 0] > 0, flatness, 0).astype(np.float32)
 
 
-@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], needs=["active"], sets=["default"])
+@descriptor(
+    "frame", range=(0, np.sqrt(2)), stats=["mean", "std"], needs=["active"], sets=["default"]
+)
 def spectral_flux(block: Block) -> Floats:
     """Distance between the magnitudes of a frame and of the one before, each scaled to sum 1.
 
@@ -114,7 +117,7 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     bins = bins[bins <= settings.fmax]
     edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
     starts, stops, counts = [], [], []
-    for band, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for band, (low, high) in enumerate(pairwise(edges)):
         inside = np.flatnonzero((bins >= low) & (bins <= high))
         # librosa lends each band but the first the bin below, and the last all that lies above.
         start = inside[0] - (band > 0)
@@ -135,10 +138,10 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     sets=["default"],
 )
 def spectral_contrast(block: Block) -> Floats:
-    """Level of the peaks over the valleys in seven octave bands (`librosa.feature.spectral_contrast`).
+    """Level of the peaks over the valleys in seven octave bands.
 
-    Clear tones give a high contrast, noise a low one. Of magnitudes, on librosa's decibel scale
-    for powers, as there.
+    Clear tones give a high contrast, noise a low one. As `librosa.feature.spectral_contrast`, of
+    magnitudes on the decibel scale for powers, as there.
     """
     valleys, peaks = kernels.band_extremes(block.magnitude, *_contrast_bands(block.settings))
     floor = np.float32(1e-10)

@@ -16,6 +16,9 @@ __all__ = ["chroma", "key", "tonnetz"]
 
 Floats = NDArray[np.float32]
 
+# Keeps a division by the power of silence finite.
+_TINY = np.float32(1e-30)
+
 # Krumhansl and Kessler, "Tracing the dynamic changes in perceived tonal organization in a spatial
 # representation of musical keys", Psychological Review 89(4), 1982.
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -24,9 +27,9 @@ MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.3
 
 @lru_cache(maxsize=8)
 def _chroma_bank(settings: Settings) -> Projection:
-    import librosa
+    from librosa.filters import chroma as filters
 
-    bank = librosa.filters.chroma(sr=settings.sample_rate, n_fft=settings.n_fft, tuning=0.0)
+    bank = filters(sr=settings.sample_rate, n_fft=settings.n_fft, tuning=0.0)
     bins = int(settings.fmax * settings.n_fft // settings.sample_rate) + 1
     return Projection(bank[:, :bins])
 
@@ -41,12 +44,12 @@ def chroma(block: Block) -> Floats:
     """
     folded = _chroma_bank(block.settings)(block.power)
     largest = folded.max(axis=1, keepdims=True)
-    return folded / np.where(largest > 0, largest, 1)
+    return folded / np.maximum(largest, _TINY)
 
 
 @lru_cache(maxsize=1)
 def _tonnetz_basis() -> Floats:
-    """Fifths, minor and major thirds as three circles, shape (12, 6); librosa's phases and radii."""
+    """Fifths, minor and major thirds as circles, shape (12, 6); librosa's phases and radii."""
     steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
     angles = np.outer(np.arange(12), steps)
     angles[:, ::2] -= 0.5
@@ -70,7 +73,7 @@ def tonnetz(series: Series) -> Floats:
     """
     values = series["chroma"]
     total = values.sum(axis=1, keepdims=True)
-    return (values / np.where(total > 0, total, 1)) @ _tonnetz_basis()
+    return (values / np.maximum(total, _TINY)) @ _tonnetz_basis()
 
 
 @descriptor(

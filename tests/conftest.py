@@ -1,0 +1,41 @@
+"""What tests share: the demo tracks, the shared recordings where they are, small signals."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def demo() -> Path:
+    """The folder of the demo tracks."""
+    return ROOT / "data" / "raw"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real recordings; tests that need it are skipped where it is not."""
+    folder = Path(os.environ.get("EARMARK_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "emotify").is_dir():
+        pytest.skip(f"no real recordings: neither EARMARK_DATA nor {folder} holds them")
+    return folder
+
+
+@pytest.fixture
+def tone(tmp_path):
+    """Write a tone and return its path: `tone(name, seconds, frequency, rate, gain)`."""
+
+    def write(name="tone.wav", seconds=1.0, frequency=440.0, rate=22050, gain=0.5):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        time = np.arange(round(seconds * rate)) / rate
+        soundfile.write(path, gain * np.sin(2 * np.pi * frequency * time), rate)
+        return path
+
+    return write

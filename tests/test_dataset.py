@@ -1,0 +1,164 @@
+"""Labels meet a table: every way to name them, and every way to get them wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from classify import dataset, splits
+from extract.errors import LabelError, SchemaError
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a table of eight tracks in two folders and return its path."""
+    rng = np.random.default_rng(0)
+    rows = [(f"{genre}/{index}.mp3", genre) for genre in ("jazz", "rock") for index in range(4)]
+    frame = pd.DataFrame(
+        {
+            "path": [path for path, _ in rows],
+            "sha256": [f"{number:064x}" for number in range(8)],
+            "tempo": rng.normal(120, 10, 8).astype(np.float32),
+            "flatness": rng.normal(0, 1, 8).astype(np.float32),
+        }
+    )
+    path = tmp_path / "features.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def labels(tmp_path, text, name="labels.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return str(path)
+
+
+def every(extra=""):
+    rows = [f"{g}/{i}.mp3,{g},{g} artist {i // 2}\n" for g in ("jazz", "rock") for i in range(4)]
+    return "path,genre,artist\n" + "".join(rows) + extra
+
+
+@pytest.mark.parametrize("key", ["path", "file", "filename"])
+def test_csv_is_matched_by_path_under_any_of_three_names(table, tmp_path, key):
+    data = dataset.build(table, labels(tmp_path, every().replace("path", key, 1)))
+    assert data.labels.tolist() == ["jazz"] * 4 + ["rock"] * 4
+    assert data.groups.iloc[0] == "jazz artist 0"
+    assert data.features.columns.tolist() == ["tempo", "flatness"]
+
+
+def test_csv_is_matched_by_name_only_where_that_is_unique(tmp_path):
+    frame = pd.DataFrame(
+        {"path": ["a/1.mp3", "b/1.mp3", "a/2.mp3", "b/3.mp3"], "x": [1.0, 2.0, 3.0, 4.0]}
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    text = "file,genre\n1.mp3,jazz\n2.mp3,jazz\n3.mp3,rock\n"
+    with pytest.raises(LabelError, match=r"not in the table: 1\.mp3"):
+        dataset.build(tmp_path / "t.csv", labels(tmp_path, text))
+
+
+def test_backslashes_name_the_same_track(table, tmp_path):
+    data = dataset.build(table, labels(tmp_path, every().replace("/", "\\")))
+    assert len(data.labels) == 8
+
+
+def test_folders_are_labels(table):
+    assert dataset.build(table, "folders").labels.unique().tolist() == ["jazz", "rock"]
+
+
+def test_a_flat_table_has_no_folders(tmp_path):
+    pd.DataFrame({"path": ["1.mp3", "2.mp3"], "x": [1.0, 2.0]}).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    with pytest.raises(LabelError, match="no folders to take the genre from"):
+        dataset.build(tmp_path / "t.csv", "folders")
+
+
+def test_tags_are_labels(demo, tmp_path):
+    import extract
+
+    table = extract.table([demo])
+    doubled = pd.concat([table, table.assign(path="copy/" + table["path"])])
+    doubled.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(LabelError, match="only one track each of"):
+        dataset.build(tmp_path / "t.csv", "tags", audio=demo)
+    with pytest.raises(LabelError, match="name their folder with --audio"):
+        dataset.build(tmp_path / "t.csv", "tags")
+
+
+def test_unknown_tracks_are_named(table, tmp_path):
+    path = labels(tmp_path, every("rock/9.mp3,rock,x\n"))
+    with pytest.raises(LabelError, match=r"names 1 tracks that are not in the table: rock/9\.mp3"):
+        dataset.build(table, path)
+    assert len(dataset.build(table, path, ignore_unknown=True).labels) == 8
+
+
+def test_a_track_that_failed_is_not_unknown(table, tmp_path):
+    (tmp_path / "features.failures.csv").write_text(
+        "path,stage,error,message\nrock/9.mp3,decode,DecodeError,is empty\n"
+    )
+    assert len(dataset.build(table, labels(tmp_path, every("rock/9.mp3,rock,x\n"))).labels) == 8
+
+
+def test_unlabelled_tracks_are_counted(table, tmp_path):
+    text = every().replace("rock/3.mp3,rock", "rock/3.mp3,")
+    data = dataset.build(table, labels(tmp_path, text))
+    assert data.notes == ["1 of 8 tracks have no label and were left out"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,genre\n1,2\n", r"has no column path, file or filename"),
+        ("path,style\njazz/0.mp3,x\n", r"has no column 'genre'"),
+        ("path,genre\nelsewhere.mp3,jazz\n", r"none of its 1 tracks is in the table"),
+        ("path,genre\n", r"has no row with both"),
+        ("", r"cannot be read as CSV"),
+        (every("jazz/0.mp3,rock,x\n"), r"gives more than one genre for jazz/0\.mp3"),
+        (every().replace("rock,", "jazz,"), r"all 8 labelled tracks are 'jazz'"),
+        (every().replace("0.mp3,rock,", "0.mp3,folk,"), r"only one track each of folk"),
+        (
+            "path,genre,artist\njazz/0.mp3,jazz,a\njazz/1.mp3,jazz,a\n"
+            "rock/0.mp3,rock,a\nrock/1.mp3,rock,a\n",
+            r"belong to one group",
+        ),
+    ],
+)
+def test_bad_labels_are_refused_before_any_training(table, tmp_path, text, message):
+    with pytest.raises(LabelError, match=message):
+        dataset.build(table, labels(tmp_path, text))
+
+
+def test_a_genre_of_one_artist_is_said(table, tmp_path):
+    data = dataset.build(table, labels(tmp_path, every().replace("rock artist 1", "rock artist 0")))
+    assert "all tracks of rock are by one artist" in data.notes[0]
+
+
+def test_a_missing_table_says_how_to_make_it(tmp_path):
+    with pytest.raises(SchemaError, match="does not exist; make it with `earmark extract`"):
+        dataset.build(tmp_path / "none.parquet", "folders")
+
+
+def test_no_group_and_no_track_crosses_a_fold(table, tmp_path):
+    frame = pd.read_csv(table)
+    windows = pd.concat(
+        [frame.assign(start=start, seconds=6.0) for start in (0.0, 6.0)], ignore_index=True
+    )
+    windows.to_csv(table, index=False)
+    data = dataset.build(table, labels(tmp_path, every()))
+    tested = []
+    for train, test in splits.folds(data, 2, seed=0):
+        assert not set(data.groups[train]) & set(data.groups[test])
+        assert not set(data.tracks[train]) & set(data.tracks[test])
+        tested += test.tolist()
+    assert sorted(tested) == list(range(16))
+
+
+def test_weights_balance_tracks_and_genres(table, tmp_path):
+    frame = pd.read_csv(table)
+    windows = pd.concat([frame, frame.iloc[[0] * 5], frame.iloc[4:6]], ignore_index=True)
+    windows.to_csv(table, index=False)
+    data = dataset.build(table, labels(tmp_path, every()))
+    weights = pd.Series(dataset.weights(data))
+    assert weights.groupby(data.labels).sum().round(9).nunique() == 1
+    assert weights.groupby(data.tracks).sum().round(9).nunique() == 1

@@ -1,0 +1,260 @@
+"""The learner, its metrics, its bundle and its predictions."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import classify
+from classify import bundle, dataset, metrics, predict, report, train
+from classify.model import GenreClassifier
+from extract import schema, tables
+from extract.config import DEFAULTS
+from extract.errors import BundleError, SchemaError, WriteError
+
+KNOWN_TO_FAIL = {
+    "check_sample_weight_equivalence_on_dense_data": "rows are sampled at random, weighted or not"
+}
+
+
+# Skipped checks (array API, data frames of other libraries) say so with a warning.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(
+    [GenreClassifier(n_estimators=15, n_jobs=1)],
+    expected_failed_checks=lambda estimator: KNOWN_TO_FAIL,
+)
+def test_scikit_learn_accepts_the_estimator(estimator, check):
+    check(estimator)
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """Three genres that one column tells apart, in windows of tracks by some artists."""
+    rng = np.random.default_rng(0)
+    genres = np.repeat(["blues", "jazz", "rock"], 40)
+    features = pd.DataFrame(rng.normal(size=(120, 5)), columns=list("abcde")).astype(np.float32)
+    features["a"] += pd.Series(genres).map({"blues": -3, "jazz": 0, "rock": 3})
+    return dataset.Dataset(
+        features,
+        pd.Series(genres),
+        pd.Series([f"artist {row // 8}" for row in range(120)]),
+        pd.Series([f"{row // 2}.mp3" for row in range(120)]),
+        {},
+    )
+
+
+@pytest.fixture(scope="module")
+def trained(toy):
+    learner = GenreClassifier(n_estimators=30)
+    evaluation = train.cross_validate(toy, learner, count=3, repeats=2)
+    return (*train.fit(toy, learner, evaluation), evaluation)
+
+
+@pytest.fixture
+def saved(trained, tmp_path):
+    model, pickles, evaluation = trained
+    train.write(model, pickles, evaluation, "card", tmp_path / "model")
+    return tmp_path / "model"
+
+
+def test_the_evaluation_finds_what_is_there_and_says_over_what(trained):
+    numbers = trained[2].metrics
+    assert numbers["accuracy"] > 0.85
+    assert numbers["tracks"] == 60
+    assert numbers["groups"] == 15
+    assert numbers["grouped_by"] == "artist"
+    assert trained[2].confusion.sum() == 60
+
+
+def test_shuffled_labels_give_chance(toy):
+    # An evaluation that leaks would still find something here.
+    shuffled = dataset.Dataset(
+        toy.features.sample(frac=1, random_state=0).reset_index(drop=True),
+        toy.labels,
+        toy.groups,
+        toy.tracks,
+        {},
+    )
+    numbers = train.cross_validate(shuffled, GenreClassifier(n_estimators=30), repeats=2).metrics
+    assert 0.1 < numbers["accuracy"] < 0.55
+
+
+def test_the_same_seed_gives_the_same_model(toy, trained):
+    again, _ = train.fit(toy, GenreClassifier(n_estimators=30), trained[2])
+    assert again.model == trained[0].model
+
+
+def test_missing_values_are_values(toy):
+    features = toy.features.copy()
+    features.loc[::7, "a"] = np.nan
+    learner = GenreClassifier(n_estimators=10).fit(features, toy.labels)
+    chances = learner.predict_proba(features)
+    assert np.isfinite(chances).all()
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
+    assert clone(learner).get_params() == learner.get_params()
+
+
+def test_a_device_that_is_not_there_is_said_in_one_line(toy, caplog):
+    has_gpu = Path("/dev/nvidia0").exists()
+    GenreClassifier(n_estimators=2, device="cuda").fit(toy.features, toy.labels)
+    assert [record.message for record in caplog.records] == (
+        [] if has_gpu else ["no GPU can be used here: training on the CPU"]
+    )
+
+
+def test_a_bundle_comes_back_as_it_was(saved, trained, toy):
+    loaded = classify.load(saved)
+    assert loaded == trained[0]
+    expected = trained[0].probabilities(toy.features)
+    np.testing.assert_array_equal(loaded.probabilities(toy.features), expected)
+    assert (saved / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+class _Bomb:
+    def __reduce__(self):
+        return (pytest.fail, ("something was unpickled",))
+
+
+def test_loading_never_unpickles(saved):
+    for name in ("model.joblib", "encoder.joblib"):
+        (saved / name).write_bytes(pickle.dumps(_Bomb()))
+    classify.load(saved)
+
+
+def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
+    import joblib
+
+    for name in ("model.joblib", "encoder.joblib"):
+        content = (saved / name).read_bytes()
+        assert b"classify" not in content.replace(b"XGBClassifier", b"")
+    plain = joblib.load(saved / "model.joblib")
+    encoder = joblib.load(saved / "encoder.joblib")
+    genres = encoder.inverse_transform(plain.predict(toy.features))
+    assert (genres == toy.labels).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda d: (d / "bundle.json").unlink(), "there is no bundle.json in it"),
+        (lambda d: (d / "model.ubj").unlink(), "there is no model.ubj in it"),
+        (lambda d: (d / "bundle.json").write_text("{"), "cannot be read"),
+        (lambda d: (d / "bundle.json").write_text("[]"), "has protocol None"),
+        (lambda d: (d / "model.ubj").write_bytes(b"x"), "is damaged"),
+        (lambda d: _edit(d, protocol=99), "has protocol 99, and this version of Earmark reads 1"),
+        (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
+        (lambda d: _edit(d, columns=["a"]), "take 5 columns .* but it names 1 and 3"),
+        (lambda d: _edit(d, genres="abc"), "no lists of names"),
+        (lambda d: _edit(d, surprise=1), "is inconsistent"),
+    ],
+)
+def test_a_damaged_bundle_is_refused(saved, damage, message):
+    damage(saved)
+    with pytest.raises(BundleError, match=message):
+        classify.load(saved)
+
+
+def _edit(directory, **values):
+    path = directory / "bundle.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_a_bundle_takes_the_place_of_a_bundle_only(saved, trained, tmp_path):
+    bundle.save(trained[0], saved, "new card")
+    assert (saved / "MODEL_CARD.md").read_text() == "new card"
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "song.mp3").write_bytes(b"x")
+    with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
+        bundle.save(trained[0], tmp_path / "music", "card")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "music"]
+
+
+def test_predictions_average_the_windows_of_a_track(trained, toy):
+    table = toy.features.assign(path=toy.tracks)
+    found = trained[0].predict(table, top=2)
+    assert found.columns.tolist() == [
+        "path",
+        "genre",
+        "probability",
+        "genre_2",
+        "probability_2",
+    ]
+    assert found["path"].tolist() == toy.tracks.drop_duplicates().tolist()
+    chances = trained[0].probabilities(toy.features.iloc[:2]).mean(axis=0)
+    assert found["probability"].iloc[0] == pytest.approx(chances.max(), rel=1e-6)
+
+
+def test_a_silent_track_has_no_genre(trained, toy):
+    table = toy.features.iloc[:2].assign(path=["a.mp3", "b.mp3"])
+    table.iloc[0, :5] = np.nan
+    found = trained[0].predict(table)
+    assert found["genre"].isna().tolist() == [True, False]
+    assert found["probability"].isna().tolist() == [True, False]
+    assert trained[0].predict(table.iloc[:1])["genre"].isna().all()
+
+
+def test_another_schema_is_refused_by_name(trained, toy):
+    table = toy.features.rename(columns={"b": "z"})[["d", "c", "a", "z", "e"]]
+    message = r"missing 1 \(b\); unexpected 1 \(z\); reordered 2 \(d, a\)\. Train the model"
+    with pytest.raises(SchemaError, match=message):
+        trained[0].predict(table)
+
+
+def test_other_settings_are_refused_though_the_columns_are_the_same():
+    model = classify.load()
+    about = tables.metadata(schema.of("default", DEFAULTS.model_copy(update={"hop_length": 1024})))
+    table = pd.DataFrame(np.zeros((1, len(model.columns))), columns=model.columns)
+    with pytest.raises(SchemaError, match="was extracted as default-1 with settings"):
+        predict.predictions(model, table, about=about)
+
+
+def test_the_default_model_is_of_this_version_and_small():
+    model = classify.load()
+    current = schema.of("default", DEFAULTS)
+    assert (model.set, model.fingerprint) == (current.set, current.fingerprint)
+    assert model.columns == current.names
+    parts = list(bundle.DEFAULT.iterdir())
+    assert sum(part.stat().st_size for part in parts) < 10e6
+    assert not [part.name for part in parts if part.suffix == ".joblib"]
+    card = (bundle.DEFAULT / "MODEL_CARD.md").read_text()
+    assert f"{model.metrics['accuracy']:.3f}" in card
+    for corpus, numbers in model.metrics["left_out"].items():
+        assert f"| {corpus} | {numbers['tracks']} " in card
+
+
+def test_metrics_on_paper():
+    genres = ["a", "b", "c", "d"]
+    chances = np.array([[0.7, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
+    truth = ["a", "b", "a"]
+    assert metrics.accuracy(truth, chances, genres) == pytest.approx(1 / 3)
+    assert metrics.top_k(truth, chances, genres, 2) == pytest.approx(2 / 3)
+    # a: precision 1/2, recall 1/2; b: neither.
+    assert metrics.macro_f1(truth, chances, genres) == pytest.approx(0.25)
+    assert metrics.confusion(truth, chances, genres)[0].tolist() == [1, 0, 0, 1]
+
+
+@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20), st.integers(0, 1000))
+def test_metrics_lie_between_zero_and_one_and_grow_with_k(truth, seed):
+    chances = np.random.default_rng(seed).dirichlet([1, 1, 1], len(truth))
+    values = [metrics.top_k(truth, chances, list("abc"), k) for k in (1, 2, 3)]
+    assert values == sorted(values)
+    assert values[-1] == 1
+    assert 0 <= metrics.macro_f1(truth, chances, list("abc")) <= 1
+    assert metrics.confusion(truth, chances, list("abc")).sum() == len(truth)
+
+
+def test_the_confusion_matrix_is_drawn_for_two_and_for_many_genres(tmp_path):
+    for count in (2, 40):
+        path = tmp_path / f"{count}.png"
+        genres = [f"genre {index}" for index in range(count)]
+        report.confusion_png(np.eye(count, dtype=int), genres, "title", path)
+        assert path.read_bytes().startswith(b"\x89PNG")
