@@ -38,7 +38,7 @@ class Device(StrEnum):
 
 
 Sources = Annotated[
-    list[Path], typer.Argument(help="Audio files, and folders searched at every depth.")
+    list[str], typer.Argument(help="Audio files, and folders searched at every depth.")
 ]
 Workers = Annotated[
     int,
@@ -111,7 +111,7 @@ def extract_command(
 )
 def classify_command(
     sources: Annotated[
-        list[Path],
+        list[str],
         typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
     ],
     model: Annotated[
@@ -142,8 +142,8 @@ def classify_command(
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output)
     failures: Sequence[Sequence[str]] = []
-    if len(sources) == 1 and sources[0].suffix.lower() in tables.FORMATS:
-        where = str(sources[0])
+    if len(sources) == 1 and sources[0].lower().endswith(tables.FORMATS):
+        where = sources[0]
         table, about = tables.read(sources[0])
     else:
         if bundle.set is None:

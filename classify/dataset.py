@@ -110,7 +110,7 @@ def build(
     columns = [name for name in columns if name not in (label, group)]
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
-    described = frame[columns].notna().any(axis=1)
+    described = tables.described(frame, columns)
     silent = frame.loc[labelled.notna(), "path"].nunique() - (
         frame.loc[labelled.notna() & described, "path"].nunique()
     )

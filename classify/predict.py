@@ -62,7 +62,7 @@ def predictions(
             f"trained on {bundle.set} with {bundle.fingerprint}. {remedy}."
         )
     paths = table["path"] if "path" in table else pd.Series(table.index.astype(str))
-    described = table[bundle.columns].notna().any(axis=1).to_numpy()
+    described = tables.described(table, bundle.columns).to_numpy()
     order, probabilities = pool(bundle.probabilities(table[described]), paths.to_numpy()[described])
     top = max(1, min(top, len(bundle.genres)))
     ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]

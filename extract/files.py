@@ -85,7 +85,12 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
     """
     failures: list[FindError] = []
     found: dict[Path, tuple[PurePath, PurePath]] = {}
-    for source in map(Path, sources):
+    for named in sources:
+        if "://" in str(named):
+            message = "is a URL; download the files and name their folder"
+            failures.append(FindError(str(named), message))
+            continue
+        source = Path(named)
         for location, relative in _search(source, failures):
             found.setdefault(location, (relative, source / relative if source.is_dir() else source))
 
@@ -100,9 +105,6 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
 
 def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, PurePath]]:
     """Yield the real location and the relative path of each audio file of a source."""
-    if "://" in str(source):
-        failures.append(FindError(source, "is a URL; download the files and name their folder"))
-        return
     if source.is_file():
         yield source.resolve(), PurePath(source.name)
         return

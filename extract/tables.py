@@ -22,7 +22,9 @@ __all__ = [
     "FORMATS",
     "atomic",
     "check_output",
+    "described",
     "failures_path",
+    "feature_columns",
     "metadata",
     "read",
     "write",
@@ -221,3 +223,8 @@ def feature_columns(table: pd.DataFrame, about: dict[str, Any]) -> list[str]:
     if declared:
         return [name for name in table.columns if name in set(declared)]
     return [name for name in table.select_dtypes("number").columns if name not in KEYS]
+
+
+def described(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Tell for each row whether anything is known of its sound: silence only has a duration."""
+    return table[[name for name in columns if name != "duration_ms"]].notna().any(axis=1)

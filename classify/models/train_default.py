@@ -94,7 +94,7 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
         parts.append(part.assign(corpus=name))
     table = pd.concat(parts, ignore_index=True)
     columns = job.schema.names
-    table = table[table[columns].notna().any(axis=1)].reset_index(drop=True)
+    table = table[tables.described(table, columns)].reset_index(drop=True)
     dataset = Dataset(
         table[columns], table["label"], table["group"], table["path"], tables.metadata(job.schema)
     )
