@@ -197,6 +197,14 @@ def train_command(
     audio: Annotated[
         Path | None, typer.Option(help="With '--labels tags': the folder that was extracted.")
     ] = None,
+    ignore: Annotated[
+        str | None,
+        typer.Option(
+            help="Descriptors not to learn from, with commas; by default duration_ms,loudness "
+            "in a table that Earmark extracted.",
+            metavar="NAMES",
+        ),
+    ] = None,
     ignore_unknown: Annotated[
         bool,
         typer.Option("--ignore-unknown", help="Pass over labels of tracks not in the table."),
@@ -217,7 +225,13 @@ def train_command(
 
     bundles.check_directory(output)
     data = dataset.build(
-        table, labels, label=label, group=group, ignore_unknown=ignore_unknown, audio=audio
+        table,
+        labels,
+        label=label,
+        group=group,
+        ignore=None if ignore is None else [name for name in ignore.split(",") if name],
+        ignore_unknown=ignore_unknown,
+        audio=audio,
     )
     for note in data.notes:
         _say(note)
@@ -229,7 +243,7 @@ def train_command(
     numbers = evaluation.metrics
     lines = [
         f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows of "
-        f"{len(bundle.columns)} descriptors) from `{table.name}`; "
+        f"{len(bundle.inputs)} descriptors) from `{table.name}`; "
         f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
         *(f"\n{note}." for note in data.notes),
     ]

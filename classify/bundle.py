@@ -48,7 +48,9 @@ class Bundle:
     genres : list of str
         In the order of the model's outputs.
     columns : list of str
-        The descriptors, in the order of the model's inputs.
+        The descriptors of the tables that the model takes, in order.
+    inputs : list of str
+        Those of them that it looks at, in the order of its inputs.
     set : str, optional
         Versioned name of the feature set, such as ``default-1``; None for somebody else's table.
     fingerprint : str, optional
@@ -68,6 +70,7 @@ class Bundle:
     model: bytes = field(repr=False)
     genres: list[str]
     columns: list[str]
+    inputs: list[str]
     set: str | None = None
     fingerprint: str | None = None
     windows: float | None = None
@@ -87,7 +90,7 @@ class Bundle:
         """Return the probability of each genre, shape (rows, genres), for checked features."""
         import xgboost
 
-        values = features[self.columns].to_numpy(np.float32)
+        values = features[self.inputs].to_numpy(np.float32)
         chances = self.booster.predict(xgboost.DMatrix(values))
         return chances.reshape(len(values), len(self.genres))
 
@@ -214,18 +217,21 @@ def load(directory: str | Path) -> Bundle:
 
 
 def _check(bundle: Bundle) -> None:
-    texts = (bundle.genres, bundle.columns)
+    texts = (bundle.genres, bundle.columns, bundle.inputs)
     if not all(
         isinstance(names, list) and names and all(isinstance(name, str) for name in names)
         for names in texts
     ):
-        raise BundleError("its genres or columns are no lists of names")
+        raise BundleError("its genres, columns or inputs are no lists of names")
     features = bundle.booster.num_features()
     outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
         "num_class"
     ]
-    if features != len(bundle.columns) or int(outputs) != len(bundle.genres):
+    if features != len(bundle.inputs) or int(outputs) != len(bundle.genres):
         raise BundleError(
             f"its trees take {features} columns and give {outputs} genres, but it names "
-            f"{len(bundle.columns)} and {len(bundle.genres)}"
+            f"{len(bundle.inputs)} and {len(bundle.genres)}"
         )
+    foreign = sorted(set(bundle.inputs) - set(bundle.columns))
+    if foreign:
+        raise BundleError(f"its inputs {', '.join(foreign[:5])} are not among its columns")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -14,7 +15,10 @@ from extract.config import DEFAULTS
 from extract.errors import LabelError
 from extract.files import find
 
-__all__ = ["Dataset", "build"]
+__all__ = ["FILE_DESCRIPTORS", "Dataset", "build", "weights", "without"]
+
+FILE_DESCRIPTORS = ("duration_ms", "loudness")
+"""What says more about the file (an excerpt, a mastering) than about the music in it."""
 
 KEY_COLUMNS = ("path", "file", "filename")
 
@@ -25,14 +29,16 @@ class Dataset:
 
     Parameters
     ----------
-    features : DataFrame of shape (rows, columns)
-        The descriptors; rows are tracks or windows of tracks.
+    features : DataFrame of shape (rows, inputs)
+        What is learned from; rows are tracks or windows of tracks.
     labels : Series of shape (rows,)
         The genre of each row.
     groups : Series of shape (rows,)
         What must stay on one side of a split: the artist, else the track's audio.
     tracks : Series of shape (rows,)
         The path of each row's track.
+    columns : list of str
+        All descriptors of the table, in order, also those that are not learned from.
     about : dict
         What the table says of itself.
     notes : list of str
@@ -43,6 +49,7 @@ class Dataset:
     labels: pd.Series
     groups: pd.Series
     tracks: pd.Series
+    columns: list[str]
     about: dict[str, Any]
     notes: list[str] = field(default_factory=list)
 
@@ -58,6 +65,7 @@ def build(
     *,
     label: str = "genre",
     group: str | None = None,
+    ignore: Sequence[str] | None = None,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
 ) -> Dataset:
@@ -75,6 +83,9 @@ def build(
         Name of the column with the genre.
     group : str, optional
         Name of the column that never crosses a split. By default ``artist`` where there is one.
+    ignore : sequence of str, optional
+        Descriptors that are not learned from, by name: ``chroma`` stands for all its columns. By
+        default `FILE_DESCRIPTORS` in a table that Earmark extracted.
     ignore_unknown : bool
         Pass over labels of tracks that the table does not have.
     audio : str or Path, optional
@@ -103,13 +114,16 @@ def build(
 
     notes = []
     labelled = frame["path"].map(known["label"])
-    without = int(paths.map(known["label"]).isna().sum())
-    if without:
-        notes.append(f"{without} of {len(paths)} tracks have no label and were left out")
+    unlabelled = int(paths.map(known["label"]).isna().sum())
+    if unlabelled:
+        notes.append(f"{unlabelled} of {len(paths)} tracks have no label and were left out")
     columns = tables.feature_columns(frame, about)
     columns = [name for name in columns if name not in (label, group)]
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
+    if ignore is None:
+        ignore = FILE_DESCRIPTORS if about.get("set") else ()
+    inputs = without(columns, ignore)
     described = tables.described(frame, columns)
     silent = frame.loc[labelled.notna(), "path"].nunique() - (
         frame.loc[labelled.notna() & described, "path"].nunique()
@@ -120,15 +134,37 @@ def build(
     own = used["sha256"].astype(str) if "sha256" in used else used["path"]
     groups = used["path"].map(known["group"]).fillna(own).astype(str)
     dataset = Dataset(
-        features=used[columns],
+        features=used[inputs],
         labels=used["path"].map(known["label"]).astype(str),
         groups=groups,
         tracks=used["path"],
+        columns=columns,
         about=about,
         notes=notes,
     )
     _check(dataset)
     return dataset
+
+
+def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
+    """Return the columns but those of the ignored descriptors.
+
+    Raises
+    ------
+    LabelError
+        A name fits no column, or none is left.
+    """
+
+    def belongs(column: str, name: str) -> bool:
+        return column == name or column.startswith(f"{name}_")
+
+    for name in ignored:
+        if not any(belongs(column, name) for column in columns):
+            raise LabelError(f"no column is called {name!r}, or begins so, that could be ignored")
+    kept = [column for column in columns if not any(belongs(column, name) for name in ignored)]
+    if not kept:
+        raise LabelError("every column is ignored: nothing is left to learn from")
+    return kept
 
 
 def _recognise(frame: pd.DataFrame) -> dict[str, Any]:

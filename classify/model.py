@@ -18,6 +18,9 @@ __all__ = ["GenreClassifier"]
 
 logger = logging.getLogger(__name__)
 
+SMALL = 2_000_000
+"""Values of training data up to which one thread is fastest."""
+
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
     """Gradient-boosted trees (XGBoost) over descriptors.
@@ -42,7 +45,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     device : {"cpu", "cuda"}
         Where to train; without a GPU it is the CPU, with a line in the log.
     n_jobs : int, optional
-        Threads; by default all.
+        Threads; by default one for small data, where waiting for each other costs more than it
+        gives, and else all.
     random_state : int
         Seed.
 
@@ -86,7 +90,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train on descriptors of shape (rows, columns) and genres of shape (rows,)."""
-        X, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
+        features: NDArray[np.float32]
+        features, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
         weights = compute_sample_weight(self.class_weight, y)
@@ -96,11 +101,12 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("every sample weight is zero: nothing is left to learn from")
         if len(self.classes_) < 2:
             raise ValueError(f"classifier can't train on one class only: {self.classes_[0]!r}")
-        data = xgboost.DMatrix(X, encoded, weight=weights, nthread=self.n_jobs)
-        self.booster_ = xgboost.train(self._parameters(), data, self.n_estimators)
+        threads = self.n_jobs or (1 if features.size < SMALL else 0)
+        data = xgboost.DMatrix(features, encoded, weight=weights, nthread=threads)
+        self.booster_ = xgboost.train(self._parameters(threads), data, self.n_estimators)
         return self
 
-    def _parameters(self) -> dict[str, Any]:
+    def _parameters(self, threads: int) -> dict[str, Any]:
         return {
             "objective": "multi:softprob",
             "num_class": len(self.classes_),
@@ -115,7 +121,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             "seed": int(np.random.RandomState(self.random_state).randint(2**31 - 1))
             if not isinstance(self.random_state, int)
             else self.random_state,
-            "nthread": self.n_jobs or 0,
+            "nthread": threads,
             "verbosity": 0,
         }
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from classify.dataset import Dataset
 
-__all__ = ["folds"]
+__all__ = ["Indices", "folds"]
 
 Indices = NDArray[np.int64]
 

@@ -15,7 +15,7 @@ from classify.bundle import Bundle
 from classify.dataset import Dataset, weights
 from classify.model import GenreClassifier
 from classify.predict import pool
-from classify.splits import folds
+from classify.splits import Indices, folds
 
 __all__ = ["Evaluation", "cross_validate", "fit"]
 
@@ -39,33 +39,22 @@ class Evaluation:
     genres: list[str]
 
 
-def out_of_fold(
-    dataset: Dataset, model: GenreClassifier, count: int, seed: int, progress: Any = None
+def _fit_and_predict(
+    dataset: Dataset, model: GenreClassifier, train: Indices, test: Indices, seed: int
 ) -> pd.DataFrame:
-    """Return for each track the probabilities by a model that has not seen its group."""
+    """Train on some rows and return the probabilities of the tracks of others."""
     from sklearn.base import clone
 
-    genres = sorted(dataset.labels.unique())
-    row_weights = weights(dataset)
-    parts = []
-    for train, test in folds(dataset, count, seed):
-        learner = clone(model).set_params(class_weight=None, random_state=seed)
-        learner.fit(
-            dataset.features.iloc[train],
-            dataset.labels.iloc[train],
-            sample_weight=row_weights[train],
-        )
-        tracks, chances = pool(
-            learner.predict_proba(dataset.features.iloc[test]), dataset.tracks.iloc[test].to_numpy()
-        )
-        parts.append(
-            pd.DataFrame(chances, index=tracks, columns=learner.classes_).reindex(
-                columns=genres, fill_value=0.0
-            )
-        )
-        if progress is not None:
-            progress.update()
-    return pd.concat(parts)
+    learner = clone(model).set_params(class_weight=None, random_state=seed)
+    learner.fit(
+        dataset.features.iloc[train],
+        dataset.labels.iloc[train],
+        sample_weight=weights(dataset)[train],
+    )
+    tracks, chances = pool(
+        learner.predict_proba(dataset.features.iloc[test]), dataset.tracks.iloc[test].to_numpy()
+    )
+    return pd.DataFrame(chances, index=tracks, columns=learner.classes_)
 
 
 def cross_validate(
@@ -92,20 +81,36 @@ def cross_validate(
     show_progress : bool
         Show a bar on stderr.
     """
+    import joblib
     from tqdm import tqdm
 
     tracks = dataset.per_track().set_index("track")
     genres = sorted(tracks["label"].unique())
-    runs, matrices = [], []
     count = max(2, min(count, tracks["group"].nunique()))
-    with tqdm(
-        total=count * repeats, desc="cross-validation", unit="fold", disable=not show_progress
-    ) as bar:
-        for repeat in range(repeats):
-            chances = out_of_fold(dataset, model, count, seed + repeat, bar)
-            truth = tracks.loc[chances.index, "label"].tolist()
-            runs.append(metrics.evaluate(truth, chances.to_numpy(), genres))
-            matrices.append(metrics.confusion(truth, chances.to_numpy(), genres))
+    tasks = [
+        joblib.delayed(_fit_and_predict)(dataset, model, train, test, seed + repeat)
+        for repeat in range(repeats)
+        for train, test in folds(dataset, count, seed + repeat)
+    ]
+    # XGBoost lets go of the interpreter while it trains: threads suffice, one fold on each.
+    pool_of_threads = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
+    parts = list(
+        tqdm(
+            pool_of_threads(tasks),
+            total=len(tasks),
+            desc="cross-validation",
+            unit="fold",
+            disable=not show_progress,
+        )
+    )
+    per_repeat = len(parts) // repeats
+    runs, matrices = [], []
+    for repeat in range(repeats):
+        own = pd.concat(parts[repeat * per_repeat : (repeat + 1) * per_repeat])
+        chances = own.reindex(columns=genres).fillna(0.0)
+        truth = tracks["label"].reindex(chances.index).tolist()
+        runs.append(metrics.evaluate(truth, chances.to_numpy(), genres))
+        matrices.append(metrics.confusion(truth, chances.to_numpy(), genres))
     matrix = np.sum(matrices, axis=0)
     per_genre = {
         genre: {
@@ -162,7 +167,8 @@ def fit(
     bundle = Bundle(
         model=raw,
         genres=[str(genre) for genre in learner.classes_],
-        columns=list(dataset.features.columns),
+        columns=dataset.columns,
+        inputs=list(dataset.features.columns),
         set=about.get("set"),
         fingerprint=about.get("fingerprint"),
         windows=about.get("windows"),

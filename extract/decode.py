@@ -117,7 +117,7 @@ def _open_av(path: Path, first_reason: str) -> Iterator[Audio]:
             raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
         stream = container.streams.audio[0]
         if not stream.sample_rate or not stream.channels:
-            raise DecodeError(path, "has an audio stream whose format is not known here")
+            raise DecodeError(path, "is not audio that can be decoded, whatever its name says")
         resampler = av.AudioResampler(format="flt")
 
         def blocks() -> Iterator[NDArray[np.float32]]:

@@ -18,6 +18,7 @@ __all__ = [
     "band_extremes",
     "flux",
     "moments",
+    "pick_peaks",
     "powers",
     "rolloff_bins",
     "squares",
@@ -129,9 +130,7 @@ def rolloff_bins(values: Floats, share: float) -> NDArray[np.int64]:
 
 
 @_kernel
-def _band_extremes(values, starts, stops, counts, lows, highs):
-    smallest = np.empty(counts.max(), np.float32)
-    largest = np.empty(counts.max(), np.float32)
+def _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs):
     for frame in range(values.shape[0]):
         for band in range(len(starts)):
             count = counts[band]
@@ -168,7 +167,9 @@ def band_extremes(
     """Return the means of the smallest and of the largest `counts` values in each band."""
     lows = np.empty((len(values), len(starts)), np.float32)
     highs = np.empty_like(lows)
-    _band_extremes(values, starts, stops, counts, lows, highs)
+    # Scratch space comes from outside: what allocates takes numba seconds to compile.
+    smallest, largest = np.empty((2, counts.max()), np.float32)
+    _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs)
     return lows, highs
 
 
@@ -232,11 +233,48 @@ def flux(magnitude: Floats, before: Floats) -> Floats:
 
 
 @_kernel
-def _meter(block, weights, shelf, highpass, state, done, edge, rate, step, energies, mono):
+def _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out):
+    index = 0
+    while index < len(values):
+        largest = values[index]
+        for near in range(max(0, index - max_before), min(index + max_after, len(values))):
+            if values[near] > largest:
+                largest = values[near]
+        total = 0.0
+        first, last = max(0, index - mean_before), min(index + mean_after, len(values))
+        for near in range(first, last):
+            total += values[near]
+        if values[index] == largest and values[index] >= total / (last - first) + delta:
+            out[index] = 1
+            index += wait
+        index += 1
+
+
+def pick_peaks(
+    values: Floats,
+    max_before: int,
+    max_after: int,
+    mean_before: int,
+    mean_after: int,
+    delta: float,
+    wait: int,
+) -> Floats:
+    """Mark peaks with one, everything else with zero, as `librosa.util.peak_pick` finds them.
+
+    A peak is the largest value from `max_before` before it up to, but without, `max_after` after
+    it, exceeds the mean of its wider neighbourhood by `delta`, and comes more than `wait` after
+    the peak before.
+    """
+    out = np.zeros(len(values), np.float32)
+    _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out)
+    return out
+
+
+@_kernel
+def _meter(block, weights, shelf, highpass, state, done, sums, edge, rate, step, energies, mono):
     channels = block.shape[1]
     share = np.float32(1 / channels)
     filled = 0
-    sums = 0.0
     for index in range(block.shape[0]):
         mixed = np.float32(0)
         for channel in range(channels):
@@ -273,7 +311,8 @@ class Meter:
     sample_rate : int
         Of the blocks, in Hz.
     channels : int
-        Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs.
+        Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs, eight as L R C LFE,
+        two behind and two beside the listener; all others count alike.
     """
 
     STEPS_PER_SECOND = 10
@@ -285,6 +324,8 @@ class Meter:
             self._weights[3:] = 1.41
         elif channels == 6:
             self._weights[3:] = 0, 1.41, 1.41
+        elif channels == 8:
+            self._weights[3:] = 0, 1, 1, 1.41, 1.41
         self._shelf, self._highpass = _k_weighting(sample_rate)
         self._state = np.zeros((channels, 4))
         self._rate = sample_rate / self.STEPS_PER_SECOND
@@ -297,13 +338,14 @@ class Meter:
         """Take samples of shape (samples, channels) and return their mean over the channels."""
         mono = np.empty(len(block), np.float32)
         energies = np.empty(int(len(block) / self._rate) + 2)
-        filled, rest, self._step, self._edge = _meter(
+        filled, self._sum, self._step, self._edge = _meter(
             block,
             self._weights,
             self._shelf,
             self._highpass,
             self._state,
             self.samples,
+            self._sum,
             self._edge,
             self._rate,
             self._step,
@@ -311,10 +353,7 @@ class Meter:
             mono,
         )
         if filled:
-            energies[0] += self._sum
-            self._sum = 0.0
             self._energies.append(energies[:filled] / self._rate)
-        self._sum += rest
         self.samples += len(block)
         return mono
 

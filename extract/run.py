@@ -395,8 +395,11 @@ def _with_progress(
     with tqdm(
         total=total, initial=done, unit="track", disable=not show, dynamic_ncols=True
     ) as progress:
+        # The first run on a machine compiles the kernels, and workers take a moment to start.
+        progress.set_description("preparing")
         for index, outcome in results:
             failed += outcome.failure is not None
+            progress.set_description("analysing", refresh=False)
             if failed:
                 progress.set_postfix(failed=failed)
             progress.update()

@@ -162,3 +162,27 @@ def test_weights_balance_tracks_and_genres(table, tmp_path):
     weights = pd.Series(dataset.weights(data))
     assert weights.groupby(data.labels).sum().round(9).nunique() == 1
     assert weights.groupby(data.tracks).sum().round(9).nunique() == 1
+
+
+def test_descriptors_are_ignored_by_name(table, tmp_path):
+    data = dataset.build(table, labels(tmp_path, every()), ignore=["flatness"])
+    assert data.features.columns.tolist() == ["tempo"]
+    assert data.columns == ["tempo", "flatness"]
+    assert dataset.without(["key", "key_confidence", "keys"], ["key"]) == ["keys"]
+    with pytest.raises(LabelError, match="no column is called 'chroma'"):
+        dataset.build(table, labels(tmp_path, every()), ignore=["chroma"])
+    with pytest.raises(LabelError, match="nothing is left to learn from"):
+        dataset.build(table, labels(tmp_path, every()), ignore=["tempo", "flatness"])
+
+
+def test_what_says_more_of_the_file_is_not_learned_from(demo, tmp_path):
+    import extract
+
+    table = extract.table([demo])
+    table.to_csv(tmp_path / "t.csv", index=False)
+    genres = zip(table["path"], ["jazz"] * 3 + ["reggae"] * 3, strict=True)
+    text = "path,genre\n" + "".join(f"{path},{genre}\n" for path, genre in genres)
+    data = dataset.build(tmp_path / "t.csv", labels(tmp_path, text))
+    assert data.about["set"] == "default-1"
+    assert not {"duration_ms", "loudness"} & set(data.features)
+    assert {"duration_ms", "loudness"} < set(data.columns)

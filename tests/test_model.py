@@ -48,6 +48,7 @@ def toy():
         pd.Series(genres),
         pd.Series([f"artist {row // 8}" for row in range(120)]),
         pd.Series([f"{row // 2}.mp3" for row in range(120)]),
+        list("abcde"),
         {},
     )
 
@@ -82,6 +83,7 @@ def test_shuffled_labels_give_chance(toy):
         toy.labels,
         toy.groups,
         toy.tracks,
+        toy.columns,
         {},
     )
     numbers = train.cross_validate(shuffled, GenreClassifier(n_estimators=30), repeats=2).metrics
@@ -152,7 +154,8 @@ def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
         (lambda d: (d / "model.ubj").write_bytes(b"x"), "is damaged"),
         (lambda d: _edit(d, protocol=99), "has protocol 99, and this version of Earmark reads 1"),
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
-        (lambda d: _edit(d, columns=["a"]), "take 5 columns .* but it names 1 and 3"),
+        (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),
+        (lambda d: _edit(d, columns=["a"]), "its inputs b, c, d, e are not among its columns"),
         (lambda d: _edit(d, genres="abc"), "no lists of names"),
         (lambda d: _edit(d, surprise=1), "is inconsistent"),
     ],

@@ -476,7 +476,7 @@ PIECES = (
     Piece("house", "electronic", 128, "A", "minor", 4, "mp3", 44100, 2, house),
     Piece("waltz", "classical", 96, "F", "major", 3, "flac", 16000, 1, waltz),
     Piece("reggae", "reggae", 76, "G", "major", 4, "ogg", 44100, 2, reggae),
-    Piece("hip-hop", "hip-hop", 90, "D", "minor", 4, "mp3", 44100, 2, hip_hop),
+    Piece("hip-hop", "hiphop", 90, "D", "minor", 4, "mp3", 44100, 2, hip_hop),
     Piece("metal", "metal", 150, "E", "minor", 4, "m4a", 44100, 2, metal),
     Piece("jazz", "jazz", 120, "Bb", "major", 4, "wav", 22050, 1, jazz),
 )

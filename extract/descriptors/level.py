@@ -73,18 +73,19 @@ def frame_rms(block: Block) -> Floats:
 def gated_level(frame_rms: Floats) -> float:
     """Return the level of the mixed-down track in dB relative to full scale.
 
-    The gating is that of BS.1770, so that silence before, within or after the music does not
-    count: frames above -70 dB, then those within 10 dB of the mean of these.
+    Gated like BS.1770, so that silence before, within or after the music does not count: frames
+    within 60 dB of the loudest, then those within 10 dB of the mean of these. The first gate is
+    relative, unlike the standard's, so that gain changes nothing.
 
     Returns
     -------
     float
-        NaN for silence.
+        NaN where no frame reaches -90 dB, the level of the dither of 16 bits: silence.
     """
     power = np.square(frame_rms, dtype=np.float64)
-    power = power[power > 1e-7]
-    if not len(power):
+    if not len(power) or power.max() < 1e-9:
         return np.nan
+    power = power[power > 1e-6 * power.max()]
     power = power[power > 0.1 * power.mean()]
     return float(10 * np.log10(power.mean()))
 

@@ -28,7 +28,7 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
-FLATNESS_RANGE = 1e-6
+POWER_RANGE = 1e-6
 """Bins this far (60 dB) below the mean power of their frame count as this: codecs empty bins."""
 
 ROLLOFF_SHARE = 0.85
@@ -42,8 +42,8 @@ CONTRAST_QUANTILE = 0.02
 def zero_crossing_rate(block: Block) -> Floats:
     """Share of samples whose sign differs from the one before.
 
-    As `librosa.feature.zero_crossing_rate`, except that the frames at both ends are padded with
-    zeros, as those of the spectra are, and not with the first and last sample.
+    As `librosa.feature.zero_crossing_rate` with threshold 0, except that the frames at both ends
+    are padded with zeros, as those of the spectra are, and not with the first and last sample.
     """
     return kernels.zero_crossings(block.samples)
 
@@ -92,7 +92,7 @@ def spectral_flatness(block: Block) -> Floats:
     """
     mean = block.power.mean(axis=1, keepdims=True)
     scaled = block.power / np.where(mean > 0, mean, 1)
-    np.maximum(scaled, np.float32(FLATNESS_RANGE), out=scaled)
+    np.maximum(scaled, np.float32(POWER_RANGE), out=scaled)
     arithmetic = scaled.mean(axis=1)
     flatness = np.exp(np.log(scaled).mean(axis=1)) / arithmetic
     return np.where(mean[:, 0] > 0, flatness, 0).astype(np.float32)
@@ -141,8 +141,11 @@ def spectral_contrast(block: Block) -> Floats:
     """Level of the peaks over the valleys in seven octave bands.
 
     Clear tones give a high contrast, noise a low one. As `librosa.feature.spectral_contrast`, of
-    magnitudes on the decibel scale for powers, as there.
+    magnitudes on the decibel scale for powers, as there, but with a floor 60 dB below the mean
+    power of the frame, since the valleys of bins that a codec emptied have no level.
     """
-    valleys, peaks = kernels.band_extremes(block.magnitude, *_contrast_bands(block.settings))
-    floor = np.float32(1e-10)
-    return 10 * (np.log10(np.maximum(peaks, floor)) - np.log10(np.maximum(valleys, floor)))
+    mean = block.power.mean(axis=1, keepdims=True)
+    floor = np.sqrt(np.where(mean > 0, mean, np.float32(1)) * np.float32(POWER_RANGE))
+    floored = np.maximum(block.magnitude, floor)
+    valleys, peaks = kernels.band_extremes(floored, *_contrast_bands(block.settings))
+    return 10 * np.log10(peaks / valleys)
