@@ -8,9 +8,12 @@ its content decides.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import os
+import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -25,8 +28,16 @@ BLOCK_LENGTH = 65536
 
 SAMPLE_RATES = (1000, 768000)
 
+UNKNOWN_LENGTH = 2**62
+"""libsndfile says of a stream that does not know its length that it has 2**63 - 1 samples."""
 
-@dataclass(frozen=True)
+LARGEST_SAMPLE = 1e6
+"""Full scale is 1; float files may exceed it, but not by 120 dB."""
+
+Floats = NDArray[np.float32]
+
+
+@dataclasses.dataclass(frozen=True)
 class Audio:
     """An open audio file.
 
@@ -43,7 +54,7 @@ class Audio:
 
     sample_rate: int
     channels: int
-    blocks: Iterator[NDArray[np.float32]]
+    blocks: Iterator[Floats]
 
 
 @contextlib.contextmanager
@@ -56,34 +67,53 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
         The file is gone, cannot be read, is empty or is not audio.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as handle:
-            empty = not handle.read(1)
-    except FileNotFoundError:
-        raise DecodeError(path, "is no longer there; was it moved while the run went on?") from None
-    except OSError as error:
-        raise DecodeError(path, f"cannot be read: {error.strerror}") from error
-    if empty:
-        raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
-
     with contextlib.ExitStack() as stack:
+        try:
+            # Opening a pipe or a device would wait for ever.
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise DecodeError(path, "is not a regular file")
+            handle = stack.enter_context(path.open("rb"))
+            empty = not handle.read(1)
+            handle.seek(0)
+        except FileNotFoundError:
+            message = "is no longer there; was it moved while the run went on?"
+            raise DecodeError(path, message) from None
+        except OSError as error:
+            raise DecodeError(path, f"cannot be read: {error.strerror}") from error
+        if empty:
+            raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
         try:
             audio = stack.enter_context(_open_soundfile(path))
         except soundfile.LibsndfileError as error:
-            audio = stack.enter_context(_open_av(path, str(error.error_string)))
+            audio = stack.enter_context(_open_av(path, handle, str(error.error_string)))
         low, high = SAMPLE_RATES
         if not low <= audio.sample_rate <= high:
             raise DecodeError(
                 path, f"says its sample rate is {audio.sample_rate} Hz; its header is damaged"
             )
-        yield audio
+        yield dataclasses.replace(audio, blocks=_sound(path, audio.blocks))
+
+
+def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
+    """Pass blocks on as long as they hold numbers of a sensible size."""
+    for block in blocks:
+        # Comparisons with NaN are false.
+        if not max(block.max(initial=0), -block.min(initial=0)) < LARGEST_SAMPLE:
+            raise DecodeError(
+                path, "holds samples that are not numbers or far too large; export it again"
+            )
+        yield block
 
 
 @contextlib.contextmanager
 def _open_soundfile(path: Path) -> Iterator[Audio]:
-    with soundfile.SoundFile(path) as file:
+    # Bytes, because a name need not be valid UTF-8 where names are bytes.
+    with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path) as file:
+        if file.frames > UNKNOWN_LENGTH:
+            # FLAC that was written to a pipe; libsndfile cannot read it to its end.
+            raise soundfile.LibsndfileError(0, "no length known: ")
 
-        def blocks() -> Iterator[NDArray[np.float32]]:
+        def blocks() -> Iterator[Floats]:
             buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
             done = 0
             while True:
@@ -100,12 +130,16 @@ def _open_soundfile(path: Path) -> Iterator[Audio]:
 
 
 @contextlib.contextmanager
-def _open_av(path: Path, first_reason: str) -> Iterator[Audio]:
+def _open_av(path: Path, handle: BinaryIO, first_reason: str) -> Iterator[Audio]:
     # Imported here because most collections never need it.
     import av
 
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        # FFmpeg gets the open file, not its name, which it might take for a protocol; and a list
+        # of other files that calls itself audio opens none of them.
+        container = av.open(
+            handle, metadata_errors="replace", options={"protocol_whitelist": "none"}
+        )
     except (av.error.FFmpegError, ValueError) as error:
         raise DecodeError(
             path,
@@ -116,12 +150,12 @@ def _open_av(path: Path, first_reason: str) -> Iterator[Audio]:
         if not container.streams.audio:
             raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
         stream = container.streams.audio[0]
-        if not stream.sample_rate or not stream.channels:
+        if stream.codec_context is None or not (stream.sample_rate and stream.channels):
             raise DecodeError(path, "is not audio that can be decoded, whatever its name says")
         resampler = av.AudioResampler(format="flt")
 
-        def blocks() -> Iterator[NDArray[np.float32]]:
-            held: list[NDArray[np.float32]] = []
+        def blocks() -> Iterator[Floats]:
+            held: list[Floats] = []
             count = done = 0
             try:
                 for frame in container.decode(stream):

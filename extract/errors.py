@@ -6,7 +6,7 @@ The command line prints the message alone; nobody is meant to see a traceback.
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 __all__ = [
     "AnalyseError",
@@ -19,7 +19,13 @@ __all__ = [
     "SchemaError",
     "SettingsError",
     "WriteError",
+    "printable",
 ]
+
+
+def printable(path: str | PurePath) -> str:
+    """Return a path as text that can be written anywhere, even where it is not valid UTF-8."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class EarmarkError(Exception):
@@ -57,8 +63,8 @@ class FileError(EarmarkError):
 
     def __init__(self, path: str | Path, message: str) -> None:
         # Both arguments go to the base class, so that pickling between processes keeps them.
-        super().__init__(str(path), message)
-        self.path = str(path)
+        self.path = printable(path)
+        super().__init__(self.path, message)
         self.message = message
 
     def __str__(self) -> str:

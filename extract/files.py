@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from extract.errors import FindError
+from extract.errors import FindError, printable
 
 __all__ = ["AUDIO_SUFFIXES", "Track", "find"]
 
@@ -84,7 +85,7 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
         Sources that do not exist or hold no audio, and folders that cannot be read.
     """
     failures: list[FindError] = []
-    found: dict[Path, tuple[PurePath, PurePath]] = {}
+    found: dict[Path, tuple[str, str]] = {}
     for named in sources:
         if "://" in str(named):
             message = "is a URL; download the files and name their folder"
@@ -92,24 +93,37 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
             continue
         source = Path(named)
         for location, relative in _search(source, failures):
-            found.setdefault(location, (relative, source / relative if source.is_dir() else source))
+            full = source / relative if source.is_dir() else source
+            names = printable(relative.as_posix()), printable(full.as_posix())
+            found.setdefault(location, names)
 
-    # Two sources may hold the same relative path: there the name of the source goes before it.
-    counts = Counter(relative for relative, _ in found.values())
-    tracks = [
-        Track(_text(relative if counts[relative] == 1 else full), location)
+    # Two sources may hold the same relative path: there the name of the source goes before it,
+    # and the whole path where even that is not enough.
+    short = Counter(relative for relative, _ in found.values())
+    chosen = {
+        location: relative if short[relative] == 1 else full
         for location, (relative, full) in found.items()
+    }
+    counts = Counter(chosen.values())
+    tracks = [
+        Track(name if counts[name] == 1 else printable(location.as_posix()), location)
+        for location, name in chosen.items()
     ]
     return tracks, failures
 
 
 def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, PurePath]]:
     """Yield the real location and the relative path of each audio file of a source."""
-    if source.is_file():
-        yield source.resolve(), PurePath(source.name)
-        return
-    if not source.exists():
+    try:
+        is_folder = stat.S_ISDIR(source.stat().st_mode)
+    except (FileNotFoundError, ValueError):
         failures.append(FindError(source, "does not exist; check the spelling"))
+        return
+    except OSError as error:
+        failures.append(FindError(source, f"cannot be read: {error.strerror}"))
+        return
+    if not is_folder:
+        yield _real(source), PurePath(source.name)
         return
 
     def unreadable(error: OSError) -> None:
@@ -135,9 +149,9 @@ def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, Pur
             FindError(source, "holds no audio files (none with an ending such as .mp3 or .flac)")
         )
     for relative in sorted(names, key=lambda name: name.parts):
-        yield (source / relative).resolve(), relative
+        yield _real(source / relative), relative
 
 
-def _text(path: PurePath) -> str:
-    """Return a path as text that any table can hold, even where the name is not valid UTF-8."""
-    return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _real(path: Path) -> Path:
+    """Return where a path leads, so that a file is analysed once however many links name it."""
+    return Path(os.path.realpath(path))

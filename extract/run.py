@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from extract import decode, files, frames, reduce, registry, schema, sets, tables
@@ -112,10 +113,11 @@ def _analyse(track: Track, job: Job) -> Outcome:
         series = frames.analyse(audio, job.settings, (*descriptors, *_always()))
     if not series.seconds:
         raise DecodeError(track.path, "holds no samples; copy it again from where it came")
-    if not np.isfinite(series.energies).all():
-        raise DecodeError(track.path, "holds samples that are not numbers (NaN or infinity)")
-    with track.location.open("rb") as handle:
-        sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    try:
+        with track.location.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
     pieces = [(0.0, series)] if job.windows is None else list(series.windows(job.windows))
     return Outcome(
         track.path,
@@ -239,7 +241,9 @@ class _Parts:
         stored: dict[tuple[str, str], Outcome] = {}
         for part in sorted(self.folder.glob(f"{self._name()}-*.parquet")):
             self._count += 1
-            stored |= self._load(part)
+            # A part that was damaged, by a power cut say, is as good as none.
+            with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
+                stored |= self._load(part)
         return {
             index: stored[key]
             for index, track in enumerate(tracks)
@@ -291,7 +295,11 @@ class _Parts:
         self._saved = time.monotonic()
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Parts of other settings go too; what is not ours stays, and with it the folder.
+        for part in self.folder.glob("*-[0-9][0-9][0-9][0-9][0-9][0-9].parquet"):
+            part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
 
 def _stamp(track: Track) -> str:

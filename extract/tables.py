@@ -36,6 +36,8 @@ FAILURE_COLUMNS = ("path", "stage", "error", "message")
 
 METADATA_KEY = b"earmark"
 
+MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
+
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -78,10 +80,15 @@ def check_output(path: Path) -> None:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
     if path.is_dir():
         raise WriteError(path, "is a folder; name a file in it")
-    if path.exists() and path.stat().st_size and not _ours(path):
-        raise WriteError(path, "stands there already and is no table of Earmark's; it is kept")
+    for target in (path, failures_path(path)):
+        if target.exists() and target.stat().st_size and not _ours(target):
+            raise WriteError(
+                target, "stands there already and is no table of Earmark's; it is kept"
+            )
     folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not folder.is_dir():
+        raise WriteError(path, f"cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK):
         raise WriteError(path, f"cannot be written: no permission to write in {folder}")
 
 
@@ -95,7 +102,12 @@ def _ours(path: Path) -> bool:
     except (OSError, UnicodeDecodeError, pa.ArrowException):
         return False
     return start.startswith(
-        ("path,sha256,", "path,start,seconds,sha256,", "path,genre,probability,")
+        (
+            "path,sha256,",
+            "path,start,seconds,sha256,",
+            "path,genre,probability,",
+            ",".join(FAILURE_COLUMNS),
+        )
     ) or (path.suffix.lower() == ".jsonl" and start.startswith('path":'))
 
 
@@ -137,7 +149,7 @@ def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None
     writers: dict[str, Callable[[Path], Any]] = {
         ".parquet": lambda target: pq.write_table(_arrow(table, schema), target),
         ".csv": lambda target: table.to_csv(target, index=False, lineterminator="\n"),
-        ".jsonl": lambda target: table.to_json(target, orient="records", lines=True),
+        ".jsonl": lambda target: target.write_text(_json_lines(table), encoding="utf-8"),
     }
     with atomic(path) as temporary:
         writers[path.suffix.lower()](temporary)
@@ -161,6 +173,37 @@ def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
     ]
     return arrow.cast(
         pa.schema(fields, {**(arrow.schema.metadata or {}), METADATA_KEY: json.dumps(about)})
+    )
+
+
+def _json_lines(table: pd.DataFrame) -> str:
+    """Return a JSON object per row; numbers have the fewest digits that give them back."""
+    plain: dict[str, list[object]] = {}
+    for name in map(str, table):
+        values = table[name].to_numpy()
+        # The text of a float32 is shorter than that of the float64 that it becomes.
+        plain[name] = [
+            None if missing else float(str(value)) if isinstance(value, np.floating) else value
+            for value, missing in zip(
+                values.tolist() if values.dtype.kind in "iub" else values,
+                pd.isna(values),
+                strict=True,
+            )
+        ]
+    rows = zip(*plain.values(), strict=True)
+    return "".join(
+        json.dumps(dict(zip(plain, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
+    )
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV exactly; a track may be called NA, a value that is NA is missing."""
+    missing = {name: MISSING for name in pd.read_csv(path, nrows=0).columns if name != "path"}
+    return pd.read_csv(
+        path,
+        dtype={"path": str, "sha256": str},
+        keep_default_na=False,
+        na_values=missing,
     )
 
 
@@ -192,7 +235,7 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         elif path.suffix.lower() == ".jsonl":
             table, about = pd.read_json(path, lines=True, dtype=False), {}
         else:
-            table, about = pd.read_csv(path, dtype={"path": str, "sha256": str}), {}
+            table, about = _read_csv(path), {}
     except FileNotFoundError:
         raise SchemaError(f"{path}: does not exist; make it with `earmark extract`") from None
     except (OSError, ValueError, pa.ArrowException) as error:

@@ -31,6 +31,9 @@ WINDOWS = 6.0
 FEWEST_TRACKS = 8
 """A genre with fewer tracks than this is left out: nothing could be said of its accuracy."""
 
+FEW_ARTISTS = 8
+"""The card says of genres with fewer artists that their numbers are guesses."""
+
 IGNORED = (
     *FILE_DESCRIPTORS,
     # A genre has no key.
@@ -213,6 +216,12 @@ def describe(
         for name, entry in outside.items()
     ]
     genres = sorted(set(dataset.labels))
+    artists = dataset.per_track().groupby("label")["group"].nunique()
+    rare = ", ".join(
+        f"{genre} ({counts[genre]} tracks by {artists[genre]} artists)"
+        for genre in genres
+        if artists[genre] < FEW_ARTISTS
+    )
     return [
         f"XGBoost on the descriptors of the set `{dataset.about['set']}`, taken over windows of "
         f"about {WINDOWS:g} s whose probabilities are averaged over a track. It knows "
@@ -227,6 +236,7 @@ def describe(
         f"are those of {', '.join(IGNORED)}, which say more about key, length, mastering or codec "
         "than about genre. The choice was made among six by the table that follows, which is "
         "therefore a little too kind.",
+        *(["", f"Of {rare} there are so few that their numbers are guesses."] if rare else []),
         *(["", f"Left out, with too few tracks to say anything honest of: {left}."] if few else []),
         "",
         "## What to expect of your own files",

@@ -1,0 +1,310 @@
+"""Many files: the same table for any number of workers, and after any accident."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+import extract
+import pipeline
+from extract import run, tables
+from extract.config import DEFAULTS
+from extract.errors import DecodeError, FindError, SettingsError, WriteError
+from extract.files import Track
+
+JOB = run.Job("default", DEFAULTS)
+
+
+@pytest.fixture
+def music(tmp_path):
+    """A folder of six short noises and one file that is no audio."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(6):
+        soundfile.write(folder / f"{index}.wav", rng.normal(0, 0.1, 22050), 22050)
+    (folder / "bad.mp3").write_text("no audio")
+    return folder
+
+
+@pytest.fixture
+def analysed(monkeypatch):
+    """The names of the tracks that are analysed in this process."""
+    seen = []
+    analyse = run.analyse
+
+    def counted(track, job):
+        seen.append(track.path)
+        return analyse(track, job)
+
+    monkeypatch.setattr(run, "analyse", counted)
+    return seen
+
+
+def status(*arguments):
+    with pytest.raises(SystemExit) as stop:
+        pipeline.main([*map(str, arguments), "-q"])
+    return stop.value.code
+
+
+def test_every_file_is_a_row_or_a_failure(music, tmp_path):
+    output = tmp_path / "t.parquet"
+    result = run.extract([music, tmp_path / "none"], JOB, output=output)
+    assert result.table["path"].tolist() == [f"{index}.wav" for index in range(6)]
+    assert result.table.columns.tolist() == ["path", "sha256", *JOB.schema.names]
+    failures = pd.read_csv(tmp_path / "t.failures.csv")
+    assert failures.columns.tolist() == ["path", "stage", "error", "message"]
+    assert failures["path"].tolist() == [str(tmp_path / "none"), "bad.mp3"]
+    assert failures["stage"].tolist() == ["find", "decode"]
+    assert failures["error"].tolist() == ["FindError", "DecodeError"]
+    assert failures["message"].str.len().min() > 10
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "music",
+        "t.failures.csv",
+        "t.parquet",
+    ]
+
+
+def test_windows_cover_the_track_and_keep_its_name(demo):
+    job = run.Job("default", DEFAULTS, 5.0)
+    table = run.extract([demo / "jazz-120bpm-b-flat-major.wav"], job).table
+    assert table.columns[:4].tolist() == ["path", "start", "seconds", "sha256"]
+    ends = table["start"] + table["seconds"]
+    np.testing.assert_allclose(table["start"][1:], ends[:-1])
+    assert table["seconds"].between(4, 6).all()
+    assert table["path"].nunique() == table["sha256"].nunique() == 1
+
+
+@pytest.mark.parametrize("windows", [0.1, 1e6, float("nan"), -1])
+def test_windows_out_of_range_are_refused(windows):
+    with pytest.raises(SettingsError, match=r"windows = .*: between 0.5 and 3600 seconds"):
+        run.Job("default", DEFAULTS, windows)
+
+
+def test_an_unknown_set_is_refused():
+    with pytest.raises(SettingsError, match="no feature set is called 'spotfy'; there is default"):
+        run.Job("spotfy", DEFAULTS)
+
+
+def test_one_worker_and_two_give_the_same_bytes(music, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    job = run.Job("default", DEFAULTS, 0.5)
+    outputs = [tmp_path / name for name in ("one.parquet", "two.parquet")]
+    for workers, output in enumerate(outputs, start=1):
+        run.extract([music], job, output=output, workers=workers)
+    assert outputs[0].read_bytes() == outputs[1].read_bytes()
+    lists = [tables.failures_path(output).read_bytes() for output in outputs]
+    assert lists[0] == lists[1]
+
+
+class Deadly(Track):
+    """A track that ends the process that unpickles it, which is the worker."""
+
+    def __reduce__(self):
+        return os._exit, (1,)
+
+
+def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(music, monkeypatch):
+    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    tracks = [Track(f"{index}.wav", music / f"{index}.wav") for index in range(6)]
+    tracks[2] = Deadly("deadly.wav", music / "2.wav")
+    found = dict(run.outcomes(tracks, JOB, workers=2))
+    assert sorted(found) == list(range(6))
+    assert [index for index in found if found[index].failure] == [2]
+    assert found[2].failure[:3] == ("deadly.wav", "analyse", "AnalyseError")
+    assert "killed the process that read it" in found[2].failure[3]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from extract import run
+from extract.config import DEFAULTS
+
+analyse, seen = run.analyse, []
+
+def deadly(track, job):
+    seen.append(track)
+    if len(seen) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return analyse(track, job)
+
+run.analyse, run.SECONDS_PER_PART = deadly, 0.0
+run.extract([sys.argv[1]], run.Job("default", DEFAULTS), output=Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_a_run_that_was_killed_goes_on_where_it_was(music, tmp_path, analysed):
+    output, whole = tmp_path / "t.parquet", tmp_path / "whole.parquet"
+    killed = subprocess.run([sys.executable, "-c", KILLED, music, output], timeout=120)
+    assert killed.returncode == -9
+    assert not output.exists()
+    run.extract([music], JOB, output=output)
+    # Four were finished, the failure among them.
+    assert analysed == ["4.wav", "5.wav", "bad.mp3"]
+    run.extract([music], JOB, output=whole)
+    assert output.read_bytes() == whole.read_bytes()
+    failures = tables.failures_path
+    assert failures(output).read_bytes() == failures(whole).read_bytes()
+    assert not output.with_name("t.parquet.parts").exists()
+
+
+@pytest.fixture
+def interrupted(music, tmp_path, monkeypatch):
+    """The output of a run that was stopped by Ctrl-C after three tracks."""
+    output = tmp_path / "t.parquet"
+    analyse = run.analyse
+
+    def stopping(track, job):
+        if track.path == "3.wav":
+            raise KeyboardInterrupt
+        return analyse(track, job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "analyse", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run.extract([music], JOB, output=output)
+    assert len(list(output.with_name("t.parquet.parts").iterdir())) == 1
+    return output
+
+
+def test_what_was_finished_before_ctrl_c_is_kept(music, interrupted, analysed):
+    run.extract([music], JOB, output=interrupted)
+    assert analysed == ["3.wav", "4.wav", "5.wav", "bad.mp3"]
+
+
+def test_a_file_that_changed_meanwhile_is_analysed_again(music, interrupted, analysed):
+    shutil.copyfile(music / "5.wav", music / "0.wav")
+    os.utime(music / "0.wav", ns=(0, 0))
+    table = run.extract([music], JOB, output=interrupted).table.set_index("path")
+    assert analysed == ["0.wav", "3.wav", "4.wav", "5.wav", "bad.mp3"]
+    assert table.loc["0.wav", "sha256"] == table.loc["5.wav", "sha256"]
+
+
+def test_other_settings_believe_nothing_of_what_was_finished(music, interrupted, analysed):
+    job = run.Job("default", DEFAULTS.model_copy(update={"top_db": 60.0}))
+    run.extract([music], job, output=interrupted)
+    assert len(analysed) == 7
+
+
+def test_a_part_that_a_power_cut_damaged_is_computed_again(music, interrupted, analysed):
+    (part,) = interrupted.with_name("t.parquet.parts").iterdir()
+    part.write_bytes(part.read_bytes()[:100])
+    run.extract([music], JOB, output=interrupted)
+    assert len(analysed) == 7
+
+
+def test_a_folder_of_the_user_with_the_name_of_our_parts_is_not_emptied(music, tmp_path):
+    mine = tmp_path / "t.parquet.parts" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    run.extract([music], JOB, output=tmp_path / "t.parquet")
+    assert mine.read_text() == "precious"
+
+
+def test_a_file_that_goes_between_finding_and_reading_is_a_failure(music, tmp_path, monkeypatch):
+    analyse = run.analyse
+
+    def removing(track, job):
+        (music / "3.wav").unlink(missing_ok=True)
+        return analyse(track, job)
+
+    monkeypatch.setattr(run, "analyse", removing)
+    result = run.extract([music], JOB, output=tmp_path / "t.csv")
+    assert len(result.table) == 5
+    assert result.failures[0][:2] == ("3.wav", "decode")
+    assert "is no longer there" in result.failures[0][3]
+
+
+def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monkeypatch):
+    def vanish(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    # The disk gives up after the audio was decoded, while the file is read again for its hash.
+    monkeypatch.setattr(run.hashlib, "file_digest", vanish)
+    outcome = run.analyse(Track("0.wav", music / "0.wav"), JOB)
+    assert outcome.failure[1] == "decode"
+    assert "please report it" not in outcome.failure[3]
+
+
+def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music, monkeypatch):
+    monkeypatch.setattr(run.reduce, "row", lambda *_: 1 / 0)
+    result = run.extract([music / "0.wav"], JOB)
+    path, stage, error, message = result.failures[0]
+    assert (path, stage, error) == ("0.wav", "analyse", "AnalyseError")
+    assert "ZeroDivisionError: division by zero); please report it" in message
+
+
+def test_nothing_to_analyse_is_an_error(tmp_path):
+    with pytest.raises(FindError, match="holds no audio files"):
+        run.extract([tmp_path], JOB)
+    with pytest.raises(FindError, match="name at least one file or folder"):
+        run.extract([], JOB)
+
+
+def test_an_output_is_refused_before_any_work(music, tmp_path, analysed):
+    (tmp_path / "mine.csv").write_text("my own notes\n")
+    with pytest.raises(WriteError, match="it is kept"):
+        run.extract([music], JOB, output=tmp_path / "mine.csv")
+    assert not analysed
+    assert (tmp_path / "mine.csv").read_text() == "my own notes\n"
+
+
+def test_exit_statuses(music, tmp_path, capsys):
+    output = tmp_path / "t.csv"
+    assert status("extract", music, "-o", output) == 0
+    assert "1 failed, all listed in" in capsys.readouterr().err
+    assert status("extract", music, "-o", output, "--strict") == 1
+    assert status("extract", music / "bad.mp3", "-o", output) == 1
+    assert status("extract", tmp_path / "none", "-o", output) == 1
+    assert status("extract", music, "-o", tmp_path / "t.doc") in (1, 2)
+    assert status("extract", music, "-o", output, "--set", "none") == 2
+    assert status("extract", music, "-o", output, "--windows", "0") == 2
+    assert status("extract", "-o", output) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only names that are text")
+def test_names_that_are_not_utf8_end_in_the_table_or_in_the_failures(music, tmp_path):
+    odd = os.fsdecode(b"caf\xe9.wav")
+    shutil.copyfile(music / "0.wav", music / odd)
+    missing = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.wav")
+    output = tmp_path / "t.csv"
+    assert status("extract", music, missing, "-o", output) == 0
+    assert r"caf\xe9.wav" in pd.read_csv(output)["path"].tolist()
+    failures = pd.read_csv(tables.failures_path(output))
+    assert failures["stage"].tolist() == ["find", "decode"]
+
+
+def test_features_of_one_file_are_those_of_the_table(music):
+    table = extract.table([music / "0.wav"])
+    row = extract.features(music / "0.wav")
+    assert row.index.tolist() == JOB.schema.names
+    assert row.name == str(music / "0.wav")
+    np.testing.assert_allclose(table.loc[0, JOB.schema.names].to_numpy(float), row, rtol=1e-6)
+
+
+def test_features_of_a_bad_file_raise_with_its_name(music):
+    with pytest.raises(DecodeError, match=r"bad\.mp3: is not audio"):
+        extract.features(music / "bad.mp3")
+
+
+def test_a_table_warns_of_what_failed_and_lists_it(music):
+    with pytest.warns(UserWarning, match=r"1 failed, the first: bad\.mp3: is not audio"):
+        table = extract.table(str(music))
+    assert len(table) == 6
+    assert table.attrs["failures"][0]["path"] == "bad.mp3"
+
+
+def test_a_path_may_be_anything_that_names_a_file(music):
+    assert len(extract.table([Path(music, "0.wav"), str(music / "1.wav")])) == 2
