@@ -51,12 +51,13 @@ def features(
     """
     import pandas as pd
 
-    from extract import errors, run
+    from extract import errors
+    from extract.analyse import Job, analyse
     from extract.config import DEFAULTS
     from extract.files import Track
 
-    job = run.Job(set, settings or DEFAULTS)
-    outcome = run.analyse(Track(str(path), Path(path)), job)
+    job = Job(set, settings or DEFAULTS)
+    outcome = analyse(Track(str(path), Path(path)), job)
     if outcome.failure is not None:
         _, _, name, message = outcome.failure
         raise getattr(errors, name)(path, message)

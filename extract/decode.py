@@ -76,7 +76,7 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
             empty = not handle.read(1)
             handle.seek(0)
         except FileNotFoundError:
-            message = "is no longer there; was it moved while the run went on?"
+            message = "is not there, or no longer; was it moved, or is it a link to nothing?"
             raise DecodeError(path, message) from None
         except OSError as error:
             raise DecodeError(path, f"cannot be read: {error.strerror}") from error
@@ -84,8 +84,8 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
             raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
         try:
             audio = stack.enter_context(_open_soundfile(path))
-        except soundfile.LibsndfileError as error:
-            audio = stack.enter_context(_open_av(path, handle, str(error.error_string)))
+        except soundfile.LibsndfileError:
+            audio = stack.enter_context(_open_av(path, handle))
         low, high = SAMPLE_RATES
         if not low <= audio.sample_rate <= high:
             raise DecodeError(
@@ -113,24 +113,25 @@ def _open_soundfile(path: Path) -> Iterator[Audio]:
             # FLAC that was written to a pipe; libsndfile cannot read it to its end.
             raise soundfile.LibsndfileError(0, "no length known: ")
 
+        # The first block is read at once: where even that fails, FFmpeg may know better.
+        buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
+        first = file.read(out=buffer)
+
         def blocks() -> Iterator[Floats]:
-            buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
-            done = 0
-            while True:
+            block, done = first, 0
+            while len(block):
+                done += len(block)
+                yield block
                 try:
                     block = file.read(out=buffer)
                 except soundfile.LibsndfileError as error:
                     raise _broken(path, done, file.samplerate, error.error_string) from error
-                if not len(block):
-                    return
-                done += len(block)
-                yield block
 
         yield Audio(file.samplerate, file.channels, blocks())
 
 
 @contextlib.contextmanager
-def _open_av(path: Path, handle: BinaryIO, first_reason: str) -> Iterator[Audio]:
+def _open_av(path: Path, handle: BinaryIO) -> Iterator[Audio]:
     # Imported here because most collections never need it.
     import av
 
@@ -142,9 +143,7 @@ def _open_av(path: Path, handle: BinaryIO, first_reason: str) -> Iterator[Audio]
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise DecodeError(
-            path,
-            "is not audio in any format that is known here (libsndfile: "
-            f"{first_reason.rstrip('.')}; FFmpeg: {_reason(error)})",
+            path, f"is not audio in any format that is known here ({_reason(error)})"
         ) from error
     with container:
         if not container.streams.audio:

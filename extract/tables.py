@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract.errors import SchemaError, WriteError
+from extract.errors import SchemaError, WriteError, printable
 from extract.schema import KEYS, Schema
 
 __all__ = [
@@ -76,6 +76,8 @@ def check_output(path: Path) -> None:
         Its ending names no format, it is a folder, or something stands there that Earmark did
         not write.
     """
+    if printable(path) != str(path):
+        raise WriteError(path, "is no name in UTF-8; choose another")
     if path.suffix.lower() not in FORMATS:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
     if path.is_dir():

@@ -232,7 +232,7 @@ def test_what_is_no_audio_is_refused_with_a_reason(tmp_path, content, message):
         raise DecodeError(path, found.failure[3])
 
 
-@pytest.mark.parametrize("length", [0, 2**31, 2**32 - 1])
+@pytest.mark.parametrize("length", [2**31, 2**32 - 1])
 def test_a_wav_from_a_pipe_does_not_know_its_length_and_is_read_to_its_end(tmp_path, length):
     path = tmp_path / "x.wav"
     path.write_bytes(patched(40, "<I", length))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ import soundfile
 
 import extract
 import pipeline
-from extract import run, tables
+from extract import reduce, run, tables
 from extract.config import DEFAULTS
 from extract.errors import DecodeError, FindError, SettingsError, WriteError
 from extract.files import Track
@@ -127,7 +128,7 @@ def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(m
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from extract import run
+from extract import resume, run
 from extract.config import DEFAULTS
 
 analyse, seen = run.analyse, []
@@ -138,7 +139,7 @@ def deadly(track, job):
         os.kill(os.getpid(), signal.SIGKILL)
     return analyse(track, job)
 
-run.analyse, run.SECONDS_PER_PART = deadly, 0.0
+run.analyse, resume.SECONDS_PER_PART = deadly, 0.0
 run.extract([sys.argv[1]], run.Job("default", DEFAULTS), output=Path(sys.argv[2]))
 """
 
@@ -223,7 +224,7 @@ def test_a_file_that_goes_between_finding_and_reading_is_a_failure(music, tmp_pa
     result = run.extract([music], JOB, output=tmp_path / "t.csv")
     assert len(result.table) == 5
     assert result.failures[0][:2] == ("3.wav", "decode")
-    assert "is no longer there" in result.failures[0][3]
+    assert "is not there" in result.failures[0][3]
 
 
 def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monkeypatch):
@@ -231,14 +232,14 @@ def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monke
         raise OSError(errno.EIO, "Input/output error")
 
     # The disk gives up after the audio was decoded, while the file is read again for its hash.
-    monkeypatch.setattr(run.hashlib, "file_digest", vanish)
+    monkeypatch.setattr(hashlib, "file_digest", vanish)
     outcome = run.analyse(Track("0.wav", music / "0.wav"), JOB)
     assert outcome.failure[1] == "decode"
     assert "please report it" not in outcome.failure[3]
 
 
 def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music, monkeypatch):
-    monkeypatch.setattr(run.reduce, "row", lambda *_: 1 / 0)
+    monkeypatch.setattr(reduce, "row", lambda *_: 1 / 0)
     result = run.extract([music / "0.wav"], JOB)
     path, stage, error, message = result.failures[0]
     assert (path, stage, error) == ("0.wav", "analyse", "AnalyseError")

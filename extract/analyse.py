@@ -1,0 +1,144 @@
+"""One file becomes its rows, or a failure: what a worker does."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from extract import decode, frames, reduce, registry, schema, sets
+from extract.config import Settings
+from extract.errors import AnalyseError, DecodeError, FileError, SettingsError
+from extract.files import Track
+
+__all__ = ["Job", "Outcome", "analyse", "failed", "stamp", "warm"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to compute for every track.
+
+    Parameters
+    ----------
+    set : str
+        The feature set.
+    settings : Settings
+        What else changes the values.
+    windows : float, optional
+        Length in seconds of the windows that rows describe; None for a row per track.
+    """
+
+    set: str
+    settings: Settings
+    windows: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.windows is not None and not 0.5 <= self.windows <= 3600:
+            raise SettingsError(f"windows = {self.windows:g}: between 0.5 and 3600 seconds")
+        sets.descriptors(self.set)
+
+    @property
+    def schema(self) -> schema.Schema:
+        """The columns of the table."""
+        return schema.of(self.set, self.settings, self.windows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one track: rows, or a failure.
+
+    Parameters
+    ----------
+    path : str
+        The track's name in tables.
+    sha256 : str
+        Of the file.
+    starts, seconds : ndarray of shape (rows,), float64
+        Where each window begins and how long it is; the whole track in a row of its own.
+    values : ndarray of shape (rows, columns), float64
+        The descriptors.
+    failure : tuple of str, optional
+        Path, stage, error and message; then there are no rows.
+    stamp : str
+        Of the file before it was analysed; see `stamp`.
+    """
+
+    path: str
+    sha256: str
+    starts: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    values: NDArray[np.float64]
+    failure: tuple[str, str, str, str] | None = None
+    stamp: str = ""
+
+
+def failed(path: str, error: FileError) -> Outcome:
+    """Return the outcome of a track that could not be analysed."""
+    nothing = np.empty(0)
+    return Outcome(
+        path,
+        "",
+        nothing,
+        nothing,
+        nothing.reshape(0, 0),
+        (path, error.stage, type(error).__name__, error.message),
+    )
+
+
+def analyse(track: Track, job: Job) -> Outcome:
+    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception."""
+    before = stamp(track)
+    try:
+        outcome = _analyse(track, job)
+    except FileError as error:
+        outcome = failed(track.path, error)
+    except Exception as error:
+        # A file that breaks what nobody foresaw must not end the run of all the others.
+        message = f"could not be analysed ({type(error).__name__}: {error}); please report it"
+        outcome = failed(track.path, AnalyseError(track.path, message))
+    return replace(outcome, stamp=before)
+
+
+def _analyse(track: Track, job: Job) -> Outcome:
+    descriptors = sets.descriptors(job.set)
+    with decode.open_audio(track.location) as audio:
+        series = frames.analyse(audio, job.settings, (*descriptors, *_always()))
+    if not series.seconds:
+        raise DecodeError(track.path, "holds no samples; copy it again from where it came")
+    try:
+        with track.location.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
+    pieces = [(0.0, series)] if job.windows is None else list(series.windows(job.windows))
+    return Outcome(
+        track.path,
+        sha256,
+        np.array([start for start, _ in pieces]),
+        np.array([piece.seconds for _, piece in pieces]),
+        np.array([reduce.row(piece, descriptors) for _, piece in pieces]),
+    )
+
+
+def _always() -> tuple[registry.Descriptor, ...]:
+    """Return what every row needs, whatever the set: which frames are active."""
+    return (registry.get("active"),)
+
+
+def warm(job: Job) -> None:
+    """Compile or load every kernel before workers start, so that they do not compile together."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
+    descriptors = sets.descriptors(job.set)
+    audio = decode.Audio(44100, 2, iter([noise]))
+    reduce.row(frames.analyse(audio, job.settings, (*descriptors, *_always())), descriptors)
+
+
+def stamp(track: Track) -> str:
+    """Return what changes when a file is replaced: its size and time of change."""
+    try:
+        status = track.location.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"
