@@ -55,15 +55,15 @@ class Block:
     ----------
     settings : Settings
         Holds the sample rate, window and hop of these frames.
-    samples : ndarray of shape (frames, n_fft), float32
-        The samples under each frame, not windowed; a read-only view.
+    span : ndarray of shape (n_fft + (frames - 1) * hop_length,), float32
+        The samples under the frames.
     previous : Block, optional
         The block before, for what compares a frame to the one before it.
     """
 
-    def __init__(self, settings: Settings, samples: Floats, previous: Block | None = None) -> None:
+    def __init__(self, settings: Settings, span: Floats, previous: Block | None = None) -> None:
         self.settings = settings
-        self.samples = samples
+        self.span = span
         self._last_magnitude = None if previous is None else previous.magnitude[-1]
 
     @property
@@ -74,7 +74,8 @@ class Block:
     @cached_property
     def power(self) -> Floats:
         """Power spectra |STFT|², shape (frames, bins)."""
-        windowed = self.samples * _window(self.settings.n_fft)
+        n_fft, hop_length = self.settings.n_fft, self.settings.hop_length
+        windowed = sliding_window_view(self.span, n_fft)[::hop_length] * _window(n_fft)
         return powers(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), len(self.frequencies))
 
     @cached_property
@@ -167,8 +168,8 @@ def analyse(audio: Audio, settings: Settings, descriptors: Iterable[registry.Des
     meter = Meter(audio.sample_rate, audio.channels)
     parts: dict[str, list[Floats]] = {entry.name: [] for entry in wanted}
     previous = None
-    for samples in _framed(_resampled(meter, audio, settings), settings):
-        block = Block(settings, samples, previous)
+    for span in _spans(_resampled(meter, audio, settings), settings):
+        block = Block(settings, span, previous)
         for entry in wanted:
             parts[entry.name].append(entry.function(block))
         previous = block
@@ -194,25 +195,25 @@ def _resampled(meter: Meter, audio: Audio, settings: Settings) -> Iterator[Float
     yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
-def _framed(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:
-    """Cut mono samples into overlapping frames, shape (frames, n_fft), some at a time."""
-    n_fft, hop = settings.n_fft, settings.hop_length
-    span = (FRAMES_PER_BLOCK - 1) * hop + n_fft
+def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:
+    """Cut mono samples into the overlapping spans of some frames each; see `Block`."""
+    n_fft, hop_length = settings.n_fft, settings.hop_length
+    length = (FRAMES_PER_BLOCK - 1) * hop_length + n_fft
+    step = FRAMES_PER_BLOCK * hop_length
     held = np.zeros(n_fft // 2, np.float32)
     total = 0
     for piece in pieces:
         total += len(piece)
         held = np.concatenate([held, piece])
         start = 0
-        while len(held) - start >= span:
-            yield sliding_window_view(held[start : start + span], n_fft)[::hop]
-            start += FRAMES_PER_BLOCK * hop
+        while len(held) - start >= length:
+            yield held[start : start + length]
+            start += step
         held = held[start:]
     # Less than one window of sound says nothing about the music.
     if total < n_fft:
         return
     held = np.concatenate([held, np.zeros(n_fft // 2, np.float32)])
-    if len(held) >= n_fft:
-        rest = sliding_window_view(held, n_fft)[::hop]
-        for start in range(0, len(rest), FRAMES_PER_BLOCK):
-            yield rest[start : start + FRAMES_PER_BLOCK]
+    for start in range(0, len(held) - n_fft + 1, step):
+        frames = 1 + (min(len(held), start + length) - start - n_fft) // hop_length
+        yield held[start : start + n_fft + (frames - 1) * hop_length]

@@ -28,6 +28,7 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 # Sums may be reordered, which lets the compiler use vectors; NaN and infinity keep their meaning.
+# It only does so in loops over one-dimensional arrays from zero on: hence the rows in the kernels.
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
@@ -38,9 +39,11 @@ def _kernel(function: Any) -> Any:
 @_kernel
 def _powers(spectra, out):
     for frame in range(out.shape[0]):
-        for index in range(out.shape[1]):
-            value = spectra[frame, index]
-            out[frame, index] = value.real * value.real + value.imag * value.imag
+        row = spectra[frame]
+        out_row = out[frame]
+        for index in range(len(out_row)):
+            value = row[index]
+            out_row[index] = value.real * value.real + value.imag * value.imag
 
 
 def powers(spectra: NDArray[np.complex64], bins: int) -> Floats:
@@ -54,9 +57,11 @@ def powers(spectra: NDArray[np.complex64], bins: int) -> Floats:
 def _project(values, weights, starts, stops, out):
     for frame in range(out.shape[0]):
         for row in range(out.shape[1]):
+            under = values[frame, starts[row] : stops[row]]
+            filter_row = weights[row, starts[row] : stops[row]]
             total = np.float32(0)
-            for index in range(starts[row], stops[row]):
-                total += values[frame, index] * weights[row, index]
+            for index in range(len(under)):
+                total += under[index] * filter_row[index]
             out[frame, row] = total
 
 
@@ -85,11 +90,12 @@ class Projection:
 @_kernel
 def _moments(values, positions, out):
     for frame in range(out.shape[0]):
+        row = values[frame]
         zeroth = 0.0
         first = 0.0
         second = 0.0
-        for index in range(values.shape[1]):
-            weight = np.float64(values[frame, index])
+        for index in range(len(row)):
+            weight = np.float64(row[index])
             at = np.float64(positions[index])
             zeroth += weight
             first += weight * at
@@ -109,14 +115,15 @@ def moments(values: Floats, positions: Floats) -> NDArray[np.float64]:
 @_kernel
 def _rolloff_bins(values, share, out):
     for frame in range(out.shape[0]):
+        row = values[frame]
         total = np.float32(0)
-        for index in range(values.shape[1]):
-            total += values[frame, index]
+        for index in range(len(row)):
+            total += row[index]
         threshold = share * total
         so_far = np.float32(0)
         out[frame] = 0
-        for index in range(values.shape[1]):
-            so_far += values[frame, index]
+        for index in range(len(row)):
+            so_far += row[index]
             if so_far >= threshold:
                 out[frame] = index
                 break
@@ -138,8 +145,7 @@ def _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs
                 smallest[rank] = np.inf
                 largest[rank] = -np.inf
             # Insertion into two short sorted lists: few values of a band ever enter one.
-            for index in range(starts[band], stops[band]):
-                value = values[frame, index]
+            for value in values[frame, starts[band] : stops[band]]:
                 if value < smallest[count - 1]:
                     rank = count - 1
                     while rank > 0 and smallest[rank - 1] > value:
@@ -174,51 +180,56 @@ def band_extremes(
 
 
 @_kernel
-def _squares(samples, out):
-    for frame in range(samples.shape[0]):
+def _squares(span, length, hop, out):
+    for frame in range(len(out)):
+        row = span[frame * hop : frame * hop + length]
         total = np.float32(0)
-        for index in range(samples.shape[1]):
-            total += samples[frame, index] * samples[frame, index]
-        out[frame] = total / samples.shape[1]
+        for index in range(len(row)):
+            total += row[index] * row[index]
+        out[frame] = total / length
 
 
-def squares(samples: Floats) -> Floats:
-    """Return the mean square of each row."""
-    out = np.empty(len(samples), np.float32)
-    _squares(samples, out)
+def squares(span: Floats, length: int, hop: int) -> Floats:
+    """Return the mean square of each frame of so many samples in a span of them."""
+    out = np.empty(1 + (len(span) - length) // hop, np.float32)
+    _squares(span, length, hop, out)
     return out
 
 
 @_kernel
-def _zero_crossings(samples, out):
-    for frame in range(samples.shape[0]):
-        count = 0
-        for index in range(1, samples.shape[1]):
-            count += (samples[frame, index - 1] < 0) != (samples[frame, index] < 0)
-        out[frame] = count / samples.shape[1]
+def _zero_crossings(span, length, hop, out):
+    for frame in range(len(out)):
+        before = span[frame * hop : frame * hop + length - 1]
+        row = span[frame * hop + 1 : frame * hop + length]
+        count = np.int32(0)
+        for index in range(len(row)):
+            count += np.int32((before[index] < 0) != (row[index] < 0))
+        out[frame] = count / length
 
 
-def zero_crossings(samples: Floats) -> Floats:
-    """Return the share of samples in each row whose sign differs from the one before."""
-    out = np.empty(len(samples), np.float32)
-    _zero_crossings(samples, out)
+def zero_crossings(span: Floats, length: int, hop: int) -> Floats:
+    """Return the share of samples in each frame whose sign differs from the one before."""
+    out = np.empty(1 + (len(span) - length) // hop, np.float32)
+    _zero_crossings(span, length, hop, out)
     return out
 
 
 @_kernel
 def _flux(magnitude, before, out):
     for frame in range(magnitude.shape[0]):
+        row = magnitude[frame]
+        row_before = before[frame]
         total = np.float32(0)
         total_before = np.float32(0)
-        for index in range(magnitude.shape[1]):
-            total += magnitude[frame, index]
-            total_before += before[frame, index]
+        for index in range(len(row)):
+            total += row[index]
+            total_before += row_before[index]
         if total > 0 and total_before > 0:
             scale = 1 / total
             scale_before = 1 / total_before
             summed = np.float32(0)
-            for index in range(magnitude.shape[1]):
-                step = magnitude[frame, index] * scale - before[frame, index] * scale_before
+            for index in range(len(row)):
+                step = row[index] * scale - row_before[index] * scale_before
                 summed += step * step
             out[frame] = np.sqrt(summed)
         else:

@@ -67,7 +67,7 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
 @descriptor("frame")
 def frame_rms(block: Block) -> Floats:
     """Root mean square of the samples under each frame (`librosa.feature.rms`), full scale 1."""
-    return np.sqrt(kernels.squares(block.samples))
+    return np.sqrt(kernels.squares(block.span, block.settings.n_fft, block.settings.hop_length))
 
 
 def gated_level(frame_rms: Floats) -> float:

@@ -45,7 +45,7 @@ def zero_crossing_rate(block: Block) -> Floats:
     As `librosa.feature.zero_crossing_rate` with threshold 0, except that the frames at both ends
     are padded with zeros, as those of the spectra are, and not with the first and last sample.
     """
-    return kernels.zero_crossings(block.samples)
+    return kernels.zero_crossings(block.span, block.settings.n_fft, block.settings.hop_length)
 
 
 @descriptor(
