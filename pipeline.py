@@ -145,6 +145,11 @@ def classify_command(
     if len(sources) == 1 and sources[0].lower().endswith(tables.FORMATS):
         where = sources[0]
         table, about = tables.read(sources[0])
+        if bundle.windows and "start" not in table:
+            _say(
+                f"{where} has a row per track, and the model was trained on windows of "
+                f"{bundle.windows:g} s: it is less right so than on the files themselves"
+            )
     else:
         if bundle.set is None:
             raise BundleError(

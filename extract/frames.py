@@ -174,9 +174,10 @@ def analyse(audio: Audio, settings: Settings, descriptors: Iterable[registry.Des
             parts[entry.name].append(entry.function(block))
         previous = block
     seconds = meter.samples / audio.sample_rate
+    # Popped, so that the pieces of one series go before the next is laid together.
     kept = {
-        name: np.concatenate(blocks) if blocks else np.empty(0, np.float32)
-        for name, blocks in parts.items()
+        entry.name: np.concatenate(parts.pop(entry.name) or [np.empty(0, np.float32)])
+        for entry in wanted
     }
     return Series(settings, seconds, meter.energies(), kept)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from extract import config, schema
 from extract.errors import SettingsError
+
+CONFIGS = Path(__file__).parent.parent / "configs"
 
 OTHERS = {
     "sample_rate": 44100,
@@ -88,3 +92,14 @@ def test_a_missing_file_is_refused_by_name(tmp_path):
 
 def test_no_descriptor_of_any_set_depends_on_a_folder_or_a_clock():
     assert schema.of("default", config.DEFAULTS) == schema.of("default", config.Settings())
+
+
+def test_the_default_file_says_what_the_code_does():
+    assert config.load(CONFIGS / "default.toml") == config.DEFAULTS
+    text = (CONFIGS / "default.toml").read_text()
+    assert set(tomllib.loads(text)) == set(config.Settings.model_fields)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.name)
+def test_every_file_of_settings_is_valid(path):
+    config.load(path)

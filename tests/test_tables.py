@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -204,3 +205,9 @@ def test_columns_in_order_pass_the_check():
 def test_the_check_names_the_first_five_of_each_kind(actual, message):
     with pytest.raises(SchemaError, match=message):
         schema.check("abcdefgh", actual, "t.csv", "Mend it")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have only names that are text")
+def test_an_output_whose_name_is_no_text_is_refused(tmp_path):
+    with pytest.raises(WriteError, match="is no name in UTF-8; choose another"):
+        tables.check_output(tmp_path / os.fsdecode(b"caf\xe9.parquet"))
