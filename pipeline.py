@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -102,7 +103,10 @@ def extract_command(
     result = run.extract(sources, job, output=output, workers=_workers(workers), progress=not quiet)
     tracks = result.table["path"].nunique()
     rows = f" in {len(result.table)} windows" if windows else ""
-    print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
+    if tracks:
+        print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
+    else:
+        _say(f"nothing could be analysed; no {output} was written")
     _finish(tracks, result.failures, tables.failures_path(output), strict)
 
 
@@ -140,11 +144,16 @@ def classify_command(
 
     bundle = classify.load(model)
     output = output or _default_folder() / "predictions.csv"
-    tables.check_output(output)
+    tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.FORMATS):
         where = sources[0]
         table, about = tables.read(sources[0])
+        if bundle.fingerprint and not about:
+            _say(
+                f"{where} does not say with which settings it was made, as Parquet does; it is "
+                "taken to be made like the model's"
+            )
         if bundle.windows and "start" not in table:
             _say(
                 f"{where} has a row per track, and the model was trained on windows of "
@@ -165,11 +174,14 @@ def classify_command(
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(job.schema)
     found = predict.predictions(bundle, table, about=about, where=where, top=top)
-    tables.write(found, output)
     listed = tables.write_failures(failures, output)
-    _show_predictions(found)
+    if len(found):
+        tables.write(found, output)
+        _show_predictions(found)
+        print(f"{len(found)} tracks: {output}")
+    else:
+        _say(f"nothing could be analysed; no {output} was written")
     silent = int(found["genre"].isna().sum())
-    print(f"{len(found)} tracks: {output}")
     if silent:
         print(f"{silent} without a genre: silent, or shorter than a tenth of a second")
     _finish(len(found), failures, listed, strict)
@@ -226,7 +238,7 @@ def train_command(
     """
     from classify import bundle as bundles
     from classify import dataset, report, train
-    from classify.model import GenreClassifier
+    from classify.model import GenreClassifier, usable_device
 
     bundles.check_directory(output)
     data = dataset.build(
@@ -240,15 +252,15 @@ def train_command(
     )
     for note in data.notes:
         _say(note)
-    learner = GenreClassifier(device=device.value, random_state=seed)
+    learner = GenreClassifier(device=usable_device(device.value), random_state=seed)
     evaluation = train.cross_validate(
         data, learner, count=folds, repeats=repeats, seed=seed, show_progress=not quiet
     )
     bundle, pickles = train.fit(data, learner, evaluation)
     numbers = evaluation.metrics
     lines = [
-        f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows of "
-        f"{len(bundle.inputs)} descriptors) from `{table.name}`; "
+        f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows, "
+        f"{len(bundle.inputs)} of {len(bundle.columns)} descriptors) from `{table.name}`; "
         f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
         *(f"\n{note}." for note in data.notes),
     ]
@@ -278,9 +290,14 @@ def info_command(
             _show_evaluation(bundle.metrics)
     elif thing.suffix.lower() in tables.FORMATS:
         table, about = tables.read(thing)
-        print(f"{len(table)} rows, {len(table.columns)} columns")
+        kind = tables.kind_of(thing)
+        print(f"{kind or 'a foreign table'}: {len(table)} rows, {len(table.columns)} columns")
         for key, value in about.items():
-            if key != "columns":
+            if key == "settings":
+                print("settings:", ", ".join(f"{name} {own}" for name, own in value.items()))
+            elif key == "windows":
+                print("rows:", f"windows of {value:g} s" if value else "whole tracks")
+            elif key != "columns":
                 print(f"{key}: {value}")
         missing = table.isna().mean()
         for name, share in missing[missing > 0].items():
@@ -367,13 +384,14 @@ def _show_predictions(found: pd.DataFrame) -> None:
 
 
 def _show_evaluation(numbers: dict[str, Any]) -> None:
-    spread = numbers["spread"]
+    repeats = numbers["repeats"]
     print(
         f"{numbers['tracks']} tracks, {numbers['folds']}-fold cross-validation with no "
-        f"{numbers['grouped_by']} on both sides, {numbers['repeats']} times:"
+        f"{numbers['grouped_by']} on both sides{f', {repeats} times' if repeats > 1 else ''}:"
     )
     for name, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("top_3", "top-3")):
-        print(f"  {title:<9} {numbers[name]:.3f} ± {spread[name]:.3f}")
+        spread = f" ± {numbers['spread'][name]:.3f}" if repeats > 1 else ""
+        print(f"  {title:<9} {numbers[name]:.3f}{spread}")
     print(f"  the commonest genre alone would give {numbers['commonest']:.3f}")
     for genre, entry in numbers["genres"].items():
         print(
@@ -386,6 +404,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit status."""
     from extract.errors import EarmarkError, SettingsError
 
+    # Said by joblib when a run is interrupted; what was finished is kept all the same.
+    warnings.filterwarnings("ignore", message=".*successfully executed but not used")
     run: Callable[..., Any] = app
     try:
         run(args=arguments)
@@ -394,6 +414,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except EarmarkError as error:
         _say(str(error))
+        sys.exit(1)
+    except OSError as error:
+        _say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
         _say("stopped; what was finished is kept, and the same command goes on from there")

@@ -255,15 +255,13 @@ def _from_csv(
     group: str | None,
     ignore_unknown: bool,
 ) -> pd.DataFrame:
-    try:
-        given = pd.read_csv(path, dtype=str, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise LabelError(f"{path}: cannot be read as CSV: {error}") from error
+    given = _read_labels(path)
+    label, group = label.strip().lower(), group.strip().lower() if group else None
     key = next((name for name in KEY_COLUMNS if name in given), None)
     if key is None:
         raise LabelError(
             f"{path}: has no column {', '.join(KEY_COLUMNS[:-1])} or {KEY_COLUMNS[-1]} that names "
-            f"the tracks; it has {', '.join(map(repr, given.columns[:8]))}"
+            f"the tracks; rename one of {', '.join(map(repr, given.columns[:8]))}"
         )
     if label not in given:
         raise LabelError(
@@ -314,9 +312,27 @@ def _from_csv(
     return known[~known.index.duplicated()]
 
 
+def _read_labels(path: str) -> pd.DataFrame:
+    """Read a CSV as people save it: commas, semicolons or tabs, and any case in the header."""
+    try:
+        with Path(path).open(encoding="utf-8-sig") as lines:
+            header = lines.readline()
+        separator = max(",;\t", key=header.count)
+        given = pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise LabelError(f"{path}: does not exist; check the spelling") from None
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path}: is not in UTF-8; save it as CSV in UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise LabelError(f"{path}: cannot be read as CSV: {error}") from error
+    return given.rename(columns=lambda name: str(name).strip().lower())
+
+
 def _group_column(columns: list[str], group: str | None, where: str) -> str | None:
     if group is not None and group not in columns:
-        raise LabelError(f"{where}: has no column {group!r} to group by; it has {columns[:8]}")
+        raise LabelError(
+            f"{where}: has no column {group!r} to group by; it has {', '.join(columns[:8])}"
+        )
     return group or ("artist" if "artist" in columns else None)
 
 
@@ -336,6 +352,11 @@ def _check(dataset: Dataset) -> None:
         raise LabelError(
             f"only one track each of {', '.join(single[:5])}{', …' if len(single) > 5 else ''}: "
             "one cannot be learned from and tested on; add tracks or leave the genre out"
+        )
+    if per_track["group"].nunique() == len(per_track):
+        dataset.notes.append(
+            "no artists are known, or none has two tracks: where tracks of one artist or album "
+            "are on both sides, the numbers are too high"
         )
     if per_track["group"].nunique() < 2:
         raise LabelError("all tracks belong to one group (artist); nothing honest can be measured")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
+from functools import cache
 from typing import Any, Self
 
 import numpy as np
@@ -142,13 +144,17 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
+@cache
 def usable_device(device: str) -> str:
     """Return the device, or ``"cpu"`` with a line in the log where there is no GPU."""
     if device == "cpu":
         return device
     probe = xgboost.DMatrix(np.zeros((2, 1)), np.array([0, 1]))
     try:
-        booster = xgboost.train({"device": device, "tree_method": "hist", "verbosity": 0}, probe, 1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            parameters = {"device": device, "tree_method": "hist", "verbosity": 0}
+            booster = xgboost.train(parameters, probe, 1)
         # XGBoost itself goes over to the CPU, more or less silently: its configuration tells.
         used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
     except xgboost.core.XGBoostError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ def predictions(
     bundle: Bundle,
     table: pd.DataFrame,
     *,
-    about: dict[str, object] | None = None,
+    about: dict[str, Any] | None = None,
     where: str = "the table",
     top: int = 3,
 ) -> pd.DataFrame:
@@ -57,9 +59,17 @@ def predictions(
     schema.check(bundle.columns, tables.feature_columns(table, about), where, remedy + ".")
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
+        others = [
+            f"{name} {value} (the model has {bundle.settings.get(name)})"
+            for name, value in about.get("settings", {}).items()
+            if value != bundle.settings.get(name)
+        ]
+        if others:
+            remedy = "Extract again with the model's settings, or train on this table"
         raise SchemaError(
-            f"{where} was extracted as {about.get('set')} with settings {theirs}, the model was "
-            f"trained on {bundle.set} with {bundle.fingerprint}. {remedy}."
+            f"{where} was not extracted like the table that the model was trained on: "
+            f"{', '.join(others) or f'other versions ({theirs}, not {bundle.fingerprint})'}. "
+            f"{remedy}."
         )
     paths = table["path"] if "path" in table else pd.Series(table.index.astype(str))
     described = tables.described(table, bundle.columns).to_numpy()

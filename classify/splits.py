@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from classify.dataset import Dataset
+from extract.errors import LabelError
 
-__all__ = ["Indices", "folds"]
+__all__ = ["Indices", "folds", "possible"]
 
 Indices = NDArray[np.int64]
 
@@ -22,7 +24,7 @@ def folds(dataset: Dataset, count: int, seed: int) -> Iterator[tuple[Indices, In
     dataset : Dataset
         Rows may be windows: all rows of a group stay together.
     count : int
-        Number of folds; fewer where there are fewer groups.
+        Number of folds; fewer where there are fewer groups or tracks.
     seed : int
         Of the shuffle.
 
@@ -30,13 +32,18 @@ def folds(dataset: Dataset, count: int, seed: int) -> Iterator[tuple[Indices, In
     ------
     train, test : ndarray of int
         Indices of rows. Genres are spread over the folds as evenly as the groups allow.
+
+    Raises
+    ------
+    LabelError
+        A fold would leave one genre only to learn from.
     """
     import warnings
 
     from sklearn.model_selection import StratifiedGroupKFold
 
     tracks = dataset.per_track()
-    count = max(2, min(count, tracks["group"].nunique()))
+    count = possible(tracks, count)
     splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A genre with fewer tracks than folds is legitimate here: it is absent from some.
@@ -44,5 +51,18 @@ def folds(dataset: Dataset, count: int, seed: int) -> Iterator[tuple[Indices, In
         pairs = list(splitter.split(tracks, tracks["label"], tracks["group"]))
     for _, held_out in pairs:
         test = dataset.tracks.isin(tracks["track"].iloc[held_out]).to_numpy()
-        if test.any() and not test.all():
-            yield np.flatnonzero(~test), np.flatnonzero(test)
+        if not test.any() or test.all():
+            continue
+        left = dataset.labels[~test].unique()
+        if len(left) < 2:
+            raise LabelError(
+                f"a fold leaves only {left[0]!r} to learn from, because so few artists made the "
+                "others: label tracks of more artists, or use more folds"
+            )
+        yield np.flatnonzero(~test), np.flatnonzero(test)
+
+
+def possible(tracks: pd.DataFrame, count: int) -> int:
+    """Return the number of folds that the groups and the genres allow, at most `count`."""
+    largest = int(tracks["label"].value_counts().max())
+    return max(2, min(count, tracks["group"].nunique(), largest))

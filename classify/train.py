@@ -15,7 +15,7 @@ from classify.bundle import Bundle
 from classify.dataset import Dataset, weights
 from classify.model import GenreClassifier
 from classify.predict import pool
-from classify.splits import Indices, folds
+from classify.splits import Indices, folds, possible
 
 __all__ = ["Evaluation", "cross_validate", "fit"]
 
@@ -86,7 +86,7 @@ def cross_validate(
 
     tracks = dataset.per_track().set_index("track")
     genres = sorted(tracks["label"].unique())
-    count = max(2, min(count, tracks["group"].nunique()))
+    count = possible(tracks.reset_index(), count)
     tasks = [
         joblib.delayed(_fit_and_predict)(dataset, model, train, test, seed + repeat)
         for repeat in range(repeats)

@@ -102,9 +102,11 @@ def parse(values: dict[str, object], where: str) -> Settings:
     except ValidationError as error:
         known = ", ".join(Settings.model_fields)
         problems = "; ".join(
-            f"{'.'.join(map(str, item['loc'])) or 'settings'} = {item['input']!r}: {item['msg']}"
-            if item["loc"]
-            else item["msg"]
+            item["msg"]
+            if not item["loc"]
+            else f"{'.'.join(map(str, item['loc']))} is no setting"
+            if item["type"] == "extra_forbidden"
+            else f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}"
             for item in error.errors()
         )
         raise SettingsError(f"{where}: {problems}. The settings are: {known}") from error

@@ -131,7 +131,8 @@ def extract(
     job : Job
         What to compute.
     output : Path, optional
-        Where the table goes, and its failures beside it. Finished tracks are kept in a folder
+        Where the table goes, and its failures beside it; without a single row, what stands there
+        is kept. Finished tracks are kept in a folder
         ``<output>.parts`` meanwhile, so that an interrupted run goes on where it was.
     workers : int
         Processes; the table is the same for any number.
@@ -147,7 +148,7 @@ def extract(
     """
     sources = list(sources)
     if output is not None:
-        tables.check_output(output)
+        tables.check_output(output, "features")
     tracks, unfound = files.find(sources)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
@@ -175,7 +176,9 @@ def extract(
     failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
     result = Result(tabulate(ordered, job), failures)
     if output is not None and parts is not None:
-        tables.write(result.table, output, job.schema)
+        # A table that stands there is worth more than an empty one.
+        if len(result.table):
+            tables.write(result.table, output, job.schema)
         tables.write_failures(failures, output)
         parts.remove()
     return result

@@ -25,6 +25,7 @@ __all__ = [
     "described",
     "failures_path",
     "feature_columns",
+    "kind_of",
     "metadata",
     "read",
     "write",
@@ -67,14 +68,20 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def check_output(path: Path) -> None:
+def check_output(path: Path, kind: str) -> None:
     """Refuse an output before any work is done for it.
+
+    Parameters
+    ----------
+    path : Path
+        Where a table is to go.
+    kind : {"features", "predictions"}
+        What it will be: only a table of the same kind is replaced.
 
     Raises
     ------
     WriteError
-        Its ending names no format, it is a folder, or something stands there that Earmark did
-        not write.
+        Its ending names no format, it is a folder, or something else stands there.
     """
     if printable(path) != str(path):
         raise WriteError(path, "is no name in UTF-8; choose another")
@@ -82,11 +89,10 @@ def check_output(path: Path) -> None:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
     if path.is_dir():
         raise WriteError(path, "is a folder; name a file in it")
-    for target in (path, failures_path(path)):
-        if target.exists() and target.stat().st_size and not _ours(target):
-            raise WriteError(
-                target, "stands there already and is no table of Earmark's; it is kept"
-            )
+    for target, due in ((path, kind), (failures_path(path), "failures")):
+        if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
+            what = f"holds {found}" if found else "is no table of Earmark's"
+            raise WriteError(target, f"stands there already and {what}; it is kept, name another")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise WriteError(path, f"cannot be written: {folder} is no folder")
@@ -94,23 +100,33 @@ def check_output(path: Path) -> None:
         raise WriteError(path, f"cannot be written: no permission to write in {folder}")
 
 
-def _ours(path: Path) -> bool:
-    """Tell whether a file is a table that Earmark wrote and may write again."""
+def kind_of(path: Path) -> str | None:
+    """Tell what a table that Earmark wrote holds; None where someone else wrote the file."""
     try:
         if path.suffix.lower() == ".parquet":
-            return METADATA_KEY in (pq.read_schema(path).metadata or {})
-        with path.open(encoding="utf-8") as lines:
-            start = lines.readline(1000).lstrip('{"')
-    except (OSError, UnicodeDecodeError, pa.ArrowException):
-        return False
-    return start.startswith(
+            parquet = pq.read_schema(path)
+            if METADATA_KEY not in (parquet.metadata or {}):
+                return None
+            names = parquet.names
+        else:
+            with path.open(encoding="utf-8") as lines:
+                start = lines.readline(100_000)
+            names = list(json.loads(start)) if start.startswith("{") else start.split(",")
+    except (OSError, ValueError, pa.ArrowException):
+        return None
+    starts = {
+        "features": (["path", "sha256"], ["path", "start", "seconds", "sha256"]),
+        "predictions": (["path", "genre", "probability"],),
+        "failures": (["path", "stage", "error"],),
+    }
+    return next(
         (
-            "path,sha256,",
-            "path,start,seconds,sha256,",
-            "path,genre,probability,",
-            ",".join(FAILURE_COLUMNS),
-        )
-    ) or (path.suffix.lower() == ".jsonl" and start.startswith('path":'))
+            kind
+            for kind, known in starts.items()
+            if any(names[: len(start)] == start for start in known)
+        ),
+        None,
+    )
 
 
 def metadata(schema: Schema) -> dict[str, Any]:

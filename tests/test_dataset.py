@@ -114,6 +114,7 @@ def test_unlabelled_tracks_are_counted(table, tmp_path):
         ("path,genre\nelsewhere.mp3,jazz\n", r"none of its 1 tracks is in the table"),
         ("path,genre\n", r"has no row with both"),
         ("", r"cannot be read as CSV"),
+        ("path,genre,artist\n", r"has no row with both"),
         (every("jazz/0.mp3,rock,x\n"), r"gives more than one genre for jazz/0\.mp3"),
         (every().replace("rock,", "jazz,"), r"all 8 labelled tracks are 'jazz'"),
         (every().replace("0.mp3,rock,", "0.mp3,folk,"), r"only one track each of folk"),
@@ -186,3 +187,42 @@ def test_what_says_more_of_the_file_is_not_learned_from(demo, tmp_path):
     assert data.about["set"] == "default-1"
     assert not {"duration_ms", "loudness"} & set(data.features)
     assert {"duration_ms", "loudness"} < set(data.columns)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_csv_is_read_as_people_save_it(table, tmp_path, separator):
+    text = every().replace(",", separator).replace("path", " Path", 1).replace("genre", "Genre ", 1)
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    data = dataset.build(table, str(path), label="Genre")
+    assert data.labels.tolist() == ["jazz"] * 4 + ["rock"] * 4
+    assert data.groups.iloc[0] == "jazz artist 0"
+
+
+def test_a_csv_in_another_encoding_or_none_says_what_to_do(table, tmp_path):
+    (tmp_path / "labels.csv").write_bytes("path,genre\ncafé.mp3,jazz\n".encode("latin-1"))
+    with pytest.raises(LabelError, match="save it as CSV in UTF-8"):
+        dataset.build(table, str(tmp_path / "labels.csv"))
+    with pytest.raises(LabelError, match="does not exist; check the spelling"):
+        dataset.build(table, str(tmp_path / "none.csv"))
+
+
+def test_there_are_no_more_folds_than_tracks_allow(table):
+    data = dataset.build(table, "folders")
+    assert len(list(splits.folds(data, 50, seed=0))) == 4
+    assert "no artists are known" in data.notes[0]
+
+
+def test_a_fold_that_leaves_one_genre_is_refused(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "path": [f"{index}.mp3" for index in range(8)],
+            "x": np.arange(8.0),
+            "genre": ["jazz"] * 4 + ["rock"] * 4,
+            "artist": ["a"] * 4 + ["b"] * 4,
+        }
+    )
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    data = dataset.build(tmp_path / "t.csv")
+    with pytest.raises(LabelError, match=r"a fold leaves only '(jazz|rock)' to learn from"):
+        list(splits.folds(data, 2, seed=0))

@@ -216,7 +216,7 @@ def test_other_settings_are_refused_though_the_columns_are_the_same():
     model = classify.load()
     about = tables.metadata(schema.of("default", DEFAULTS.model_copy(update={"hop_length": 1024})))
     table = pd.DataFrame(np.zeros((1, len(model.columns))), columns=model.columns)
-    with pytest.raises(SchemaError, match="was extracted as default-1 with settings"):
+    with pytest.raises(SchemaError, match=r"hop_length 1024 \(the model has 512\)\. Extract again"):
         predict.predictions(model, table, about=about)
 
 

@@ -155,3 +155,20 @@ def test_a_new_user_extracts_trains_and_classifies_real_music(earmark, shared, t
     status, _, _ = earmark("classify", music, "-m", model, "-o", tmp_path / "g.csv", "-q")
     found = pd.read_csv(tmp_path / "g.csv")
     assert (found["genre"] == found["path"].str.split("-").str[0]).mean() > 0.9
+
+
+def test_no_table_takes_the_place_of_one_of_another_kind_or_of_a_better_one(
+    earmark, demo, tmp_path
+):
+    table = tmp_path / "t.csv"
+    earmark("extract", demo, "-o", table, "-q")
+    before = table.read_bytes()
+    status, _, err = earmark("classify", table, "-o", table, "-q")
+    assert status == 1
+    assert "holds features; it is kept" in err
+    status, _, err = earmark("extract", demo / "tracks.csv", "-o", table, "-q")
+    assert status == 1
+    assert "nothing could be analysed" in err
+    assert table.read_bytes() == before
+    earmark("classify", demo, "-o", tmp_path / "p.csv", "-q")
+    assert "holds predictions; it is kept" in earmark("extract", demo, "-o", tmp_path / "p.csv")[2]

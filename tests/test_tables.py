@@ -108,7 +108,7 @@ def test_a_new_table_is_as_readable_as_any_new_file(table, tmp_path):
 def test_a_table_of_ours_may_be_written_again(table, tmp_path, ending):
     path = tmp_path / f"t.{ending}"
     tables.write(table, path, SCHEMA)
-    tables.check_output(path)
+    tables.check_output(path, "features")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -122,7 +122,7 @@ def test_a_file_of_someone_else_is_kept(tmp_path, ending):
     else:
         foreign.to_json(path, orient="records", lines=True)
     with pytest.raises(WriteError, match=r"is no table of Earmark's; it is kept"):
-        tables.check_output(path)
+        tables.check_output(path, "features")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -130,14 +130,14 @@ def test_a_file_that_is_no_table_at_all_is_kept(tmp_path, ending):
     path = tmp_path / f"t.{ending}"
     path.write_bytes(b"\xff\x00 precious")
     with pytest.raises(WriteError, match=r"is no table of Earmark's; it is kept"):
-        tables.check_output(path)
+        tables.check_output(path, "features")
 
 
 def test_a_failures_table_of_someone_else_is_kept(tmp_path):
     path = tmp_path / "t.failures.csv"
     path.write_text("my own notes\n")
     with pytest.raises(WriteError, match=r"t\.failures\.csv: .*is kept"):
-        tables.check_output(tmp_path / "t.parquet")
+        tables.check_output(tmp_path / "t.parquet", "features")
     assert path.read_text() == "my own notes\n"
 
 
@@ -154,7 +154,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(tmp_path, name, mes
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError, match=message):
-        tables.check_output(tmp_path / name)
+        tables.check_output(tmp_path / name, "features")
 
 
 def test_failures_stand_beside_the_table_and_go_when_there_are_none(tmp_path):
@@ -210,4 +210,4 @@ def test_the_check_names_the_first_five_of_each_kind(actual, message):
 @pytest.mark.skipif(os.name != "posix", reason="other systems have only names that are text")
 def test_an_output_whose_name_is_no_text_is_refused(tmp_path):
     with pytest.raises(WriteError, match="is no name in UTF-8; choose another"):
-        tables.check_output(tmp_path / os.fsdecode(b"caf\xe9.parquet"))
+        tables.check_output(tmp_path / os.fsdecode(b"caf\xe9.parquet"), "features")

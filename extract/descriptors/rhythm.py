@@ -84,9 +84,10 @@ def tempo(series: Series) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate (`librosa.feature.tempo`, finer).
 
     The onset envelope's autocorrelation in windows of 8 s, averaged and weighted with a log-normal
-    prior around 120 BPM, has its maximum at the beat; a parabola through it gives fractions of a
-    frame. The confidence is the autocorrelation there of the envelope without its mean, over that
-    of the window alone: near 1 for a machine, near 0 without a pulse. NaN where no onset rises.
+    prior around 120 BPM, has its highest peak at the beat; a parabola through it gives fractions
+    of a frame. The confidence is the autocorrelation there of the envelope without its mean, over
+    that of the window alone: near 1 for a machine, near 0 without a pulse. NaN where nothing
+    repeats.
 
     References
     ----------
@@ -97,8 +98,11 @@ def tempo(series: Series) -> tuple[float, float]:
     length = round(TEMPOGRAM_SECONDS * frame_rate)
     lags, strength = mean_autocorrelation(envelope, length)
     bpm = 60 * frame_rate / np.maximum(lags, 1)
-    allowed = (bpm >= TEMPO_RANGE[0]) & (bpm <= TEMPO_RANGE[1])
-    if not strength.any() or not allowed.any():
+    # Towards short lags every autocorrelation rises; only where it has a peak something repeats.
+    peaked = np.zeros(len(strength), bool)
+    peaked[1:-1] = (strength[1:-1] > strength[:-2]) & (strength[1:-1] >= strength[2:])
+    allowed = peaked & (bpm >= TEMPO_RANGE[0]) & (bpm <= TEMPO_RANGE[1])
+    if not allowed.any():
         return np.nan, np.nan
     prior = -0.5 * np.square(np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES)
     score = np.where(allowed, np.log1p(1e6 * np.maximum(strength, 0)) + prior, -np.inf)
