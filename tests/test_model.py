@@ -261,3 +261,13 @@ def test_the_confusion_matrix_is_drawn_for_two_and_for_many_genres(tmp_path):
         genres = [f"genre {index}" for index in range(count)]
         report.confusion_png(np.eye(count, dtype=int), genres, "title", path)
         assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_readme_says_of_the_default_model_what_its_card_says():
+    numbers = classify.load().metrics
+    outside = numbers["left_out"].values()
+    text = " ".join((bundle.DEFAULT.parents[2] / "README.md").read_text().split())
+    for name in ("accuracy", "top_3"):
+        low, high = (f"{100 * best(entry[name] for entry in outside):.0f}" for best in (min, max))
+        assert f"{low}–{high} %" in text
+        assert f"{100 * numbers[name]:.0f} %" in text
