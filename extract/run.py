@@ -17,7 +17,7 @@ from extract.resume import Parts
 
 __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
 
-TRACKS_PER_WORKER = 8
+TRACKS_PER_WORKER = 24
 """A worker takes seconds to start: it pays only for this many tracks or more."""
 
 
