@@ -33,7 +33,12 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
 def _kernel(function: Any) -> Any:
-    return numba.njit(cache=True, fastmath=_FAST, error_model="numpy")(function)
+    options = {"fastmath": _FAST, "error_model": "numpy"}
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:
+        # Nowhere to keep what is compiled (a read-only system without a home): compile each time.
+        return numba.njit(**options)(function)
 
 
 @_kernel
