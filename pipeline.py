@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -139,7 +139,7 @@ def classify_command(
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import classify
     from classify import predict
-    from extract import run, tables
+    from extract import config, run, tables
     from extract.errors import BundleError
 
     bundle = classify.load(model)
@@ -160,14 +160,14 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        if bundle.set is None:
+        if bundle.set_name is None:
             raise BundleError(
                 f"{model}: was trained on a table that Earmark did not extract; it can classify "
                 "tables with the same columns, not audio files"
             )
         job = run.Job(
-            bundle.set.rsplit("-", 1)[0],
-            _parsed(bundle.settings, str(model or "the default model")),
+            bundle.set_name,
+            config.parse(bundle.settings, str(model or "the default model")),
             bundle.windows,
         )
         result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
@@ -321,12 +321,6 @@ def _settings(config: Path | None) -> Any:
     return configs.load(config) if config else configs.DEFAULTS
 
 
-def _parsed(settings: dict[str, Any], where: str) -> Any:
-    from extract import config as configs
-
-    return configs.parse(settings, where)
-
-
 def _default_folder() -> Path:
     """Return where results go that nobody named a place for."""
     folder = Path("data/features")
@@ -406,9 +400,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
     # Said by joblib when a run is interrupted; what was finished is kept all the same.
     warnings.filterwarnings("ignore", message=".*successfully executed but not used")
-    run: Callable[..., Any] = app
     try:
-        run(args=arguments)
+        app(args=arguments)
     except SettingsError as error:
         _say(str(error))
         sys.exit(2)
@@ -419,7 +412,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         _say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        _say("stopped; what was finished is kept, and the same command goes on from there")
+        _say("stopped; an extraction goes on where it was when the same command is given again")
         sys.exit(130)
     sys.exit(0)
 

@@ -79,6 +79,11 @@ class Bundle:
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def set_name(self) -> str | None:
+        """The name of the feature set without its version."""
+        return self.set.rsplit("-", 1)[0] if self.set else None
+
     @cached_property
     def booster(self) -> xgboost.Booster:
         """The trees, ready to predict."""

@@ -244,7 +244,7 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
 def _failed(table: str | Path) -> set[str]:
     """Return the paths that could not be analysed, from the failures table beside a table."""
     path = tables.failures_path(Path(table))
-    return set(pd.read_csv(path)["path"].astype(str)) if path.exists() else set()
+    return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
 
 
 def _from_csv(

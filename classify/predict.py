@@ -51,7 +51,7 @@ def predictions(
     """
     about = about or {}
     remedy = (
-        f"Make the table with `earmark extract --set {bundle.set.rsplit('-', 1)[0]}` of the "
+        f"Make the table with `earmark extract --set {bundle.set_name}` of the "
         "version of Earmark that trained the model, or train the model again"
         if bundle.set
         else "Train the model again on a table with these columns"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from classify.dataset import Dataset
 from extract.errors import LabelError
 
-__all__ = ["Indices", "folds", "possible"]
+__all__ = ["Indices", "folds"]
 
 Indices = NDArray[np.int64]
 
@@ -43,7 +42,8 @@ def folds(dataset: Dataset, count: int, seed: int) -> Iterator[tuple[Indices, In
     from sklearn.model_selection import StratifiedGroupKFold
 
     tracks = dataset.per_track()
-    count = possible(tracks, count)
+    largest = int(tracks["label"].value_counts().max())
+    count = max(2, min(count, tracks["group"].nunique(), largest))
     splitter = StratifiedGroupKFold(n_splits=count, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # A genre with fewer tracks than folds is legitimate here: it is absent from some.
@@ -60,9 +60,3 @@ def folds(dataset: Dataset, count: int, seed: int) -> Iterator[tuple[Indices, In
                 "others: label tracks of more artists, or use more folds"
             )
         yield np.flatnonzero(~test), np.flatnonzero(test)
-
-
-def possible(tracks: pd.DataFrame, count: int) -> int:
-    """Return the number of folds that the groups and the genres allow, at most `count`."""
-    largest = int(tracks["label"].value_counts().max())
-    return max(2, min(count, tracks["group"].nunique(), largest))

@@ -15,9 +15,9 @@ from classify.bundle import Bundle
 from classify.dataset import Dataset, weights
 from classify.model import GenreClassifier
 from classify.predict import pool
-from classify.splits import Indices, folds, possible
+from classify.splits import Indices, folds
 
-__all__ = ["Evaluation", "cross_validate", "fit"]
+__all__ = ["Evaluation", "cross_validate", "fit", "learn", "probabilities", "write"]
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,40 @@ class Evaluation:
     genres: list[str]
 
 
-def _fit_and_predict(
-    dataset: Dataset, model: GenreClassifier, train: Indices, test: Indices, seed: int
-) -> pd.DataFrame:
-    """Train on some rows and return the probabilities of the tracks of others."""
+def learn(
+    model: GenreClassifier,
+    features: pd.DataFrame,
+    labels: pd.Series,
+    row_weights: NDArray[np.float64],
+    **parameters: Any,
+) -> GenreClassifier:
+    """Train a copy of a model, with the balance of `classify.dataset.weights` as the only one."""
     from sklearn.base import clone
 
-    learner = clone(model).set_params(class_weight=None, random_state=seed)
-    learner.fit(
-        dataset.features.iloc[train],
-        dataset.labels.iloc[train],
-        sample_weight=weights(dataset)[train],
-    )
-    tracks, chances = pool(
-        learner.predict_proba(dataset.features.iloc[test]), dataset.tracks.iloc[test].to_numpy()
-    )
-    return pd.DataFrame(chances, index=tracks, columns=learner.classes_)
+    learner = clone(model).set_params(class_weight=None, **parameters)
+    return learner.fit(features, labels, sample_weight=row_weights)
+
+
+def probabilities(
+    learner: GenreClassifier, features: pd.DataFrame, tracks: pd.Series
+) -> pd.DataFrame:
+    """Return the probability of each genre (columns) for each track (rows)."""
+    paths, chances = pool(learner.predict_proba(features), tracks.to_numpy())
+    return pd.DataFrame(chances, index=paths, columns=learner.classes_)
+
+
+def _held_out(
+    dataset: Dataset,
+    model: GenreClassifier,
+    row_weights: NDArray[np.float64],
+    train: Indices,
+    test: Indices,
+    seed: int,
+) -> pd.DataFrame:
+    """Train on some rows and return the probabilities of the tracks of others."""
+    features, labels = dataset.features.iloc[train], dataset.labels.iloc[train]
+    learner = learn(model, features, labels, row_weights[train], random_state=seed)
+    return probabilities(learner, dataset.features.iloc[test], dataset.tracks.iloc[test])
 
 
 def cross_validate(
@@ -86,15 +104,16 @@ def cross_validate(
 
     tracks = dataset.per_track().set_index("track")
     genres = sorted(tracks["label"].unique())
-    count = possible(tracks.reset_index(), count)
+    row_weights = weights(dataset)
+    splits = [list(folds(dataset, count, seed + repeat)) for repeat in range(repeats)]
     tasks = [
-        joblib.delayed(_fit_and_predict)(dataset, model, train, test, seed + repeat)
-        for repeat in range(repeats)
-        for train, test in folds(dataset, count, seed + repeat)
+        joblib.delayed(_held_out)(dataset, model, row_weights, train, test, seed + repeat)
+        for repeat, own in enumerate(splits)
+        for train, test in own
     ]
     # XGBoost lets go of the interpreter while it trains: threads suffice, one fold on each.
     pool_of_threads = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
-    parts = list(
+    parts = iter(
         tqdm(
             pool_of_threads(tasks),
             total=len(tasks),
@@ -103,11 +122,9 @@ def cross_validate(
             disable=not show_progress,
         )
     )
-    per_repeat = len(parts) // repeats
     runs, matrices = [], []
-    for repeat in range(repeats):
-        own = pd.concat(parts[repeat * per_repeat : (repeat + 1) * per_repeat])
-        chances = own.reindex(columns=genres).fillna(0.0)
+    for own in splits:
+        chances = pd.concat([next(parts) for _ in own]).reindex(columns=genres).fillna(0.0)
         truth = tracks["label"].reindex(chances.index).tolist()
         runs.append(metrics.evaluate(truth, chances.to_numpy(), genres))
         matrices.append(metrics.confusion(truth, chances.to_numpy(), genres))
@@ -128,7 +145,7 @@ def cross_validate(
             **{str(name): float(value) for name, value in values.mean().items()},
             "spread": values.std(ddof=0).to_dict(),
             "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
-            "folds": count,
+            "folds": len(splits[0]),
             "repeats": repeats,
             "grouped_by": "artist" if named else "track",
             "tracks": len(tracks),
@@ -155,13 +172,11 @@ def fit(
     from importlib.metadata import version
 
     import xgboost
-    from sklearn.base import clone
     from sklearn.preprocessing import LabelEncoder
 
     from extract import __version__
 
-    learner = clone(model).set_params(class_weight=None)
-    learner.fit(dataset.features, dataset.labels, sample_weight=weights(dataset))
+    learner = learn(model, dataset.features, dataset.labels, weights(dataset))
     raw = bytes(learner.booster_.save_raw("ubj"))
     about = dataset.about
     bundle = Bundle(

@@ -13,7 +13,7 @@ from extract.config import Settings
 from extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 from extract.files import Track
 
-__all__ = ["Job", "Outcome", "analyse", "failed", "stamp", "warm"]
+__all__ = ["Job", "Outcome", "analyse", "failed", "failure", "stamp", "warm"]
 
 
 @dataclass(frozen=True)
@@ -74,17 +74,15 @@ class Outcome:
     stamp: str = ""
 
 
+def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
+    """Return the row of the failures table: path, stage, error and message."""
+    return path, error.stage, type(error).__name__, error.message
+
+
 def failed(path: str, error: FileError) -> Outcome:
     """Return the outcome of a track that could not be analysed."""
     nothing = np.empty(0)
-    return Outcome(
-        path,
-        "",
-        nothing,
-        nothing,
-        nothing.reshape(0, 0),
-        (path, error.stage, type(error).__name__, error.message),
-    )
+    return Outcome(path, "", nothing, nothing, nothing.reshape(0, 0), failure(path, error))
 
 
 def analyse(track: Track, job: Job) -> Outcome:
@@ -102,9 +100,8 @@ def analyse(track: Track, job: Job) -> Outcome:
 
 
 def _analyse(track: Track, job: Job) -> Outcome:
-    descriptors = sets.descriptors(job.set)
     with decode.open_audio(track.location) as audio:
-        series = frames.analyse(audio, job.settings, (*descriptors, *_always()))
+        series = _series(audio, job)
     if not series.seconds:
         raise DecodeError(track.path, "holds no samples; copy it again from where it came")
     try:
@@ -112,6 +109,7 @@ def _analyse(track: Track, job: Job) -> Outcome:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
+    descriptors = sets.descriptors(job.set)
     pieces = [(0.0, series)] if job.windows is None else list(series.windows(job.windows))
     return Outcome(
         track.path,
@@ -122,17 +120,17 @@ def _analyse(track: Track, job: Job) -> Outcome:
     )
 
 
-def _always() -> tuple[registry.Descriptor, ...]:
-    """Return what every row needs, whatever the set: which frames are active."""
-    return (registry.get("active"),)
+def _series(audio: decode.Audio, job: Job) -> frames.Series:
+    """Read the audio, and keep beside the set what every row needs: which frames are active."""
+    wanted = (*sets.descriptors(job.set), registry.get("active"))
+    return frames.analyse(audio, job.settings, wanted)
 
 
 def warm(job: Job) -> None:
     """Compile or load every kernel before workers start, so that they do not compile together."""
     noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
-    descriptors = sets.descriptors(job.set)
     audio = decode.Audio(44100, 2, iter([noise]))
-    reduce.row(frames.analyse(audio, job.settings, (*descriptors, *_always())), descriptors)
+    reduce.row(_series(audio, job), sets.descriptors(job.set))
 
 
 def stamp(track: Track) -> str:

@@ -92,10 +92,10 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
             failures.append(FindError(str(named), message))
             continue
         source = Path(named)
-        for location, relative in _search(source, failures):
-            full = source / relative if source.is_dir() else source
+        for full, relative in _search(source, failures):
             names = printable(relative.as_posix()), printable(full.as_posix())
-            found.setdefault(location, names)
+            # A file is analysed once, however many links lead to it.
+            found.setdefault(Path(os.path.realpath(full)), names)
 
     # Two sources may hold the same relative path: there the name of the source goes before it,
     # and the whole path where even that is not enough.
@@ -113,7 +113,7 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
 
 
 def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, PurePath]]:
-    """Yield the real location and the relative path of each audio file of a source."""
+    """Yield the path and the path relative to the source of each of its audio files."""
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)
     except (FileNotFoundError, ValueError):
@@ -123,7 +123,7 @@ def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, Pur
         failures.append(FindError(source, f"cannot be read: {error.strerror}"))
         return
     if not is_folder:
-        yield _real(source), PurePath(source.name)
+        yield source, PurePath(source.name)
         return
 
     def unreadable(error: OSError) -> None:
@@ -149,9 +149,4 @@ def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, Pur
             FindError(source, "holds no audio files (none with an ending such as .mp3 or .flac)")
         )
     for relative in sorted(names, key=lambda name: name.parts):
-        yield _real(source / relative), relative
-
-
-def _real(path: Path) -> Path:
-    """Return where a path leads, so that a file is analysed once however many links name it."""
-    return Path(os.path.realpath(path))
+        yield source / relative, relative

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -25,9 +26,9 @@ from numpy.typing import NDArray
 from extract import registry
 from extract.config import Settings
 from extract.decode import Audio
-from extract.kernels import Meter, powers
+from extract.kernels import Meter, moments, powers
 
-__all__ = ["Block", "Series", "analyse"]
+__all__ = ["Block", "Series", "analyse", "frequencies", "hann"]
 
 Floats = NDArray[np.float32]
 
@@ -36,16 +37,16 @@ FRAMES_PER_BLOCK = 64
 
 
 @lru_cache(maxsize=8)
-def _frequencies(settings: Settings) -> Floats:
-    """Centre frequencies in Hz of the bins up to `fmax`."""
+def frequencies(settings: Settings) -> NDArray[np.floating[Any]]:
+    """Return the frequencies in Hz of the bins that descriptors see: from 0 up to `fmax`."""
     bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
-    return bins[bins <= settings.fmax].astype(np.float32)
+    return bins[bins <= settings.fmax]
 
 
 @lru_cache(maxsize=8)
-def _window(n_fft: int) -> Floats:
-    """Periodic Hann window, as librosa takes it."""
-    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
+def hann(length: int) -> Floats:
+    """Return the periodic Hann window, as librosa takes it."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 class Block:
@@ -66,22 +67,32 @@ class Block:
         self.span = span
         self._last_magnitude = None if previous is None else previous.magnitude[-1]
 
-    @property
+    @cached_property
     def frequencies(self) -> Floats:
-        """Frequencies of the bins in Hz, shape (bins,): from 0 up to `fmax`."""
-        return _frequencies(self.settings)
+        """Frequencies of the bins in Hz, shape (bins,); see `frequencies`."""
+        return frequencies(self.settings).astype(np.float32)
 
     @cached_property
     def power(self) -> Floats:
         """Power spectra |STFT|², shape (frames, bins)."""
         n_fft, hop_length = self.settings.n_fft, self.settings.hop_length
-        windowed = sliding_window_view(self.span, n_fft)[::hop_length] * _window(n_fft)
+        windowed = sliding_window_view(self.span, n_fft)[::hop_length] * hann(n_fft)
         return powers(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), len(self.frequencies))
 
     @cached_property
     def magnitude(self) -> Floats:
         """Magnitude spectra |STFT|, shape (frames, bins)."""
         return np.sqrt(self.power)
+
+    @cached_property
+    def mean_power(self) -> Floats:
+        """Mean of the power over the bins, shape (frames, 1)."""
+        return self.power.mean(axis=1, keepdims=True)
+
+    @cached_property
+    def moments(self) -> NDArray[np.float64]:
+        """Sums of magnitude, magnitude x frequency and x frequency², shape (frames, 3)."""
+        return moments(self.magnitude, self.frequencies)
 
     @cached_property
     def magnitude_before(self) -> Floats:

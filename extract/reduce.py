@@ -28,20 +28,15 @@ def row(series: Series, descriptors: Iterable[Descriptor]) -> NDArray[np.float64
     it. What needs frames is NaN where none is active.
     """
     heard = series["active"] > 0 if len(series) else np.zeros(0, bool)
-    everywhere = bool(heard.all())
+    anything, everything = bool(heard.any()), bool(heard.all())
     parts: list[NDArray[np.float64]] = []
     for entry in descriptors:
-        if entry.kind == "track":
-            width = len(entry.values)
-            known = not entry.needs or heard.any()
-            value = entry.function(series) if known else np.full(width, np.nan)
-            parts.append(np.atleast_1d(np.asarray(value, np.float64)))
-            continue
-        width = len(entry.columns(series.settings))
-        if not heard.any():
-            parts.append(np.full(width, np.nan))
-            continue
-        values = series[entry.name]
-        values = values if everywhere else values[heard]
-        parts += [np.atleast_1d(STATISTICS[stat](values)) for stat in entry.stats]
+        if not anything and (entry.needs or entry.kind != "track"):
+            parts.append(np.full(len(entry.columns(series.settings)), np.nan))
+        elif entry.kind == "track":
+            parts.append(np.atleast_1d(np.asarray(entry.function(series), np.float64)))
+        else:
+            values = series[entry.name]
+            values = values if everything else values[heard]
+            parts += [np.atleast_1d(STATISTICS[stat](values)) for stat in entry.stats]
     return np.concatenate(parts)

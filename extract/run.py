@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from extract import files, tables
-from extract.analyse import Job, Outcome, analyse, failed, warm
+from extract.analyse import Job, Outcome, analyse, failed, failure, warm
 from extract.errors import AnalyseError, FindError
 from extract.files import Track
 from extract.resume import Parts
@@ -132,8 +132,8 @@ def extract(
         What to compute.
     output : Path, optional
         Where the table goes, and its failures beside it; without a single row, what stands there
-        is kept. Finished tracks are kept in a folder
-        ``<output>.parts`` meanwhile, so that an interrupted run goes on where it was.
+        is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
+        interrupted run goes on where it was.
     workers : int
         Processes; the table is the same for any number.
     progress : bool
@@ -170,9 +170,7 @@ def extract(
             parts.save()
         raise
     ordered = [done[index] for index in range(len(tracks))]
-    failures: list[tuple[str, ...]] = [
-        (error.path, error.stage, type(error).__name__, error.message) for error in unfound
-    ]
+    failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
     failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
     result = Result(tabulate(ordered, job), failures)
     if output is not None and parts is not None:

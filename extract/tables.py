@@ -37,6 +37,14 @@ FAILURE_COLUMNS = ("path", "stage", "error", "message")
 
 METADATA_KEY = b"earmark"
 
+HEADS = {
+    ("path", "sha256"): "features",
+    ("path", "start", "seconds", "sha256"): "features",
+    ("path", "genre", "probability"): "predictions",
+    FAILURE_COLUMNS[:3]: "failures",
+}
+"""How the tables begin that Earmark writes, and what they hold."""
+
 MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 
 
@@ -110,23 +118,11 @@ def kind_of(path: Path) -> str | None:
             names = parquet.names
         else:
             with path.open(encoding="utf-8") as lines:
-                start = lines.readline(100_000)
-            names = list(json.loads(start)) if start.startswith("{") else start.split(",")
+                line = lines.readline(100_000)
+            names = list(json.loads(line)) if line.startswith("{") else line.split(",")
     except (OSError, ValueError, pa.ArrowException):
         return None
-    starts = {
-        "features": (["path", "sha256"], ["path", "start", "seconds", "sha256"]),
-        "predictions": (["path", "genre", "probability"],),
-        "failures": (["path", "stage", "error"],),
-    }
-    return next(
-        (
-            kind
-            for kind, known in starts.items()
-            if any(names[: len(start)] == start for start in known)
-        ),
-        None,
-    )
+    return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
 
 
 def metadata(schema: Schema) -> dict[str, Any]:

@@ -23,7 +23,6 @@ import pandas as pd
 from classify import bundle, metrics, report, train
 from classify.dataset import FILE_DESCRIPTORS, Dataset, weights, without
 from classify.model import GenreClassifier
-from classify.predict import pool
 from extract import run, tables
 from extract.config import DEFAULTS
 
@@ -138,17 +137,14 @@ def leave_out(
     dataset: Dataset, corpus: pd.Series, name: str, model: GenreClassifier
 ) -> dict[str, float]:
     """Train without one corpus and test on it, on the genres that the training knows."""
-    from sklearn.base import clone
-
     trained = subset(dataset, ((corpus != name) & (dataset.labels != AMBIGUOUS)).to_numpy())
     genres = set(trained.labels)
     testable = dataset.labels.isin(genres | {AMBIGUOUS})
     tested = subset(dataset, ((corpus == name) & testable).to_numpy())
-    learner = clone(model).set_params(class_weight=None)
-    learner.fit(trained.features, trained.labels, sample_weight=weights(trained))
-    tracks, chances = pool(learner.predict_proba(tested.features), tested.tracks.to_numpy())
-    truth = tested.per_track().set_index("track")["label"].reindex(tracks).tolist()
-    classes = learner.classes_.tolist()
+    learner = train.learn(model, trained.features, trained.labels, weights(trained))
+    found = train.probabilities(learner, tested.features, tested.tracks)
+    truth = tested.per_track().set_index("track")["label"].reindex(found.index).tolist()
+    chances, classes = found.to_numpy(), found.columns.tolist()
     either = np.array([label == AMBIGUOUS for label in truth])
     best = chances.argsort(axis=1)[:, ::-1]
     names = np.array(classes, object)[best]
@@ -196,13 +192,8 @@ def main() -> None:
     card = report.model_card(
         "The default genre model", numbers, describe(clear, few, counts, outside)
     )
-    bundle.save(trained, arguments.output, card)
-    report.confusion_png(
-        evaluation.confusion,
-        evaluation.genres,
-        f"accuracy {numbers['accuracy']:.2f}, no artist on both sides",
-        arguments.output / "confusion.png",
-    )
+    # No pickles: they would double the size, and belong to one version of each library.
+    train.write(trained, {}, evaluation, card, arguments.output)
 
 
 def describe(

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from extract.config import Settings
 from extract.descriptors.level import REFERENCE_LEVEL, gated_level
-from extract.frames import Block, Series
+from extract.frames import Block, Series, frequencies
 from extract.kernels import Projection
 from extract.registry import descriptor
 
-__all__ = ["mel_db", "mfcc"]
+__all__ = ["mel_db", "mel_floor", "mfcc"]
 
 Floats = NDArray[np.float32]
 
@@ -29,14 +29,18 @@ def _mel_bank(settings: Settings) -> Projection:
     bank = filters(
         sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, fmax=settings.fmax
     )
-    bins = int(settings.fmax * settings.n_fft // settings.sample_rate) + 1
-    return Projection(bank[:, :bins])
+    return Projection(bank[:, : len(frequencies(settings))])
 
 
 @descriptor("frame", unit="dB", size="n_mels")
 def mel_db(block: Block) -> Floats:
     """Power in mel bands (`librosa.feature.melspectrogram`) in dB, as the file has it."""
     return 10 * np.log10(np.maximum(_mel_bank(block.settings)(block.power), _TINY))
+
+
+def mel_floor(series: Series) -> np.float32:
+    """Return the level in dB at which mel bands are cut off: `top_db` below the loudest one."""
+    return series["mel_db"].max() - np.float32(series.settings.top_db)
 
 
 @descriptor(
@@ -57,7 +61,7 @@ def mfcc(series: Series) -> Floats:
     out = np.empty((len(levels), settings.n_mfcc), np.float32)
     if not len(levels):
         return out
-    floor = levels.max() - np.float32(settings.top_db)
+    floor = mel_floor(series)
     gain = np.float32(REFERENCE_LEVEL - gated_level(series["frame_rms"]))
     for start in range(0, len(levels), 4096):
         part = np.maximum(levels[start : start + 4096], floor) + gain

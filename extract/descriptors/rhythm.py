@@ -8,7 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import kernels
-from extract.frames import Series
+from extract.descriptors.cepstral import mel_floor
+from extract.frames import Series, hann
 from extract.registry import Column, descriptor
 
 __all__ = ["onset_envelope", "onset_rate", "onsets", "tempo"]
@@ -37,7 +38,7 @@ def onset_envelope(series: Series) -> Floats:
     levels = series["mel_db"]
     if not len(levels):
         return np.empty(0, np.float32)
-    floor = levels.max() - np.float32(settings.top_db)
+    floor = mel_floor(series)
     # librosa delays the envelope by the half window that centring had moved the frames ahead.
     delay = 1 + settings.n_fft // (2 * settings.hop_length)
     rises = np.zeros(len(levels) + delay, np.float32)
@@ -143,12 +144,11 @@ def mean_autocorrelation(envelope: Floats, length: int) -> tuple[NDArray[np.int6
     if len(padded) < length:
         padded = np.pad(padded, (0, length - len(padded)))
     windows = sliding_window_view(padded, length)[::TEMPOGRAM_STEP]
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
     size = scipy.fft.next_fast_len(2 * length - 1, real=True)
     total = np.zeros(length)
     count = 0
     for start in range(0, len(windows), 64):
-        spectra = scipy.fft.rfft(windows[start : start + 64] * window, size, axis=1)
+        spectra = scipy.fft.rfft(windows[start : start + 64] * hann(length), size, axis=1)
         energy = np.square(spectra.real) + np.square(spectra.imag)
         correlation = scipy.fft.irfft(energy, size, axis=1)[:, :length]
         heard = correlation[:, 0] > 0

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from extract import kernels
 from extract.config import Settings
-from extract.frames import Block
+from extract.frames import Block, frequencies
 from extract.registry import descriptor
 
 __all__ = [
@@ -56,7 +56,7 @@ def spectral_centroid(block: Block) -> Floats:
 
     The brightness of the sound, in Hz; 0 for a frame of silence.
     """
-    sums = kernels.moments(block.magnitude, block.frequencies)
+    sums = block.moments
     return (sums[:, 1] / np.where(sums[:, 0] > 0, sums[:, 0], 1)).astype(np.float32)
 
 
@@ -68,7 +68,7 @@ def spectral_bandwidth(block: Block) -> Floats:
 
     How far the sound spreads around its centroid, in Hz; 0 for a frame of silence.
     """
-    sums = kernels.moments(block.magnitude, block.frequencies)
+    sums = block.moments
     total = np.where(sums[:, 0] > 0, sums[:, 0], 1)
     variance = sums[:, 2] / total - np.square(sums[:, 1] / total)
     return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
@@ -82,6 +82,11 @@ def spectral_rolloff(block: Block) -> Floats:
     return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
 
 
+def _or_one(values: Floats) -> Floats:
+    """Return what can be divided by: one instead of the zeros of silence."""
+    return np.where(values > 0, values, np.float32(1))
+
+
 @descriptor("frame", range=(0, 1), stats=["mean", "std"], needs=["active"], sets=["default"])
 def spectral_flatness(block: Block) -> Floats:
     """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
@@ -90,12 +95,11 @@ def spectral_flatness(block: Block) -> Floats:
     1e-6 of the frame's mean and not a fixed number, so that neither the gain nor bins that a codec
     emptied decide the value. 0 for a frame of silence.
     """
-    mean = block.power.mean(axis=1, keepdims=True)
-    scaled = block.power / np.where(mean > 0, mean, 1)
+    scaled = block.power / _or_one(block.mean_power)
     np.maximum(scaled, np.float32(POWER_RANGE), out=scaled)
     arithmetic = scaled.mean(axis=1)
     flatness = np.exp(np.log(scaled).mean(axis=1)) / arithmetic
-    return np.where(mean[:, 0] > 0, flatness, 0).astype(np.float32)
+    return np.where(block.mean_power[:, 0] > 0, flatness, 0).astype(np.float32)
 
 
 @descriptor(
@@ -113,8 +117,7 @@ def spectral_flux(block: Block) -> Floats:
 @lru_cache(maxsize=8)
 def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     """First bin, last bin + 1 and number of extremes of each octave band, as librosa has them."""
-    bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
-    bins = bins[bins <= settings.fmax]
+    bins = frequencies(settings)
     edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
     starts, stops, counts = [], [], []
     for band, (low, high) in enumerate(pairwise(edges)):
@@ -144,8 +147,7 @@ def spectral_contrast(block: Block) -> Floats:
     magnitudes on the decibel scale for powers, as there, but with a floor 60 dB below the mean
     power of the frame, since the valleys of bins that a codec emptied have no level.
     """
-    mean = block.power.mean(axis=1, keepdims=True)
-    floor = np.sqrt(np.where(mean > 0, mean, np.float32(1)) * np.float32(POWER_RANGE))
+    floor = np.sqrt(_or_one(block.mean_power) * np.float32(POWER_RANGE))
     floored = np.maximum(block.magnitude, floor)
     valleys, peaks = kernels.band_extremes(floored, *_contrast_bands(block.settings))
     return 10 * np.log10(peaks / valleys)

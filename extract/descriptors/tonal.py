@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract.config import Settings
-from extract.frames import Block, Series
+from extract.frames import Block, Series, frequencies
 from extract.kernels import Projection
 from extract.registry import Column, descriptor
 
@@ -30,8 +30,7 @@ def _chroma_bank(settings: Settings) -> Projection:
     from librosa.filters import chroma as filters
 
     bank = filters(sr=settings.sample_rate, n_fft=settings.n_fft, tuning=0.0)
-    bins = int(settings.fmax * settings.n_fft // settings.sample_rate) + 1
-    return Projection(bank[:, :bins])
+    return Projection(bank[:, : len(frequencies(settings))])
 
 
 @descriptor(
