@@ -86,6 +86,12 @@ def extract_command(
         float | None,
         typer.Option(help="A row per window of about this many seconds.", metavar="SECONDS"),
     ] = None,
+    tracks_output: Annotated[
+        Path | None,
+        typer.Option(
+            "--tracks", help="With --windows: a table with a row per track, from the same pass."
+        ),
+    ] = None,
     workers: Workers = 0,
     config: Config = None,
     strict: Strict = False,
@@ -98,9 +104,20 @@ def extract_command(
     """
     from extract import run, tables
 
-    job = run.Job(set_name, _settings(config), windows)
+    if tracks_output and not windows:
+        raise typer.BadParameter(
+            "without --windows, -o names the table of tracks", param_hint="--tracks"
+        )
+    job = run.Job(set_name, _settings(config), windows, tracks_output is not None)
     output = output or _default_folder() / "features.parquet"
-    result = run.extract(sources, job, output=output, workers=_workers(workers), progress=not quiet)
+    result = run.extract(
+        sources,
+        job,
+        output=output,
+        tracks_output=tracks_output,
+        workers=_workers(workers),
+        progress=not quiet,
+    )
     tracks = result.table["path"].nunique()
     rows = f" in {len(result.table)} windows" if windows else ""
     if tracks:

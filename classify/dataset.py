@@ -175,7 +175,7 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
     names = tables.feature_columns(frame, {})
     in_windows = {"start", "seconds"} <= set(frame)
     windows = round(float(frame["seconds"].median()), 2) if in_windows else None
-    for name in sets.VERSIONS:
+    for name in sets.SETS:
         known = schema.of(name, DEFAULTS, windows)
         if set(known.names) <= set(names):
             return tables.metadata(known)

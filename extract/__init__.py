@@ -12,14 +12,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from extract.analyse import Job
     from extract.config import Settings
+    from extract.transformer import AudioFeatures
 
-__all__ = ["__version__", "features", "table"]
+__all__ = ["AudioFeatures", "__version__", "features", "table", "tracks_and_windows"]
 
 __version__ = "0.1.0"
 
@@ -100,16 +102,64 @@ def table(
     FindError
         The sources hold no audio at all.
     """
-    from extract import run, tables
+    from extract import run
     from extract.config import DEFAULTS
 
     job = run.Job(set, settings or DEFAULTS, windows)
+    return _run(sources, job, workers, progress)[0]
+
+
+def tracks_and_windows(
+    sources: Iterable[str | Path],
+    *,
+    windows: float = 6.0,
+    set: str = "default",
+    settings: Settings | None = None,
+    workers: int = 1,
+    progress: bool = False,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compute the descriptors of tracks and of their windows in one pass.
+
+    Parameters
+    ----------
+    sources, windows, set, settings, workers, progress
+        As for `table`.
+
+    Returns
+    -------
+    tracks, windows : DataFrame
+        The same as `table` gives without and with `windows`.
+    """
+    from extract import run
+    from extract.config import DEFAULTS
+
+    job = run.Job(set, settings or DEFAULTS, windows, tracks=True)
+    by_window, by_track = _run(sources, job, workers, progress)
+    assert by_track is not None
+    return by_track, by_window
+
+
+def _run(
+    sources: Iterable[str | Path], job: Job, workers: int, progress: bool
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    from extract import run, tables
+
     paths = [sources] if isinstance(sources, str | Path) else sources
     result = run.extract(paths, job, workers=workers, progress=progress)
     if result.failures:
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
-        warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=2)
-    result.table.attrs["failures"] = [
-        dict(zip(tables.FAILURE_COLUMNS, failure, strict=True)) for failure in result.failures
-    ]
-    return result.table
+        warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
+    failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
+    for found in (result.table, result.tracks):
+        if found is not None:
+            found.attrs["failures"] = failures
+    return result.table, result.tracks
+
+
+def __getattr__(name: str) -> Any:
+    # scikit-learn takes its time to import, and most calls do not need it.
+    if name == "AudioFeatures":
+        from extract.transformer import AudioFeatures
+
+        return AudioFeatures
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

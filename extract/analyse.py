@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import decode, frames, reduce, registry, schema, sets
-from extract.config import Settings
+from extract import decode, sets
+from extract import schema as schemas
+from extract.config import DEFAULTS, Settings
 from extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 from extract.files import Track
 
@@ -28,21 +29,37 @@ class Job:
         What else changes the values.
     windows : float, optional
         Length in seconds of the windows that rows describe; None for a row per track.
+    tracks : bool
+        Whether there is a row per track beside those of the windows, too.
     """
 
     set: str
-    settings: Settings
+    settings: Settings = DEFAULTS
     windows: float | None = None
+    tracks: bool = False
 
     def __post_init__(self) -> None:
         if self.windows is not None and not 0.5 <= self.windows <= 3600:
             raise SettingsError(f"windows = {self.windows:g}: between 0.5 and 3600 seconds")
-        sets.descriptors(self.set)
+        if not sets.get(self.set).configurable and self.settings != DEFAULTS:
+            raise SettingsError(
+                f"the set {self.set} is defined with settings of its own; leave others out"
+            )
 
     @property
-    def schema(self) -> schema.Schema:
-        """The columns of the table."""
-        return schema.of(self.set, self.settings, self.windows)
+    def schema(self) -> schemas.Schema:
+        """The columns of the table: that of windows, where they are asked for."""
+        return schemas.of(self.set, self.settings, self.windows)
+
+    @property
+    def track_schema(self) -> schemas.Schema:
+        """The columns of the table with a row per track."""
+        return schemas.of(self.set, self.settings)
+
+    def rows(self, audio: decode.Audio) -> sets.Rows:
+        """Describe an open file."""
+        whole = self.tracks or self.windows is None
+        return sets.get(self.set).rows(audio, self.settings, self.windows, whole)
 
 
 @dataclass(frozen=True)
@@ -56,7 +73,7 @@ class Outcome:
     sha256 : str
         Of the file.
     starts, seconds : ndarray of shape (rows,), float64
-        Where each window begins and how long it is; the whole track in a row of its own.
+        Where each window begins and how long it is; a row of the whole track begins at NaN.
     values : ndarray of shape (rows, columns), float64
         The descriptors.
     failure : tuple of str, optional
@@ -101,36 +118,21 @@ def analyse(track: Track, job: Job) -> Outcome:
 
 def _analyse(track: Track, job: Job) -> Outcome:
     with decode.open_audio(track.location) as audio:
-        series = _series(audio, job)
-    if not series.seconds:
+        rows = job.rows(audio)
+    if not rows.duration:
         raise DecodeError(track.path, "holds no samples; copy it again from where it came")
     try:
         with track.location.open("rb") as handle:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
-    descriptors = sets.descriptors(job.set)
-    pieces = [(0.0, series)] if job.windows is None else list(series.windows(job.windows))
-    return Outcome(
-        track.path,
-        sha256,
-        np.array([start for start, _ in pieces]),
-        np.array([piece.seconds for _, piece in pieces]),
-        np.array([reduce.row(piece, descriptors) for _, piece in pieces]),
-    )
-
-
-def _series(audio: decode.Audio, job: Job) -> frames.Series:
-    """Read the audio, and keep beside the set what every row needs: which frames are active."""
-    wanted = (*sets.descriptors(job.set), registry.get("active"))
-    return frames.analyse(audio, job.settings, wanted)
+    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
 
 
 def warm(job: Job) -> None:
     """Compile or load every kernel before workers start, so that they do not compile together."""
     noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
-    audio = decode.Audio(44100, 2, iter([noise]))
-    reduce.row(_series(audio, job), sets.descriptors(job.set))
+    job.rows(decode.Audio(44100, 2, iter([noise])))
 
 
 def stamp(track: Track) -> str:

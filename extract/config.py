@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from extract.errors import SettingsError
 
-__all__ = ["DEFAULTS", "Settings", "load"]
+__all__ = ["DEFAULTS", "Settings", "fingerprint", "load", "parse"]
 
 
 class Settings(BaseModel):
@@ -47,7 +47,7 @@ class Settings(BaseModel):
     n_fft: int = Field(2048, ge=64, le=65536)
     hop_length: int = Field(512, ge=16, le=65536)
     fmax: float = Field(10000.0, gt=0)
-    n_mels: int = Field(64, ge=8, le=512)
+    n_mels: int = Field(64, ge=32, le=512)
     n_mfcc: int = Field(20, ge=2, le=128)
     top_db: float = Field(80.0, gt=0, le=200)
 
@@ -71,10 +71,11 @@ class Settings(BaseModel):
         """Frames per second."""
         return self.sample_rate / self.hop_length
 
-    def fingerprint(self, *more: str) -> str:
-        """Sixteen hexadecimal digits that change when any setting, or anything in `more`, does."""
-        canonical = json.dumps([self.model_dump(), *more], sort_keys=True)
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+
+def fingerprint(settings: Settings | None, *more: str) -> str:
+    """Return sixteen hexadecimal digits that change when any setting, or anything else, does."""
+    canonical = json.dumps([settings and settings.model_dump(), *more], sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 DEFAULTS = Settings()

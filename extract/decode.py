@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -83,7 +84,7 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
         if empty:
             raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
         try:
-            audio = stack.enter_context(_open_soundfile(path))
+            audio = stack.enter_context(_open_soundfile(path, handle))
         except soundfile.LibsndfileError:
             audio = stack.enter_context(_open_av(path, handle))
         low, high = SAMPLE_RATES
@@ -106,12 +107,15 @@ def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
 
 
 @contextlib.contextmanager
-def _open_soundfile(path: Path) -> Iterator[Audio]:
+def _open_soundfile(path: Path, handle: BinaryIO) -> Iterator[Audio]:
     # Bytes, because a name need not be valid UTF-8 where names are bytes.
     with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path) as file:
         if file.frames > UNKNOWN_LENGTH:
             # FLAC that was written to a pipe; libsndfile cannot read it to its end.
             raise soundfile.LibsndfileError(0, "no length known: ")
+        if file.format == "MP3" and _is_laid_end_to_end(handle):
+            # libsndfile would stop after the first.
+            raise soundfile.LibsndfileError(0, "longer than it says: ")
 
         # The first block is read at once: where even that fails, FFmpeg may know better.
         buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
@@ -128,6 +132,33 @@ def _open_soundfile(path: Path) -> Iterator[Audio]:
                     raise _broken(path, done, file.samplerate, error.error_string) from error
 
         yield Audio(file.samplerate, file.channels, blocks())
+
+
+def _is_laid_end_to_end(handle: BinaryIO) -> bool:
+    """Tell whether an MP3 is longer than its first header counts: mixes are often joined so.
+
+    The header (by Xing; LAME calls it Info at constant bitrate) lies in the first frame and may
+    hold the number of bytes of the stream.
+    """
+    handle.seek(0)
+    start = handle.read(10)
+    offset = 0
+    if start[:3] == b"ID3":
+        offset = 10 + sum(
+            (byte & 0x7F) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0), strict=True)
+        )
+    size = handle.seek(0, os.SEEK_END) - offset
+    handle.seek(offset)
+    head = handle.read(4096)
+    handle.seek(0)
+    found = [at for at in (head.find(b"Xing"), head.find(b"Info")) if at >= 0]
+    if not found:
+        return False
+    flags, *fields = struct.unpack_from(">III", head[min(found) + 4 :].ljust(12, b"\0"))
+    # The first bit announces a number of frames, the second one of bytes, which follows it.
+    counted = fields[flags & 1] if flags & 2 else size
+    # Tags at the end are no music.
+    return size > 1.01 * counted + 2**18
 
 
 @contextlib.contextmanager

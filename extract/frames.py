@@ -1,19 +1,16 @@
-"""Blocks of samples become windows, power spectra and the series that descriptors share.
+"""Blocks of samples become frames and their power spectra.
 
 One pass: each block is metered at the file's own rate, mixed down, resampled, framed and
-transformed, and every frame descriptor is called on the spectra while they are in the cache. What
-stays is a few values per frame, the `Series`; whole spectrograms are never held, so that memory
-grows by some hundred bytes per frame and not by thousands.
+transformed, and every frame descriptor is called on the spectra while they are in the cache.
 
 Frames are librosa's: centred, with zeros before the first and after the last sample, a periodic
 Hann window, 1 + samples // hop_length of them. The rate, the window and the hop belong to the
-`Block` and the `Series`; no descriptor has a rate of its own.
+`Block` and the `Window`; no descriptor has a rate of its own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -23,12 +20,12 @@ import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from extract import registry
 from extract.config import Settings
 from extract.decode import Audio
-from extract.kernels import Meter, moments, powers
+from extract.kernels import moments, powers
+from extract.meter import Meter
 
-__all__ = ["Block", "Series", "analyse", "frequencies", "hann"]
+__all__ = ["Block", "blocks", "frequencies", "hann"]
 
 Floats = NDArray[np.float32]
 
@@ -103,94 +100,23 @@ class Block:
         return before
 
 
-@dataclass(frozen=True)
-class Series:
-    """The series of a track, or of a window of it: what track descriptors work on.
-
-    Parameters
-    ----------
-    settings : Settings
-        Holds the rate of the frames.
-    seconds : float
-        Duration of the track or window.
-    energies : ndarray of shape (steps,), float64
-        Mean square of the K-weighted channels, weighted and summed, per step of 100 ms.
-    """
-
-    settings: Settings
-    seconds: float
-    energies: NDArray[np.float64]
-    _kept: dict[str, Floats] = field(repr=False)
-    _frames: slice = field(default_factory=lambda: slice(None))
-    _track: Series | None = field(default=None, repr=False)
-
-    def __getitem__(self, name: str) -> Floats:
-        """Return a series by the name of its descriptor, computed once for the whole track."""
-        if name not in self._kept:
-            self._kept[name] = registry.get(name).function(self._track or self)
-        return self._kept[name][self._frames]
-
-    def __len__(self) -> int:
-        count = len(next(iter(self._kept.values()), ()))
-        return len(range(*self._frames.indices(count)))
-
-    def windows(self, seconds: float) -> Iterator[tuple[float, Series]]:
-        """Cut the track into windows of about `seconds`, all of the same length.
-
-        Yields
-        ------
-        start : float
-            Where the window begins, in seconds.
-        window : Series
-            The part of every series that lies in it.
-        """
-        count = max(1, round(self.seconds / seconds))
-        edges = np.linspace(0, self.seconds, count + 1)
-        frames = np.rint(edges * self.settings.frame_rate).astype(int)
-        steps = np.rint(edges * Meter.STEPS_PER_SECOND).astype(int)
-        frames[-1], steps[-1] = len(self), len(self.energies)
-        for index in range(count):
-            yield (
-                float(edges[index]),
-                Series(
-                    self.settings,
-                    float(edges[index + 1] - edges[index]),
-                    self.energies[steps[index] : steps[index + 1]],
-                    self._kept,
-                    slice(int(frames[index]), int(frames[index + 1])),
-                    self,
-                ),
-            )
-
-
-def analyse(audio: Audio, settings: Settings, descriptors: Iterable[registry.Descriptor]) -> Series:
-    """Read the audio once and return the series that the descriptors need.
+def blocks(audio: Audio, meter: Meter, settings: Settings) -> Iterator[Block]:
+    """Read the audio once, through the meter, and yield its frames block after block.
 
     Parameters
     ----------
     audio : Audio
         An open file.
+    meter : Meter
+        Is fed every sample at the file's own rate.
     settings : Settings
-        Rate, window, hop and band.
-    descriptors : iterable of Descriptor
-        What is wanted; what they need is found from their declarations.
+        Rate, window, hop and band of the frames.
     """
-    wanted = [entry for entry in registry.closure(descriptors) if entry.kind == "frame"]
-    meter = Meter(audio.sample_rate, audio.channels)
-    parts: dict[str, list[Floats]] = {entry.name: [] for entry in wanted}
     previous = None
     for span in _spans(_resampled(meter, audio, settings), settings):
         block = Block(settings, span, previous)
-        for entry in wanted:
-            parts[entry.name].append(entry.function(block))
+        yield block
         previous = block
-    seconds = meter.samples / audio.sample_rate
-    # Popped, so that the pieces of one series go before the next is laid together.
-    kept = {
-        entry.name: np.concatenate(parts.pop(entry.name) or [np.empty(0, np.float32)])
-        for entry in wanted
-    }
-    return Series(settings, seconds, meter.energies(), kept)
 
 
 def _resampled(meter: Meter, audio: Audio, settings: Settings) -> Iterator[Floats]:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Meter",
     "Projection",
     "band_extremes",
     "flux",
+    "kernel",
+    "mean_rise",
+    "mean_variance",
     "moments",
     "pick_peaks",
     "powers",
@@ -32,7 +34,8 @@ Floats = NDArray[np.float32]
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-def _kernel(function: Any) -> Any:
+def kernel(function: Any) -> Any:
+    """Compile a function when it is first called, and keep the result on disk."""
     options = {"fastmath": _FAST, "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
@@ -41,7 +44,7 @@ def _kernel(function: Any) -> Any:
         return numba.njit(**options)(function)
 
 
-@_kernel
+@kernel
 def _powers(spectra, out):
     for frame in range(out.shape[0]):
         row = spectra[frame]
@@ -58,7 +61,7 @@ def powers(spectra: NDArray[np.complex64], bins: int) -> Floats:
     return out
 
 
-@_kernel
+@kernel
 def _project(values, weights, starts, stops, out):
     for frame in range(out.shape[0]):
         for row in range(out.shape[1]):
@@ -92,7 +95,7 @@ class Projection:
         return out
 
 
-@_kernel
+@kernel
 def _moments(values, positions, out):
     for frame in range(out.shape[0]):
         row = values[frame]
@@ -117,7 +120,51 @@ def moments(values: Floats, positions: Floats) -> NDArray[np.float64]:
     return out
 
 
-@_kernel
+@kernel
+def _mean_variance(values, used, out):
+    count = 0
+    for row in range(len(used)):
+        if used[row]:
+            count += 1
+            for index in range(out.shape[1]):
+                out[0, index] += values[row, index]
+    for index in range(out.shape[1]):
+        out[0, index] /= count
+    for row in range(len(used)):
+        if used[row]:
+            for index in range(out.shape[1]):
+                step = values[row, index] - out[0, index]
+                out[1, index] += step * step
+    for index in range(out.shape[1]):
+        out[1, index] /= count
+
+
+def mean_variance(values: Floats, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return mean and variance of each column over the rows in use, shape (2, columns)."""
+    out = np.zeros((2, values.shape[1]))
+    _mean_variance(values, used, out)
+    return out
+
+
+@kernel
+def _mean_rise(levels, before, out):
+    for frame in range(len(out)):
+        row = levels[frame]
+        row_before = levels[frame - 1] if frame else before
+        total = np.float32(0)
+        for index in range(len(row)):
+            total += max(row[index] - row_before[index], np.float32(0))
+        out[frame] = total / len(row)
+
+
+def mean_rise(levels: Floats, before: Floats) -> Floats:
+    """Return the mean over the columns of what each row is above the one before it."""
+    out = np.empty(len(levels), np.float32)
+    _mean_rise(levels, before, out)
+    return out
+
+
+@kernel
 def _rolloff_bins(values, share, out):
     for frame in range(out.shape[0]):
         row = values[frame]
@@ -141,7 +188,7 @@ def rolloff_bins(values: Floats, share: float) -> NDArray[np.int64]:
     return out
 
 
-@_kernel
+@kernel
 def _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs):
     for frame in range(values.shape[0]):
         for band in range(len(starts)):
@@ -184,7 +231,7 @@ def band_extremes(
     return lows, highs
 
 
-@_kernel
+@kernel
 def _squares(span, length, hop, out):
     for frame in range(len(out)):
         row = span[frame * hop : frame * hop + length]
@@ -201,7 +248,7 @@ def squares(span: Floats, length: int, hop: int) -> Floats:
     return out
 
 
-@_kernel
+@kernel
 def _zero_crossings(span, length, hop, out):
     for frame in range(len(out)):
         before = span[frame * hop : frame * hop + length - 1]
@@ -219,7 +266,7 @@ def zero_crossings(span: Floats, length: int, hop: int) -> Floats:
     return out
 
 
-@_kernel
+@kernel
 def _flux(magnitude, before, out):
     for frame in range(magnitude.shape[0]):
         row = magnitude[frame]
@@ -248,7 +295,7 @@ def flux(magnitude: Floats, before: Floats) -> Floats:
     return out
 
 
-@_kernel
+@kernel
 def _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out):
     index = 0
     while index < len(values):
@@ -284,122 +331,3 @@ def pick_peaks(
     out = np.zeros(len(values), np.float32)
     _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out)
     return out
-
-
-@_kernel
-def _meter(block, weights, shelf, highpass, state, done, sums, edge, rate, step, energies, mono):
-    channels = block.shape[1]
-    share = np.float32(1 / channels)
-    filled = 0
-    for index in range(block.shape[0]):
-        mixed = np.float32(0)
-        for channel in range(channels):
-            sample = block[index, channel]
-            mixed += sample
-            # Two biquads in transposed direct form II, whose chains of operations interleave.
-            once = shelf[0] * sample + state[channel, 0]
-            state[channel, 0] = shelf[1] * sample - shelf[3] * once + state[channel, 1]
-            state[channel, 1] = shelf[2] * sample - shelf[4] * once
-            twice = highpass[0] * once + state[channel, 2]
-            state[channel, 2] = highpass[1] * once - highpass[3] * twice + state[channel, 3]
-            state[channel, 3] = highpass[2] * once - highpass[4] * twice
-            sums += weights[channel] * twice * twice
-        mono[index] = mixed * share
-        done += 1
-        if done == edge:
-            energies[filled] = sums
-            filled += 1
-            sums = 0.0
-            step += 1
-            edge = round(step * rate)
-    return filled, sums, step, edge
-
-
-class Meter:
-    """Measure loudness and mix down, block by block, at the file's own rate.
-
-    The K-weighting is that of ITU-R BS.1770-4, its two biquads designed anew for each sample rate
-    from the analogue prototype (De Man, "Evaluation of implementations of the EBU R128 loudness
-    measurement", AES 145, 2018), which gives the standard's own coefficients at 48 kHz.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Of the blocks, in Hz.
-    channels : int
-        Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs, eight as L R C LFE,
-        two behind and two beside the listener; all others count alike.
-    """
-
-    STEPS_PER_SECOND = 10
-
-    def __init__(self, sample_rate: int, channels: int) -> None:
-        self.samples = 0
-        self._weights = np.ones(channels)
-        if channels == 5:
-            self._weights[3:] = 1.41
-        elif channels == 6:
-            self._weights[3:] = 0, 1.41, 1.41
-        elif channels == 8:
-            self._weights[3:] = 0, 1, 1, 1.41, 1.41
-        self._shelf, self._highpass = _k_weighting(sample_rate)
-        self._state = np.zeros((channels, 4))
-        self._rate = sample_rate / self.STEPS_PER_SECOND
-        self._step = 1
-        self._edge = round(self._rate)
-        self._sum = 0.0
-        self._energies: list[NDArray[np.float64]] = []
-
-    def feed(self, block: Floats) -> Floats:
-        """Take samples of shape (samples, channels) and return their mean over the channels."""
-        mono = np.empty(len(block), np.float32)
-        energies = np.empty(int(len(block) / self._rate) + 2)
-        filled, self._sum, self._step, self._edge = _meter(
-            block,
-            self._weights,
-            self._shelf,
-            self._highpass,
-            self._state,
-            self.samples,
-            self._sum,
-            self._edge,
-            self._rate,
-            self._step,
-            energies,
-            mono,
-        )
-        if filled:
-            self._energies.append(energies[:filled] / self._rate)
-        self.samples += len(block)
-        return mono
-
-    def energies(self) -> NDArray[np.float64]:
-        """Return the weighted mean square of each full step of 100 ms so far."""
-        return np.concatenate(self._energies) if self._energies else np.empty(0)
-
-
-def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the biquads b0 b1 b2 a1 a2 of the shelf and of the high-pass."""
-    tangent = np.tan(np.pi * min(1681.974450955533, 0.49 * sample_rate) / sample_rate)
-    quality = 0.7071752369554196
-    high = 10 ** (3.999843853973347 / 20)
-    band = high**0.4996667741545416
-    norm = 1 + tangent / quality + tangent**2
-    shelf = [
-        (high + band * tangent / quality + tangent**2) / norm,
-        2 * (tangent**2 - high) / norm,
-        (high - band * tangent / quality + tangent**2) / norm,
-        2 * (tangent**2 - 1) / norm,
-        (1 - tangent / quality + tangent**2) / norm,
-    ]
-    tangent = np.tan(np.pi * 38.13547087602444 / sample_rate)
-    quality = 0.5003270373238773
-    norm = 1 + tangent / quality + tangent**2
-    highpass = [
-        1.0,
-        -2.0,
-        1.0,
-        2 * (tangent**2 - 1) / norm,
-        (1 - tangent / quality + tangent**2) / norm,
-    ]
-    return np.array(shelf), np.array(highpass)

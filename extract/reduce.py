@@ -1,42 +1,257 @@
-"""The series of a track or window become its row of values."""
+"""Windows become summaries, and the summaries of a track its row of values.
+
+A window is summed up as soon as it is whole: the moments of its series over the frames that are
+sound, its own values, and the few series of one value per frame that descriptors of tracks need.
+Means and deviations of a track follow exactly from those of its windows.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extract.frames import Series
+from extract import registry
+from extract.config import Settings
+from extract.kernels import mean_variance
+from extract.meter import Energies
 from extract.registry import Descriptor
+from extract.windows import ACTIVE_RANGE, Window, gated_level
 
-__all__ = ["STATISTICS", "row"]
+__all__ = ["STATISTICS", "Plan", "Summary", "Track", "plan", "row", "summarise"]
 
-STATISTICS: dict[str, Callable[[NDArray[np.float32]], NDArray[np.float64]]] = {
-    "mean": lambda values: values.mean(axis=0, dtype=np.float64),
-    "std": lambda values: values.std(axis=0, dtype=np.float64),
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
+    "mean": lambda mean, variance: mean,
+    "std": lambda mean, variance: np.sqrt(variance),
 }
-"""Statistics over frames, of an array (frames,) or (frames, size) along its first axis.
+"""Statistics over frames from their mean and variance.
 
 None depends on the number of frames: minimum, maximum and count would."""
 
 
-def row(series: Series, descriptors: Iterable[Descriptor]) -> NDArray[np.float64]:
+@dataclass(frozen=True)
+class Plan:
+    """What has to be computed for some descriptors, found from their declarations.
+
+    Parameters
+    ----------
+    frames : tuple of Descriptor
+        To be called on every block.
+    windows : tuple of Descriptor
+        To be called on every window.
+    moments : tuple of str
+        The series whose mean and variance are needed.
+    kept : tuple of str
+        The series of one value per frame that are needed of the whole track.
+    """
+
+    frames: tuple[Descriptor, ...]
+    windows: tuple[Descriptor, ...]
+    moments: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+@lru_cache(maxsize=8)
+def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
+    """Return what has to be computed for the descriptors of a set."""
+    # Every window measures its level.
+    entries = registry.closure((registry.get("frame_rms"), *descriptors))
+    moments = [entry.name for entry in entries if entry.stats and entry in descriptors]
+    kept = ["frame_rms"]
+    for entry in entries:
+        if entry.kind == "track":
+            # Of one value per frame a track keeps all, of several only the moments.
+            kept += [need for need in entry.needs if registry.get(need).size is None]
+            moments += [need for need in entry.needs if registry.get(need).size is not None]
+    return Plan(
+        tuple(entry for entry in entries if entry.kind == "frame"),
+        tuple(entry for entry in entries if entry.kind == "window"),
+        tuple(dict.fromkeys(moments)),
+        tuple(dict.fromkeys(kept)),
+    )
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What stays of a window.
+
+    Parameters
+    ----------
+    start, frames : int
+        Its first frame within the track and their number.
+    active : ndarray of shape (frames,), bool
+        Which frames are sound.
+    moments : dict of ndarray of shape (2, size)
+        Mean and variance over the active frames, by the name of the series.
+    kept : dict of ndarray of shape (frames,)
+        Series of one value per frame.
+    values : dict of ndarray
+        What window descriptors gave.
+    """
+
+    start: int
+    frames: int
+    active: NDArray[np.bool_]
+    moments: dict[str, Doubles]
+    kept: dict[str, Floats]
+    values: dict[str, Floats]
+
+    @cached_property
+    def level(self) -> float:
+        """Its level in dB relative to full scale, NaN for silence."""
+        return gated_level(self.kept["frame_rms"])
+
+
+def summarise(window: Window, todo: Plan) -> Summary:
+    """Sum up a window; a silent one has neither moments nor values."""
+    kept = {name: np.array(window[name]) for name in todo.kept}
+    if not window.active.any():
+        return Summary(window.start, len(window), window.active, {}, kept, {})
+    series = [window[name].reshape(len(window), -1) for name in todo.moments]
+    edges = np.cumsum([0, *(values.shape[1] for values in series)])
+    both = mean_variance(np.concatenate(series, axis=1), window.active) if series else None
+    return Summary(
+        window.start,
+        len(window),
+        window.active,
+        {
+            name: both[:, edges[index] : edges[index + 1]]
+            for index, name in enumerate(todo.moments)
+            if both is not None
+        },
+        kept,
+        {
+            entry.name: np.atleast_1d(np.asarray(entry.function(window), np.float32))
+            for entry in todo.windows
+        },
+    )
+
+
+class Track:
+    """A track, or a stretch of it, by the summaries of its windows.
+
+    Parameters
+    ----------
+    settings : Settings
+        Holds the rate of the frames.
+    seconds : float
+        Its duration.
+    energies : Energies
+        What the meter gave.
+    summaries : sequence of Summary
+        Its windows in order.
+    level : float, optional
+        Level in dB of the whole where this is a stretch of it. Windows 60 dB below are silence.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        seconds: float,
+        energies: Energies,
+        summaries: Sequence[Summary],
+        level: float | None = None,
+    ) -> None:
+        self.settings = settings
+        self.seconds = seconds
+        self.energies = energies
+        self._summaries = summaries
+        self._whole = level
+
+    @cached_property
+    def level(self) -> float:
+        """Level in dB relative to full scale, NaN for silence; see `gated_level`."""
+        return gated_level(self["frame_rms"]) if self._summaries else np.nan
+
+    @cached_property
+    def _heard(self) -> list[Summary]:
+        """The windows that are more than silence beside the rest."""
+        level = self.level if self._whole is None else self._whole
+        return [entry for entry in self._summaries if entry.level >= level - ACTIVE_RANGE]
+
+    @cached_property
+    def active(self) -> NDArray[np.bool_]:
+        """Which frames are sound, shape (frames,)."""
+        heard = {id(entry) for entry in self._heard}
+        parts = [
+            entry.active if id(entry) in heard else np.zeros(entry.frames, bool)
+            for entry in self._summaries
+        ]
+        return np.concatenate([np.zeros(0, bool), *parts])
+
+    @cached_property
+    def _weights(self) -> Doubles:
+        counts = np.array([entry.active.sum() for entry in self._heard], np.float64)
+        return counts / counts.sum()
+
+    def __getitem__(self, name: str) -> Floats:
+        """Return a series of one value per frame by the name of its descriptor."""
+        return np.concatenate([entry.kept[name] for entry in self._summaries])
+
+    def moments(self, name: str) -> tuple[Doubles, Doubles]:
+        """Return mean and variance of a series over the active frames, each of shape (size,)."""
+        parts = np.array([entry.moments[name] for entry in self._heard])
+        mean = self._weights @ parts[:, 0]
+        # The spread within the windows, and that of their means.
+        return mean, self._weights @ (parts[:, 1] + np.square(parts[:, 0] - mean))
+
+    def values(self, name: str) -> Doubles:
+        """Return the mean over the windows of what a window descriptor gave, shape (size,).
+
+        Windows count by their active frames; where one has no answer the others decide.
+        """
+        parts = np.array([entry.values[name] for entry in self._heard], np.float64)
+        weights = self._weights[:, None] * np.isfinite(parts)
+        total = weights.sum(axis=0)
+        sums = (weights * np.nan_to_num(parts)).sum(axis=0)
+        return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
+
+    def stretches(self) -> list[tuple[float, Track]]:
+        """Return each window as a track of its own, with its start in seconds."""
+        if not self._summaries:
+            return [(0.0, self)]
+        rate = self.settings.frame_rate
+        edges = [*(entry.start / rate for entry in self._summaries), self.seconds]
+        return [
+            (
+                start,
+                Track(
+                    self.settings,
+                    stop - start,
+                    self.energies.between(start, stop),
+                    [entry],
+                    self.level,
+                ),
+            )
+            for entry, start, stop in zip(self._summaries, edges[:-1], edges[1:], strict=True)
+        ]
+
+    def __bool__(self) -> bool:
+        """Whether there is any sound."""
+        return bool(self._heard)
+
+
+def row(track: Track, descriptors: Sequence[Descriptor]) -> Doubles:
     """Compute the values of the descriptors' columns, in order.
 
     Statistics are taken over the active frames alone: silence around the music says nothing of
     it. What needs frames is NaN where none is active.
     """
-    heard = series["active"] > 0 if len(series) else np.zeros(0, bool)
-    anything, everything = bool(heard.any()), bool(heard.all())
-    parts: list[NDArray[np.float64]] = []
+    parts: list[Doubles] = []
     for entry in descriptors:
-        if not anything and (entry.needs or entry.kind != "track"):
-            parts.append(np.full(len(entry.columns(series.settings)), np.nan))
+        if not track and (entry.needs or entry.kind != "track"):
+            parts.append(np.full(len(entry.columns(track.settings)), np.nan))
         elif entry.kind == "track":
-            parts.append(np.atleast_1d(np.asarray(entry.function(series), np.float64)))
+            parts.append(np.atleast_1d(np.asarray(entry.function(track), np.float64)))
+        elif entry.kind == "window":
+            parts.append(track.values(entry.name))
         else:
-            values = series[entry.name]
-            values = values if everything else values[heard]
-            parts += [np.atleast_1d(STATISTICS[stat](values)) for stat in entry.stats]
+            moments = track.moments(entry.name)
+            parts += [STATISTICS[stat](*moments) for stat in entry.stats]
     return np.concatenate(parts)

@@ -3,16 +3,18 @@
 Columns, their order, units and ranges, the metadata of tables and the standard tests are derived
 from the declarations here; no other list names the descriptors.
 
-There are three kinds, after what a function is given:
+There are four kinds, after what a function is given:
 
 ``frame``
     A `Block` of consecutive frames, never a whole file → an array of shape (frames,) or
     (frames, size), float32. It is called while the file is being decoded.
 ``series``
-    The `Series` of the whole track → an array with one row per frame again, float32. For what
-    needs the whole track first, such as its level.
+    A `Window` of some seconds → an array with one row per frame again, float32. For what needs
+    more than single frames first, such as their level.
+``window``
+    A `Window` → one value or an array of them; a track has the mean over its windows.
 ``track``
-    The `Series` of a track or of one window of it → one number, or a tuple of them.
+    The `Track`, or a stretch of it → one number, or a tuple of them.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from extract.config import Settings
 
 __all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set"]
 
-Kind = Literal["frame", "series", "track"]
+Kind = Literal["frame", "series", "window", "track"]
 Range = tuple[float, float]
 
 
@@ -78,6 +80,10 @@ class Descriptor:
         """Return the columns that this descriptor gives under `settings`."""
         if self.kind == "track":
             return self.values
+        if self.kind == "window":
+            return self.values or tuple(
+                Column(name, self.unit, self.range, self.version) for name in self._names(settings)
+            )
         return tuple(
             Column(f"{name}_{stat}", self.unit, _stat_range(stat, self.range), self.version)
             for stat in self.stats
@@ -121,18 +127,18 @@ def descriptor(
 
     Parameters
     ----------
-    kind : {"frame", "series", "track"}
+    kind : {"frame", "series", "window", "track"}
         What the function is given; see the top of this module.
     unit, range : str, tuple of float
-        Of the values per frame; a track descriptor declares them in `values`, and without
-        `values` gives one column of its own name.
+        Of the values per frame or window; columns that differ are declared in `values`, without
+        which a track descriptor gives one column of its own name.
     stats : iterable of str
-        Statistics over the frames that become columns, of `extract.frames.STATISTICS`. A series
+        Statistics over the frames that become columns, of `extract.reduce.STATISTICS`. A series
         without statistics is only material for others.
     values : iterable of Column
-        The columns of a track descriptor, in the order of the tuple that it returns.
+        The columns of a track or window descriptor, in the order of what it returns.
     size : int or str, optional
-        Values per frame, or the setting that holds their number; None for one value.
+        Values per frame or window, or the setting that holds their number; None for one value.
     needs : iterable of str
         The series that the function reads.
     sets : iterable of str
@@ -184,11 +190,12 @@ def get(name: str) -> Descriptor:
 def in_set(name: str) -> tuple[Descriptor, ...]:
     """Return the descriptors of a feature set in the order of its columns.
 
-    Values of the track come first, then statistics over frames; within each, the order of the
-    modules and of the functions in them.
+    Values of the track come first, then statistics over frames, then values of windows; within
+    each, the order of the modules and of the functions in them.
     """
     members = [entry for entry in _discover().values() if name in entry.sets]
-    return tuple(sorted(members, key=lambda entry: entry.kind != "track"))
+    order = {"track": 0, "window": 2}
+    return tuple(sorted(members, key=lambda entry: order.get(entry.kind, 1)))
 
 
 def closure(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:

@@ -37,7 +37,8 @@ class Parts:
 
     def _name(self) -> str:
         windows = "" if self._job.windows is None else f"-{self._job.windows:g}s"
-        return f"{self._job.schema.fingerprint}{windows}"
+        tracks = "-tracks" if windows and self._job.tracks else ""
+        return f"{self._job.schema.fingerprint}{windows}{tracks}"
 
     def finished(self, tracks: Sequence[Track]) -> dict[int, Outcome]:
         """Return the outcomes of an earlier run that still hold."""

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from extract import files, tables
 from extract.analyse import Job, Outcome, analyse, failed, failure, warm
 from extract.errors import AnalyseError, FindError
 from extract.files import Track
 from extract.resume import Parts
+from extract.schema import Schema
 
 __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
 
@@ -80,19 +82,24 @@ def _indexed(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
     return index, analyse(track, job)
 
 
-def tabulate(results: Sequence[Outcome], job: Job) -> pd.DataFrame:
-    """Lay the rows of outcomes together in the columns of the schema."""
+def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
+    """Lay those rows of outcomes together that a schema is of: of tracks, or of windows."""
     good = [outcome for outcome in results if outcome.failure is None]
-    counts = [len(outcome.starts) for outcome in good]
+    wanted = [np.isnan(outcome.starts) == (schema.windows is None) for outcome in good]
+    counts = [int(rows.sum()) for rows in wanted]
+
+    def joined(pick: Callable[[Outcome], NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.concatenate(
+            [pick(outcome)[rows] for outcome, rows in zip(good, wanted, strict=True)]
+        )
+
     data: dict[str, object] = {"path": np.repeat([outcome.path for outcome in good], counts)}
-    if job.windows is not None:
-        data["start"] = np.concatenate([np.empty(0), *(outcome.starts for outcome in good)])
-        data["seconds"] = np.concatenate([np.empty(0), *(outcome.seconds for outcome in good)])
+    if schema.windows is not None:
+        data["start"] = joined(lambda outcome: outcome.starts) if good else []
+        data["seconds"] = joined(lambda outcome: outcome.seconds) if good else []
     data["sha256"] = np.repeat([outcome.sha256 for outcome in good], counts)
-    columns = job.schema.columns
-    values = np.concatenate(
-        [np.empty((0, len(columns))), *(outcome.values for outcome in good)], axis=0
-    )
+    columns = schema.columns
+    values = joined(lambda outcome: outcome.values) if good else np.empty((0, len(columns)))
     for index, column in enumerate(columns):
         data[column.name] = values[:, index].astype(column.dtype)
     return pd.DataFrame(data).astype({"path": "str", "sha256": "str"})
@@ -106,11 +113,14 @@ class Result:
     ----------
     table : DataFrame
         A row per track or window, in the order of the tracks.
+    tracks : DataFrame, optional
+        A row per track where the job asks for those beside the rows of windows.
     failures : list of tuple of str
         Path, stage, error and message of what could not be analysed.
     """
 
     table: pd.DataFrame
+    tracks: pd.DataFrame | None
     failures: list[tuple[str, ...]]
 
 
@@ -119,6 +129,7 @@ def extract(
     job: Job,
     *,
     output: Path | None = None,
+    tracks_output: Path | None = None,
     workers: int = 1,
     progress: bool = False,
 ) -> Result:
@@ -134,6 +145,8 @@ def extract(
         Where the table goes, and its failures beside it; without a single row, what stands there
         is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
         interrupted run goes on where it was.
+    tracks_output : Path, optional
+        Where the table with a row per track goes, of a job that asks for both.
     workers : int
         Processes; the table is the same for any number.
     progress : bool
@@ -149,6 +162,8 @@ def extract(
     sources = list(sources)
     if output is not None:
         tables.check_output(output, "features")
+    if tracks_output is not None:
+        tables.check_output(tracks_output, "features")
     tracks, unfound = files.find(sources)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
@@ -172,11 +187,15 @@ def extract(
     ordered = [done[index] for index in range(len(tracks))]
     failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
     failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
-    result = Result(tabulate(ordered, job), failures)
+    both = job.windows is not None and job.tracks
+    whole = tabulate(ordered, job.track_schema) if both else None
+    result = Result(tabulate(ordered, job.schema), whole, failures)
     if output is not None and parts is not None:
         # A table that stands there is worth more than an empty one.
         if len(result.table):
             tables.write(result.table, output, job.schema)
+            if whole is not None and tracks_output is not None:
+                tables.write(whole, tracks_output, job.track_schema)
         tables.write_failures(failures, output)
         parts.remove()
     return result

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from extract import sets
-from extract.config import Settings
+from extract.config import Settings, fingerprint
 from extract.errors import SchemaError
 from extract.registry import Column
 
@@ -28,8 +28,8 @@ class Schema:
         The columns in order, without the keys.
     fingerprint : str
         Changes with whatever changes a value.
-    settings : Settings
-        What the fingerprint stands for, beside the versions.
+    settings : Settings, optional
+        What the fingerprint stands for, beside the versions; None where the set fixes them.
     windows : float, optional
         Seconds of the windows that rows describe; None where a row is a track.
     """
@@ -37,7 +37,7 @@ class Schema:
     set: str
     columns: tuple[Column, ...]
     fingerprint: str
-    settings: Settings
+    settings: Settings | None
     windows: float | None = None
 
     @property
@@ -48,13 +48,12 @@ class Schema:
 
 def of(set_name: str, settings: Settings, windows: float | None = None) -> Schema:
     """Return the schema of a feature set."""
-    columns = tuple(
-        column for entry in sets.descriptors(set_name) for column in entry.columns(settings)
-    )
-    versioned = f"{set_name}-{sets.VERSIONS[set_name]}"
+    feature_set = sets.get(set_name)
+    columns = feature_set.columns(settings)
+    versioned = f"{set_name}-{feature_set.version}"
     versions = [f"{column.name}:{column.version}" for column in columns]
-    fingerprint = settings.fingerprint(versioned, *versions)
-    return Schema(versioned, columns, fingerprint, settings, windows)
+    own = settings if feature_set.configurable else None
+    return Schema(versioned, columns, fingerprint(own, versioned, *versions), own, windows)
 
 
 def check(expected: Sequence[str], actual: Sequence[str], where: str, remedy: str) -> None:

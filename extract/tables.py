@@ -136,7 +136,7 @@ def metadata(schema: Schema) -> dict[str, Any]:
         "set": schema.set,
         "fingerprint": schema.fingerprint,
         "columns": schema.names,
-        "settings": schema.settings.model_dump(),
+        "settings": schema.settings.model_dump() if schema.settings else {},
         "windows": schema.windows,
         "earmark": __version__,
         **{name: version(name) for name in libraries},

@@ -8,13 +8,14 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from extract import filters
 from extract.config import Settings
-from extract.descriptors.level import REFERENCE_LEVEL, gated_level
-from extract.frames import Block, Series, frequencies
+from extract.frames import Block, frequencies
 from extract.kernels import Projection
 from extract.registry import descriptor
+from extract.windows import Window
 
-__all__ = ["mel_db", "mel_floor", "mfcc"]
+__all__ = ["mel_db", "mel_level", "mfcc", "mfcc_difference"]
 
 Floats = NDArray[np.float32]
 
@@ -24,11 +25,7 @@ _TINY = np.float32(1e-20)
 
 @lru_cache(maxsize=8)
 def _mel_bank(settings: Settings) -> Projection:
-    from librosa.filters import mel as filters
-
-    bank = filters(
-        sr=settings.sample_rate, n_fft=settings.n_fft, n_mels=settings.n_mels, fmax=settings.fmax
-    )
+    bank = filters.mel(settings.sample_rate, settings.n_fft, settings.n_mels, settings.fmax)
     return Projection(bank[:, : len(frequencies(settings))])
 
 
@@ -38,32 +35,29 @@ def mel_db(block: Block) -> Floats:
     return 10 * np.log10(np.maximum(_mel_bank(block.settings)(block.power), _TINY))
 
 
-def mel_floor(series: Series) -> np.float32:
-    """Return the level in dB at which mel bands are cut off: `top_db` below the loudest one."""
-    return series["mel_db"].max() - np.float32(series.settings.top_db)
+@descriptor("series", unit="dB", size="n_mels", needs=["mel_db"])
+def mel_level(window: Window) -> Floats:
+    """Levels of the mel bands of the window brought to -23 dB.
 
-
-@descriptor(
-    "series",
-    size="n_mfcc",
-    stats=["mean", "std"],
-    needs=["mel_db", "frame_rms", "active"],
-    sets=["default"],
-)
-def mfcc(series: Series) -> Floats:
-    """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) of the track brought to -23 dB.
-
-    The outline of the spectrum: the discrete cosine transform of the levels of the mel bands,
-    which are cut off `top_db` below the loudest one of the track.
+    They are cut off `top_db` below the loudest one: what lies there is the codec's or the room's.
     """
-    settings = series.settings
-    levels = series["mel_db"]
-    out = np.empty((len(levels), settings.n_mfcc), np.float32)
+    levels = window["mel_db"]
     if not len(levels):
-        return out
-    floor = mel_floor(series)
-    gain = np.float32(REFERENCE_LEVEL - gated_level(series["frame_rms"]))
-    for start in range(0, len(levels), 4096):
-        part = np.maximum(levels[start : start + 4096], floor) + gain
-        out[start : start + 4096] = scipy.fft.dct(part, axis=1, norm="ortho")[:, : settings.n_mfcc]
-    return out
+        return levels
+    floor = levels.max() - np.float32(window.settings.top_db)
+    return np.maximum(levels, floor) + window.gain
+
+
+@descriptor("series", size="n_mfcc", stats=["mean", "std"], needs=["mel_level"], sets=["default"])
+def mfcc(window: Window) -> Floats:
+    """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) of the window at -23 dB.
+
+    The outline of the spectrum: the discrete cosine transform of the levels of the mel bands.
+    """
+    return scipy.fft.dct(window["mel_level"], axis=1, norm="ortho")[:, : window.settings.n_mfcc]
+
+
+@descriptor("series", size="n_mfcc", stats=["std"], needs=["mfcc"], sets=["default"])
+def mfcc_difference(window: Window) -> Floats:
+    """Difference of the cepstral coefficients from the frame before; 0 in a window's first."""
+    return np.diff(window["mfcc"], axis=0, prepend=window["mfcc"][:1])

@@ -1,4 +1,4 @@
-"""Level: loudness, duration, RMS, and which frames count as sound at all."""
+"""Level: loudness, duration, RMS, and how wide the stereo image is."""
 
 from __future__ import annotations
 
@@ -6,18 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract import kernels
-from extract.frames import Block, Series
+from extract.frames import Block
+from extract.reduce import Track
 from extract.registry import Column, descriptor
+from extract.windows import REFERENCE_LEVEL
 
-__all__ = ["active", "duration_ms", "gated_level", "integrated_loudness", "loudness", "rms"]
+__all__ = ["duration_ms", "frame_rms", "integrated_loudness", "loudness", "rms", "stereo_width"]
 
 Floats = NDArray[np.float32]
-
-REFERENCE_LEVEL = -23.0
-"""Level in dB relative to full scale to which every track is brought before it is described."""
-
-ACTIVE_RANGE = 60.0
-"""Frames more than this many dB below the level of the track count as silence."""
 
 
 @descriptor(
@@ -25,15 +21,15 @@ ACTIVE_RANGE = 60.0
     values=[Column("duration_ms", "ms", (0, np.inf), dtype="int64")],
     sets=["default"],
 )
-def duration_ms(series: Series) -> float:
+def duration_ms(track: Track) -> float:
     """Duration in milliseconds, rounded as Spotify gives it."""
-    return float(round(series.seconds * 1000))
+    return float(round(track.seconds * 1000))
 
 
 @descriptor("track", unit="LUFS", range=(-70, 20), sets=["default"])
-def loudness(series: Series) -> float:
+def loudness(track: Track) -> float:
     """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating."""
-    return integrated_loudness(series.energies)
+    return integrated_loudness(track.energies.weighted)
 
 
 def integrated_loudness(energies: NDArray[np.float64]) -> float:
@@ -64,54 +60,39 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
     return float(-0.691 + 10 * np.log10(blocks.mean()))
 
 
+@descriptor("track", range=(0, 1), needs=["frame_rms"], sets=["default"])
+def stereo_width(track: Track) -> float:
+    """Share of the energy that mixing two channels down to one takes away.
+
+    0 for the same signal in both, 1/2 for two that have nothing in common, 1 for opposite ones;
+    K-weighted (see `extract.meter`), weighted with the energy. NaN where there are not two
+    channels: what a mono file was made from cannot be known.
+    """
+    energies = track.energies
+    if energies.side is None or not energies.weighted.sum() > 0:
+        return np.nan
+    share = np.average(np.nan_to_num(energies.side), weights=energies.weighted)
+    return float(np.clip(share, 0, 1))
+
+
 @descriptor("frame")
 def frame_rms(block: Block) -> Floats:
     """Root mean square of the samples under each frame (`librosa.feature.rms`), full scale 1."""
     return np.sqrt(kernels.squares(block.span, block.settings.n_fft, block.settings.hop_length))
 
 
-def gated_level(frame_rms: Floats) -> float:
-    """Return the level of the mixed-down track in dB relative to full scale.
-
-    Gated like BS.1770, so that silence before, within or after the music does not count: frames
-    within 60 dB of the loudest, then those within 10 dB of the mean of these. The first gate is
-    relative, unlike the standard's, so that gain changes nothing.
-
-    Returns
-    -------
-    float
-        NaN where no frame reaches -90 dB, the level of the dither of 16 bits: silence.
-    """
-    power = np.square(frame_rms, dtype=np.float64)
-    if not len(power) or power.max() < 1e-9:
-        return np.nan
-    power = power[power > 1e-6 * power.max()]
-    power = power[power > 0.1 * power.mean()]
-    return float(10 * np.log10(power.mean()))
-
-
-@descriptor("series", needs=["frame_rms"])
-def active(series: Series) -> Floats:
-    """One where there is sound: within 60 dB of the level of the track; zero in silence."""
-    level = gated_level(series["frame_rms"])
-    if np.isnan(level):
-        return np.zeros_like(series["frame_rms"])
-    threshold = 10 ** ((level - ACTIVE_RANGE) / 20)
-    return (series["frame_rms"] >= threshold).astype(np.float32)
-
-
 @descriptor(
-    "series",
-    range=(0, np.inf),
-    stats=["mean", "std"],
-    needs=["frame_rms", "active"],
+    "track",
+    values=[Column("rms_mean", "", (0, np.inf)), Column("rms_std", "", (0, np.inf))],
+    needs=["frame_rms"],
     sets=["default"],
 )
-def rms(series: Series) -> Floats:
-    """Root mean square per frame (`librosa.feature.rms`) of the track brought to -23 dB.
+def rms(track: Track) -> tuple[float, float]:
+    """Mean and deviation of the root mean square per frame, the track brought to -23 dB.
 
-    Its mean says how steadily the level is held, its deviation how much it moves; neither depends
+    The mean says how steadily the level is held, the deviation how much it moves; neither depends
     on the gain of the file.
     """
-    gain = 10 ** ((REFERENCE_LEVEL - gated_level(series["frame_rms"])) / 20)
-    return series["frame_rms"] * np.float32(gain)
+    gain = 10 ** ((REFERENCE_LEVEL - track.level) / 20)
+    heard = track["frame_rms"][track.active].astype(np.float64) * gain
+    return float(heard.mean()), float(heard.std())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import kernels
-from extract.descriptors.cepstral import mel_floor
-from extract.frames import Series, hann
+from extract.frames import hann
+from extract.reduce import Track
 from extract.registry import Column, descriptor
+from extract.windows import Window
 
-__all__ = ["onset_envelope", "onset_rate", "onsets", "tempo"]
+__all__ = ["onset_envelope", "onset_rate", "onsets", "tempo", "tempo_pattern"]
 
 Floats = NDArray[np.float32]
 
@@ -21,58 +24,70 @@ TEMPOGRAM_STEP = 8
 """Frames between two columns of the tempogram; the mean over a track does not need every one."""
 
 TEMPO_RANGE = (30.0, 300.0)
+TEMPO_BANDS = 16
+TEMPO_PATTERN_RANGE = (40.0, 360.0)
+LEAST_OVERLAP = 0.2
+"""Seconds that must overlap for an autocorrelation to mean anything."""
+
 PRIOR_BPM = 120.0
 PRIOR_OCTAVES = 1.0
 
 
-@descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_db"])
-def onset_envelope(series: Series) -> Floats:
-    """Mean rise of the mel bands from frame to frame (`librosa.onset.onset_strength`).
+@descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
+def onset_envelope(window: Window) -> Floats:
+    """Mean rise of the mel bands from the frame before (`librosa.onset.onset_strength`).
+
+    Without the delay that librosa adds, of the half window by which centring moves frames ahead.
 
     References
     ----------
     Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, without
     the maximum filter.
     """
-    settings = series.settings
-    levels = series["mel_db"]
+    levels = window["mel_level"]
     if not len(levels):
         return np.empty(0, np.float32)
-    floor = mel_floor(series)
-    # librosa delays the envelope by the half window that centring had moved the frames ahead.
-    delay = 1 + settings.n_fft // (2 * settings.hop_length)
-    rises = np.zeros(len(levels) + delay, np.float32)
-    for start in range(1, len(levels), 4096):
-        part = np.maximum(levels[start - 1 : start + 4096], floor)
-        rise = np.maximum(np.diff(part, axis=0), 0).mean(axis=1)
-        rises[start - 1 + delay : start - 1 + delay + len(rise)] = rise
-    return rises[: len(levels)]
+    # The frame before the window is cut off where those in it are.
+    before = window.before.get("mel_db", window["mel_db"][0]) + window.gain
+    floor = levels.max() - np.float32(window.settings.top_db)
+    return kernels.mean_rise(levels, np.maximum(before, floor))
 
 
-@descriptor("series", range=(0, 1), needs=["onset_envelope"])
-def onsets(series: Series) -> Floats:
-    """One in each frame where a note or a stroke begins (`librosa.onset.onset_detect`)."""
-    envelope = series["onset_envelope"]
+def onsets(envelope: Floats, frame_rate: float) -> Floats:
+    """Mark each frame where a note or a stroke begins (`librosa.onset.onset_detect`).
+
+    Parameters
+    ----------
+    envelope : ndarray of shape (frames,)
+        Onset envelope.
+    frame_rate : float
+        Frames per second.
+
+    Returns
+    -------
+    ndarray of shape (frames,)
+        One at onsets, zero elsewhere.
+    """
     if not envelope.any():
         return np.zeros_like(envelope)
-    frames = series.settings.frame_rate
     # librosa's parameters, which it took from an optimisation on a large collection of onsets.
     return kernels.pick_peaks(
         (envelope - envelope.min()) / np.ptp(envelope),
-        max_before=int(0.03 * frames),
+        max_before=int(0.03 * frame_rate),
         max_after=1,
-        mean_before=int(0.10 * frames),
-        mean_after=int(0.10 * frames) + 1,
+        mean_before=int(0.10 * frame_rate),
+        mean_after=int(0.10 * frame_rate) + 1,
         delta=0.07,
-        wait=int(0.03 * frames),
+        wait=int(0.03 * frame_rate),
     )
 
 
-@descriptor("track", unit="1/s", range=(0, np.inf), needs=["onsets", "active"], sets=["default"])
-def onset_rate(series: Series) -> float:
+@descriptor("track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"])
+def onset_rate(track: Track) -> float:
     """Onsets per second of sound."""
-    heard = series["active"] > 0
-    return float(series["onsets"][heard].sum() / heard.sum() * series.settings.frame_rate)
+    frame_rate = track.settings.frame_rate
+    found = onsets(track["onset_envelope"], frame_rate)
+    return float(found[track.active].mean() * frame_rate)
 
 
 @descriptor(
@@ -81,7 +96,7 @@ def onset_rate(series: Series) -> float:
     needs=["onset_envelope"],
     sets=["default"],
 )
-def tempo(series: Series) -> tuple[float, float]:
+def tempo(track: Track) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate (`librosa.feature.tempo`, finer).
 
     The onset envelope's autocorrelation in windows of 8 s, averaged and weighted with a log-normal
@@ -94,8 +109,8 @@ def tempo(series: Series) -> tuple[float, float]:
     ----------
     Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1), 2007.
     """
-    envelope = series["onset_envelope"]
-    frame_rate = series.settings.frame_rate
+    envelope = track["onset_envelope"]
+    frame_rate = track.settings.frame_rate
     length = round(TEMPOGRAM_SECONDS * frame_rate)
     lags, strength = mean_autocorrelation(envelope, length)
     bpm = 60 * frame_rate / np.maximum(lags, 1)
@@ -123,6 +138,46 @@ def _pulse(envelope: Floats, length: int, lag: int) -> float:
     overlap = (1 - share) * (2 + np.cos(2 * np.pi * share)) / 3
     overlap += np.sin(2 * np.pi * share) / (2 * np.pi)
     return float(strength[lag] / overlap)
+
+
+@descriptor("window", range=(-1, 1), size=TEMPO_BANDS, needs=["onset_envelope"], sets=["default"])
+def tempo_pattern(window: Window) -> Floats:
+    """How much repeats at each of 16 tempi: autocorrelation of the onset envelope, 40 to 360 BPM.
+
+    Each value is the highest one in a band of tempi (a ratio of 1.147, slowest first) of the
+    autocorrelation of the envelope without its mean, scaled to 1 at lag 0 and to the frames that
+    overlap; NaN where the window is too short for the lag.
+
+    References
+    ----------
+    Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002.
+    """
+    envelope = window["onset_envelope"]
+    count = len(envelope)
+    spectrum = scipy.fft.rfft(envelope - envelope.mean(), 2 * count)
+    power = np.square(spectrum.real) + np.square(spectrum.imag)
+    products = scipy.fft.irfft(power, 2 * count)[:count]
+    if not products[0] > 0:
+        return np.zeros(TEMPO_BANDS, np.float32)
+    strength = products / products[0] * (count / np.arange(count, 0, -1))
+    lags, firsts = _tempo_lags(window.settings.frame_rate)
+    found = np.interp(lags, np.arange(count), strength)
+    found[lags > count - LEAST_OVERLAP * window.settings.frame_rate] = np.nan
+    # The longest lag of each band ends it and begins the next.
+    highest = np.fmax(np.fmax.reduceat(found, firsts[:-1]), found[firsts[1:]])
+    return np.clip(highest[::-1], -1, 1).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def _tempo_lags(frame_rate: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return the lags at which an autocorrelation can be highest, and where each band begins.
+
+    Between whole frames it runs straight: they and the edges of the bands suffice.
+    """
+    edges = 60 * frame_rate / np.geomspace(*TEMPO_PATTERN_RANGE[::-1], TEMPO_BANDS + 1)
+    whole = np.arange(np.ceil(edges[0]), edges[-1])
+    lags = np.union1d(edges, whole)
+    return lags, np.searchsorted(lags, edges)
 
 
 def mean_autocorrelation(envelope: Floats, length: int) -> tuple[NDArray[np.int64], Floats]:

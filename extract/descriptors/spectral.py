@@ -38,7 +38,7 @@ CONTRAST_BANDS = 6
 CONTRAST_QUANTILE = 0.02
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], needs=["active"], sets=["default"])
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"])
 def zero_crossing_rate(block: Block) -> Floats:
     """Share of samples whose sign differs from the one before.
 
@@ -48,9 +48,7 @@ def zero_crossing_rate(block: Block) -> Floats:
     return kernels.zero_crossings(block.span, block.settings.n_fft, block.settings.hop_length)
 
 
-@descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
-)
+@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
 def spectral_centroid(block: Block) -> Floats:
     """Mean frequency weighted by magnitude (`librosa.feature.spectral_centroid`).
 
@@ -60,9 +58,7 @@ def spectral_centroid(block: Block) -> Floats:
     return (sums[:, 1] / np.where(sums[:, 0] > 0, sums[:, 0], 1)).astype(np.float32)
 
 
-@descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
-)
+@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
 def spectral_bandwidth(block: Block) -> Floats:
     """Deviation of frequency weighted by magnitude (`librosa.feature.spectral_bandwidth`, p=2).
 
@@ -74,9 +70,7 @@ def spectral_bandwidth(block: Block) -> Floats:
     return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
 
 
-@descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], needs=["active"], sets=["default"]
-)
+@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
 def spectral_rolloff(block: Block) -> Floats:
     """Frequency below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`), Hz."""
     return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
@@ -87,7 +81,7 @@ def _or_one(values: Floats) -> Floats:
     return np.where(values > 0, values, np.float32(1))
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], needs=["active"], sets=["default"])
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"])
 def spectral_flatness(block: Block) -> Floats:
     """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
 
@@ -102,9 +96,7 @@ def spectral_flatness(block: Block) -> Floats:
     return np.where(block.mean_power[:, 0] > 0, flatness, 0).astype(np.float32)
 
 
-@descriptor(
-    "frame", range=(0, np.sqrt(2)), stats=["mean", "std"], needs=["active"], sets=["default"]
-)
+@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], sets=["default"])
 def spectral_flux(block: Block) -> Floats:
     """Distance between the magnitudes of a frame and of the one before, each scaled to sum 1.
 
@@ -137,7 +129,6 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     range=(0, np.inf),
     size=CONTRAST_BANDS + 1,
     stats=["mean", "std"],
-    needs=["active"],
     sets=["default"],
 )
 def spectral_contrast(block: Block) -> Floats:

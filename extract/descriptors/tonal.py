@@ -7,12 +7,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from extract import filters
 from extract.config import Settings
-from extract.frames import Block, Series, frequencies
+from extract.frames import Block, frequencies
 from extract.kernels import Projection
+from extract.reduce import Track
 from extract.registry import Column, descriptor
+from extract.windows import Window
 
-__all__ = ["chroma", "key", "tonnetz"]
+__all__ = ["chroma", "chroma_rotated", "key", "tonnetz"]
 
 Floats = NDArray[np.float32]
 
@@ -27,15 +30,11 @@ MINOR_PROFILE = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.3
 
 @lru_cache(maxsize=8)
 def _chroma_bank(settings: Settings) -> Projection:
-    from librosa.filters import chroma as filters
-
-    bank = filters(sr=settings.sample_rate, n_fft=settings.n_fft, tuning=0.0)
+    bank = filters.chroma(settings.sample_rate, settings.n_fft)
     return Projection(bank[:, : len(frequencies(settings))])
 
 
-@descriptor(
-    "frame", range=(0, 1), size=12, stats=["mean", "std"], needs=["active"], sets=["default"]
-)
+@descriptor("frame", range=(0, 1), size=12, stats=["mean", "std"], sets=["default"])
 def chroma(block: Block) -> Floats:
     """Power by pitch class from C upwards (`librosa.feature.chroma_stft`), the largest being 1.
 
@@ -44,6 +43,26 @@ def chroma(block: Block) -> Floats:
     folded = _chroma_bank(block.settings)(block.power)
     largest = folded.max(axis=1, keepdims=True)
     return folded / np.maximum(largest, _TINY)
+
+
+@descriptor(
+    "window",
+    values=[
+        *(Column(f"chroma_rotated_{index:02d}_mean", "", (0, 1)) for index in range(12)),
+        *(Column(f"chroma_rotated_{index:02d}_std", "", (0, 0.5)) for index in range(12)),
+    ],
+    needs=["chroma"],
+    sets=["default"],
+)
+def chroma_rotated(window: Window) -> Floats:
+    """Mean and deviation of the chroma, counted from the strongest pitch class of the window.
+
+    So that the intervals of the music count and not its key.
+    """
+    heard = window.heard("chroma")
+    mean = heard.mean(axis=0)
+    strongest = int(mean.argmax())
+    return np.concatenate([np.roll(mean, -strongest), np.roll(heard.std(axis=0), -strongest)])
 
 
 @lru_cache(maxsize=1)
@@ -60,17 +79,17 @@ def _tonnetz_basis() -> Floats:
     range=(-1, 1),
     size=6,
     stats=["mean", "std"],
-    needs=["chroma", "active"],
+    needs=["chroma"],
     sets=["default"],
 )
-def tonnetz(series: Series) -> Floats:
+def tonnetz(window: Window) -> Floats:
     """Tonal centroid of the chroma (`librosa.feature.tonnetz`): fifths, minor and major thirds.
 
     References
     ----------
     Harte, Sandler and Gasser, "Detecting harmonic change in musical audio", AMCMM 2006.
     """
-    values = series["chroma"]
+    values = window["chroma"]
     total = values.sum(axis=1, keepdims=True)
     return (values / np.maximum(total, _TINY)) @ _tonnetz_basis()
 
@@ -82,10 +101,10 @@ def tonnetz(series: Series) -> Floats:
         Column("mode", "0 minor, 1 major", (0, 1)),
         Column("key_confidence", "", (0, 1)),
     ],
-    needs=["chroma", "active"],
+    needs=["chroma"],
     sets=["default"],
 )
-def key(series: Series) -> tuple[float, float, float]:
+def key(track: Track) -> tuple[float, float, float]:
     """Key and mode whose profile correlates best with the mean chroma.
 
     The confidence is the lead of the best of the 24 keys over the next one, as a share of the
@@ -95,7 +114,7 @@ def key(series: Series) -> tuple[float, float, float]:
     ----------
     Krumhansl, "Cognitive foundations of musical pitch", Oxford 1990, chapter 4.
     """
-    mean = series["chroma"][series["active"] > 0].mean(axis=0, dtype=np.float64)
+    mean, _ = track.moments("chroma")
     if not np.ptp(mean) > 0:
         return np.nan, np.nan, np.nan
     # Major keys first, so that the index says mode and pitch class.

@@ -1,0 +1,57 @@
+"""One pass over the audio of a file: blocks of spectra, windows, their summaries.
+
+    samples → blocks of frames → frame descriptors → windows → summaries → a track
+
+Nothing but the summaries grows with the length of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from extract import frames, reduce
+from extract.config import Settings
+from extract.decode import Audio
+from extract.meter import Meter
+from extract.reduce import Summary, Track
+from extract.registry import Descriptor
+from extract.windows import Cutter
+
+__all__ = ["listen"]
+
+
+def listen(
+    audio: Audio,
+    descriptors: tuple[Descriptor, ...],
+    settings: Settings,
+    lengths: Collection[float],
+) -> dict[float, Track]:
+    """Read the audio once and return the track, summed up over windows of each length.
+
+    Parameters
+    ----------
+    audio : Audio
+        An open file.
+    descriptors : tuple of Descriptor
+        What is wanted; what they need is found from their declarations.
+    settings : Settings
+        Rate, window, hop and band.
+    lengths : collection of float
+        Lengths in seconds of the windows. Spectra and frame descriptors are computed once for all
+        of them.
+    """
+    todo = reduce.plan(descriptors)
+    meter = Meter(audio.sample_rate, audio.channels)
+    cutters = {seconds: Cutter(settings, seconds) for seconds in lengths}
+    summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
+    for block in frames.blocks(audio, meter, settings):
+        series = {entry.name: entry.function(block) for entry in todo.frames}
+        for seconds, cutter in cutters.items():
+            summaries[seconds] += (reduce.summarise(window, todo) for window in cutter.feed(series))
+    for seconds, cutter in cutters.items():
+        summaries[seconds] += (reduce.summarise(window, todo) for window in cutter.close())
+    duration = meter.samples / audio.sample_rate
+    energies = meter.energies()
+    return {
+        seconds: Track(settings, duration, energies, parts) for seconds, parts in summaries.items()
+    }
