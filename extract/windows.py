@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import registry
@@ -65,6 +66,8 @@ class Window:
         The series of the frame descriptors, of shape (frames,) or (frames, size), by name.
     before : dict of ndarray
         The last row of each of them in the window before; empty at the start of the track.
+    last : bool
+        Whether it ends the track.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Window:
         start: int,
         series: Mapping[str, Floats],
         before: Mapping[str, Floats],
+        last: bool = True,
     ) -> None:
         self.settings = settings
         self.start = start
         self.before = before
+        self.last = last
         self._series = dict(series)
 
     def __getitem__(self, name: str) -> Floats:
@@ -100,10 +105,18 @@ class Window:
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
-        """Which frames are sound, shape (frames,): those within 60 dB of the level."""
+        """Which frames are sound, shape (frames,): those within 60 dB of the level.
+
+        Frames that reach half out of the sound into silence, or over the ends of the track, see a
+        step that is not in the music, and are not active.
+        """
         if np.isnan(self.level):
             return np.zeros(len(self), bool)
-        return self["frame_rms"] >= 10 ** ((self.level - ACTIVE_RANGE) / 20)
+        loud = self["frame_rms"] >= 10 ** ((self.level - ACTIVE_RANGE) / 20)
+        reach = self.settings.n_fft // (2 * self.settings.hop_length)
+        before, after = (np.full(reach, beyond) for beyond in (bool(self.before), not self.last))
+        padded = np.concatenate([before, loud, after])
+        return sliding_window_view(padded, 2 * reach + 1).all(axis=1)
 
     def heard(self, name: str) -> Floats:
         """Return the rows of a series whose frames are active."""
@@ -141,20 +154,21 @@ class Cutter:
         self._count += len(next(iter(series.values())))
         while self._count >= 1.5 * self._length:
             edge = round((self._index + 1) * self._length)
-            yield self._cut(edge - self._start)
+            yield self._cut(edge - self._start, last=False)
 
     def close(self) -> Iterator[Window]:
         """Yield the last window."""
         if self._count:
-            yield self._cut(self._count)
+            yield self._cut(self._count, last=True)
 
-    def _cut(self, frames: int) -> Window:
+    def _cut(self, frames: int, last: bool) -> Window:
         joined = {name: np.concatenate(parts) for name, parts in self._held.items()}
         window = Window(
             self._settings,
             self._start,
             {name: values[:frames] for name, values in joined.items()},
             self._before,
+            last,
         )
         self._before = {name: values[frames - 1] for name, values in joined.items()}
         self._held = {name: [values[frames:]] for name, values in joined.items()}

@@ -16,6 +16,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.ndimage
 import scipy.signal
 import scipy.stats
 from hypothesis import given, settings
@@ -208,7 +209,7 @@ def test_what_is_quiet_is_silence_beside_what_is_loud():
     found = describe(np.concatenate([sine(440), sine(440) * 10**-2.5, sine(440) * 10**-3.5]))
     for seconds in (1, 4, 3600):
         active = found.listen(seconds).active
-        assert active[:340].all()
+        assert active[2:340].all()
         assert not active[350:].any()
     assert not found.listen(1).stretches()[-1][1]
 
@@ -355,7 +356,8 @@ def paper_variance_pattern():
     assert function(moving(np.full(258, -20))) == pytest.approx(0, abs=1e-4)
     assert function(moving(3.0 * (np.arange(258) % 2))) == pytest.approx(1.5, rel=1e-5)
     # What changes from one block of ten frames to the next, but not within one, does not count.
-    assert function(moving(3.0 * (np.arange(258) // 10))) == pytest.approx(0, abs=1e-4)
+    steps = 3.0 * ((np.arange(258) - 2) // 10)
+    assert function(moving(steps)) == pytest.approx(0, abs=1e-4)
 
 
 def paper_fluctuation_pattern():
@@ -438,9 +440,8 @@ def test_onsets_are_where_strokes_are():
 
 
 def paper_onset_rate():
-    # One more in 20 s, the beginning.
-    assert columns(describe(strokes(120)))["onset_rate"] == pytest.approx(2.05, rel=0.01)
-    assert columns(describe(strokes(75)))["onset_rate"] == pytest.approx(1.3, rel=0.01)
+    assert columns(describe(strokes(120)))["onset_rate"] == pytest.approx(2, rel=0.01)
+    assert columns(describe(strokes(75)))["onset_rate"] == pytest.approx(1.25, rel=0.01)
 
 
 def paper_tempo():
@@ -494,7 +495,9 @@ class Reference:
 
     @cached_property
     def active(self):
-        return self.unscaled >= self.level / 1000
+        # Frames that reach half into silence, or over the ends, do not count.
+        loud = self.unscaled >= self.level / 1000
+        return scipy.ndimage.binary_erosion(loud, np.ones(5))
 
 
 def oracle_duration_ms(of):
@@ -582,7 +585,7 @@ def oracle_mfcc_difference(of):
 
 
 def oracle_variance_pattern(of):
-    levels = oracle_mel_level(of)[of.active].reshape(-1, 32, 2).mean(axis=2)
+    levels = oracle_mel_level(of)[of.active].reshape(-1, 16, 4).mean(axis=2)
     blocks = librosa.util.frame(levels, frame_length=10, hop_length=10, axis=0)
     return np.std(blocks, axis=1).mean(axis=0)
 
@@ -646,14 +649,18 @@ def oracle_onset_envelope(of):
 
 
 def oracle_onset_rate(of):
-    envelope = oracle_onset_envelope(of)
+    envelope = oracle_onset_envelope(of)[heard_frames(of)]
     found = librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE)
-    found = np.isin(np.arange(len(of.active)), found)
-    return found[of.active].sum() / (of.active.sum() * HOP / RATE)
+    return len(found) / (of.active.sum() * HOP / RATE)
+
+
+def heard_frames(of):
+    heard = np.flatnonzero(of.active)
+    return slice(heard[0], heard[-1] + 1)
 
 
 def oracle_tempo(of):
-    envelope = oracle_onset_envelope(of)
+    envelope = oracle_onset_envelope(of)[heard_frames(of)]
     lags = librosa.feature.tempogram(onset_envelope=envelope, sr=RATE, win_length=344)
     bpm = librosa.feature.tempo(tg=lags, sr=RATE).item()
     centred = envelope - envelope.mean()
@@ -664,7 +671,7 @@ def oracle_tempo(of):
     return bpm, pulse.mean(axis=1)[lag] / overlap[lag]
 
 
-TOLERANCES = {"tempo": 0.02, "tempo_confidence": 0.05, "tempo_pattern": 5e-3}
+TOLERANCES = {"tempo": 0.02, "tempo_confidence": 0.08, "tempo_pattern": 5e-3}
 """Relative; 1e-3 unless named. librosa knows lags of whole frames only; ours skips columns."""
 
 
@@ -825,9 +832,10 @@ def test_moments_of_a_track_follow_from_those_of_its_windows(music):
     samples, rate, _ = music
     signal = describe(samples, rate)
     mean, variance = signal.listen(0.7).moments("spectral_contrast")
-    assert signal.window.active.all()
-    np.testing.assert_allclose(mean, signal["spectral_contrast"].mean(axis=0), rtol=1e-5)
-    np.testing.assert_allclose(variance, signal["spectral_contrast"].var(axis=0), rtol=1e-5)
+    # But for two at both ends all frames are sound.
+    values = signal["spectral_contrast"][2:-2]
+    np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(variance, values.var(axis=0), rtol=1e-5)
 
 
 def test_one_window_is_the_track(music):

@@ -29,7 +29,7 @@ __all__ = ["fluctuation_pattern", "variance_pattern"]
 
 Floats = NDArray[np.float32]
 
-VARIANCE_BANDS = 32
+VARIANCE_BANDS = 16
 VARIANCE_SECONDS = 0.232
 
 FLUCTUATION_BANDS = 8
@@ -60,7 +60,7 @@ def _pooling(n_mels: int, bands: int) -> Projection:
     sets=["default"],
 )
 def variance_pattern(window: Window) -> Floats:
-    """Deviation of the level of each of 32 mel bands within a quarter of a second, on average.
+    """Deviation of the level of each of 16 mel bands within a quarter of a second, on average.
 
     Low where tones are held, high where notes are struck.
     """

@@ -86,8 +86,17 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
 def onset_rate(track: Track) -> float:
     """Onsets per second of sound."""
     frame_rate = track.settings.frame_rate
-    found = onsets(track["onset_envelope"], frame_rate)
-    return float(found[track.active].mean() * frame_rate)
+    found = onsets(_heard_envelope(track), frame_rate)
+    return float(found.sum() / track.active.sum() * frame_rate)
+
+
+def _heard_envelope(track: Track) -> Floats:
+    """Return the onset envelope from the first sound to the last.
+
+    The step from silence to the first sound would dwarf every onset in the music.
+    """
+    heard = np.flatnonzero(track.active)
+    return track["onset_envelope"][heard[0] : heard[-1] + 1]
 
 
 @descriptor(
@@ -109,7 +118,7 @@ def tempo(track: Track) -> tuple[float, float]:
     ----------
     Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1), 2007.
     """
-    envelope = track["onset_envelope"]
+    envelope = _heard_envelope(track)
     frame_rate = track.settings.frame_rate
     length = round(TEMPOGRAM_SECONDS * frame_rate)
     lags, strength = mean_autocorrelation(envelope, length)
