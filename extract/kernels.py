@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Projection",
     "band_extremes",
+    "floored_means",
     "flux",
     "kernel",
     "mean_rise",
@@ -189,34 +190,41 @@ def rolloff_bins(values: Floats, share: float) -> NDArray[np.int64]:
 
 
 @kernel
-def _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs):
-    for frame in range(values.shape[0]):
-        for band in range(len(starts)):
-            count = counts[band]
+def _band_extremes(columns, starts, stops, counts, lowest, highest, passed, lows, highs):
+    frames = columns.shape[1]
+    going_up = passed[0]
+    going_down = passed[1]
+    for band in range(len(starts)):
+        count = counts[band]
+        lowest[:count] = np.inf
+        highest[:count] = -np.inf
+        # Each value moves down two short sorted lists and changes places with what it beats: one
+        # step for all frames at once, without a branch.
+        for position in range(starts[band], stops[band]):
+            row = columns[position]
+            for frame in range(frames):
+                going_up[frame] = row[frame]
+                going_down[frame] = row[frame]
             for rank in range(count):
-                smallest[rank] = np.inf
-                largest[rank] = -np.inf
-            # Insertion into two short sorted lists: few values of a band ever enter one.
-            for value in values[frame, starts[band] : stops[band]]:
-                if value < smallest[count - 1]:
-                    rank = count - 1
-                    while rank > 0 and smallest[rank - 1] > value:
-                        smallest[rank] = smallest[rank - 1]
-                        rank -= 1
-                    smallest[rank] = value
-                if value > largest[count - 1]:
-                    rank = count - 1
-                    while rank > 0 and largest[rank - 1] < value:
-                        largest[rank] = largest[rank - 1]
-                        rank -= 1
-                    largest[rank] = value
-            low = np.float32(0)
-            high = np.float32(0)
+                low = lowest[rank]
+                high = highest[rank]
+                for frame in range(frames):
+                    here = low[frame]
+                    new = going_up[frame]
+                    low[frame] = here if here < new else new
+                    going_up[frame] = new if here < new else here
+                    here = high[frame]
+                    new = going_down[frame]
+                    high[frame] = here if here > new else new
+                    going_down[frame] = new if here > new else here
+        for frame in range(frames):
+            low_sum = np.float32(0)
+            high_sum = np.float32(0)
             for rank in range(count):
-                low += smallest[rank]
-                high += largest[rank]
-            lows[frame, band] = low / count
-            highs[frame, band] = high / count
+                low_sum += lowest[rank, frame]
+                high_sum += highest[rank, frame]
+            lows[frame, band] = low_sum / count
+            highs[frame, band] = high_sum / count
 
 
 def band_extremes(
@@ -226,9 +234,46 @@ def band_extremes(
     lows = np.empty((len(values), len(starts)), np.float32)
     highs = np.empty_like(lows)
     # Scratch space comes from outside: what allocates takes numba seconds to compile.
-    smallest, largest = np.empty((2, counts.max()), np.float32)
-    _band_extremes(values, starts, stops, counts, smallest, largest, lows, highs)
+    lowest, highest = np.empty((2, counts.max(), len(values)), np.float32)
+    passed = np.empty((2, len(values)), np.float32)
+    columns = np.ascontiguousarray(values.T)
+    _band_extremes(columns, starts, stops, counts, lowest, highest, passed, lows, highs)
     return lows, highs
+
+
+@kernel
+def _floored_products(values, scales, floor, products, sums):
+    quarter = products.shape[1]
+    for frame in range(len(values)):
+        row = values[frame]
+        scale = scales[frame]
+        out = products[frame]
+        total = np.float32(0)
+        for index in range(quarter):
+            first = max(row[index] * scale, floor)
+            second = max(row[quarter + index] * scale, floor)
+            third = max(row[2 * quarter + index] * scale, floor)
+            fourth = max(row[3 * quarter + index] * scale, floor)
+            out[index] = (first * second) * (third * fourth)
+            total += (first + second) + (third + fourth)
+        for index in range(4 * quarter, len(row)):
+            value = max(row[index] * scale, floor)
+            out[index - 4 * quarter] *= value
+            total += value
+        sums[frame] = total
+
+
+def floored_means(values: Floats, scales: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Return the geometric and the arithmetic mean of each row, scaled, with a floor.
+
+    The values are multiplied in fours and fives first, which spares most of the logarithms: a
+    floor of 1e-7 or more keeps the products in range.
+    """
+    frames, count = values.shape
+    products = np.empty((frames, count // 4), np.float32)
+    sums = np.empty(frames, np.float32)
+    _floored_products(values, scales, np.float32(floor), products, sums)
+    return np.exp(np.log(products).sum(axis=1) / count), sums / count
 
 
 @kernel

@@ -381,9 +381,9 @@ def paper_tempo_pattern():
     assert (np.delete(found, repeating) < 0.5).all()
 
 
-def paper_chroma_rotated():
+def paper_rotated_chroma():
     found = [
-        list(columns(describe(sine(note(pitch + 36), 1)), "chroma_rotated").values())
+        list(columns(describe(sine(note(pitch + 36), 1)), "rotated_chroma").values())
         for pitch in range(12)
     ]
     for values in found:
@@ -612,7 +612,7 @@ def oracle_tempo_pattern(of):
     return [np.interp(lags, np.arange(len(strength)), strength).max() for lags in bands]
 
 
-def oracle_chroma_rotated(of):
+def oracle_rotated_chroma(of):
     heard = oracle_chroma(of)[of.active]
     order = (np.arange(12) + heard.mean(axis=0).argmax()) % 12
     return np.concatenate([heard.mean(axis=0)[order], heard.std(axis=0)[order]])

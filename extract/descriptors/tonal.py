@@ -15,7 +15,7 @@ from extract.reduce import Track
 from extract.registry import Column, descriptor
 from extract.windows import Window
 
-__all__ = ["chroma", "chroma_rotated", "key", "tonnetz"]
+__all__ = ["chroma", "key", "rotated_chroma", "tonnetz"]
 
 Floats = NDArray[np.float32]
 
@@ -48,13 +48,13 @@ def chroma(block: Block) -> Floats:
 @descriptor(
     "window",
     values=[
-        *(Column(f"chroma_rotated_{index:02d}_mean", "", (0, 1)) for index in range(12)),
-        *(Column(f"chroma_rotated_{index:02d}_std", "", (0, 0.5)) for index in range(12)),
+        *(Column(f"rotated_chroma_{index:02d}_mean", "", (0, 1)) for index in range(12)),
+        *(Column(f"rotated_chroma_{index:02d}_std", "", (0, 0.5)) for index in range(12)),
     ],
     needs=["chroma"],
     sets=["default"],
 )
-def chroma_rotated(window: Window) -> Floats:
+def rotated_chroma(window: Window) -> Floats:
     """Mean and deviation of the chroma, counted from the strongest pitch class of the window.
 
     So that the intervals of the music count and not its key.
