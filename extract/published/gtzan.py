@@ -28,9 +28,6 @@ SAMPLE_RATE = 22050
 
 MFCCS = 20
 
-LOUDEST = 1e6
-"""A sample beyond it, of which full scale is 1, is none."""
-
 # Name, unit, range of a value.
 _FEATURES = (
     ("chroma_stft", "", (0.0, 1.0)),
@@ -144,7 +141,7 @@ def _tuning(samples: Floats, sample_rate: int) -> float | None:
     """
     peaks = spectra.Peaks(sample_rate)
     for block in spectra.blocks(samples, "reflect"):
-        if not (np.abs(block.span) < LOUDEST).all():
+        if not block.is_sound():
             return None
         peaks.feed(block.power)
     return peaks.tuning()

@@ -17,7 +17,6 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import kernels
-from extract.frames import hann
 from extract.kernels import _kernel
 
 __all__ = [
@@ -26,6 +25,7 @@ __all__ = [
     "Block",
     "Peaks",
     "blocks",
+    "decibels",
     "frame_count",
     "mfcc",
     "normalised",
@@ -39,9 +39,12 @@ N_FFT = 2048
 HOP_LENGTH = 512
 FRAMES_PER_BLOCK = 64
 
+LOUDEST = 1e6
+"""A sample beyond it, where full scale is 1, is none."""
+
 ROLLOFF_SHARE = 0.85
-MFCC_RANGE = 80.0
-"""Mel bands more than so many dB below the loudest one of the track count as this."""
+LEVEL_RANGE = 80.0
+"""Levels more than so many dB below the highest one of the track count as this."""
 
 # librosa's smallest power with a level, -100 dB.
 _SMALLEST_POWER = np.float32(1e-10)
@@ -100,7 +103,8 @@ class Block:
     @cached_property
     def spectra(self) -> NDArray[np.complex64]:
         """The STFT (`librosa.stft`), shape (frames, bins)."""
-        windowed = sliding_window_view(self.span, N_FFT)[::HOP_LENGTH] * hann(N_FFT)
+        # In double precision, as librosa: bins that a codec emptied hold what was not rounded off.
+        windowed = sliding_window_view(self.span, N_FFT)[::HOP_LENGTH] * _window()
         return np.asarray(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), np.complex64)
 
     @cached_property
@@ -113,6 +117,17 @@ class Block:
         """Magnitude spectra, shape (frames, bins)."""
         return np.sqrt(self.power)
 
+    def is_sound(self) -> bool:
+        """Say whether all samples are numbers, and none absurd: nothing can be squared without."""
+        return bool((np.abs(self.span) < LOUDEST).all())
+
+    def rms(self) -> Floats:
+        """Root mean square by the spectra (`librosa.feature.rms` of them), shape (frames,)."""
+        power = self.power
+        # The first and the last bin stand for themselves, all others for their mirror image too.
+        total = power.sum(axis=1) - (power[:, 0] + power[:, -1]) / 2
+        return np.sqrt(2 * total) / np.float32(N_FFT)
+
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
         """Sums over the bins k of magnitude, magnitude x k and x k²; one for a sum of zero."""
@@ -120,18 +135,18 @@ class Block:
         sums[sums[:, 0] <= 0, 0] = 1
         return sums
 
-    def centroid(self, sample_rate: float) -> NDArray[np.float64]:
+    def centroid(self, sample_rate: float) -> NDArray[np.floating[Any]]:
         """`librosa.feature.spectral_centroid` in Hz, shape (frames,)."""
         sums = self._sums
         return sums[:, 1] / sums[:, 0] * (sample_rate / N_FFT)
 
-    def bandwidth(self, sample_rate: float) -> NDArray[np.float64]:
+    def bandwidth(self, sample_rate: float) -> NDArray[np.floating[Any]]:
         """`librosa.feature.spectral_bandwidth` in Hz, shape (frames,)."""
         sums = self._sums
         variance = sums[:, 2] / sums[:, 0] - np.square(sums[:, 1] / sums[:, 0])
-        return np.asarray(np.sqrt(np.maximum(variance, 0)), np.float64) * (sample_rate / N_FFT)
+        return np.sqrt(np.maximum(variance, 0)) * (sample_rate / N_FFT)
 
-    def rolloff(self, sample_rate: float) -> NDArray[np.float64]:
+    def rolloff(self, sample_rate: float) -> NDArray[np.floating[Any]]:
         """`librosa.feature.spectral_rolloff` in Hz, shape (frames,)."""
         return kernels.rolloff_bins(self.magnitude, ROLLOFF_SHARE) * (sample_rate / N_FFT)
 
@@ -144,7 +159,7 @@ class Block:
     def mel_db(self, sample_rate: float) -> Floats:
         """Levels of 128 mel bands (`librosa.feature.melspectrogram`) in dB, (frames, 128)."""
         power = _mel_bank(sample_rate)(self.power)
-        return 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
+        return _levels(power)
 
     def chroma(self, sample_rate: float, tuning: float) -> Floats:
         """`librosa.feature.chroma_stft` of the power at a tuning, shape (frames, 12)."""
@@ -164,6 +179,21 @@ def normalised(values: NDArray[Any], order: float = np.inf) -> NDArray[Any]:
     return values / np.where(norm < np.finfo(values.dtype).tiny, 1, norm).astype(values.dtype)
 
 
+def _levels(power: Floats) -> Floats:
+    return 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
+
+
+def decibels(power: Floats) -> Floats:
+    """Return the levels of a whole track (`librosa.power_to_db`), at most 80 dB apart."""
+    levels = _levels(power)
+    return np.maximum(levels, levels.max() - np.float32(LEVEL_RANGE))
+
+
+@lru_cache(maxsize=1)
+def _window() -> NDArray[np.float64]:
+    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+
+
 @lru_cache(maxsize=4)
 def _mel_bank(sample_rate: float) -> kernels.Projection:
     from librosa.filters import mel
@@ -171,7 +201,7 @@ def _mel_bank(sample_rate: float) -> kernels.Projection:
     return kernels.Projection(mel(sr=sample_rate, n_fft=N_FFT))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=128)
 def _chroma_bank(sample_rate: float, tuning: float) -> Floats:
     from librosa.filters import chroma
 
@@ -184,7 +214,7 @@ def mfcc(levels: Floats, count: int) -> Iterator[Floats]:
     The levels are cut off below 80 dB under their largest, as `librosa.power_to_db` does, and
     stay so: whoever needs them next needs them like that.
     """
-    floor = levels.max() - np.float32(MFCC_RANGE)
+    floor = levels.max() - np.float32(LEVEL_RANGE)
     np.maximum(levels, floor, out=levels)
     for start in range(0, len(levels), 4096):
         yield scipy.fft.dct(levels[start : start + 4096], axis=1, norm="ortho")[:, :count]
