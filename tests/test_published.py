@@ -156,11 +156,12 @@ def script(samples, sample_rate, halved):
     feature = librosa.feature
     rate = {} if halved else {"sr": sample_rate}
     padding = "reflect" if halved else "constant"
-    transform = np.abs(librosa.cqt(samples, sr=sample_rate, tuning=None))
-    # librosa has since taken to 36 bins per octave where none are given.
-    cens = feature.chroma_cens(C=transform, bins_per_octave=12)
     magnitude = np.abs(librosa.stft(samples, pad_mode=padding))
     power = magnitude**2
+    tuning = librosa.estimate_tuning(S=magnitude, sr=sample_rate)
+    transform = np.abs(librosa.cqt(samples, sr=sample_rate, tuning=tuning))
+    # librosa has since taken to 36 bins per octave where none are given.
+    cens = feature.chroma_cens(C=transform, bins_per_octave=12)
     mel = feature.melspectrogram(S=power, sr=sample_rate)
     return {
         "chroma_cens": cens,

@@ -16,6 +16,7 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import pairwise
 
@@ -113,28 +114,26 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     """
     if len(samples) < N_FFT:
         return np.full(len(header()), np.nan)
-    rate = ASSUMED_RATE if halved else sample_rate
-    padding: spectra.Padding = "reflect" if halved else "constant"
-    tunings = _tunings(samples, sample_rate, rate, padding)
+    tunings = _tunings(samples, sample_rate, halved)
     if tunings is None:
         return np.full(len(header()), np.nan)
-    series = _series(samples, sample_rate, rate, padding, tunings)
-    if halved:
-        # The mean over 1025 bins, before librosa learnt to divide by the length of the window.
-        series["rmse"] = np.sqrt(np.square(series["rmse"]) * (N_FFT**2 / (N_FFT + 2)))
+    series = _series(samples, sample_rate, halved, tunings)
     return np.concatenate([_statistics(series[name]) for name, *_ in _FEATURES])
 
 
-def _tunings(
-    samples: Floats, sample_rate: int, rate: int, padding: spectra.Padding
-) -> tuple[float, float] | None:
+def _blocks(samples: Floats, halved: bool) -> Iterator[spectra.Block]:
+    return spectra.blocks(samples, "reflect" if halved else "constant")
+
+
+def _tunings(samples: Floats, sample_rate: int, halved: bool) -> tuple[float, float] | None:
     """Return the tunings for the spectra and for the constant-Q transform, in semitones.
 
     The one comes from powers, the other from magnitudes, as librosa's functions have them. None
     where a sample is no number or absurd.
     """
-    of_power, of_magnitude = spectra.Peaks(rate), spectra.Peaks(sample_rate)
-    for block in spectra.blocks(samples, padding):
+    of_power = spectra.Peaks(ASSUMED_RATE if halved else sample_rate)
+    of_magnitude = spectra.Peaks(sample_rate)
+    for block in _blocks(samples, halved):
         if not block.is_sound():
             return None
         of_power.feed(block.power)
@@ -143,14 +142,11 @@ def _tunings(
 
 
 def _series(
-    samples: Floats,
-    sample_rate: int,
-    rate: int,
-    padding: spectra.Padding,
-    tunings: tuple[float, float],
+    samples: Floats, sample_rate: int, halved: bool, tunings: tuple[float, float]
 ) -> dict[str, NDArray[np.floating]]:
     """Return the features by name, each of shape (frames,) or (frames, size)."""
     count = spectra.frame_count(samples)
+    rate = ASSUMED_RATE if halved else sample_rate
     sizes = {name: size for name, size, *_ in _FEATURES}
     out: dict[str, NDArray[np.floating]] = {
         name: np.empty((count, sizes[name]), np.float32)
@@ -163,10 +159,11 @@ def _series(
     peaks = np.empty_like(valleys)
     levels = np.empty((count, 128), np.float32)
     pitch_classes = PitchClasses(sample_rate, tunings[1], count)
-    for block in spectra.blocks(samples, padding):
+    for block in _blocks(samples, halved):
         at = slice(block.start, block.stop)
         out["chroma_stft"][at] = block.chroma(rate, tunings[0])
-        out["rmse"][at, 0] = block.rms()
+        # Over bins, before librosa learnt to divide by the length of the window.
+        out["rmse"][at, 0] = np.sqrt(block.power.mean(axis=1)) if halved else block.rms()
         out["zcr"][at, 0] = block.zero_crossing_rate()
         out["spectral_centroid"][at, 0] = block.centroid(rate)
         out["spectral_bandwidth"][at, 0] = block.bandwidth(rate)

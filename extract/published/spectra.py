@@ -108,14 +108,15 @@ class Block:
         return np.asarray(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), np.complex64)
 
     @cached_property
-    def power(self) -> Floats:
-        """Power spectra, shape (frames, bins)."""
-        return kernels.powers(self.spectra, N_FFT // 2 + 1)
-
-    @cached_property
     def magnitude(self) -> Floats:
         """Magnitude spectra, shape (frames, bins)."""
-        return np.sqrt(self.power)
+        return np.abs(self.spectra)
+
+    @cached_property
+    def power(self) -> Floats:
+        """Power spectra, shape (frames, bins)."""
+        # From the magnitude, as librosa's are: a tie between two tunings hangs on the rounding.
+        return np.square(self.magnitude)
 
     def is_sound(self) -> bool:
         """Say whether all samples are numbers, and none absurd: nothing can be squared without."""
@@ -191,7 +192,9 @@ def decibels(power: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _window() -> NDArray[np.float64]:
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
+    from librosa.filters import get_window
+
+    return np.asarray(get_window("hann", N_FFT), np.float64)
 
 
 @lru_cache(maxsize=4)
@@ -242,28 +245,38 @@ class Peaks:
         self._first = int(inside[0]) if len(inside) else 1
         self._stop = self._first + len(inside)
         # Two neighbours cannot both be peaks.
-        self._scratch = np.empty((2, FRAMES_PER_BLOCK * (N_FFT // 4 + 1)), np.float32)
+        self._scratch = np.empty((4, FRAMES_PER_BLOCK * (N_FFT // 4 + 1)), np.float32)
         self._found: list[Floats] = []
 
     def feed(self, values: Floats) -> None:
         """Take power or magnitude spectra of shape (frames, bins)."""
         count = _peaks(values, self._first, self._stop, np.float32(self.THRESHOLD), *self._scratch)
-        self._found.append(self._scratch[:, :count].copy())
+        bins, shifts, heights, slopes = self._scratch[:, :count]
+        # Rounded where librosa rounds, not where a compiler likes: one peak may decide.
+        hertz = (bins.astype(np.float64) + shifts) * self.sample_rate / N_FFT
+        heights = heights + np.float32(0.5) * slopes * shifts
+        self._found.append(np.stack([hertz.astype(np.float32), heights]))
 
     def tuning(self) -> float:
         """Return the deviation from A = 440 Hz in semitones; 0 where there are no peaks."""
         from librosa import pitch_tuning
 
-        places, heights = np.concatenate(self._found or [np.empty((2, 0), np.float32)], axis=1)
-        if not len(places):
+        hertz, heights = np.concatenate(self._found or [np.empty((2, 0), np.float32)], axis=1)
+        if not len(hertz):
             return 0.0
-        strong = places[heights >= np.median(heights)]
-        return float(pitch_tuning(strong * self.sample_rate / N_FFT))
+        return float(pitch_tuning(hertz[heights >= np.median(heights)], bins_per_octave=12))
 
 
 @_kernel
 def _peaks(
-    values: Floats, first: int, stop: int, threshold: np.float32, places: Floats, heights: Floats
+    values: Floats,
+    first: int,
+    stop: int,
+    threshold: np.float32,
+    bins: Floats,
+    shifts: Floats,
+    heights: Floats,
+    slopes: Floats,
 ) -> int:
     found = 0
     for frame in range(values.shape[0]):
@@ -283,7 +296,9 @@ def _peaks(
             shift = np.float32(0)
             if abs(slope) < abs(curve):
                 shift = np.float32(-slope / curve)
-            places[found] = np.float32(index) + shift
-            heights[found] = at + np.float32(0.5) * np.float32(slope) * shift
+            bins[found] = index
+            shifts[found] = shift
+            heights[found] = at
+            slopes[found] = slope
             found += 1
     return found
