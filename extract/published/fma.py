@@ -110,7 +110,8 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     ndarray of shape (518,), float64
         In the order of `columns`. NaN: everything where there is less than a window or a sample is
         no number or absurd; what needs seven octaves of pitch, or the contrast of six, where the
-        sample rate is too low for them; skewness and kurtosis of what does not change.
+        sample rate is too low for them (or, for the contrast, so
+        high that a band has no bin); skewness and kurtosis of what does not change.
     """
     if len(samples) < N_FFT:
         return np.full(len(header()), np.nan)
@@ -198,7 +199,7 @@ def _series(
 def _contrast_bands(sample_rate: float) -> tuple[NDArray[np.int64], ...] | None:
     """First bin, last bin + 1 and number of extremes of each octave band, as librosa has them.
 
-    None where the highest begins beyond half the sample rate.
+    None where the highest begins beyond half the sample rate, or a low one has no bin.
     """
     edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
     if edges[-2] >= sample_rate / 2:
@@ -207,6 +208,8 @@ def _contrast_bands(sample_rate: float) -> tuple[NDArray[np.int64], ...] | None:
     starts, stops, counts = [], [], []
     for band, (low, high) in enumerate(pairwise(edges)):
         inside = np.flatnonzero((bins >= low) & (bins <= high))
+        if len(inside) < (2 if band == 0 else 1):
+            return None
         # librosa lends each band but the first the bin below, and the last all that lies above;
         # of each band but the last it drops the highest bin, after counting.
         start = inside[0] - (band > 0)

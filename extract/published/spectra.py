@@ -7,6 +7,7 @@ that is hours long: they are read in blocks, and no spectrum outlives its block.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 from typing import Any, Literal
@@ -201,7 +202,10 @@ def _window() -> NDArray[np.float64]:
 def _mel_bank(sample_rate: float) -> kernels.Projection:
     from librosa.filters import mel
 
-    return kernels.Projection(mel(sr=sample_rate, n_fft=N_FFT))
+    with warnings.catch_warnings():
+        # At high rates the lowest bands have no bin of their own: they stay empty, as librosa's do.
+        warnings.filterwarnings("ignore", "Empty filters", UserWarning)
+        return kernels.Projection(mel(sr=sample_rate, n_fft=N_FFT))
 
 
 @lru_cache(maxsize=128)
