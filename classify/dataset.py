@@ -17,7 +17,7 @@ from extract.files import find
 
 __all__ = ["FILE_DESCRIPTORS", "Dataset", "build", "weights", "without"]
 
-FILE_DESCRIPTORS = ("duration_ms", "loudness")
+FILE_DESCRIPTORS = ("duration_ms", "length", "loudness")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
 
 KEY_COLUMNS = ("path", "file", "filename")
@@ -122,7 +122,8 @@ def build(
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
     if ignore is None:
-        ignore = FILE_DESCRIPTORS if about.get("set") else ()
+        known_to_us = FILE_DESCRIPTORS if about.get("set") else ()
+        ignore = [name for name in known_to_us if name in columns]
     inputs = without(columns, ignore)
     described = tables.described(frame, columns)
     silent = frame.loc[labelled.notna(), "path"].nunique() - (

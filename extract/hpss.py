@@ -27,7 +27,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract.frames import hann
-from extract.kernels import _kernel, powers
+from extract.kernels import kernel, powers
 
 __all__ = ["harmonic_spectra", "inverse", "separate", "sliding_median"]
 
@@ -180,7 +180,7 @@ def _allocate(
     return np.array(program, np.int32), np.array(places, np.int32), size
 
 
-@_kernel
+@kernel
 def _medians(
     values: Floats, program: Indices, places: Indices, registers: Floats, out: Floats
 ) -> None:
@@ -225,7 +225,7 @@ def _reflected(start: int, stop: int, length: int) -> NDArray[np.int64]:
     return np.minimum(index, 2 * length - 1 - index)
 
 
-@_kernel
+@kernel
 def _share(spectra: Spectra, lasting: Floats, broad: Floats, out: Spectra) -> None:
     for frame in range(out.shape[0]):
         row = spectra[frame]
@@ -320,7 +320,7 @@ def inverse(runs: Iterable[Spectra], n_fft: int, hop_length: int) -> Iterator[Fl
     yield _level(tail, weight)[skip:]
 
 
-@_kernel
+@kernel
 def _overlap(
     pieces: Floats, window: Floats, hop_length: int, summed: Floats, weights: Floats
 ) -> None:

@@ -6,19 +6,22 @@ the values or the columns of a set, so that two tables of `default-1` can be lai
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import pairwise
+from types import ModuleType
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import engine, reduce, registry
+from extract import engine, reduce, registry, samples
 from extract.config import Settings
 from extract.decode import Audio
 from extract.errors import SettingsError
 from extract.registry import Column
 
-__all__ = ["DEFAULT_SET", "SETS", "DescriptorSet", "FeatureSet", "Rows", "get"]
+__all__ = ["DEFAULT_SET", "SETS", "DescriptorSet", "FeatureSet", "PublishedSet", "Rows", "get"]
 
 Doubles = NDArray[np.float64]
 
@@ -106,7 +109,58 @@ class DescriptorSet:
         )
 
 
-SETS: dict[str, FeatureSet] = {"default": DescriptorSet("default", 2)}
+@dataclass(frozen=True)
+class PublishedSet:
+    """The columns of a published table, computed as its authors did.
+
+    Parameters
+    ----------
+    module : str
+        The one in `extract.published` that knows; imported where it is used.
+    version : int
+        Of its values.
+    options : tuple of pairs
+        What to tell its `describe`.
+    """
+
+    module: str
+    version: int
+    options: tuple[tuple[str, Any], ...] = ()
+    configurable: bool = False
+
+    def columns(self, settings: Settings) -> tuple[Column, ...]:
+        """Return the columns in order."""
+        columns: tuple[Column, ...] = self._module().columns()
+        return columns
+
+    def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
+        """Read the audio once and describe it, taking each window for a file of its own."""
+        module = self._module()
+        with samples.mono(audio, module.SAMPLE_RATE) as (signal, rate, duration):
+            edges = [(0, len(signal))] if whole else []
+            if windows is not None:
+                count = max(1, int(len(signal) / (windows * rate) + 0.5))
+                cuts = [round(index * windows * rate) for index in range(count)]
+                edges += pairwise([*cuts, len(signal)])
+            values = [
+                module.describe(signal[start:stop], rate, **dict(self.options))
+                for start, stop in edges
+            ]
+        starts = np.array([start / rate for start, _ in edges])
+        starts[: int(whole)] = np.nan
+        seconds = np.array([(stop - start) / rate for start, stop in edges])
+        return Rows(duration, starts, seconds, np.array(values))
+
+    def _module(self) -> ModuleType:
+        return importlib.import_module(f"extract.published.{self.module}")
+
+
+SETS: dict[str, FeatureSet] = {
+    "default": DescriptorSet("default", 2),
+    "gtzan": PublishedSet("gtzan", 1),
+    "fma": PublishedSet("fma", 1),
+    "fma-compat": PublishedSet("fma", 1, (("halved", True),)),
+}
 
 
 def get(name: str) -> FeatureSet:

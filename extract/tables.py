@@ -284,4 +284,5 @@ def feature_columns(table: pd.DataFrame, about: dict[str, Any]) -> list[str]:
 
 def described(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     """Tell for each row whether anything is known of its sound: silence only has a duration."""
-    return table[[name for name in columns if name != "duration_ms"]].notna().any(axis=1)
+    lengths = ("duration_ms", "length")
+    return table[[name for name in columns if name not in lengths]].notna().any(axis=1)

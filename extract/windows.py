@@ -116,7 +116,8 @@ class Window:
         reach = self.settings.n_fft // (2 * self.settings.hop_length)
         before, after = (np.full(reach, beyond) for beyond in (bool(self.before), not self.last))
         padded = np.concatenate([before, loud, after])
-        return sliding_window_view(padded, 2 * reach + 1).all(axis=1)
+        around = sliding_window_view(padded, 2 * reach + 1)
+        return np.asarray(around.all(axis=1))
 
     def heard(self, name: str) -> Floats:
         """Return the rows of a series whose frames are active."""

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from classify import bundle, metrics, report, train
-from classify.dataset import FILE_DESCRIPTORS, Dataset, weights, without
+from classify.dataset import Dataset, weights, without
 from classify.model import GenreClassifier
 from extract import run, tables
 from extract.config import DEFAULTS
@@ -34,7 +34,9 @@ FEW_ARTISTS = 8
 """The card says of genres with fewer artists that their numbers are guesses."""
 
 IGNORED = (
-    *FILE_DESCRIPTORS,
+    *("duration_ms", "loudness"),
+    # Half of the corpora is mono.
+    "stereo_width",
     # A genre has no key.
     *("key", "mode", "key_confidence", "chroma", "tonnetz"),
     # What the corpora's codecs and sample rates decide more than their music.

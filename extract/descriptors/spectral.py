@@ -89,7 +89,7 @@ def spectral_flatness(block: Block) -> Floats:
     1e-6 of the frame's mean and not a fixed number, so that neither the gain nor bins that a codec
     emptied decide the value. 0 for a frame of silence.
     """
-    scales = 1 / _or_one(block.mean_power[:, 0])
+    scales = np.float32(1) / _or_one(block.mean_power[:, 0])
     geometric, arithmetic = kernels.floored_means(block.power, scales, POWER_RANGE)
     flatness = geometric / arithmetic
     return np.where(block.mean_power[:, 0] > 0, flatness, 0).astype(np.float32)

@@ -45,24 +45,14 @@ def chroma(block: Block) -> Floats:
     return folded / np.maximum(largest, _TINY)
 
 
-@descriptor(
-    "window",
-    values=[
-        *(Column(f"rotated_chroma_{index:02d}_mean", "", (0, 1)) for index in range(12)),
-        *(Column(f"rotated_chroma_{index:02d}_std", "", (0, 0.5)) for index in range(12)),
-    ],
-    needs=["chroma"],
-    sets=["default"],
-)
+@descriptor("window", range=(0, 1), size=12, needs=["chroma"], sets=["default"])
 def rotated_chroma(window: Window) -> Floats:
-    """Mean and deviation of the chroma, counted from the strongest pitch class of the window.
+    """Mean chroma from the strongest pitch class of the window upwards.
 
-    So that the intervals of the music count and not its key.
+    So that intervals count, whatever the key.
     """
-    heard = window.heard("chroma")
-    mean = heard.mean(axis=0)
-    strongest = int(mean.argmax())
-    return np.concatenate([np.roll(mean, -strongest), np.roll(heard.std(axis=0), -strongest)])
+    mean = window.heard("chroma").mean(axis=0)
+    return np.roll(mean, -int(mean.argmax()))
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import kernels
-from extract.kernels import _kernel
+from extract.kernels import kernel
 
 __all__ = [
     "HOP_LENGTH",
@@ -271,7 +271,7 @@ class Peaks:
         return float(pitch_tuning(hertz[heights >= np.median(heights)], bins_per_octave=12))
 
 
-@_kernel
+@kernel
 def _peaks(
     values: Floats,
     first: int,

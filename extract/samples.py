@@ -1,0 +1,75 @@
+"""All samples of a file at once, mixed down: for definitions that need to go over them twice."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from extract.decode import Audio
+
+__all__ = ["mono"]
+
+Floats = NDArray[np.float32]
+
+IN_MEMORY = 2**25
+"""Samples that are held in memory (128 MiB, a quarter of an hour); more go to a temporary file."""
+
+
+@contextlib.contextmanager
+def mono(audio: Audio, sample_rate: int | None) -> Iterator[tuple[Floats, int, float]]:
+    """Read a file whole, as the mean of its channels.
+
+    Parameters
+    ----------
+    audio : Audio
+        An open file.
+    sample_rate : int, optional
+        What to resample to, in Hz; None for the file's own rate.
+
+    Yields
+    ------
+    samples : ndarray of shape (samples,), float32
+        In memory, or a map of a temporary file that goes when the context is left.
+    sample_rate : int
+        Their rate.
+    seconds : float
+        Duration of the file.
+    """
+    rate = sample_rate or audio.sample_rate
+    read = 0
+
+    def pieces() -> Iterator[Floats]:
+        nonlocal read
+        stream = None
+        if rate != audio.sample_rate:
+            stream = soxr.ResampleStream(audio.sample_rate, rate, 1, dtype="float32", quality="HQ")
+        for block in audio.blocks:
+            read += len(block)
+            mixed = block.T.mean(axis=0) if block.shape[1] > 1 else block[:, 0].copy()
+            yield stream.resample_chunk(mixed) if stream else mixed
+        if stream:
+            yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+    held: list[Floats] = []
+    count = 0
+    with contextlib.ExitStack() as stack:
+        file = None
+        for piece in pieces():
+            held.append(piece)
+            count += len(piece)
+            if count > IN_MEMORY:
+                file = file or stack.enter_context(tempfile.TemporaryFile(prefix="earmark-"))
+                for part in held:
+                    file.write(part.tobytes())
+                held.clear()
+        if file is None:
+            samples = np.concatenate([np.empty(0, np.float32), *held])
+        else:
+            file.flush()
+            samples = np.memmap(file, np.float32, "r", shape=(count,))
+        yield samples, rate, read / audio.sample_rate
