@@ -84,6 +84,18 @@ def tonnetz(window: Window) -> Floats:
     return (values / np.maximum(total, _TINY)) @ _tonnetz_basis()
 
 
+def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values brought to mean 0 and deviation 1: products of such are correlations."""
+    return (values - values.mean()) / values.std()
+
+
+@lru_cache(maxsize=1)
+def _key_profiles() -> NDArray[np.float64]:
+    """Standardised profiles of the 24 keys, shape (24, 12): major first, from C upwards."""
+    profiles = [_standardised(np.array(profile)) for profile in (MAJOR_PROFILE, MINOR_PROFILE)]
+    return np.array([np.roll(profile, tonic) for profile in profiles for tonic in range(12)])
+
+
 @descriptor(
     "track",
     values=[
@@ -107,11 +119,7 @@ def key(track: Track) -> tuple[float, float, float]:
     mean, _ = track.moments("chroma")
     if not np.ptp(mean) > 0:
         return np.nan, np.nan, np.nan
-    # Major keys first, so that the index says mode and pitch class.
-    profiles = [
-        np.roll(profile, tonic) for profile in (MAJOR_PROFILE, MINOR_PROFILE) for tonic in range(12)
-    ]
-    scores = np.array([np.corrcoef(mean, profile)[0, 1] for profile in profiles])
+    scores = _key_profiles() @ _standardised(mean) / 12
     best = int(scores.argmax())
     second = np.partition(scores, -2)[-2]
     confidence = (scores[best] - second) / scores[best] if scores[best] > 0 else 0.0
