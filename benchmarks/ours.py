@@ -20,7 +20,7 @@ from extract import decode, frames, reduce, registry, run
 from extract.analyse import Job, analyse
 from extract.config import DEFAULTS
 from extract.files import Track
-from extract.kernels import Meter
+from extract.meter import Meter
 
 
 def decoding() -> Callable[[str], int]:
@@ -139,6 +139,7 @@ def watched(watch: Stopwatch) -> Iterator[None]:
             (Meter, "feed", watch.calls("meter and mix down", Meter.feed)),
             (frames, "_resampled", watch.draws("resample", frames._resampled)),
             (frames, "_spans", watch.draws("cut into frames", frames._spans)),
+            (reduce, "summarise", watch.calls("statistics", reduce.summarise)),
             (reduce, "row", watch.calls("statistics", reduce.row)),
             (hashlib, "file_digest", watch.calls("sha256", hashlib.file_digest)),
         ]:

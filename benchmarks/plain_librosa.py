@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
 import librosa
@@ -118,13 +119,76 @@ def flux(sound: Sound) -> Values:
     return np.sqrt(np.square(np.diff(scaled)).sum(axis=0, keepdims=True))
 
 
+def stereo_width(sound: Sound) -> Values:
+    """Share of the energy in the difference of the channels."""
+    if sound.channels.ndim != 2 or len(sound.channels) != 2:
+        return np.array(np.nan)
+    left, right = sound.channels
+    return np.square((left - right) / 2).sum() / np.square(sound.channels).mean(axis=0).sum()
+
+
+def mfcc(sound: Sound) -> Values:
+    """Cepstral coefficients."""
+    return librosa.feature.mfcc(S=sound.mel_db(), n_mfcc=20)
+
+
+def mfcc_difference(sound: Sound) -> Values:
+    """How much they change from frame to frame."""
+    return np.diff(mfcc(sound)).std(axis=1)
+
+
+def variance_pattern(sound: Sound) -> Values:
+    """Deviation of 16 bands in blocks of ten frames."""
+    bands = sound.mel_db().reshape(16, 4, -1).mean(axis=1)
+    blocks = librosa.util.frame(bands, frame_length=10, hop_length=10)
+    return blocks.std(axis=1).mean(axis=-1)
+
+
+def fluctuation_pattern(sound: Sound) -> Values:
+    """Spectra over time of 16 bands, in blocks of 128 frames."""
+    bands = sound.mel_db().reshape(16, 4, -1).mean(axis=1)
+    blocks = librosa.util.frame(bands, frame_length=128, hop_length=64)
+    window = np.hanning(130)[1:-1, np.newaxis]
+    moving = (blocks - blocks.mean(axis=1, keepdims=True)) * window
+    spectra = np.abs(np.fft.rfft(moving, axis=1)).mean(axis=-1) / np.sqrt(np.square(window).sum())
+    pairs = spectra.reshape(8, 2, -1).mean(axis=1)
+    edges = [1, 2, 3, 4, 6, 9, 14, 22, 34]
+    rates = [pairs[:, low:high].mean(axis=1) for low, high in pairwise(edges)]
+    return np.log10(np.concatenate(rates) + 0.01)
+
+
+def tempo_pattern(sound: Sound) -> Values:
+    """Autocorrelation of the onset envelope in bands of tempo."""
+    envelope = sound.onset_envelope()
+    strength = librosa.autocorrelate(envelope - envelope.mean(), max_size=100)
+    edges = 60 * RATE / HOP_LENGTH / np.geomspace(40, 360, 17)
+    return np.array(
+        [
+            strength[int(low) : int(np.ceil(high)) + 1].max() / strength[0]
+            for high, low in pairwise(edges)
+        ]
+    )
+
+
+def rotated_chroma(sound: Sound) -> Values:
+    """Chroma from the strongest pitch class on."""
+    mean = sound.chroma().mean(axis=1)
+    return np.roll(mean, -int(mean.argmax()))
+
+
 CALLS: dict[str, Callable[[Sound], Values]] = {
     "duration_ms": lambda sound: np.array(1000 * librosa.get_duration(y=sound.samples, sr=RATE)),
     "loudness": loudness,
     "onset_rate": onset_rate,
     "tempo": tempo,
     "key": key,
-    "mfcc": lambda sound: librosa.feature.mfcc(S=sound.mel_db(), n_mfcc=20),
+    "stereo_width": stereo_width,
+    "mfcc": mfcc,
+    "mfcc_difference": mfcc_difference,
+    "variance_pattern": variance_pattern,
+    "fluctuation_pattern": fluctuation_pattern,
+    "tempo_pattern": tempo_pattern,
+    "rotated_chroma": rotated_chroma,
     "rms": lambda sound: librosa.feature.rms(y=sound.samples),
     "zero_crossing_rate": lambda sound: librosa.feature.zero_crossing_rate(sound.samples),
     "spectral_centroid": lambda sound: librosa.feature.spectral_centroid(**sound.spectrum()),

@@ -96,7 +96,7 @@ class Contestant:
 
 def contestants(clock: str) -> list[Contestant]:
     """Return everything that is timed on single files, in the order of the table."""
-    names = [entry.name for entry in sets.descriptors(DEFAULT)]
+    names = [entry.name for entry in sets.get(DEFAULT).descriptors]
     known = [name for name in names if name in plain_librosa.available()]
     smile = [
         Contestant(f"openSMILE {name}", "peers", "opensmile", [name], package="opensmile")
@@ -105,7 +105,7 @@ def contestants(clock: str) -> list[Contestant]:
     return [
         Contestant("decode, WAV", "ours", "decoding", format="wav"),
         Contestant("decode", "ours", "decoding"),
-        *(Contestant(name, "ours", "features", [name]) for name in sets.VERSIONS),
+        *(Contestant(name, "ours", "features", [name]) for name in sets.SETS),
         Contestant(f"{DEFAULT}, windows of 6 s", "ours", "features", [DEFAULT, 6.0]),
         Contestant(f"{DEFAULT}, WAV", "ours", "features", [DEFAULT], format="wav"),
         Contestant("plain librosa", "plain_librosa", "plain", [False, known]),
@@ -118,10 +118,7 @@ def contestants(clock: str) -> list[Contestant]:
         Contestant(
             "pyAudioAnalysis, WAV", "peers", "pyaudioanalysis", [], "wav", "pyAudioAnalysis"
         ),
-        *(
-            Contestant(f"stages of {name}", "ours", "stages", [name, clock])
-            for name in sets.VERSIONS
-        ),
+        Contestant(f"stages of {DEFAULT}", "ours", "stages", [DEFAULT, clock]),
     ]
 
 
@@ -488,7 +485,7 @@ def main() -> None:
         "contestants": rows,
         "without_librosa": [
             entry.name
-            for entry in sets.descriptors(DEFAULT)
+            for entry in sets.get(DEFAULT).descriptors
             if entry.name not in plain_librosa.available()
         ],
         "ratios": ratios(rows),

@@ -243,7 +243,7 @@ def band_extremes(
 
 @kernel
 def _floored_products(values, scales, floor, products, sums):
-    quarter = products.shape[1]
+    quarter = values.shape[1] // 4
     for frame in range(len(values)):
         row = values[frame]
         scale = scales[frame]
@@ -270,7 +270,8 @@ def floored_means(values: Floats, scales: Floats, floor: float) -> tuple[Floats,
     floor of 1e-7 or more keeps the products in range.
     """
     frames, count = values.shape
-    products = np.empty((frames, count // 4), np.float32)
+    # As wide as there may be values left over, at least.
+    products = np.ones((frames, max(count // 4, 4)), np.float32)
     sums = np.empty(frames, np.float32)
     _floored_products(values, scales, np.float32(floor), products, sums)
     return np.exp(np.log(products).sum(axis=1) / count), sums / count

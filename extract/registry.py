@@ -20,6 +20,7 @@ There are four kinds, after what a function is given:
 from __future__ import annotations
 
 import importlib
+import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
@@ -191,11 +192,16 @@ def in_set(name: str) -> tuple[Descriptor, ...]:
     """Return the descriptors of a feature set in the order of its columns.
 
     Values of the track come first, then statistics over frames, then values of windows; within
-    each, the order of the modules and of the functions in them.
+    each, the order of the modules' names and of the functions in them.
     """
-    members = [entry for entry in _discover().values() if name in entry.sets]
-    order = {"track": 0, "window": 2}
-    return tuple(sorted(members, key=lambda entry: order.get(entry.kind, 1)))
+    kinds = {"track": 0, "frame": 1, "series": 1, "window": 2}
+
+    def place(entry: Descriptor) -> tuple[int, str, int]:
+        # Not the order of registration, which is that of whoever imported a module first.
+        code = inspect.unwrap(entry.function).__code__
+        return kinds[entry.kind], entry.function.__module__, code.co_firstlineno
+
+    return tuple(sorted((e for e in _discover().values() if name in e.sets), key=place))
 
 
 def closure(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:

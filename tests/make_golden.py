@@ -10,6 +10,8 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
+
 import extract
 
 HERE = Path(__file__).parent
@@ -21,7 +23,8 @@ def main() -> None:
         names = sorted(row["path"] for row in csv.DictReader(file))
     golden = {
         name: {
-            column: float(f"{value:.6g}") for column, value in extract.features(DEMO / name).items()
+            column: None if np.isnan(value) else float(f"{value:.6g}")
+            for column, value in extract.features(DEMO / name).items()
         }
         for name in names
     }

@@ -40,6 +40,15 @@ def test_floored_means_are_geometric_and_arithmetic(values, scale):
     np.testing.assert_allclose(found[1], floored.mean(axis=1), rtol=1e-4)
 
 
+@pytest.mark.parametrize("count", range(1, 20))
+def test_floored_means_of_few_values(count):
+    values = np.linspace(0, 2, 3 * count, dtype=np.float32).reshape(3, count)
+    geometric, arithmetic = kernels.floored_means(values, np.ones(3, np.float32), 0.01)
+    floored = np.maximum(values, 0.01)
+    assert geometric == pytest.approx(np.exp(np.log(floored).mean(axis=1)), rel=1e-5)
+    assert arithmetic == pytest.approx(floored.mean(axis=1), rel=1e-5)
+
+
 @settings(max_examples=50, deadline=None, derandomize=True)
 @given(values=MATRICES, data=st.data())
 def test_moments_of_the_rows_in_use(values, data):

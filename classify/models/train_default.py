@@ -227,8 +227,8 @@ def describe(
         "",
         f"Of the {len(dataset.columns)} columns it looks at {dataset.features.shape[1]}. Left out "
         f"are those of {', '.join(IGNORED)}, which say more about key, length, mastering or codec "
-        "than about genre. The choice was made among six by the table that follows, which is "
-        "therefore a little too kind.",
+        "than about genre. Descriptors and columns were chosen among some sixty sets by numbers "
+        "like these on the same corpora: what follows is therefore a little too kind.",
         *(["", f"Of {rare} there are so few that their numbers are guesses."] if rare else []),
         *(["", f"Left out, with too few tracks to say anything honest of: {left}."] if few else []),
         "",

@@ -28,6 +28,9 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
+# Far below the rounding of any signal: what can be inverted in single precision.
+_TINY = np.float32(1e-30)
+
 POWER_RANGE = 1e-6
 """Bins this far (60 dB) below the mean power of their frame count as this: codecs empty bins."""
 
@@ -77,8 +80,8 @@ def spectral_rolloff(block: Block) -> Floats:
 
 
 def _or_one(values: Floats) -> Floats:
-    """Return what can be divided by: one instead of the zeros of silence."""
-    return np.where(values > 0, values, np.float32(1))
+    """Return what can be divided by: one instead of the powers of silence."""
+    return np.where(values > _TINY, values, np.float32(1))
 
 
 @descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"])
@@ -92,7 +95,7 @@ def spectral_flatness(block: Block) -> Floats:
     scales = np.float32(1) / _or_one(block.mean_power[:, 0])
     geometric, arithmetic = kernels.floored_means(block.power, scales, POWER_RANGE)
     flatness = geometric / arithmetic
-    return np.where(block.mean_power[:, 0] > 0, flatness, 0).astype(np.float32)
+    return np.where(block.mean_power[:, 0] > _TINY, flatness, 0).astype(np.float32)
 
 
 @descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], sets=["default"])
