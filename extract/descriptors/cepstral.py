@@ -48,7 +48,9 @@ def mel_level(window: Window) -> Floats:
     return np.maximum(levels, floor) + window.gain
 
 
-@descriptor("series", size="n_mfcc", stats=["mean", "std"], needs=["mel_level"], sets=["default"])
+@descriptor(
+    "series", size="n_mfcc", stats=["mean", "std"], needs=["mel_level"], sets=["default"], version=2
+)
 def mfcc(window: Window) -> Floats:
     """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) of the window at -23 dB.
 

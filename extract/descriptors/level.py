@@ -86,6 +86,7 @@ def frame_rms(block: Block) -> Floats:
     values=[Column("rms_mean", "", (0, np.inf)), Column("rms_std", "", (0, np.inf))],
     needs=["frame_rms"],
     sets=["default"],
+    version=2,
 )
 def rms(track: Track) -> tuple[float, float]:
     """Mean and deviation of the root mean square per frame, the track brought to -23 dB.

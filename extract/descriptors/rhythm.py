@@ -82,7 +82,9 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
     )
 
 
-@descriptor("track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"])
+@descriptor(
+    "track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"], version=2
+)
 def onset_rate(track: Track) -> float:
     """Onsets per second of sound."""
     frame_rate = track.settings.frame_rate
@@ -104,6 +106,7 @@ def _heard_envelope(track: Track) -> Floats:
     values=[Column("tempo", "BPM", TEMPO_RANGE), Column("tempo_confidence", "", (0, 1))],
     needs=["onset_envelope"],
     sets=["default"],
+    version=2,
 )
 def tempo(track: Track) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate (`librosa.feature.tempo`, finer).

@@ -41,7 +41,7 @@ CONTRAST_BANDS = 6
 CONTRAST_QUANTILE = 0.02
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"])
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"], version=2)
 def zero_crossing_rate(block: Block) -> Floats:
     """Share of samples whose sign differs from the one before.
 
@@ -51,7 +51,9 @@ def zero_crossing_rate(block: Block) -> Floats:
     return kernels.zero_crossings(block.span, block.settings.n_fft, block.settings.hop_length)
 
 
-@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+)
 def spectral_centroid(block: Block) -> Floats:
     """Mean frequency weighted by magnitude (`librosa.feature.spectral_centroid`).
 
@@ -61,7 +63,9 @@ def spectral_centroid(block: Block) -> Floats:
     return (sums[:, 1] / np.where(sums[:, 0] > 0, sums[:, 0], 1)).astype(np.float32)
 
 
-@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+)
 def spectral_bandwidth(block: Block) -> Floats:
     """Deviation of frequency weighted by magnitude (`librosa.feature.spectral_bandwidth`, p=2).
 
@@ -73,7 +77,9 @@ def spectral_bandwidth(block: Block) -> Floats:
     return np.sqrt(np.maximum(variance, 0)).astype(np.float32)
 
 
-@descriptor("frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"])
+@descriptor(
+    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+)
 def spectral_rolloff(block: Block) -> Floats:
     """Frequency below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`), Hz."""
     return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
@@ -84,7 +90,7 @@ def _or_one(values: Floats) -> Floats:
     return np.where(values > _TINY, values, np.float32(1))
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"])
+@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"], version=2)
 def spectral_flatness(block: Block) -> Floats:
     """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
 
@@ -98,7 +104,7 @@ def spectral_flatness(block: Block) -> Floats:
     return np.where(block.mean_power[:, 0] > _TINY, flatness, 0).astype(np.float32)
 
 
-@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], sets=["default"])
+@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], sets=["default"], version=2)
 def spectral_flux(block: Block) -> Floats:
     """Distance between the magnitudes of a frame and of the one before, each scaled to sum 1.
 
@@ -132,6 +138,7 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     size=CONTRAST_BANDS + 1,
     stats=["mean", "std"],
     sets=["default"],
+    version=2,
 )
 def spectral_contrast(block: Block) -> Floats:
     """Level of the peaks over the valleys in seven octave bands.

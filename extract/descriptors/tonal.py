@@ -34,7 +34,7 @@ def _chroma_bank(settings: Settings) -> Projection:
     return Projection(bank[:, : len(frequencies(settings))])
 
 
-@descriptor("frame", range=(0, 1), size=12, stats=["mean", "std"], sets=["default"])
+@descriptor("frame", range=(0, 1), size=12, stats=["mean", "std"], sets=["default"], version=2)
 def chroma(block: Block) -> Floats:
     """Power by pitch class from C upwards (`librosa.feature.chroma_stft`), the largest being 1.
 
@@ -71,6 +71,7 @@ def _tonnetz_basis() -> Floats:
     stats=["mean", "std"],
     needs=["chroma"],
     sets=["default"],
+    version=2,
 )
 def tonnetz(window: Window) -> Floats:
     """Tonal centroid of the chroma (`librosa.feature.tonnetz`): fifths, minor and major thirds.
@@ -105,6 +106,7 @@ def _key_profiles() -> NDArray[np.float64]:
     ],
     needs=["chroma"],
     sets=["default"],
+    version=2,
 )
 def key(track: Track) -> tuple[float, float, float]:
     """Key and mode whose profile correlates best with the mean chroma.
