@@ -19,6 +19,10 @@ from extract.errors import SettingsError
 __all__ = ["DEFAULTS", "Settings", "fingerprint", "load", "parse"]
 
 
+SLOWEST_FRAMES = 10
+"""Frames a second that descriptors of rhythm need at least."""
+
+
 class Settings(BaseModel):
     """Everything that changes the value of a descriptor.
 
@@ -46,7 +50,7 @@ class Settings(BaseModel):
     sample_rate: int = Field(22050, ge=4000, le=192000)
     n_fft: int = Field(2048, ge=64, le=65536)
     hop_length: int = Field(512, ge=16, le=65536)
-    fmax: float = Field(10000.0, gt=0)
+    fmax: float = Field(10000.0, ge=1000)
     n_mels: int = Field(64, ge=32, le=512)
     n_mfcc: int = Field(20, ge=2, le=128)
     top_db: float = Field(80.0, gt=0, le=200)
@@ -56,6 +60,11 @@ class Settings(BaseModel):
         if self.fmax > self.sample_rate / 2:
             raise ValueError(
                 f"fmax is {self.fmax:g} Hz, above half the sample rate ({self.sample_rate / 2:g})"
+            )
+        if self.frame_rate < SLOWEST_FRAMES:
+            raise ValueError(
+                f"hop_length {self.hop_length} gives {self.frame_rate:.2g} frames a second, and "
+                f"rhythm needs {SLOWEST_FRAMES}"
             )
         if self.hop_length > self.n_fft:
             raise ValueError(

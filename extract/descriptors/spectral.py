@@ -6,12 +6,11 @@ Definitions are librosa's on the bins of that band. None depends on the gain of 
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import kernels
+from extract import filters, kernels
 from extract.config import Settings
 from extract.frames import Block, frequencies
 from extract.registry import descriptor
@@ -35,10 +34,6 @@ POWER_RANGE = 1e-6
 """Bins this far (60 dB) below the mean power of their frame count as this: codecs empty bins."""
 
 ROLLOFF_SHARE = 0.85
-
-CONTRAST_FMIN = 200.0
-CONTRAST_BANDS = 6
-CONTRAST_QUANTILE = 0.02
 
 
 @descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"], version=2)
@@ -116,26 +111,14 @@ def spectral_flux(block: Block) -> Floats:
 
 @lru_cache(maxsize=8)
 def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
-    """First bin, last bin + 1 and number of extremes of each octave band, as librosa has them."""
-    bins = frequencies(settings)
-    edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
-    starts, stops, counts = [], [], []
-    for band, (low, high) in enumerate(pairwise(edges)):
-        inside = np.flatnonzero((bins >= low) & (bins <= high))
-        # librosa lends each band but the first the bin below, and the last all that lies above.
-        start = inside[0] - (band > 0)
-        stop = len(bins) if band == CONTRAST_BANDS else inside[-1] + 1
-        starts.append(start)
-        counts.append(max(1, int(np.rint(CONTRAST_QUANTILE * (stop - start)))))
-        stops.append(stop if band == CONTRAST_BANDS else stop - 1)
-    return np.array(starts), np.array(stops), np.array(counts)
+    return filters.contrast_bands(frequencies(settings))
 
 
 @descriptor(
     "frame",
     unit="dB",
     range=(0, np.inf),
-    size=CONTRAST_BANDS + 1,
+    size=filters.CONTRAST_BANDS,
     stats=["mean", "std"],
     sets=["default"],
     version=2,
@@ -145,9 +128,12 @@ def spectral_contrast(block: Block) -> Floats:
 
     Clear tones give a high contrast, noise a low one. As `librosa.feature.spectral_contrast`, of
     magnitudes on the decibel scale for powers, as there, but with a floor 60 dB below the mean
-    power of the frame, since the valleys of bins that a codec emptied have no level.
+    power of the frame, since the valleys of bins that a codec emptied have no level. NaN for
+    bands without bins, where `fmax` is low.
     """
     floor = np.sqrt(_or_one(block.mean_power) * np.float32(POWER_RANGE))
     floored = np.maximum(block.magnitude, floor)
-    valleys, peaks = kernels.band_extremes(floored, *_contrast_bands(block.settings))
+    starts, stops, counts = _contrast_bands(block.settings)
+    valleys, peaks = kernels.band_extremes(floored, starts, stops, counts)
+    peaks[:, starts == stops] = np.nan
     return 10 * np.log10(peaks / valleys)

@@ -22,6 +22,8 @@ Floats = NDArray[np.float32]
 # Keeps a division by the power of silence finite.
 _TINY = np.float32(1e-30)
 
+_TONNETZ = filters.tonnetz().astype(np.float32)
+
 # Krumhansl and Kessler, "Tracing the dynamic changes in perceived tonal organization in a spatial
 # representation of musical keys", Psychological Review 89(4), 1982.
 MAJOR_PROFILE = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
@@ -55,15 +57,6 @@ def rotated_chroma(window: Window) -> Floats:
     return np.roll(mean, -int(mean.argmax()))
 
 
-@lru_cache(maxsize=1)
-def _tonnetz_basis() -> Floats:
-    """Fifths, minor and major thirds as circles, shape (12, 6); librosa's phases and radii."""
-    steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
-    angles = np.outer(np.arange(12), steps)
-    angles[:, ::2] -= 0.5
-    return (np.array([1, 1, 1, 1, 0.5, 0.5]) * np.cos(np.pi * angles)).astype(np.float32)
-
-
 @descriptor(
     "series",
     range=(-1, 1),
@@ -82,7 +75,7 @@ def tonnetz(window: Window) -> Floats:
     """
     values = window["chroma"]
     total = values.sum(axis=1, keepdims=True)
-    return (values / np.maximum(total, _TINY)) @ _tonnetz_basis()
+    return (values / np.maximum(total, _TINY)) @ _TONNETZ
 
 
 def _standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:

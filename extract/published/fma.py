@@ -17,14 +17,12 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from extract import kernels
+from extract import filters, kernels
 from extract.published import spectra
 from extract.published.cqt import PitchClasses
 from extract.published.spectra import N_FFT, normalised
@@ -40,10 +38,6 @@ SAMPLE_RATE = None
 
 ASSUMED_RATE = 22050
 """The rate in Hz that librosa assumes where none is passed."""
-
-CONTRAST_FMIN = 200.0
-CONTRAST_BANDS = 6
-CONTRAST_QUANTILE = 0.02
 
 # Name, number of values, unit and range of a value, in the order of the published table.
 _FEATURES = (
@@ -191,33 +185,22 @@ def _series(
     else:
         out["chroma_cqt"] = normalised(classes)
         out["chroma_cens"] = _cens(classes)
-        out["tonnetz"] = normalised(out["chroma_cens"], 1) @ _tonnetz_basis()
+        out["tonnetz"] = normalised(out["chroma_cens"], 1) @ filters.tonnetz().astype(np.float32)
     return out
 
 
-@lru_cache(maxsize=8)
 def _contrast_bands(sample_rate: float) -> tuple[NDArray[np.int64], ...] | None:
-    """First bin, last bin + 1 and number of extremes of each octave band, as librosa has them.
+    """Return the bands of the spectral contrast; None where librosa would refuse.
 
-    None where the highest begins beyond half the sample rate, or a low one has no bin.
+    That is where the highest begins beyond half the sample rate, or a low one has no bin.
     """
-    edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
-    if edges[-2] >= sample_rate / 2:
-        return None
-    bins = np.arange(N_FFT // 2 + 1) * (sample_rate / N_FFT)
-    starts, stops, counts = [], [], []
-    for band, (low, high) in enumerate(pairwise(edges)):
-        inside = np.flatnonzero((bins >= low) & (bins <= high))
-        if len(inside) < (2 if band == 0 else 1):
-            return None
-        # librosa lends each band but the first the bin below, and the last all that lies above;
-        # of each band but the last it drops the highest bin, after counting.
-        start = inside[0] - (band > 0)
-        stop = len(bins) if band == CONTRAST_BANDS else inside[-1] + 1
-        starts.append(start)
-        counts.append(max(1, int(np.rint(CONTRAST_QUANTILE * (stop - start)))))
-        stops.append(stop if band == CONTRAST_BANDS else stop - 1)
-    return np.array(starts), np.array(stops), np.array(counts)
+    starts, stops, counts = filters.contrast_bands(
+        np.arange(N_FFT // 2 + 1) * (sample_rate / N_FFT)
+    )
+    highest = filters.CONTRAST_FMIN * 2.0 ** (filters.CONTRAST_BANDS - 2)
+    return (
+        None if highest >= sample_rate / 2 or (starts >= stops).any() else (starts, stops, counts)
+    )
 
 
 def _cens(classes: Floats) -> Floats:
@@ -237,15 +220,6 @@ def _cens(classes: Floats) -> Floats:
     window /= window.sum()
     smooth = scipy.ndimage.convolve1d(steps, window, axis=0, mode="constant")
     return normalised(smooth, 2)
-
-
-@lru_cache(maxsize=1)
-def _tonnetz_basis() -> Floats:
-    """Fifths, minor and major thirds as circles, shape (12, 6); librosa's phases and radii."""
-    steps = np.array([7 / 6, 7 / 6, 3 / 2, 3 / 2, 2 / 3, 2 / 3])
-    angles = np.outer(np.arange(12), steps)
-    angles[:, ::2] -= 0.5
-    return (np.array([1, 1, 1, 1, 0.5, 0.5]) * np.cos(np.pi * angles)).astype(np.float32)
 
 
 def _statistics(series: NDArray[np.floating]) -> Doubles:
