@@ -81,7 +81,14 @@ def extract_command(
             "By default features.parquet, in data/features where there is such a folder.",
         ),
     ] = None,
-    set_name: Annotated[str, typer.Option("--set", help="Feature set.")] = "default",
+    set_name: Annotated[
+        str,
+        typer.Option(
+            "--set",
+            help="Feature set: default; gtzan, the 58 columns of the GTZAN table; fma, the 518 of "
+            "the Free Music Archive's; or fma-compat, those as published, frequencies halved.",
+        ),
+    ] = "default",
     windows: Annotated[
         float | None,
         typer.Option(help="A row per window of about this many seconds.", metavar="SECONDS"),
@@ -92,6 +99,12 @@ def extract_command(
             "--tracks", help="With --windows: a table with a row per track, from the same pass."
         ),
     ] = None,
+    header_rows: Annotated[
+        int,
+        typer.Option(
+            help="3 for a CSV of the set fma with the header of the published one.", metavar="1|3"
+        ),
+    ] = 1,
     workers: Workers = 0,
     config: Config = None,
     strict: Strict = False,
@@ -108,6 +121,8 @@ def extract_command(
         raise typer.BadParameter(
             "without --windows, -o names the table of tracks", param_hint="--tracks"
         )
+    if header_rows not in (1, 3):
+        raise typer.BadParameter("either 1 or 3", param_hint="--header-rows")
     job = run.Job(set_name, _settings(config), windows, tracks_output is not None)
     output = output or _default_folder() / "features.parquet"
     result = run.extract(
@@ -115,6 +130,7 @@ def extract_command(
         job,
         output=output,
         tracks_output=tracks_output,
+        header_rows=header_rows,
         workers=_workers(workers),
         progress=not quiet,
     )

@@ -10,14 +10,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from extract import files, tables
+from extract import files, sets, tables
 from extract.analyse import Job, Outcome, analyse, failed, failure, warm
-from extract.errors import AnalyseError, FindError
+from extract.errors import AnalyseError, FindError, SettingsError
 from extract.files import Track
 from extract.resume import Parts
 from extract.schema import Schema
 
 __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
+
+HEADER_NAMES = ("feature", "statistics", "number")
+"""What the header rows of the Free Music Archive's table are called."""
 
 TRACKS_PER_WORKER = 24
 """A worker takes seconds to start: it pays only for this many tracks or more."""
@@ -130,6 +133,7 @@ def extract(
     *,
     output: Path | None = None,
     tracks_output: Path | None = None,
+    header_rows: int = 1,
     workers: int = 1,
     progress: bool = False,
 ) -> Result:
@@ -147,6 +151,8 @@ def extract(
         interrupted run goes on where it was.
     tracks_output : Path, optional
         Where the table with a row per track goes, of a job that asks for both.
+    header_rows : {1, 3}
+        Rows of the header of a CSV; three as the Free Music Archive's table has them.
     workers : int
         Processes; the table is the same for any number.
     progress : bool
@@ -158,8 +164,18 @@ def extract(
         The sources hold no audio at all.
     WriteError
         The output cannot be written.
+    SettingsError
+        Three header rows for what has them not.
     """
     sources = list(sources)
+    headers = sets.get(job.set).headers if header_rows == 3 else ()
+    if header_rows == 3 and (
+        not headers or job.windows or output is None or output.suffix.lower() != ".csv"
+    ):
+        raise SettingsError(
+            "three header rows are for the sets fma and fma-compat, a row per track and an output "
+            "that ends in .csv"
+        )
     if output is not None:
         tables.check_output(output, "features")
     if tracks_output is not None:
@@ -193,7 +209,10 @@ def extract(
     if output is not None and parts is not None:
         # A table that stands there is worth more than an empty one.
         if len(result.table):
-            tables.write(result.table, output, job.schema)
+            if headers:
+                tables.write_with_headers(result.table, output, headers, HEADER_NAMES)
+            else:
+                tables.write(result.table, output, job.schema)
             if whole is not None and tracks_output is not None:
                 tables.write(whole, tracks_output, job.track_schema)
         tables.write_failures(failures, output)

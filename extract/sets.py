@@ -7,6 +7,7 @@ the values or the columns of a set, so that two tables of `default-1` can be lai
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from types import ModuleType
@@ -63,6 +64,10 @@ class FeatureSet(Protocol):
     def configurable(self) -> bool:
         """Whether `Settings` change it; else its definition fixes them."""
 
+    @property
+    def headers(self) -> Sequence[tuple[str, ...]]:
+        """What columns are called in the several header rows of a published table, if it has."""
+
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns in order."""
 
@@ -85,6 +90,7 @@ class DescriptorSet:
     name: str
     version: int
     configurable: bool = True
+    headers: tuple[tuple[str, ...], ...] = ()
 
     @property
     def descriptors(self) -> tuple[registry.Descriptor, ...]:
@@ -132,6 +138,12 @@ class PublishedSet:
         """Return the columns in order."""
         columns: tuple[Column, ...] = self._module().columns()
         return columns
+
+    @property
+    def headers(self) -> Sequence[tuple[str, ...]]:
+        """What columns are called in the several header rows of the published table, if it has."""
+        module = self._module()
+        return module.header() if hasattr(module, "header") else ()
 
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
         """Read the audio once and describe it, taking each window for a file of its own."""

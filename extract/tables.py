@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ HEADS = {
     ("path", "start", "seconds", "sha256"): "features",
     ("path", "genre", "probability"): "predictions",
     FAILURE_COLUMNS[:3]: "failures",
+    ("feature", "chroma_cens"): "features",
 }
 """How the tables begin that Earmark writes, and what they hold."""
 
@@ -167,6 +168,40 @@ def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None
     }
     with atomic(path) as temporary:
         writers[path.suffix.lower()](temporary)
+
+
+def write_with_headers(
+    table: pd.DataFrame, path: Path, headers: Sequence[tuple[str, ...]], names: Sequence[str]
+) -> None:
+    """Write descriptors as CSV with several header rows, as the Free Music Archive's table has.
+
+    ``pandas.read_csv(path, index_col=0, header=[0, 1, 2])`` reads it. Tracks are known by the
+    number that their file is called by, or else by their path.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row per track, with ``path`` and ``sha256``.
+    path : Path
+        What stood there is replaced in one step.
+    headers : sequence of tuple
+        What each column is called in every row.
+    names : sequence of str
+        What the rows are called.
+
+    Raises
+    ------
+    WriteError
+        The file cannot be written.
+    """
+    paths = table["path"].to_numpy(object)
+    stems = [PurePosixPath(name).stem for name in paths]
+    numbered = all(stem.isdecimal() for stem in stems) and len({*map(int, stems)}) == len(stems)
+    index = pd.Index([int(stem) for stem in stems] if numbered else paths, name="track_id")
+    columns = pd.MultiIndex.from_tuples(list(headers), names=list(names))
+    values = table.drop(columns=["path", "sha256"]).set_axis(columns, axis=1).set_axis(index)
+    with atomic(path) as temporary:
+        values.to_csv(temporary, lineterminator="\n")
 
 
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
