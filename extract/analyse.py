@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 from extract import decode, sets
 from extract import schema as schemas
@@ -14,7 +16,7 @@ from extract.config import DEFAULTS, Settings
 from extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 from extract.files import Track
 
-__all__ = ["Job", "Outcome", "analyse", "failed", "failure", "stamp", "warm"]
+__all__ = ["Job", "Outcome", "analyse", "failed", "failure", "numbered", "stamp", "warm"]
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,21 @@ def analyse(track: Track, job: Job) -> Outcome:
     return replace(outcome, stamp=before)
 
 
+def numbered(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
+    """Analyse one file of many: what is sent to workers.
+
+    It stands here and not where the files are handed out, so that workers import what analysis
+    needs and nothing else.
+    """
+    return index, analyse(track, job)
+
+
 def _analyse(track: Track, job: Job) -> Outcome:
-    with decode.open_audio(track.location) as audio:
+    # The threads of a library would take turns with the other workers, and round otherwise.
+    with (
+        _thread_pools().limit(limits=1, user_api="blas"),
+        decode.open_audio(track.location) as audio,
+    ):
         rows = job.rows(audio)
     if not rows.duration:
         raise DecodeError(track.path, "holds no samples; copy it again from where it came")
@@ -127,6 +142,11 @@ def _analyse(track: Track, job: Job) -> Outcome:
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def warm(job: Job) -> None:

@@ -42,7 +42,7 @@ class Settings(BaseModel):
     n_mfcc : int
         Number of mel-frequency cepstral coefficients.
     top_db : float
-        Range in dB below the loudest mel band of a track; what is quieter counts as the floor.
+        Range in dB below the loudest mel band of a window; what is quieter counts as the floor.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from extract import files, sets, tables
-from extract.analyse import Job, Outcome, analyse, failed, failure, warm
+from extract.analyse import Job, Outcome, analyse, failed, failure, numbered, warm
 from extract.errors import AnalyseError, FindError, SettingsError
 from extract.files import Track
 from extract.resume import Parts
@@ -22,7 +22,7 @@ __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
 HEADER_NAMES = ("feature", "statistics", "number")
 """What the header rows of the Free Music Archive's table are called."""
 
-TRACKS_PER_WORKER = 24
+TRACKS_PER_WORKER = 12
 """A worker takes seconds to start: it pays only for this many tracks or more."""
 
 
@@ -72,17 +72,13 @@ def _parallel(
     def tasks() -> Iterator[object]:
         for index in indices:
             begin(index)
-            yield joblib.delayed(_indexed)(index, tracks[index], job)
+            yield joblib.delayed(numbered)(index, tracks[index], job)
 
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(
             n_jobs=workers, return_as="generator_unordered", batch_size=1, pre_dispatch=2 * workers
         )
         yield from pool(tasks())
-
-
-def _indexed(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
-    return index, analyse(track, job)
 
 
 def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
