@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from extract import registry
@@ -108,16 +107,22 @@ class Window:
         """Which frames are sound, shape (frames,): those within 60 dB of the level.
 
         Frames that reach half out of the sound into silence, or over the ends of the track, see a
-        step that is not in the music, and are not active.
+        step that is not in the music, and are not active; of a sound that is shorter than a frame
+        the middle ones are.
         """
         if np.isnan(self.level):
             return np.zeros(len(self), bool)
         loud = self["frame_rms"] >= 10 ** ((self.level - ACTIVE_RANGE) / 20)
         reach = self.settings.n_fft // (2 * self.settings.hop_length)
-        before, after = (np.full(reach, beyond) for beyond in (bool(self.before), not self.last))
-        padded = np.concatenate([before, loud, after])
-        around = sliding_window_view(padded, 2 * reach + 1)
-        return np.asarray(around.all(axis=1))
+        steps = np.flatnonzero(np.diff(loud, prepend=False, append=False))
+        for start, stop in steps.reshape(-1, 2):
+            cut = min(reach, (stop - start - 1) // 2)
+            # The sound may go on beyond the window.
+            if start > 0 or not self.before:
+                loud[start : start + cut] = False
+            if stop < len(loud) or self.last:
+                loud[stop - cut : stop] = False
+        return loud
 
     def heard(self, name: str) -> Floats:
         """Return the rows of a series whose frames are active."""

@@ -648,18 +648,21 @@ def oracle_onset_envelope(of):
 
 
 def oracle_onset_rate(of):
-    envelope = oracle_onset_envelope(of)[heard_frames(of)]
+    envelope = heard_envelope(of)
     found = librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE)
-    return len(found) / (of.active.sum() * HOP / RATE)
+    return len(found) / (len(envelope) * HOP / RATE)
 
 
-def heard_frames(of):
+def heard_envelope(of):
+    # From the first sound to the last, without the step into the first.
     heard = np.flatnonzero(of.active)
-    return slice(heard[0], heard[-1] + 1)
+    envelope = oracle_onset_envelope(of)[heard[0] : heard[-1] + 1]
+    envelope[:3] = 0
+    return envelope
 
 
 def oracle_tempo(of):
-    envelope = oracle_onset_envelope(of)[heard_frames(of)]
+    envelope = heard_envelope(of)
     lags = librosa.feature.tempogram(onset_envelope=envelope, sr=RATE, win_length=344)
     bpm = librosa.feature.tempo(tg=lags, sr=RATE).item()
     centred = envelope - envelope.mean()

@@ -68,11 +68,12 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
     ndarray of shape (frames,)
         One at onsets, zero elsewhere.
     """
-    if not envelope.any():
+    spread = np.ptp(envelope)
+    if not spread > 0:
         return np.zeros_like(envelope)
     # librosa's parameters, which it took from an optimisation on a large collection of onsets.
     return kernels.pick_peaks(
-        (envelope - envelope.min()) / np.ptp(envelope),
+        (envelope - envelope.min()) / spread,
         max_before=int(0.03 * frame_rate),
         max_after=1,
         mean_before=int(0.10 * frame_rate),
@@ -86,19 +87,21 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
     "track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"], version=2
 )
 def onset_rate(track: Track) -> float:
-    """Onsets per second of sound."""
+    """Onsets per second, from the first sound to the last."""
     frame_rate = track.settings.frame_rate
-    found = onsets(_heard_envelope(track), frame_rate)
-    return float(found.sum() / track.active.sum() * frame_rate)
+    return float(onsets(_heard_envelope(track), frame_rate).mean() * frame_rate)
 
 
 def _heard_envelope(track: Track) -> Floats:
     """Return the onset envelope from the first sound to the last.
 
-    The step from silence to the first sound would dwarf every onset in the music.
+    The step from silence to the first sound would dwarf every onset in the music: it is zero while
+    frames reach over it.
     """
     heard = np.flatnonzero(track.active)
-    return track["onset_envelope"][heard[0] : heard[-1] + 1]
+    envelope = track["onset_envelope"][heard[0] : heard[-1] + 1]
+    reach = track.settings.n_fft // (2 * track.settings.hop_length)
+    return np.concatenate([np.zeros_like(envelope[: reach + 1]), envelope[reach + 1 :]])
 
 
 @descriptor(
