@@ -134,8 +134,8 @@ def extract_command(
         workers=_workers(workers),
         progress=not quiet,
     )
-    tracks = result.table["path"].nunique()
-    rows = f" in {len(result.table)} windows" if windows else ""
+    tracks = result.described
+    rows = f" in {result.rows} windows" if windows else ""
     if tracks:
         print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
     else:

@@ -135,13 +135,12 @@ def tracks_and_windows(
 
     job = run.Job(set, settings or DEFAULTS, windows, tracks=True)
     by_window, by_track = _run(sources, job, workers, progress)
-    assert by_track is not None
     return by_track, by_window
 
 
 def _run(
     sources: Iterable[str | Path], job: Job, workers: int, progress: bool
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+) -> tuple[pd.DataFrame, ...]:
     from extract import run, tables
 
     paths = [sources] if isinstance(sources, str | Path) else sources
@@ -150,10 +149,9 @@ def _run(
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
     failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
-    for found in (result.table, result.tracks):
-        if found is not None:
-            found.attrs["failures"] = failures
-    return result.table, result.tracks
+    for found in result.held:
+        found.attrs["failures"] = failures
+    return result.held
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,15 +13,18 @@ from numpy.typing import NDArray
 
 from extract import files, sets, tables
 from extract.analyse import Job, Outcome, analyse, failed, failure, numbered, warm
-from extract.errors import AnalyseError, FindError, SettingsError
+from extract.errors import AnalyseError, FindError, SettingsError, WriteError
 from extract.files import Track
-from extract.resume import Parts
+from extract.resume import Memory, Parts
 from extract.schema import Schema
 
 __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
 
 HEADER_NAMES = ("feature", "statistics", "number")
 """What the header rows of the Free Music Archive's table are called."""
+
+ROWS_AT_ONCE = 10_000
+"""Rows that are laid together to be written: a table of millions is never held."""
 
 TRACKS_PER_WORKER = 12
 """A worker takes seconds to start: it pays only for this many tracks or more."""
@@ -110,17 +114,32 @@ class Result:
 
     Parameters
     ----------
-    table : DataFrame
-        A row per track or window, in the order of the tracks.
-    tracks : DataFrame, optional
-        A row per track where the job asks for those beside the rows of windows.
+    described, rows : int
+        Number of tracks that could be analysed, and of rows in the table.
     failures : list of tuple of str
         Path, stage, error and message of what could not be analysed.
+    held : tuple of DataFrame
+        The tables, where they were not written: the one that was asked for and, where the job asks
+        for both, the one with a row per track.
+    written : tuple of Path
+        Where they were written.
     """
 
-    table: pd.DataFrame
-    tracks: pd.DataFrame | None
+    described: int
+    rows: int
     failures: list[tuple[str, ...]]
+    held: tuple[pd.DataFrame, ...] = ()
+    written: tuple[Path, ...] = ()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per track or window, in the order of the tracks."""
+        return self.held[0] if self.held else tables.read(self.written[0])[0]
+
+    @property
+    def tracks(self) -> pd.DataFrame:
+        """A row per track, where the job asks for those beside the rows of windows."""
+        return self.held[1] if self.held else tables.read(self.written[1])[0]
 
 
 def extract(
@@ -176,44 +195,79 @@ def extract(
         tables.check_output(output, "features")
     if tracks_output is not None:
         tables.check_output(tracks_output, "features")
+        if output is not None and tracks_output.absolute() == output.absolute():
+            raise WriteError(tracks_output, "cannot hold both tables; name two files")
     tracks, unfound = files.find(sources)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
-    parts = None if output is None else Parts(output, job)
-    done = parts.finished(tracks) if parts else {}
-    rest = [index for index in range(len(tracks)) if index not in done]
+    found = Parts(output, job) if output is not None else Memory()
+    failed_at = found.finished(tracks)
+    rest = [index for index in range(len(tracks)) if index not in failed_at]
     try:
-        for index, outcome in _with_progress(
+        for at, outcome in _with_progress(
             outcomes([tracks[index] for index in rest], job, workers),
             len(tracks),
-            len(done),
+            len(failed_at),
             progress,
         ):
-            done[rest[index]] = outcome
-            if parts:
-                parts.add(outcome)
-    except BaseException:
-        if parts:
-            parts.save()
-        raise
-    ordered = [done[index] for index in range(len(tracks))]
+            failed_at[rest[at]] = outcome.failure
+            found.add(rest[at], outcome)
+    finally:
+        found.save()
     failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
-    failures += [outcome.failure for outcome in ordered if outcome.failure is not None]
-    both = job.windows is not None and job.tracks
-    whole = tabulate(ordered, job.track_schema) if both else None
-    result = Result(tabulate(ordered, job.schema), whole, failures)
-    if output is not None and parts is not None:
-        # A table that stands there is worth more than an empty one.
-        if len(result.table):
-            if headers:
-                tables.write_with_headers(result.table, output, headers, HEADER_NAMES)
-            else:
-                tables.write(result.table, output, job.schema)
-            if whole is not None and tracks_output is not None:
-                tables.write(whole, tracks_output, job.track_schema)
-        tables.write_failures(failures, output)
-        parts.remove()
-    return result
+    failures += [row for _, row in sorted(failed_at.items()) if row is not None]
+    described = sum(row is None for row in failed_at.values())
+    schemas = [job.schema, *([job.track_schema] if job.windows and job.tracks else [])]
+    if output is None:
+        everything = list(found.outcomes())
+        held = tuple(tabulate(everything, schema) for schema in schemas)
+        return Result(described, len(held[0]), failures, held=held)
+    paths = (output, *([tracks_output] if tracks_output else []))
+    # A table that stands there is worth more than an empty one.
+    rows = _write(found.outcomes(), paths, schemas, headers) if described else 0
+    tables.write_failures(failures, output)
+    found.remove()
+    return Result(described, rows, failures, written=paths)
+
+
+def _write(
+    results: Iterable[Outcome],
+    paths: Sequence[Path],
+    schemas: Sequence[Schema],
+    headers: Sequence[tuple[str, ...]],
+) -> int:
+    """Write outcomes piece by piece, and return the number of rows in the first table."""
+    if headers:
+        whole = tabulate(list(results), schemas[0])
+        tables.write_with_headers(whole, paths[0], headers, HEADER_NAMES)
+        return len(whole)
+    rows = 0
+    with contextlib.ExitStack() as stack:
+        targets = [
+            (stack.enter_context(tables.appending(path, schema)), schema)
+            for path, schema in zip(paths, schemas, strict=False)
+        ]
+        for some in _batches(results):
+            pieces = [tabulate(some, schema) for _, schema in targets]
+            for (append, _), piece in zip(targets, pieces, strict=True):
+                if len(piece):
+                    append(piece)
+            rows += len(pieces[0])
+    return rows
+
+
+def _batches(results: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Yield outcomes some thousand rows at a time."""
+    some: list[Outcome] = []
+    count = 0
+    for outcome in results:
+        some.append(outcome)
+        count += len(outcome.starts)
+        if count >= ROWS_AT_ONCE:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
 
 
 def _with_progress(

@@ -161,13 +161,47 @@ def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None
     WriteError
         The file cannot be written.
     """
-    writers: dict[str, Callable[[Path], Any]] = {
-        ".parquet": lambda target: pq.write_table(_arrow(table, schema), target),
-        ".csv": lambda target: table.to_csv(target, index=False, lineterminator="\n"),
-        ".jsonl": lambda target: target.write_text(_json_lines(table), encoding="utf-8"),
-    }
-    with atomic(path) as temporary:
-        writers[path.suffix.lower()](temporary)
+    with appending(path, schema) as append:
+        append(table)
+
+
+@contextlib.contextmanager
+def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd.DataFrame], None]]:
+    """Give a function that appends rows to a table, which is in place when the block ends.
+
+    For tables that are too large to be held: the same pieces give the same bytes.
+
+    Parameters
+    ----------
+    path, schema
+        As for `write`.
+
+    Raises
+    ------
+    WriteError
+        The file cannot be written.
+    """
+    with atomic(path) as temporary, contextlib.ExitStack() as stack:
+        if path.suffix.lower() == ".parquet":
+            writers: list[pq.ParquetWriter] = []
+
+            def append(table: pd.DataFrame) -> None:
+                arrow = _arrow(table, schema)
+                if not writers:
+                    writers.append(stack.enter_context(pq.ParquetWriter(temporary, arrow.schema)))
+                writers[0].write_table(arrow)
+
+        else:
+            csv = path.suffix.lower() == ".csv"
+            file = stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+
+            def append(table: pd.DataFrame) -> None:
+                if csv:
+                    table.to_csv(file, index=False, header=not file.tell(), lineterminator="\n")
+                else:
+                    file.write(_json_lines(table))
+
+        yield append
 
 
 def write_with_headers(
