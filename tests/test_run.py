@@ -17,7 +17,7 @@ import soundfile
 
 import extract
 import pipeline
-from extract import reduce, run, tables
+from extract import files, reduce, resume, run, tables
 from extract.config import DEFAULTS
 from extract.errors import DecodeError, FindError, SettingsError, WriteError
 from extract.files import Track
@@ -311,3 +311,56 @@ def test_a_table_warns_of_what_failed_and_lists_it(music):
 
 def test_a_path_may_be_anything_that_names_a_file(music):
     assert len(extract.table([Path(music, "0.wav"), str(music / "1.wav")])) == 2
+
+
+def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_path, monkeypatch):
+    job = run.Job("default", DEFAULTS, 0.5, tracks=True)
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    for folder, rows in ((whole, 10_000), (pieces, 1)):
+        monkeypatch.setattr(run, "ROWS_AT_ONCE", rows)
+        for ending in ("parquet", "csv", "jsonl"):
+            output = folder / f"windows.{ending}"
+            tracks = folder / f"tracks.{ending}"
+            result = run.extract([music], job, output=output, tracks_output=tracks)
+            assert (result.described, result.rows) == (6, len(result.table))
+            assert len(result.tracks) == 6
+    for name in ("windows.csv", "tracks.csv", "windows.jsonl", "tracks.jsonl"):
+        assert (pieces / name).read_bytes() == (whole / name).read_bytes()
+    for name in ("windows.parquet", "tracks.parquet"):
+        (found, about), (expected, theirs) = (tables.read(at / name) for at in (pieces, whole))
+        pd.testing.assert_frame_equal(found, expected)
+        assert about == theirs
+
+
+def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "SECONDS_PER_PART", 0.0)
+    monkeypatch.setattr(resume, "OPEN_PARTS", 1)
+    parts = resume.Parts(tmp_path / "t.parquet", JOB)
+    tracks, _ = files.find([music])
+    found = {index: run.analyse(track, JOB) for index, track in enumerate(tracks)}
+    for index in (3, 0, 6, 2, 5, 1, 4):
+        parts.add(index, found[index])
+    assert len(list(parts.folder.iterdir())) == 7
+    again = list(parts.outcomes())
+    assert [outcome.path for outcome in again] == [track.path for track in tracks]
+    for index, outcome in enumerate(again):
+        assert outcome.failure == found[index].failure
+        if outcome.failure is None:
+            np.testing.assert_array_equal(outcome.values, found[index].values)
+
+
+def test_a_part_that_goes_while_the_run_goes_on_is_named(music, tmp_path):
+    parts = resume.Parts(tmp_path / "t.parquet", JOB)
+    parts.add(0, run.analyse(Track("0.wav", music / "0.wav"), JOB))
+    parts.save()
+    (part,) = parts.folder.iterdir()
+    part.unlink()
+    with pytest.raises(WriteError, match="was removed or damaged while the run went on"):
+        list(parts.outcomes())
+
+
+def test_both_tables_cannot_go_to_one_file(music, tmp_path):
+    job = run.Job("default", DEFAULTS, 0.5, tracks=True)
+    output = tmp_path / "t.parquet"
+    with pytest.raises(WriteError, match="cannot hold both tables; name two files"):
+        run.extract([music], job, output=output, tracks_output=output)
