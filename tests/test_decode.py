@@ -176,6 +176,73 @@ def test_a_tag_before_the_first_frame_is_passed_over(tmp_path, tag):
     assert len(samples(path)[0]) == pytest.approx(RATE, abs=2400)
 
 
+def tagged(size):
+    """Return a tag of ID3v2, as stands at the start of a file."""
+    content = bytes(range(1, 200)) * (size // 199)
+    return b"ID3\x04\0\0" + bytes(len(content) >> at & 127 for at in (21, 14, 7, 0)) + content
+
+
+def tagged_behind(size):
+    """Return a tag of APE, as stands at the end of a file: with a header and a footer."""
+    content = struct.pack("<II", size, 2) + b"Cover Art (Front)\0" + bytes(range(1, 200)) * size
+    content = content[: 26 + size]
+    ends = [
+        b"APETAGEX" + struct.pack("<IIII", 2000, len(content) + 32, 1, flags) + bytes(8)
+        for flags in (0xA0000000, 0x80000000)
+    ]
+    return ends[0] + content + ends[1]
+
+
+def music_of(path):
+    """Return an MP3 without the tag at its start; its first frame counts what it holds."""
+    content = path.read_bytes()
+    assert content.startswith(b"ID3")
+    sizes = zip(content[6:10], (21, 14, 7, 0), strict=True)
+    music = content[10 + sum(byte << at for byte, at in sizes) :]
+    assert b"Info" in music[:100]
+    return music
+
+
+@pytest.mark.parametrize("order", [(0, 1, 0), (1, 1, 1), (1, 0, 0)])
+def test_mp3s_laid_end_to_end_are_read_to_the_end(demo, tmp_path, order):
+    paths = sorted(demo.glob("*.mp3"))
+    path = tmp_path / "mix.mp3"
+    path.write_bytes(b"".join(music_of(paths[index]) for index in order))
+    alone = [samples(paths[index])[0] for index in order]
+    found, rate = samples(path)
+    assert len(found) / rate == pytest.approx(sum(map(len, alone)) / rate, abs=0.2)
+    # But for a second at its ends, each is as loud as alone.
+    start = 0
+    for part in alone:
+        inner = slice(start + rate, start + len(part) - rate)
+        level, expected = (np.sqrt(np.mean(own**2)) for own in (found[inner], part[rate:-rate]))
+        assert level == pytest.approx(expected, rel=0.02)
+        start += len(part)
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        (b"", b""),
+        (tagged(3_000_000), b""),
+        (b"", b"TAG" + bytes(125)),
+        (b"", tagged_behind(200_000)),
+        (tagged(3_000_000), tagged_behind(200_000) + b"TAG" + bytes(125)),
+    ],
+    ids=["none", "ID3v2", "ID3v1", "APE", "all"],
+)
+def test_tags_are_not_taken_for_more_music(demo, tmp_path, monkeypatch, before, behind):
+    # FFmpeg, which reads what is laid end to end, is slower and gives other samples at the ends.
+    monkeypatch.setattr(decode, "_open_av", lambda *_: pytest.fail("not read by libsndfile"))
+    original = min(demo.glob("*.mp3"))
+    path = tmp_path / "x.mp3"
+    path.write_bytes(before + music_of(original) + behind)
+    found, rate = samples(path)
+    expected, own = samples(original)
+    assert rate == own
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("junk", [bytes(3000), bytes(range(200)) * 10])
 def test_junk_before_the_first_frame_is_passed_over(tmp_path, junk):
     path = tmp_path / "x.mp3"
