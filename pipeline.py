@@ -117,7 +117,7 @@ def extract_command(
     """
     from extract import run, tables
 
-    if tracks_output and not windows:
+    if tracks_output and windows is None:
         raise typer.BadParameter(
             "without --windows, -o names the table of tracks", param_hint="--tracks"
         )
@@ -187,7 +187,7 @@ def classify_command(
                 f"{where} does not say with which settings it was made, as Parquet does; it is "
                 "taken to be made like the model's"
             )
-        if bundle.windows and "start" not in table:
+        if bundle.windows and "start" not in table and set(bundle.columns) <= set(table):
             _say(
                 f"{where} has a row per track, and the model was trained on windows of "
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
@@ -327,7 +327,8 @@ def info_command(
         print(f"{kind or 'a foreign table'}: {len(table)} rows, {len(table.columns)} columns")
         for key, value in about.items():
             if key == "settings":
-                print("settings:", ", ".join(f"{name} {own}" for name, own in value.items()))
+                own = ", ".join(f"{name} {setting}" for name, setting in value.items())
+                print("settings:", own or "those of the set")
             elif key == "windows":
                 print("rows:", f"windows of {value:g} s" if value else "whole tracks")
             elif key != "columns":

@@ -64,7 +64,9 @@ def predictions(
             for name, value in about.get("settings", {}).items()
             if value != bundle.settings.get(name)
         ]
-        if others:
+        if about.get("set") not in (None, bundle.set):
+            others = [f"set {about['set']} (the model has {bundle.set})"]
+        elif others:
             remedy = "Extract again with the model's settings, or train on this table"
         raise SchemaError(
             f"{where} was not extracted like the table that the model was trained on: "

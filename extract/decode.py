@@ -11,15 +11,15 @@ import contextlib
 import dataclasses
 import os
 import stat
-import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from extract import mp3
 from extract.errors import DecodeError
 
 __all__ = ["Audio", "open_audio"]
@@ -83,10 +83,14 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
             raise DecodeError(path, f"cannot be read: {error.strerror}") from error
         if empty:
             raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
-        try:
-            audio = stack.enter_context(_open_soundfile(path, handle))
-        except soundfile.LibsndfileError:
-            audio = stack.enter_context(_open_av(path, handle))
+        if mp3.is_joined(handle):
+            # libsndfile would stop after the first stream.
+            audio = stack.enter_context(_open_av(path, handle, lenient=True))
+        else:
+            try:
+                audio = stack.enter_context(_open_soundfile(path))
+            except soundfile.LibsndfileError:
+                audio = stack.enter_context(_open_av(path, handle))
         low, high = SAMPLE_RATES
         if not low <= audio.sample_rate <= high:
             raise DecodeError(
@@ -107,15 +111,12 @@ def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
 
 
 @contextlib.contextmanager
-def _open_soundfile(path: Path, handle: BinaryIO) -> Iterator[Audio]:
+def _open_soundfile(path: Path) -> Iterator[Audio]:
     # Bytes, because a name need not be valid UTF-8 where names are bytes.
     with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path) as file:
         if file.frames > UNKNOWN_LENGTH:
             # FLAC that was written to a pipe; libsndfile cannot read it to its end.
             raise soundfile.LibsndfileError(0, "no length known: ")
-        if file.format == "MP3" and _is_laid_end_to_end(handle):
-            # libsndfile would stop after the first.
-            raise soundfile.LibsndfileError(0, "longer than it says: ")
 
         # The first block is read at once: where even that fails, FFmpeg may know better.
         buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
@@ -134,35 +135,8 @@ def _open_soundfile(path: Path, handle: BinaryIO) -> Iterator[Audio]:
         yield Audio(file.samplerate, file.channels, blocks())
 
 
-def _is_laid_end_to_end(handle: BinaryIO) -> bool:
-    """Tell whether an MP3 is longer than its first header counts: mixes are often joined so.
-
-    The header (by Xing; LAME calls it Info at constant bitrate) lies in the first frame and may
-    hold the number of bytes of the stream.
-    """
-    handle.seek(0)
-    start = handle.read(10)
-    offset = 0
-    if start[:3] == b"ID3":
-        offset = 10 + sum(
-            (byte & 0x7F) << shift for byte, shift in zip(start[6:], (21, 14, 7, 0), strict=True)
-        )
-    size = handle.seek(0, os.SEEK_END) - offset
-    handle.seek(offset)
-    head = handle.read(4096)
-    handle.seek(0)
-    found = [at for at in (head.find(b"Xing"), head.find(b"Info")) if at >= 0]
-    if not found:
-        return False
-    flags, *fields = struct.unpack_from(">III", head[min(found) + 4 :].ljust(12, b"\0"))
-    # The first bit announces a number of frames, the second one of bytes, which follows it.
-    counted = fields[flags & 1] if flags & 2 else size
-    # Tags at the end are no music.
-    return size > 1.01 * counted + 2**18
-
-
 @contextlib.contextmanager
-def _open_av(path: Path, handle: BinaryIO) -> Iterator[Audio]:
+def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Audio]:
     # Imported here because most collections never need it.
     import av
 
@@ -188,7 +162,7 @@ def _open_av(path: Path, handle: BinaryIO) -> Iterator[Audio]:
             held: list[Floats] = []
             count = done = 0
             try:
-                for frame in container.decode(stream):
+                for frame in _frames(container, stream, lenient):
                     for packed in resampler.resample(frame):
                         samples = packed.to_ndarray().reshape(-1, stream.channels)
                         held.append(samples)
@@ -203,6 +177,18 @@ def _open_av(path: Path, handle: BinaryIO) -> Iterator[Audio]:
                 yield np.concatenate(held)
 
         yield Audio(stream.sample_rate, stream.channels, blocks())
+
+
+def _frames(container: Any, stream: Any, lenient: bool) -> Iterator[Any]:
+    """Decode a stream; if lenient, pass over what is no audio, such as tags between MP3s."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            if not lenient:
+                raise
 
 
 def _reason(error: Exception) -> str:

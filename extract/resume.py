@@ -23,6 +23,9 @@ ROWS_PER_PART = 5000
 """What is finished goes to disk at least this often, and before it is this much."""
 
 
+DIGITS = "[0-9]" * 6
+"""How parts are numbered: windows and tracks stand before, and must not be taken for it."""
+
 OPEN_PARTS = 8
 """Parts that are held while they are read in order: neighbours finish about together."""
 
@@ -57,7 +60,7 @@ class Parts:
         Each comes with its failure, or None where there are rows.
         """
         failures: dict[Key, tuple[str, ...] | None] = {}
-        for part in sorted(self.folder.glob(f"{self._name()}-*.parquet")):
+        for part in sorted(self.folder.glob(f"{self._name()}-{DIGITS}.parquet")):
             self._count += 1
             # A part that was damaged, by a power cut say, is as good as none.
             with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
@@ -142,8 +145,7 @@ class Parts:
 
     def remove(self) -> None:
         """Remove all parts, of other settings too; what is not ours stays and keeps the folder."""
-        digits = "[0-9]" * 6
-        for pattern in (f"*-{digits}.parquet", f".*-{digits}.parquet.*"):
+        for pattern in (f"*-{DIGITS}.parquet", f".*-{DIGITS}.parquet.*"):
             for part in self.folder.glob(pattern):
                 part.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

@@ -137,9 +137,11 @@ class Result:
         return self.held[0] if self.held else tables.read(self.written[0])[0]
 
     @property
-    def tracks(self) -> pd.DataFrame:
+    def tracks(self) -> pd.DataFrame | None:
         """A row per track, where the job asks for those beside the rows of windows."""
-        return self.held[1] if self.held else tables.read(self.written[1])[0]
+        if self.held:
+            return self.held[1] if len(self.held) > 1 else None
+        return tables.read(self.written[1])[0] if len(self.written) > 1 else None
 
 
 def extract(

@@ -9,7 +9,6 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from extract import errors, run
 from extract.analyse import Job
@@ -22,8 +21,9 @@ __all__ = ["AudioFeatures"]
 class AudioFeatures(TransformerMixin, BaseEstimator):
     """Paths of audio files → descriptors, as the first step of a scikit-learn pipeline.
 
-    Nothing is learned: a row depends on its file alone. In a search over parameters of later steps
-    give the pipeline a ``memory``, so that no file is analysed twice.
+    Nothing is learned: a row depends on its file alone, and it can be called before it is fitted.
+    Analysing takes longer than learning: for a search over the parameters of later steps alone,
+    transform once and search without it.
 
     Parameters
     ----------
@@ -76,6 +76,8 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.on_error = on_error
 
     def _job(self) -> Job:
+        if self.on_error not in ("raise", "nan"):
+            raise errors.SettingsError(f"on_error = {self.on_error!r}: either 'raise' or 'nan'")
         values = {name: getattr(self, name) for name in Settings.model_fields}
         return Job(self.set, parse(values, type(self).__name__))
 
@@ -89,8 +91,6 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         TypeError
             `X` holds something else than paths.
         """
-        if self.on_error not in ("raise", "nan"):
-            raise errors.SettingsError(f"on_error = {self.on_error!r}: either 'raise' or 'nan'")
         _paths(X)
         self.n_features_out_ = len(self._job().schema.columns)
         return self
@@ -114,7 +114,6 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         FileError
             A file cannot be analysed, unless `on_error` is ``"nan"``.
         """
-        check_is_fitted(self)
         job = self._job()
         tracks = [Track(path, Path(path)) for path in _paths(X)]
         values = np.full((len(tracks), len(job.schema.columns)), np.nan)

@@ -63,10 +63,8 @@ class Window:
         Its first frame within the track.
     series : dict of ndarray
         The series of the frame descriptors, of shape (frames,) or (frames, size), by name.
-    before : dict of ndarray
-        The last row of each of them in the window before; empty at the start of the track.
-    last : bool
-        Whether it ends the track.
+    before, after : dict of ndarray
+        The row of each of them before and after the window; empty at the ends of the track.
     """
 
     def __init__(
@@ -75,12 +73,12 @@ class Window:
         start: int,
         series: Mapping[str, Floats],
         before: Mapping[str, Floats],
-        last: bool = True,
+        after: Mapping[str, Floats],
     ) -> None:
         self.settings = settings
         self.start = start
         self.before = before
-        self.last = last
+        self.after = after
         self._series = dict(series)
 
     def __getitem__(self, name: str) -> Floats:
@@ -112,17 +110,21 @@ class Window:
         """
         if np.isnan(self.level):
             return np.zeros(len(self), bool)
-        loud = self["frame_rms"] >= 10 ** ((self.level - ACTIVE_RANGE) / 20)
+        threshold = 10 ** ((self.level - ACTIVE_RANGE) / 20)
         reach = self.settings.n_fft // (2 * self.settings.hop_length)
+        # What sounds in the frame beyond an edge is taken to go on there.
+        margin = 2 * reach + 1
+        before, after = (
+            np.full(margin, beyond.get("frame_rms", 0.0) >= threshold)
+            for beyond in (self.before, self.after)
+        )
+        loud = np.concatenate([before, self["frame_rms"] >= threshold, after])
         steps = np.flatnonzero(np.diff(loud, prepend=False, append=False))
         for start, stop in steps.reshape(-1, 2):
             cut = min(reach, (stop - start - 1) // 2)
-            # The sound may go on beyond the window.
-            if start > 0 or not self.before:
-                loud[start : start + cut] = False
-            if stop < len(loud) or self.last:
-                loud[stop - cut : stop] = False
-        return loud
+            loud[start : start + cut] = False
+            loud[stop - cut : stop] = False
+        return loud[margin:-margin]
 
     def heard(self, name: str) -> Floats:
         """Return the rows of a series whose frames are active."""
@@ -160,21 +162,21 @@ class Cutter:
         self._count += len(next(iter(series.values())))
         while self._count >= 1.5 * self._length:
             edge = round((self._index + 1) * self._length)
-            yield self._cut(edge - self._start, last=False)
+            yield self._cut(edge - self._start)
 
     def close(self) -> Iterator[Window]:
         """Yield the last window."""
         if self._count:
-            yield self._cut(self._count, last=True)
+            yield self._cut(self._count)
 
-    def _cut(self, frames: int, last: bool) -> Window:
+    def _cut(self, frames: int) -> Window:
         joined = {name: np.concatenate(parts) for name, parts in self._held.items()}
         window = Window(
             self._settings,
             self._start,
             {name: values[:frames] for name, values in joined.items()},
             self._before,
-            last,
+            {name: values[frames] for name, values in joined.items() if frames < len(values)},
         )
         self._before = {name: values[frames - 1] for name, values in joined.items()}
         self._held = {name: [values[frames:]] for name, values in joined.items()}

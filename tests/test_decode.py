@@ -203,11 +203,12 @@ def music_of(path):
     return music
 
 
-@pytest.mark.parametrize("order", [(0, 1, 0), (1, 1, 1), (1, 0, 0)])
-def test_mp3s_laid_end_to_end_are_read_to_the_end(demo, tmp_path, order):
+@pytest.mark.parametrize("read", [music_of, Path.read_bytes], ids=["bare", "with their tags"])
+@pytest.mark.parametrize("order", [(0, 1), (0, 1, 0), (1, 1, 1), (1, 0, 0)])
+def test_mp3s_laid_end_to_end_are_read_to_the_end(demo, tmp_path, order, read):
     paths = sorted(demo.glob("*.mp3"))
     path = tmp_path / "mix.mp3"
-    path.write_bytes(b"".join(music_of(paths[index]) for index in order))
+    path.write_bytes(b"".join(read(paths[index]) for index in order))
     alone = [samples(paths[index])[0] for index in order]
     found, rate = samples(path)
     assert len(found) / rate == pytest.approx(sum(map(len, alone)) / rate, abs=0.2)
@@ -228,12 +229,16 @@ def test_mp3s_laid_end_to_end_are_read_to_the_end(demo, tmp_path, order):
         (b"", b"TAG" + bytes(125)),
         (b"", tagged_behind(200_000)),
         (tagged(3_000_000), tagged_behind(200_000) + b"TAG" + bytes(125)),
+        (b"", tagged_behind(3_000_000)),
+        (b"", tagged(3_000_000)),
+        (b"", bytes(400_000)),
+        (b"", np.random.default_rng(0).bytes(400_000)),
     ],
-    ids=["none", "ID3v2", "ID3v1", "APE", "all"],
+    ids=["none", "ID3v2", "ID3v1", "APE", "all", "big APE", "ID3v2 behind", "zeros", "noise"],
 )
 def test_tags_are_not_taken_for_more_music(demo, tmp_path, monkeypatch, before, behind):
     # FFmpeg, which reads what is laid end to end, is slower and gives other samples at the ends.
-    monkeypatch.setattr(decode, "_open_av", lambda *_: pytest.fail("not read by libsndfile"))
+    monkeypatch.setattr(decode, "_open_av", lambda *_, **__: pytest.fail("not read by libsndfile"))
     original = min(demo.glob("*.mp3"))
     path = tmp_path / "x.mp3"
     path.write_bytes(before + music_of(original) + behind)

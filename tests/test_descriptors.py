@@ -335,7 +335,8 @@ def made_of(**series):
     """Return a window with the given series."""
     count = len(next(iter(series.values())))
     given = {"frame_rms": np.full(count, 0.1), **series}
-    return Window(DEFAULTS, 0, {name: np.float32(values) for name, values in given.items()}, {})
+    given = {name: np.float32(values) for name, values in given.items()}
+    return Window(DEFAULTS, 0, given, {}, {})
 
 
 def moving(levels):

@@ -198,6 +198,9 @@ def test_a_run_that_was_interrupted_goes_on_and_writes_the_same_tables(
     [
         ((None, False), (1.0, False)),
         ((None, False), (1.0, True)),
+        ((1.0, False), (None, False)),
+        ((0.5, False), (None, False)),
+        ((1.0, True), (None, False)),
         ((1.0, False), (1.0, True)),
         ((1.0, False), (2.0, False)),
         ((1.0, True), (1.0, False)),

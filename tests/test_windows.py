@@ -84,7 +84,8 @@ def test_a_window_knows_the_last_frame_before_it_and_whether_it_is_the_last(seco
         assert two.before.keys() == {"frame_rms", "pairs"}
         assert two.before["frame_rms"] == one["frame_rms"][-1]
         np.testing.assert_array_equal(two.before["pairs"], one["pairs"][-1])
-    assert [window.last for window in windows] == [False] * (len(windows) - 1) + [True]
+        assert one.after["frame_rms"] == two["frame_rms"][0]
+    assert not windows[-1].after
 
 
 def test_no_frames_are_no_windows():
@@ -96,8 +97,8 @@ def test_no_frames_are_no_windows():
 
 def window(rms, first=True, last=True):
     """Return a window of frames of the given levels, alone or within a track."""
-    before = {} if first else {"frame_rms": np.float32(0.1)}
-    return Window(DEFAULTS, 0, {"frame_rms": np.asarray(rms, np.float32)}, before, last)
+    before, after = ({} if end else {"frame_rms": np.float32(0.1)} for end in (first, last))
+    return Window(DEFAULTS, 0, {"frame_rms": np.asarray(rms, np.float32)}, before, after)
 
 
 def test_frames_that_reach_over_the_ends_of_a_track_are_not_active():
@@ -130,11 +131,17 @@ def test_of_every_sound_the_frames_that_reach_into_silence_are_not_active(runs, 
         at += silence + length
 
 
-@given(st.integers(2 * REACH + 1, 50), st.integers(1, 50), st.integers(2 * REACH + 1, 50))
+@given(st.integers(REACH, 50), st.integers(1, 50), st.integers(REACH, 50))
 def test_sound_goes_on_beyond_a_window_but_not_into_its_silences(before, silence, after):
     sound = np.repeat([0.1, 0.0, 0.1], [before, silence, after])
     expected = np.repeat([True, False, True], [before - REACH, silence + 2 * REACH, after - REACH])
     np.testing.assert_array_equal(window(sound, first=False, last=False).active, expected)
+
+
+def test_sound_that_begins_at_the_edge_of_a_window_reaches_into_silence():
+    silent = {"frame_rms": np.float32(0)}
+    begins = Window(DEFAULTS, 0, {"frame_rms": np.full(50, 0.1, np.float32)}, silent, {})
+    assert begins.active.tolist() == [False] * REACH + [True] * (50 - 2 * REACH) + [False] * REACH
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 2 * REACH, 2 * REACH + 1, 100])
