@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -124,7 +125,16 @@ def numbered(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
     It stands here and not where the files are handed out, so that workers import what analysis
     needs and nothing else.
     """
-    return index, analyse(track, job)
+    outcome = analyse(track, job)
+    _settle()
+    return index, outcome
+
+
+@lru_cache(maxsize=1)
+def _settle() -> None:
+    """Spare what is loaded by now the search for garbage, which workers are made to do often."""
+    gc.collect()
+    gc.freeze()
 
 
 def _analyse(track: Track, job: Job) -> Outcome:
