@@ -80,7 +80,10 @@ def _parallel(
 
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(
-            n_jobs=workers, return_as="generator_unordered", batch_size="auto", pre_dispatch=2 * workers
+            n_jobs=workers,
+            return_as="generator_unordered",
+            batch_size="auto",
+            pre_dispatch=2 * workers,
         )
         yield from pool(tasks())
 
