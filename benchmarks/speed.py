@@ -404,7 +404,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--tracks",
         type=int,
-        default=4 * TRACKS_PER_WORKER,
+        default=16 * TRACKS_PER_WORKER,
         help="tracks for the workers, 0 to leave them out (default: %(default)s)",
     )
     arguments = parser.parse_args()
