@@ -16,7 +16,8 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.ndimage
@@ -35,6 +36,10 @@ Doubles = NDArray[np.float64]
 
 SAMPLE_RATE = None
 """None: the file's own."""
+
+TRANSFORMED_ONCE = 2**21
+"""Samples (48 s at 44.1 kHz) whose spectra are held, 35 bytes for each; of more they are computed
+twice, for the tuning and for the rest."""
 
 ASSUMED_RATE = 22050
 """The rate in Hz that librosa assumes where none is passed."""
@@ -109,18 +114,31 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     """
     if len(samples) < N_FFT:
         return np.full(len(header()), np.nan)
-    tunings = _tunings(samples, sample_rate, halved)
+    blocks: Iterable[spectra.Block] = _Blocks(samples, halved)
+    if len(samples) <= TRANSFORMED_ONCE:
+        # A block keeps its spectra: the second pass finds them there.
+        blocks = list(blocks)
+    tunings = _tunings(blocks, sample_rate, halved)
     if tunings is None:
         return np.full(len(header()), np.nan)
-    series = _series(samples, sample_rate, halved, tunings)
+    series = _series(samples, blocks, sample_rate, halved, tunings)
     return np.concatenate([_statistics(series[name]) for name, *_ in _FEATURES])
 
 
-def _blocks(samples: Floats, halved: bool) -> Iterator[spectra.Block]:
-    return spectra.blocks(samples, "reflect" if halved else "constant")
+@dataclass(frozen=True)
+class _Blocks:
+    """The frames of a track, block after block, as often as they are asked for."""
+
+    samples: Floats
+    halved: bool
+
+    def __iter__(self) -> Iterator[spectra.Block]:
+        return spectra.blocks(self.samples, "reflect" if self.halved else "constant")
 
 
-def _tunings(samples: Floats, sample_rate: int, halved: bool) -> tuple[float, float] | None:
+def _tunings(
+    blocks: Iterable[spectra.Block], sample_rate: int, halved: bool
+) -> tuple[float, float] | None:
     """Return the tunings for the spectra and for the constant-Q transform, in semitones.
 
     The one comes from powers, the other from magnitudes, as librosa's functions have them. None
@@ -128,7 +146,7 @@ def _tunings(samples: Floats, sample_rate: int, halved: bool) -> tuple[float, fl
     """
     of_power = spectra.Peaks(ASSUMED_RATE if halved else sample_rate)
     of_magnitude = spectra.Peaks(sample_rate)
-    for block in _blocks(samples, halved):
+    for block in blocks:
         if not block.is_sound():
             return None
         of_power.feed(block.power)
@@ -137,7 +155,11 @@ def _tunings(samples: Floats, sample_rate: int, halved: bool) -> tuple[float, fl
 
 
 def _series(
-    samples: Floats, sample_rate: int, halved: bool, tunings: tuple[float, float]
+    samples: Floats,
+    blocks: Iterable[spectra.Block],
+    sample_rate: int,
+    halved: bool,
+    tunings: tuple[float, float],
 ) -> dict[str, NDArray[np.floating]]:
     """Return the features by name, each of shape (frames,) or (frames, size)."""
     count = spectra.frame_count(samples)
@@ -154,7 +176,7 @@ def _series(
     peaks = np.empty_like(valleys)
     levels = np.empty((count, 128), np.float32)
     pitch_classes = PitchClasses(sample_rate, tunings[1], count)
-    for block in _blocks(samples, halved):
+    for block in blocks:
         at = slice(block.start, block.stop)
         out["chroma_stft"][at] = block.chroma(rate, tunings[0])
         # Over bins, before librosa learnt to divide by the length of the window.
