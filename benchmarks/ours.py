@@ -137,7 +137,7 @@ def watched(watch: Stopwatch) -> Iterator[None]:
         for target, name, wrapper in [
             (decode, "open_audio", open_audio),
             (Meter, "feed", watch.calls("meter and mix down", Meter.feed)),
-            (frames, "_resampled", watch.draws("resample", frames._resampled)),
+            (frames, "resampled", watch.draws("resample", frames.resampled)),
             (frames, "_spans", watch.draws("cut into frames", frames._spans)),
             (reduce, "summarise", watch.calls("statistics", reduce.summarise)),
             (reduce, "row", watch.calls("statistics", reduce.row)),

@@ -53,16 +53,14 @@ def features(
     """
     import pandas as pd
 
-    from extract import errors
-    from extract.analyse import Job, analyse
+    from extract.analyse import Job, analyse, error_of
     from extract.config import DEFAULTS
     from extract.files import Track
 
     job = Job(set, settings or DEFAULTS)
     outcome = analyse(Track(str(path), Path(path)), job)
     if outcome.failure is not None:
-        _, _, name, message = outcome.failure
-        raise getattr(errors, name)(path, message)
+        raise error_of(outcome.failure)
     return pd.Series(outcome.values[0], index=job.schema.names, name=str(path))
 
 

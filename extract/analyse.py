@@ -11,13 +11,23 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from extract import decode, sets
+from extract import decode, errors, sets
 from extract import schema as schemas
 from extract.config import DEFAULTS, Settings
 from extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 from extract.files import Track
 
-__all__ = ["Job", "Outcome", "analyse", "failed", "failure", "numbered", "stamp", "warm"]
+__all__ = [
+    "Job",
+    "Outcome",
+    "analyse",
+    "error_of",
+    "failed",
+    "failure",
+    "numbered",
+    "stamp",
+    "warm",
+]
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,13 @@ class Outcome:
 def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
     """Return the row of the failures table: path, stage, error and message."""
     return path, error.stage, type(error).__name__, error.message
+
+
+def error_of(failure: tuple[str, str, str, str]) -> FileError:
+    """Return the error that became a row of the failures table."""
+    path, _, name, message = failure
+    error: FileError = getattr(errors, name)(path, message)
+    return error
 
 
 def failed(path: str, error: FileError) -> Outcome:

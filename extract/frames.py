@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
-import soxr
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
@@ -24,6 +23,7 @@ from extract.config import Settings
 from extract.decode import Audio
 from extract.kernels import moments, powers
 from extract.meter import Meter
+from extract.samples import resampled
 
 __all__ = ["Block", "blocks", "frequencies", "hann"]
 
@@ -113,24 +113,12 @@ def blocks(audio: Audio, meter: Meter, settings: Settings) -> Iterator[Block]:
         Rate, window, hop and band of the frames.
     """
     previous = None
-    for span in _spans(_resampled(meter, audio, settings), settings):
+    mixed = (meter.feed(block) for block in audio.blocks)
+    mono = resampled(mixed, audio.sample_rate, settings.sample_rate)
+    for span in _spans(mono, settings):
         block = Block(settings, span, previous)
         yield block
         previous = block
-
-
-def _resampled(meter: Meter, audio: Audio, settings: Settings) -> Iterator[Floats]:
-    """Meter each block, mix it down and bring it to the rate of the settings."""
-    if audio.sample_rate == settings.sample_rate:
-        for block in audio.blocks:
-            yield meter.feed(block)
-        return
-    stream = soxr.ResampleStream(
-        audio.sample_rate, settings.sample_rate, 1, dtype="float32", quality="HQ"
-    )
-    for block in audio.blocks:
-        yield stream.resample_chunk(meter.feed(block))
-    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:

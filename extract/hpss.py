@@ -156,7 +156,7 @@ def _allocate(
     for index in range(len(steps) - 1, -1, -1):
         a, b, low, high = steps[index]
         if low in last or high in last:
-            kept.append(steps[index])
+            kept.append(index)
             for value in (a, b):
                 last.setdefault(value, index)
     kept.reverse()
@@ -164,7 +164,8 @@ def _allocate(
     free = [value for value in range(inputs) if value not in last]
     size = inputs
     program = []
-    for a, b, low, high in kept:
+    for index in kept:
+        a, b, low, high = steps[index]
         # New registers before the old ones are free: a loop whose input and output cannot be the
         # same memory is one that the compiler turns into vectors.
         for value in (low, high):
@@ -173,7 +174,6 @@ def _allocate(
                 size += 1
             where[value] = free.pop()
         program.append((where[a], where[b], where[low], where[high]))
-        index = steps.index((a, b, low, high))
         free += [where[value] for value in {a, b} if last[value] == index]
         free += [where[value] for value in (low, high) if value not in last]
     places = [where[value] for value in results]

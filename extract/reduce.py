@@ -83,8 +83,10 @@ class Summary:
 
     Parameters
     ----------
-    start, frames : int
-        Its first frame within the track and their number.
+    start : int
+        Its first frame within the track.
+    level : float
+        Its level in dB relative to full scale, NaN for silence.
     active : ndarray of shape (frames,), bool
         Which frames are sound.
     moments : dict of ndarray of shape (2, size)
@@ -96,41 +98,29 @@ class Summary:
     """
 
     start: int
-    frames: int
+    level: float
     active: NDArray[np.bool_]
     moments: dict[str, Doubles]
     kept: dict[str, Floats]
     values: dict[str, Floats]
 
-    @cached_property
-    def level(self) -> float:
-        """Its level in dB relative to full scale, NaN for silence."""
-        return gated_level(self.kept["frame_rms"])
-
 
 def summarise(window: Window, todo: Plan) -> Summary:
     """Sum up a window; a silent one has neither moments nor values."""
     kept = {name: np.array(window[name]) for name in todo.kept}
-    if not window.active.any():
-        return Summary(window.start, len(window), window.active, {}, kept, {})
-    series = [window[name].reshape(len(window), -1) for name in todo.moments]
-    edges = np.cumsum([0, *(values.shape[1] for values in series)])
-    both = mean_variance(np.concatenate(series, axis=1), window.active) if series else None
-    return Summary(
-        window.start,
-        len(window),
-        window.active,
-        {
-            name: both[:, edges[index] : edges[index + 1]]
-            for index, name in enumerate(todo.moments)
-            if both is not None
-        },
-        kept,
-        {
+    moments: dict[str, Doubles] = {}
+    values: dict[str, Floats] = {}
+    if window.active.any():
+        series = [window[name].reshape(len(window), -1) for name in todo.moments]
+        if series:
+            edges = np.cumsum([part.shape[1] for part in series])[:-1]
+            both = mean_variance(np.concatenate(series, axis=1), window.active)
+            moments = dict(zip(todo.moments, np.split(both, edges, axis=1), strict=True))
+        values = {
             entry.name: np.atleast_1d(np.asarray(entry.function(window), np.float32))
             for entry in todo.windows
-        },
-    )
+        }
+    return Summary(window.start, window.level, window.active, moments, kept, values)
 
 
 class Track:
@@ -169,20 +159,20 @@ class Track:
         """Level in dB relative to full scale, NaN for silence; see `gated_level`."""
         return gated_level(self["frame_rms"]) if self._summaries else np.nan
 
+    def _is_heard(self, entry: Summary) -> bool:
+        """Tell whether a window is more than silence beside the rest."""
+        level = self.level if self._whole is None else self._whole
+        return entry.level >= level - ACTIVE_RANGE
+
     @cached_property
     def _heard(self) -> list[Summary]:
         """The windows that are more than silence beside the rest."""
-        level = self.level if self._whole is None else self._whole
-        return [entry for entry in self._summaries if entry.level >= level - ACTIVE_RANGE]
+        return [entry for entry in self._summaries if self._is_heard(entry)]
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
         """Which frames are sound, shape (frames,)."""
-        heard = {id(entry) for entry in self._heard}
-        parts = [
-            entry.active if id(entry) in heard else np.zeros(entry.frames, bool)
-            for entry in self._summaries
-        ]
+        parts = (entry.active & self._is_heard(entry) for entry in self._summaries)
         return np.concatenate([np.zeros(0, bool), *parts])
 
     @cached_property

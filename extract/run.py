@@ -20,9 +20,6 @@ from extract.schema import Schema
 
 __all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
 
-HEADER_NAMES = ("feature", "statistics", "number")
-"""What the header rows of the Free Music Archive's table are called."""
-
 ROWS_AT_ONCE = 10_000
 """Rows that are laid together to be written: a table of millions is never held."""
 
@@ -206,22 +203,22 @@ def extract(
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
     found = Parts(output, job) if output is not None else Memory()
-    failed_at = found.finished(tracks)
-    rest = [index for index in range(len(tracks)) if index not in failed_at]
+    outcome_at = found.finished(tracks)
+    rest = [index for index in range(len(tracks)) if index not in outcome_at]
     try:
         for at, outcome in _with_progress(
             outcomes([tracks[index] for index in rest], job, workers),
             len(tracks),
-            len(failed_at),
+            len(outcome_at),
             progress,
         ):
-            failed_at[rest[at]] = outcome.failure
+            outcome_at[rest[at]] = outcome.failure
             found.add(rest[at], outcome)
     finally:
         found.save()
     failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
-    failures += [row for _, row in sorted(failed_at.items()) if row is not None]
-    described = sum(row is None for row in failed_at.values())
+    failures += [row for _, row in sorted(outcome_at.items()) if row is not None]
+    described = sum(row is None for row in outcome_at.values())
     schemas = [job.schema, *([job.track_schema] if job.windows and job.tracks else [])]
     if output is None:
         everything = list(found.outcomes())
@@ -244,7 +241,7 @@ def _write(
     """Write outcomes piece by piece, and return the number of rows in the first table."""
     if headers:
         whole = tabulate(list(results), schemas[0])
-        tables.write_with_headers(whole, paths[0], headers, HEADER_NAMES)
+        tables.write_with_headers(whole, paths[0], headers)
         return len(whole)
     rows = 0
     with contextlib.ExitStack() as stack:

@@ -1,10 +1,10 @@
-"""All samples of a file at once, mixed down: for definitions that need to go over them twice."""
+"""Samples at another rate, and all of a file at once, for what goes over them twice."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import soxr
@@ -12,12 +12,23 @@ from numpy.typing import NDArray
 
 from extract.decode import Audio
 
-__all__ = ["mono"]
+__all__ = ["mono", "resampled"]
 
 Floats = NDArray[np.float32]
 
 IN_MEMORY = 2**25
 """Samples that are held in memory (128 MiB, a quarter of an hour); more go to a temporary file."""
+
+
+def resampled(pieces: Iterable[Floats], rate: int, target: int) -> Iterator[Floats]:
+    """Bring a mono signal that comes in pieces to another rate, in Hz."""
+    if rate == target:
+        yield from pieces
+        return
+    stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+    for piece in pieces:
+        yield stream.resample_chunk(piece)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
 
 
 @contextlib.contextmanager
@@ -45,21 +56,15 @@ def mono(audio: Audio, sample_rate: int | None) -> Iterator[tuple[Floats, int, f
 
     def pieces() -> Iterator[Floats]:
         nonlocal read
-        stream = None
-        if rate != audio.sample_rate:
-            stream = soxr.ResampleStream(audio.sample_rate, rate, 1, dtype="float32", quality="HQ")
         for block in audio.blocks:
             read += len(block)
-            mixed = block.T.mean(axis=0) if block.shape[1] > 1 else block[:, 0].copy()
-            yield stream.resample_chunk(mixed) if stream else mixed
-        if stream:
-            yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+            yield block.T.mean(axis=0) if block.shape[1] > 1 else block[:, 0].copy()
 
     held: list[Floats] = []
     count = 0
     with contextlib.ExitStack() as stack:
         file = None
-        for piece in pieces():
+        for piece in resampled(pieces(), audio.sample_rate, rate):
             held.append(piece)
             count += len(piece)
             if count > IN_MEMORY:

@@ -103,15 +103,16 @@ class DescriptorSet:
 
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
         """Read the audio once and describe it: as a whole, window by window, or both."""
+        descriptors = self.descriptors
         lengths = ({TRACK_WINDOW} if whole else set()) | ({windows} if windows else set())
-        tracks = engine.listen(audio, self.descriptors, settings, lengths)
+        tracks = engine.listen(audio, descriptors, settings, lengths)
         parts = [(np.nan, tracks[TRACK_WINDOW])] if whole else []
         parts += tracks[windows].stretches() if windows else []
         return Rows(
             next(iter(tracks.values())).seconds,
             np.array([start for start, _ in parts]),
             np.array([part.seconds for _, part in parts]),
-            np.array([reduce.row(part, self.descriptors) for _, part in parts]),
+            np.array([reduce.row(part, descriptors) for _, part in parts]),
         )
 
 

@@ -204,9 +204,7 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
         yield append
 
 
-def write_with_headers(
-    table: pd.DataFrame, path: Path, headers: Sequence[tuple[str, ...]], names: Sequence[str]
-) -> None:
+def write_with_headers(table: pd.DataFrame, path: Path, headers: Sequence[tuple[str, ...]]) -> None:
     """Write descriptors as CSV with several header rows, as the Free Music Archive's table has.
 
     ``pandas.read_csv(path, index_col=0, header=[0, 1, 2])`` reads it. Tracks are known by the
@@ -220,8 +218,6 @@ def write_with_headers(
         What stood there is replaced in one step.
     headers : sequence of tuple
         What each column is called in every row.
-    names : sequence of str
-        What the rows are called.
 
     Raises
     ------
@@ -232,7 +228,7 @@ def write_with_headers(
     stems = [PurePosixPath(name).stem for name in paths]
     numbered = all(stem.isdecimal() for stem in stems) and len({*map(int, stems)}) == len(stems)
     index = pd.Index([int(stem) for stem in stems] if numbered else paths, name="track_id")
-    columns = pd.MultiIndex.from_tuples(list(headers), names=list(names))
+    columns = pd.MultiIndex.from_tuples(list(headers), names=["feature", "statistics", "number"])
     values = table.drop(columns=["path", "sha256"]).set_axis(columns, axis=1).set_axis(index)
     with atomic(path) as temporary:
         values.to_csv(temporary, lineterminator="\n")

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from extract import errors, run
-from extract.analyse import Job
+from extract.analyse import Job, error_of
 from extract.config import DEFAULTS, Settings, parse
 from extract.files import Track
 
@@ -122,10 +122,10 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
             if outcome.failure is None:
                 values[index] = outcome.values[0]
                 continue
-            path, _, name, message = outcome.failure
+            error = error_of(outcome.failure)
             if self.on_error == "raise":
-                raise getattr(errors, name)(path, message)
-            failures.append(f"{path}: {message}")
+                raise error
+            failures.append(str(error))
         if failures:
             warnings.warn(f"{len(failures)} failed, the first: {min(failures)}", stacklevel=2)
         return values

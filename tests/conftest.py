@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+import pipeline
+from extract import run
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -39,3 +42,31 @@ def tone(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture
+def analysed(monkeypatch):
+    """The names of the tracks that are analysed in this process."""
+    seen = []
+    analyse = run.analyse
+
+    def counted(track, job):
+        seen.append(track.path)
+        return analyse(track, job)
+
+    monkeypatch.setattr(run, "analyse", counted)
+    return seen
+
+
+@pytest.fixture
+def earmark(capsys):
+    """Run the command line in this process: `earmark(*arguments)` → status, stdout, stderr."""
+
+    def call(*arguments):
+        with pytest.raises(SystemExit) as stop:
+            pipeline.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return stop.value.code, captured.out, captured.err
+
+    return call

@@ -12,21 +12,6 @@ import soundfile
 
 import classify
 import extract
-import pipeline
-
-
-@pytest.fixture
-def earmark(capsys):
-    """Run the command line in this process: `earmark(*arguments)` → status, stdout, stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            pipeline.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return stop.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_the_demo_tracks_are_classified_in_one_go(earmark, demo, tmp_path):

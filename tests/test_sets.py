@@ -10,25 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import extract
-import pipeline
 from extract import run, schema, sets, tables
 from extract.config import DEFAULTS
 
 COUNTS = {"gtzan": 58, "fma": 518, "fma-compat": 518}
-
-
-@pytest.fixture
-def earmark(capsys):
-    """Run the command line in this process: `earmark(*arguments)` → status, stdout, stderr."""
-
-    def run(*arguments):
-        with pytest.raises(SystemExit) as stop:
-            pipeline.main([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return stop.value.code, captured.out, captured.err
-
-    return run
 
 
 def test_every_published_set_is_in_the_list_above():

@@ -27,20 +27,6 @@ def music(tmp_path):
     return folder
 
 
-@pytest.fixture
-def analysed(monkeypatch):
-    """The names of the tracks that are analysed in this process."""
-    seen = []
-    analyse = run.analyse
-
-    def counted(track, job):
-        seen.append(track.path)
-        return analyse(track, job)
-
-    monkeypatch.setattr(run, "analyse", counted)
-    return seen
-
-
 def earmark(*arguments):
     with pytest.raises(SystemExit) as stop:
         pipeline.main([*map(str, arguments)])

@@ -169,9 +169,7 @@ def tempo_pattern(window: Window) -> Floats:
     """
     envelope = window["onset_envelope"]
     count = len(envelope)
-    spectrum = scipy.fft.rfft(envelope - envelope.mean(), 2 * count)
-    power = np.square(spectrum.real) + np.square(spectrum.imag)
-    products = scipy.fft.irfft(power, 2 * count)[:count]
+    products = _autocorrelation(envelope - envelope.mean(), 2 * count)[:count]
     if not products[0] > 0:
         return np.zeros(TEMPO_BANDS, np.float32)
     strength = products / products[0] * (count / np.arange(count, 0, -1))
@@ -193,6 +191,13 @@ def _tempo_lags(frame_rate: float) -> tuple[NDArray[np.float64], NDArray[np.int6
     whole = np.arange(np.ceil(edges[0]), edges[-1])
     lags = np.union1d(edges, whole)
     return lags, np.searchsorted(lags, edges)
+
+
+def _autocorrelation(values: Floats, size: int) -> Floats:
+    """Return the autocorrelation along the last axis, padded with zeros to `size`."""
+    spectra = scipy.fft.rfft(values, size, axis=-1)
+    energy = np.square(spectra.real) + np.square(spectra.imag)
+    return np.asarray(scipy.fft.irfft(energy, size, axis=-1))
 
 
 def mean_autocorrelation(envelope: Floats, length: int) -> tuple[NDArray[np.int64], Floats]:
@@ -218,9 +223,7 @@ def mean_autocorrelation(envelope: Floats, length: int) -> tuple[NDArray[np.int6
     total = np.zeros(length)
     count = 0
     for start in range(0, len(windows), 64):
-        spectra = scipy.fft.rfft(windows[start : start + 64] * hann(length), size, axis=1)
-        energy = np.square(spectra.real) + np.square(spectra.imag)
-        correlation = scipy.fft.irfft(energy, size, axis=1)[:, :length]
+        correlation = _autocorrelation(windows[start : start + 64] * hann(length), size)[:, :length]
         heard = correlation[:, 0] > 0
         total += (correlation[heard] / correlation[heard, :1]).sum(axis=0, dtype=np.float64)
         count += int(heard.sum())

@@ -16,8 +16,7 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 import scipy.ndimage
@@ -36,10 +35,6 @@ Doubles = NDArray[np.float64]
 
 SAMPLE_RATE = None
 """None: the file's own."""
-
-TRANSFORMED_ONCE = 2**21
-"""Samples (48 s at 44.1 kHz) whose spectra are held, 35 bytes for each; of more they are computed
-twice, for the tuning and for the rest."""
 
 ASSUMED_RATE = 22050
 """The rate in Hz that librosa assumes where none is passed."""
@@ -114,26 +109,12 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     """
     if len(samples) < N_FFT:
         return np.full(len(header()), np.nan)
-    blocks: Iterable[spectra.Block] = _Blocks(samples, halved)
-    if len(samples) <= TRANSFORMED_ONCE:
-        # A block keeps its spectra: the second pass finds them there.
-        blocks = list(blocks)
+    blocks = spectra.blocks(samples, "reflect" if halved else "constant")
     tunings = _tunings(blocks, sample_rate, halved)
     if tunings is None:
         return np.full(len(header()), np.nan)
     series = _series(samples, blocks, sample_rate, halved, tunings)
     return np.concatenate([_statistics(series[name]) for name, *_ in _FEATURES])
-
-
-@dataclass(frozen=True)
-class _Blocks:
-    """The frames of a track, block after block, as often as they are asked for."""
-
-    samples: Floats
-    halved: bool
-
-    def __iter__(self) -> Iterator[spectra.Block]:
-        return spectra.blocks(self.samples, "reflect" if self.halved else "constant")
 
 
 def _tunings(

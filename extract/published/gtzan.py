@@ -9,7 +9,7 @@ agree with the table to six digits where the librosa of today, at its own defaul
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +98,8 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
     out[0] = len(samples)
     if len(samples) < N_FFT:
         return out
-    tuning = _tuning(samples, sample_rate)
+    blocks = spectra.blocks(samples, "reflect")
+    tuning = _tuning(blocks, sample_rate)
     if tuning is None:
         return out
     sums = {name: _Sums() for name, *_ in (*_FEATURES, *_MFCC_FEATURES)}
@@ -106,7 +107,7 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
 
     def measured() -> Iterator[NDArray[np.complex64]]:
         """Measure each block on its way to the separation."""
-        for block in spectra.blocks(samples, "reflect"):
+        for block in blocks:
             levels[block.start : block.stop] = block.mel_db(sample_rate)
             sums["chroma_stft"].add(block.chroma(sample_rate, tuning))
             sums["rms"].add(np.sqrt(kernels.squares(block.span, N_FFT, HOP_LENGTH)))
@@ -134,13 +135,13 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
     return out
 
 
-def _tuning(samples: Floats, sample_rate: int) -> float | None:
+def _tuning(blocks: Iterable[spectra.Block], sample_rate: int) -> float | None:
     """Return the tuning in semitones, from the power as the author's call had it.
 
     None where a sample is no number or absurd.
     """
     peaks = spectra.Peaks(sample_rate)
-    for block in spectra.blocks(samples, "reflect"):
+    for block in blocks:
         if not block.is_sound():
             return None
         peaks.feed(block.power)

@@ -8,7 +8,8 @@ that is hours long: they are read in blocks, and no spectrum outlives its block.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Literal
 
@@ -39,6 +40,10 @@ Padding = Literal["constant", "edge", "reflect"]
 N_FFT = 2048
 HOP_LENGTH = 512
 FRAMES_PER_BLOCK = 64
+
+TRANSFORMED_ONCE = 2**21
+"""Samples (48 s at 44.1 kHz) whose spectra are held, 35 bytes for each; of more they are computed
+twice, for the tuning and for the rest."""
 
 LOUDEST = 1e6
 """A sample beyond it, where full scale is 1, is none."""
@@ -168,11 +173,25 @@ class Block:
         return normalised(self.power @ _chroma_bank(sample_rate, tuning))
 
 
-def blocks(samples: Floats, padding: Padding) -> Iterator[Block]:
-    """Cut a track into blocks of frames."""
-    count = frame_count(samples)
-    for start in range(0, count, FRAMES_PER_BLOCK):
-        yield Block(samples, start, min(start + FRAMES_PER_BLOCK, count), padding)
+@dataclass(frozen=True)
+class _Blocks:
+    """The frames of a track, block after block, as often as they are asked for."""
+
+    samples: Floats
+    padding: Padding
+
+    def __iter__(self) -> Iterator[Block]:
+        count = frame_count(self.samples)
+        for start in range(0, count, FRAMES_PER_BLOCK):
+            stop = min(start + FRAMES_PER_BLOCK, count)
+            yield Block(self.samples, start, stop, self.padding)
+
+
+def blocks(samples: Floats, padding: Padding) -> Iterable[Block]:
+    """Cut a track into blocks of frames, which can be gone over more than once."""
+    cut = _Blocks(samples, padding)
+    # A block keeps its spectra: a second pass finds them there.
+    return list(cut) if len(samples) <= TRANSFORMED_ONCE else cut
 
 
 def normalised(values: NDArray[Any], order: float = np.inf) -> NDArray[Any]:
