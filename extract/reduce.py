@@ -7,7 +7,7 @@ Means and deviations of a track follow exactly from those of its windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract import registry
-from extract.config import Settings
+from extract.config import DEFAULTS, Settings
 from extract.kernels import mean_variance
 from extract.meter import Energies
 from extract.registry import Descriptor
@@ -62,7 +62,7 @@ def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
     """Return what has to be computed for the descriptors of a set."""
     # Every window measures its level.
     entries = registry.closure((registry.get("frame_rms"), *descriptors))
-    moments = [entry.name for entry in entries if entry.stats and entry in descriptors]
+    moments = [entry.name for entry in _described(descriptors) if entry.stats]
     kept = ["frame_rms"]
     for entry in entries:
         if entry.kind == "track":
@@ -227,21 +227,38 @@ class Track:
         return bool(self._heard)
 
 
+def _described(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
+    """Return the descriptors, and those whose columns their estimates read, in that order."""
+    read = [registry.get(need) for d in descriptors if d.kind == "estimate" for need in d.needs]
+    return tuple(dict.fromkeys((*descriptors, *read)))
+
+
 def row(track: Track, descriptors: Sequence[Descriptor]) -> Doubles:
     """Compute the values of the descriptors' columns, in order.
 
     Statistics are taken over the active frames alone: silence around the music says nothing of
     it. What needs frames is NaN where none is active.
     """
-    parts: list[Doubles] = []
+    values = {
+        entry.name: _values(track, entry)
+        for entry in _described(descriptors)
+        if entry.kind != "estimate"
+    }
+    names = (c.name for name in values for c in registry.get(name).columns(track.settings))
+    known = dict(zip(names, np.concatenate([*values.values(), []]).tolist(), strict=True))
     for entry in descriptors:
-        if not track and (entry.needs or entry.kind != "track"):
-            parts.append(np.full(len(entry.columns(track.settings)), np.nan))
-        elif entry.kind == "track":
-            parts.append(np.atleast_1d(np.asarray(entry.function(track), np.float64)))
-        elif entry.kind == "window":
-            parts.append(track.values(entry.name))
-        else:
-            moments = track.moments(entry.name)
-            parts += [STATISTICS[stat](*moments) for stat in entry.stats]
-    return np.concatenate(parts)
+        if entry.kind == "estimate":
+            known_enough = track and track.settings == DEFAULTS
+            values[entry.name] = np.array([entry.function(known) if known_enough else np.nan])
+    return np.concatenate([values[entry.name] for entry in descriptors])
+
+
+def _values(track: Track, entry: Descriptor) -> Doubles:
+    if not track and (entry.needs or entry.kind != "track"):
+        return np.full(len(entry.columns(track.settings)), np.nan)
+    if entry.kind == "track":
+        return np.atleast_1d(np.asarray(entry.function(track), np.float64))
+    if entry.kind == "window":
+        return track.values(entry.name)
+    moments = track.moments(entry.name)
+    return np.concatenate([STATISTICS[stat](*moments) for stat in entry.stats])

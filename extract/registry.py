@@ -3,7 +3,7 @@
 Columns, their order, units and ranges, the metadata of tables and the standard tests are derived
 from the declarations here; no other list names the descriptors.
 
-There are four kinds, after what a function is given:
+There are five kinds, after what a function is given:
 
 ``frame``
     A `Block` of consecutive frames, never a whole file → an array of shape (frames,) or
@@ -15,6 +15,8 @@ There are four kinds, after what a function is given:
     A `Window` → one value or an array of them; a track has the mean over its windows.
 ``track``
     The `Track`, or a stretch of it → one number, or a tuple of them.
+``estimate``
+    What the descriptors that it needs say of a track, column by column → one number.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ from extract.config import Settings
 
 __all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set"]
 
-Kind = Literal["frame", "series", "window", "track"]
+Kind = Literal["frame", "series", "window", "track", "estimate"]
 Range = tuple[float, float]
 
 
@@ -79,7 +81,7 @@ class Descriptor:
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns that this descriptor gives under `settings`."""
-        if self.kind == "track":
+        if self.kind in ("track", "estimate"):
             return self.values
         if self.kind == "window":
             return self.values or tuple(
@@ -128,7 +130,7 @@ def descriptor(
 
     Parameters
     ----------
-    kind : {"frame", "series", "window", "track"}
+    kind : {"frame", "series", "window", "track", "estimate"}
         What the function is given; see the top of this module.
     unit, range : str, tuple of float
         Of the values per frame or window; columns that differ are declared in `values`, without
@@ -141,7 +143,7 @@ def descriptor(
     size : int or str, optional
         Values per frame or window, or the setting that holds their number; None for one value.
     needs : iterable of str
-        The series that the function reads.
+        The series that the function reads; of an estimate the descriptors whose columns it reads.
     sets : iterable of str
         The feature sets that it belongs to.
     version : int
@@ -153,7 +155,7 @@ def descriptor(
         if name in _registered:
             raise ValueError(f"two descriptors are called {name!r}")
         own = tuple(replace(value, version=version) for value in values)
-        if kind == "track" and not own:
+        if kind in ("track", "estimate") and not own:
             own = (Column(name, unit, range, version),)
         _registered[name] = Descriptor(
             name=name,
@@ -191,10 +193,11 @@ def get(name: str) -> Descriptor:
 def in_set(name: str) -> tuple[Descriptor, ...]:
     """Return the descriptors of a feature set in the order of its columns.
 
-    Values of the track come first, then statistics over frames, then values of windows; within
-    each, the order of the modules' names and of the functions in them.
+    Values of the track come first, then what is estimated from all others, statistics over frames
+    and values of windows; within each, the order of the modules' names and of the functions in
+    them.
     """
-    kinds = {"track": 0, "frame": 1, "series": 1, "window": 2}
+    kinds = {"track": 0, "estimate": 1, "frame": 2, "series": 2, "window": 3}
 
     def place(entry: Descriptor) -> tuple[int, str, int]:
         # Not the order of registration, which is that of whoever imported a module first.

@@ -104,7 +104,7 @@ def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
     columns = schema.columns
     values = joined(lambda outcome: outcome.values) if good else np.empty((0, len(columns)))
     for index, column in enumerate(columns):
-        data[column.name] = values[:, index].astype(column.dtype)
+        data[column.name] = pd.Series(values[:, index]).astype(column.dtype)
     return pd.DataFrame(data).astype({"path": "str", "sha256": "str"})
 
 

@@ -7,8 +7,8 @@ the values or the columns of a set, so that two tables of `default-1` can be lai
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import ModuleType
 from typing import Any, Protocol
@@ -30,6 +30,18 @@ DEFAULT_SET = "default"
 
 TRACK_WINDOW = 6.0
 """Seconds of the windows that a track is summed up from."""
+
+
+SPOTIFY_COLUMNS = (
+    *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
+    *("instrumentalness", "liveness", "valence", "tempo", "time_signature", "duration_ms"),
+)
+"""The columns of Spotify's tables, in its order."""
+
+SPOTIFY_INTEGERS = ("key", "mode", "time_signature", "duration_ms")
+
+NO_KEY = -1
+"""What Spotify writes where no key was found."""
 
 
 @dataclass(frozen=True)
@@ -168,8 +180,45 @@ class PublishedSet:
         return importlib.import_module(f"extract.published.{self.module}")
 
 
+@dataclass(frozen=True)
+class SpotifySet(DescriptorSet):
+    """The audio columns of Spotify's tables: their names, order, scales and types.
+
+    After them come the confidences of those that have one, which a model of Spotify's own table
+    does not look at. The calibration of the estimates holds for the default settings alone.
+    """
+
+    configurable: bool = False
+
+    def columns(self, settings: Settings) -> tuple[Column, ...]:
+        """Return the columns in order."""
+        own = {column.name: column for column in super().columns(settings)}
+        return tuple(
+            replace(own[name], dtype="Int64")
+            if name in SPOTIFY_INTEGERS and own[name].dtype == "float32"
+            else own[name]
+            for name in self._order(own)
+        )
+
+    def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
+        """Read the audio once and describe it: as a whole, window by window, or both."""
+        rows = super().rows(audio, settings, windows, whole)
+        own = [column.name for column in super().columns(settings)]
+        order = self._order(own)
+        values = rows.values[:, [own.index(name) for name in order]]
+        keys = values[:, order.index("key")]
+        heard = np.isfinite(values[:, order.index("energy")])
+        keys[np.isnan(keys) & heard] = NO_KEY
+        return replace(rows, values=values)
+
+    @staticmethod
+    def _order(names: Iterable[str]) -> list[str]:
+        return [*(n for n in SPOTIFY_COLUMNS if n in set(names)), *(name for name in names if name not in SPOTIFY_COLUMNS)]
+
+
 SETS: dict[str, FeatureSet] = {
-    "default": DescriptorSet("default", 2),
+    "default": DescriptorSet("default", 3),
+    "spotify": SpotifySet("spotify", 1),
     "gtzan": PublishedSet("gtzan", 1),
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),

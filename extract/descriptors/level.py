@@ -19,14 +19,14 @@ Floats = NDArray[np.float32]
 @descriptor(
     "track",
     values=[Column("duration_ms", "ms", (0, np.inf), dtype="int64")],
-    sets=["default"],
+    sets=["default", "spotify"],
 )
 def duration_ms(track: Track) -> float:
     """Duration in milliseconds, rounded as Spotify gives it."""
     return float(round(track.seconds * 1000))
 
 
-@descriptor("track", unit="LUFS", range=(-70, 20), sets=["default"])
+@descriptor("track", unit="LUFS", range=(-70, 20), sets=["default", "spotify"])
 def loudness(track: Track) -> float:
     """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating."""
     return integrated_loudness(track.energies.weighted)

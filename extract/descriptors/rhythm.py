@@ -108,7 +108,7 @@ def _heard_envelope(track: Track) -> Floats:
     "track",
     values=[Column("tempo", "BPM", TEMPO_RANGE), Column("tempo_confidence", "", (0, 1))],
     needs=["onset_envelope"],
-    sets=["default"],
+    sets=["default", "spotify"],
     version=2,
 )
 def tempo(track: Track) -> tuple[float, float]:

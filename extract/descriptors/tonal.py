@@ -98,7 +98,7 @@ def _key_profiles() -> NDArray[np.float64]:
         Column("key_confidence", "", (0, 1)),
     ],
     needs=["chroma"],
-    sets=["default"],
+    sets=["default", "spotify"],
     version=2,
 )
 def key(track: Track) -> tuple[float, float, float]:
