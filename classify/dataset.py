@@ -118,6 +118,9 @@ def build(
     if unlabelled:
         notes.append(f"{unlabelled} of {len(paths)} tracks have no label and were left out")
     columns = tables.feature_columns(frame, about)
+    if about.get("set", "").startswith("spotify-"):
+        # Spotify's tables come with more than describes the sound, and ours with confidences.
+        columns = list(sets.SPOTIFY_COLUMNS)
     columns = [name for name in columns if name not in (label, group)]
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
@@ -132,7 +135,10 @@ def build(
     if silent:
         notes.append(f"{silent} labelled tracks are silent or too short and were left out")
     used = frame[labelled.notna() & described].reset_index(drop=True)
-    own = used["sha256"].astype(str) if "sha256" in used else used["path"]
+    # The same numbers to the last digit are the same recording: Spotify's table has it once for
+    # each of its genres and albums.
+    same = pd.Series(pd.util.hash_pandas_object(used[inputs], index=False), used.index)
+    own = (used["sha256"] if "sha256" in used else same).astype(str)
     groups = used["path"].map(known["group"]).fillna(own).astype(str)
     dataset = Dataset(
         features=used[inputs],
@@ -178,7 +184,8 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
     windows = round(float(frame["seconds"].median()), 2) if in_windows else None
     for name in sets.SETS:
         known = schema.of(name, DEFAULTS, windows)
-        if set(known.names) <= set(names):
+        needed = sets.SPOTIFY_COLUMNS if name == "spotify" else known.names
+        if set(needed) <= set(names):
             return tables.metadata(known)
     return {}
 

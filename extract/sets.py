@@ -213,7 +213,10 @@ class SpotifySet(DescriptorSet):
 
     @staticmethod
     def _order(names: Iterable[str]) -> list[str]:
-        return [*(n for n in SPOTIFY_COLUMNS if n in set(names)), *(name for name in names if name not in SPOTIFY_COLUMNS)]
+        return [
+            *(n for n in SPOTIFY_COLUMNS if n in set(names)),
+            *(name for name in names if name not in SPOTIFY_COLUMNS),
+        ]
 
 
 SETS: dict[str, FeatureSet] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SCALES", "WEIGHTS", "Scale", "calibrated", "standardised"]
+__all__ = ["MATCHED", "SCALES", "WEIGHTS", "Scale", "calibrated", "standardised"]
 
 Doubles = NDArray[np.float64]
 
@@ -69,12 +69,20 @@ SCALES = {
 """The estimates, and how each spreads in Spotify's table."""
 
 
+MATCHED = ("danceability", "energy", "acousticness", "instrumentalness", "valence")
+"""The estimates whose spread is brought to that of Spotify's table.
+
+A regression says too little of what is far from the mean, so that nothing would be instrumental.
+Speechiness has recordings of speech to hold its upper end; liveness is too weak to be spread."""
+
+
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, Any]:
     known: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
     for name in ("mean", "deviation"):
         known[name] = np.array(known[name])
-    known["weights"] = {name: np.array(own) for name, own in known["weights"].items()}
+    for name in ("weights", "fitted", "spread"):
+        known[name] = {own: np.array(values) for own, values in known[name].items()}
     return known
 
 
@@ -101,4 +109,7 @@ def calibrated(name: str, row: Mapping[str, float]) -> float:
     known = _weights()
     values = np.array([row[column] for column in known["columns"]])
     inputs = standardised(values, known["mean"], known["deviation"])
-    return SCALES[name].back(float(known["offset"][name] + inputs @ known["weights"][name]))
+    fitted = float(known["offset"][name] + inputs @ known["weights"][name])
+    if name in MATCHED:
+        return float(np.interp(fitted, known["fitted"][name], known["spread"][name]))
+    return SCALES[name].back(fitted)

@@ -38,7 +38,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold
 
 from extract import decode, engine, reduce, registry, sets
-from extract.calibration import SCALES, WEIGHTS, standardised
+from extract.calibration import MATCHED, SCALES, WEIGHTS, standardised
 from extract.config import DEFAULTS
 from extract.descriptors.perceptual import INPUTS
 
@@ -280,6 +280,23 @@ def interval(truth: Doubles, estimate: Doubles, groups: Iterable[str]) -> tuple[
     return float(low), float(high)
 
 
+def spread(truth: Truth, name: str, fitted: Doubles) -> tuple[Doubles, Doubles]:
+    """Return quantiles of what was fitted to GTZAN's clips, and of Spotify's table.
+
+    Both hold the same ten genres, each with the same weight.
+    """
+    shares = np.linspace(0, 1, 41)
+    names = {"hiphop": "hip-hop"}
+    genres = [names.get(own, own) for own in truth.tracks["genre"].unique()]
+    table = truth.table[truth.table["track_genre"].isin(genres)]
+    table = table.drop_duplicates(["duration_ms", "loudness", "tempo", "track_genre"])
+    weights = 1 / table["track_genre"].map(table["track_genre"].value_counts())
+    order = np.argsort(table[name].to_numpy(), kind="stable")
+    place = np.cumsum(weights.to_numpy()[order]) / weights.sum()
+    values = np.interp(shares, place, table[name].to_numpy()[order])
+    return np.quantile(fitted, shares), values
+
+
 def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
     """Cross-validate an estimate; also return the line that makes up for its shrinking."""
     runs = [out_of_fold(truth, name, seed) for seed in range(SEEDS)]
@@ -287,14 +304,20 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
     heard = mean[mean["audio"]]
     slope, offset = np.polyfit(heard["estimate"], heard["truth"], 1)
     scale = SCALES[name]
-    estimates = np.array([scale.back(own) for own in offset + slope * heard["estimate"]])
+    clips = truth.values(name).index
+    fitted = offset + slope * heard["estimate"].to_numpy()
+    if name in MATCHED:
+        every = fit(truth.examples(name, clips, clips[:0])).predict(truth.gtzan.to_numpy())
+        estimates = np.interp(fitted, *spread(truth, name, offset + slope * every))
+    else:
+        estimates = np.array([scale.back(own) for own in fitted])
     known = truth.songs[name][heard.index].to_numpy()
 
     def ranks(some: str) -> list[float]:
         parts = [run[run["audio"]] if some == "audio" else run for run in runs]
         return [float(spearmanr(part["truth"], part["estimate"]).statistic) for part in parts]
 
-    audio, every = ranks("audio"), ranks("all")
+    audio, all_songs = ranks("audio"), ranks("all")
     artists = truth.songs["artist"]
     found: dict[str, object] = {
         "n": len(heard),
@@ -306,12 +329,11 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
         "mean_absolute_error": float(np.abs(estimates - known).mean()),
         "mean_absolute_error_of_median": float(np.abs(np.median(known) - known).mean()),
         "n_with_tables": len(mean),
-        "rank_correlation_with_tables": float(np.mean(every)),
+        "rank_correlation_with_tables": float(np.mean(all_songs)),
         "interval_with_tables": interval(
             mean["truth"].to_numpy(), mean["estimate"].to_numpy(), artists[mean.index]
         ),
     }
-    clips = truth.values(name).index
     if name in QUADRANTS:
         learner = fit(truth.examples(name, clips, clips[:0], panda4q=True))
         high = truth.quadrants["quadrant"].isin(QUADRANTS[name])
@@ -341,22 +363,23 @@ def main() -> None:
     arguments = parser.parse_args()
 
     truth = Truth(arguments.data)
-    offsets, weights, metrics = {}, {}, {}
-    for name in SCALES:
-        metrics[name], slope, offset = measure(truth, name)
-        print(name, metrics[name], file=sys.stderr)
-        clips = truth.values(name).index
-        learner = fit(truth.examples(name, clips, clips[:0]))
-        offsets[name] = round(float(offset + slope * learner.intercept_), 6)
-        weights[name] = [round(float(slope * own), 6) for own in learner.coef_]
-    about = {
+    about: dict[str, Any] = {
         "columns": truth.columns,
         "mean": [float(f"{own:.6g}") for own in truth.mean],
         "deviation": [float(f"{own:.6g}") for own in truth.deviation],
-        "offset": offsets,
-        "weights": weights,
-        "metrics": metrics,
+        **{part: {} for part in ("offset", "weights", "fitted", "spread", "metrics")},
     }
+    for name in SCALES:
+        about["metrics"][name], slope, offset = measure(truth, name)
+        print(name, about["metrics"][name], file=sys.stderr)
+        clips = truth.values(name).index
+        learner = fit(truth.examples(name, clips, clips[:0]))
+        about["offset"][name] = round(float(offset + slope * learner.intercept_), 6)
+        about["weights"][name] = [round(float(slope * own), 6) for own in learner.coef_]
+        if name in MATCHED:
+            fitted = offset + slope * learner.predict(truth.gtzan.to_numpy())
+            for part, knots in zip(("fitted", "spread"), spread(truth, name, fitted), strict=True):
+                about[part][name] = [float(f"{own:.6g}") for own in knots]
     arguments.output.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     (arguments.output.parent / "CARD.md").write_text(card(truth, about), encoding="utf-8")
 
@@ -398,6 +421,10 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "| estimate | songs | rank correlation | interval | error | with tables |",
         "|---|---|---|---|---|---|",
         *rows,
+        "",
+        f"The spread of {', '.join(MATCHED)} over GTZAN's ten genres is brought to that of "
+        "Spotify's table over the same genres. Ranks stay; errors grow a little, for a regression that says "
+        "less is wrong by less.",
         "",
         "Against the quadrants of 4Q, not learned from for this number: area under the curve "
         f"{metrics['energy']['quadrants_auc']:.2f} for energy, "
