@@ -138,7 +138,7 @@ def build(
     # The same numbers to the last digit are the same recording: Spotify's table has it once for
     # each of its genres and albums.
     same = pd.Series(pd.util.hash_pandas_object(used[inputs], index=False), used.index)
-    own = (used["sha256"] if "sha256" in used else same).astype(str)
+    own = used.get("sha256", same).astype(str)
     groups = used["path"].map(known["group"]).fillna(own).astype(str)
     dataset = Dataset(
         features=used[inputs],

@@ -56,11 +56,11 @@ def predictions(
         if bundle.set
         else "Train the model again on a table with these columns"
     )
-    columns = tables.feature_columns(table, about)
-    if bundle.set_name == "spotify" and set(bundle.columns) <= set(columns):
+    given = tables.feature_columns(table, about)
+    if bundle.set_name == "spotify" and set(bundle.columns) <= set(given):
         # Spotify's tables come with other columns too, and ours with confidences.
-        columns = bundle.columns
-    schema.check(bundle.columns, columns, where, remedy + ".")
+        given = bundle.columns
+    schema.check(bundle.columns, given, where, remedy + ".")
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
         others = [

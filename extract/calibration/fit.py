@@ -226,8 +226,9 @@ def public_tables(folder: Path) -> pd.DataFrame:
     large = large.select_dtypes("number").add_prefix("large ")
     both = small.drop(columns=["length", "label"]).join(large)
     both.index = both.index.str.removesuffix(".wav")
-    positive = [c for c in both if ("var" in c or "std" in c or "max" in c) and (both[c] > 0).all()]
-    both[positive] = np.log(both[positive])
+    names = both.columns.astype(str)
+    spreads = names[names.str.contains("var|std|max") & (both > 0).all().to_numpy()]
+    both[spreads] = np.log(both[spreads])
     both = both.loc[:, both.std() > 0]
     return ((both - both.mean()) / both.std()).clip(-4, 4).fillna(0.0)
 
@@ -423,8 +424,8 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         *rows,
         "",
         f"The spread of {', '.join(MATCHED)} over GTZAN's ten genres is brought to that of "
-        "Spotify's table over the same genres. Ranks stay; errors grow a little, for a regression that says "
-        "less is wrong by less.",
+        "Spotify's table over the same genres. Ranks stay; errors grow a little, for a regression "
+        "that says less is wrong by less.",
         "",
         "Against the quadrants of 4Q, not learned from for this number: area under the curve "
         f"{metrics['energy']['quadrants_auc']:.2f} for energy, "
