@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import pandas_dtype
 
 from extract import files, sets, tables
 from extract.analyse import Job, Outcome, analyse, failed, failure, numbered, warm
@@ -104,7 +105,7 @@ def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
     columns = schema.columns
     values = joined(lambda outcome: outcome.values) if good else np.empty((0, len(columns)))
     for index, column in enumerate(columns):
-        data[column.name] = pd.Series(values[:, index]).astype(column.dtype)
+        data[column.name] = pd.Series(values[:, index]).astype(pandas_dtype(column.dtype))
     return pd.DataFrame(data).astype({"path": "str", "sha256": "str"})
 
 
