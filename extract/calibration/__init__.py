@@ -1,7 +1,7 @@
 """Calibration of estimates to the scales of Spotify's table: weights that were fitted elsewhere.
 
 The weights are data (``spotify.json``), with a card beside them that says what they were fitted to
-and how far off they are; ``fit.py`` makes both.
+and how far off they are; ``fit_spotify.py`` makes both.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 The audio is not part of this project. The script expects a folder with ``gtzan/``, ``emotify/``,
 ``panda4q/``, ``librosa/`` and ``spotify/``:
 
-    python extract/calibration/fit.py ../shared/data
+    python extract/calibration/fit_spotify.py ../shared/data
 
 There is little truth: 329 clips of GTZAN whose songs Spotify has values of, 161 of them with audio,
 most of that 2–3 s long. What else is learned from, with less weight:
@@ -402,7 +402,7 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "# The calibration of Spotify's seven estimates",
         "",
         f"Weighted sums of {len(truth.columns)} descriptors over a track, fitted by ridge "
-        "regression to Spotify's own values of songs. Made by `extract/calibration/fit.py`; the "
+        "regression to Spotify's own values of songs. Made by `extract/calibration/fit_spotify.py`; the "
         "weights are in `spotify.json`. No audio is part of this project.",
         "",
         f"Truth: {len(truth.songs)} clips of GTZAN whose songs were found in Spotify's catalogue, "

@@ -1,0 +1,540 @@
+"""How right the descriptors are: each against its truth, ours beside librosa's and Essentia's.
+
+Truth is what people annotated (tempo, beats, bars, keys), what Spotify said of the same songs, what
+a standard defines, and recordings of which it is known what they are. What was fitted to such truth
+is measured by cross-validation: no artist is on both sides. Intervals of 95 % come from a bootstrap
+over artists. Essentia joins where it is installed (``pip install essentia``).
+
+The audio is not part of this project; the folder holds ``gtzan/``, ``emotify/``, ``panda4q/``,
+``librosa/`` and ``spotify/``. What is measured here stands on the pages of the descriptors and, with
+--readme, in the README.
+
+example:
+
+    python benchmarks/descriptors.py ../shared/data -o extract/measured.json --readme README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib.util
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+# What is measured is the project that this file lies in, whatever is installed.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import librosa
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import spearmanr
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+
+import extract
+from extract import decode
+from extract.calibration import SCALES, fit_key, fit_spotify, fit_tempo
+from extract.descriptors.level import integrated_loudness
+from extract.meter import Meter
+from extract.tables import atomic
+
+Doubles = NDArray[np.float64]
+
+MARK = "<!-- descriptors -->"
+"""Stands in the README before and after the table."""
+
+OCTAVES = (1.0, 2.0, 0.5, 3.0, 1 / 3)
+BEAT_TOLERANCE = 0.07
+FIRST_SECONDS = 5.0
+"""Beats before are not counted, as in the evaluations of MIREX."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the table.
+
+    Parameters
+    ----------
+    descriptor : str
+        Its name.
+    measure : str
+        What the number says; more is better unless it is called a difference.
+    truth : str
+        What it is held against.
+    n : int
+        How many files or songs.
+    ours : float
+        The number.
+    low, high : float, optional
+        Its interval of 95 %.
+    others : dict
+        The same number of other tools.
+    """
+
+    descriptor: str
+    measure: str
+    truth: str
+    n: int
+    ours: float
+    low: float | None = None
+    high: float | None = None
+    others: dict[str, float] = field(default_factory=dict)
+
+
+def interval(values: Doubles, groups: Iterable[str]) -> tuple[float, float]:
+    """Return a 95 % interval of the mean, from a bootstrap over groups."""
+    codes, names = pd.factorize(np.asarray(list(groups), object))
+    sums = np.bincount(codes, values)
+    counts = np.bincount(codes)
+    drawn = np.random.default_rng(0).integers(0, len(names), (2000, len(names)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+class Clips:
+    """The clips of GTZAN that are long enough for people to have tapped and heard a key in them.
+
+    Parameters
+    ----------
+    data : Path
+        The folder of the corpora.
+    """
+
+    def __init__(self, data: Path) -> None:
+        table = pd.read_csv(data / "gtzan/tracks.csv").dropna(subset=["file"])
+        self.table = table[table["seconds"] >= fit_key.LONG].reset_index(drop=True)
+        self.paths = [data / "gtzan/audio" / name for name in self.table["file"]]
+        self.beats = [data / "gtzan/beats" / f"{name}.beats" for name in self.table["track"]]
+        self.groups = self.table["artist_group"].fillna(self.table["track"]).tolist()
+
+    @cached_property
+    def samples(self) -> list[NDArray[np.float32]]:
+        """Mono samples at 22,050 Hz, as librosa loads them."""
+        return [librosa.load(path, sr=22050)[0] for path in self.paths]
+
+    @cached_property
+    def at_full_rate(self) -> list[NDArray[np.float32]]:
+        """Mono samples at 44,100 Hz, as Essentia wants them."""
+        return [librosa.resample(own, orig_sr=22050, target_sr=44100) for own in self.samples]
+
+
+@contextlib.contextmanager
+def essentia() -> Iterator[Any]:
+    """Give Essentia's algorithms, or None where it is not installed."""
+    if importlib.util.find_spec("essentia") is None:
+        yield None
+        return
+    import essentia as package
+    import essentia.standard as algorithms
+
+    package.log.infoActive = package.log.warningActive = False
+    yield algorithms
+
+
+def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
+    """Tempo against what people tapped."""
+    truth = clips.table["tempo_bpm"].to_numpy(float)
+    others = {
+        "librosa": np.array(
+            [float(librosa.beat.beat_track(y=own, sr=22050)[0][0]) for own in clips.samples]
+        )
+    }
+    with essentia() as algorithms:
+        if algorithms:
+            multifeature = algorithms.RhythmExtractor2013(method="multifeature")
+            others["Essentia multifeature"] = np.array(
+                [multifeature(own)[0] for own in clips.at_full_rate]
+            )
+            percival = algorithms.PercivalBpmEstimator()
+            others["Essentia percival"] = np.array([percival(own) for own in clips.at_full_rate])
+    fitted = fit_tempo.Data(data)
+    runs = [fitted.held_out(seed) for seed in range(fit_tempo.SEEDS)]
+    order = fitted.names[fitted.long].tolist()
+    place = [order.index(name) for name in clips.table["track"]]
+    for name, factors in (("accuracy 1", OCTAVES[:1]), ("accuracy 2", OCTAVES)):
+        ours = np.mean([fit_tempo.within(own[place], truth, factors) for own, _ in runs], axis=0)
+        what = "the octave counts" if name == "accuracy 1" else "twice, thrice, half, third too"
+        yield Row(
+            "tempo",
+            f"within 4 %, {what} ({name})",
+            "GTZAN, tapped",
+            len(truth),
+            float(ours.mean()),
+            *interval(ours, clips.groups),
+            {k: float(fit_tempo.within(own, truth, factors).mean()) for k, own in others.items()},
+        )
+    right = [fit_tempo.within(own[place], truth) for own, _ in runs]
+    yield Row(
+        "tempo",
+        "how often a right answer is surer than a wrong one",
+        "GTZAN, tapped",
+        len(truth),
+        float(np.mean([auc(sure[place], own) for (_, sure), own in zip(runs, right, strict=True)])),
+    )
+
+
+def auc(sure: Doubles, right: Doubles) -> float:
+    """Return how often what is right is surer than what is wrong: the area under the ROC."""
+    pairs = np.sign(sure[right > 0][:, None] - sure[right == 0])
+    return float((1 + pairs.mean()) / 2)
+
+
+def beat_score(found: Doubles, truth: Doubles) -> float:
+    """Return the F-measure of beats, each within 70 ms of one that was annotated.
+
+    References
+    ----------
+    Dixon, "Evaluation of the audio beat tracking system BeatRoot", Journal of New Music Research
+    36(1), 2007.
+    """
+    found, truth = found[found >= FIRST_SECONDS], truth[truth >= FIRST_SECONDS]
+    if not len(found) or not len(truth):
+        return 0.0
+    hits = at = 0
+    for beat in truth:
+        while at < len(found) and found[at] < beat - BEAT_TOLERANCE:
+            at += 1
+        if at < len(found) and found[at] <= beat + BEAT_TOLERANCE:
+            hits += 1
+            at += 1
+    return 2 * hits / (len(found) + len(truth))
+
+
+def beat_rows(clips: Clips) -> Iterator[Row]:
+    """Beats and bars against those that were annotated."""
+    annotated = [np.loadtxt(path, ndmin=2) for path in clips.beats]
+    truth = [
+        own[own[:, 0] <= seconds, 0]
+        for own, seconds in zip(annotated, clips.table["seconds"], strict=True)
+    ]
+    ours = [extract.beats(path)["time"].to_numpy() for path in clips.paths]
+    others = {
+        "librosa": [librosa.beat.beat_track(y=y, sr=22050, units="time")[1] for y in clips.samples]
+    }
+    with essentia() as algorithms:
+        if algorithms:
+            tracker = algorithms.RhythmExtractor2013(method="multifeature")
+            others["Essentia multifeature"] = [tracker(own)[1] for own in clips.at_full_rate]
+    scores = np.array([beat_score(own, due) for own, due in zip(ours, truth, strict=True)])
+    yield Row(
+        "beats",
+        "F-measure within 70 ms (the octave of the tempo was learnt from these clips)",
+        "GTZAN, annotated",
+        len(truth),
+        float(scores.mean()),
+        *interval(scores, clips.groups),
+        {
+            name: float(
+                np.mean([beat_score(np.asarray(a), b) for a, b in zip(own, truth, strict=True)])
+            )
+            for name, own in others.items()
+        },
+    )
+    lengths = []
+    for own in annotated:
+        numbers = own[:, 1].astype(int) if own.shape[1] > 1 else np.zeros(0, int)
+        bars = numbers[:-1][numbers[1:] == 1]
+        lengths.append(float(np.bincount(bars).argmax()) if len(bars) else np.nan)
+    bars = np.array(lengths)
+    found = np.array([extract.features(p, set="spotify")["time_signature"] for p in clips.paths])
+    known = np.isfinite(bars)
+    groups = np.array(clips.groups, object)
+    right = (found == bars)[known].astype(float)
+    yield Row(
+        "time_signature",
+        "right",
+        "GTZAN, annotated",
+        int(known.sum()),
+        float(right.mean()),
+        *interval(right, groups[known]),
+        {"always 4": float((bars[known] == 4).mean())},
+    )
+    for length in (3, 4):
+        rows = bars == length
+        yield Row(
+            "time_signature",
+            f"right where the bar has {length} beats",
+            "GTZAN, annotated",
+            int(rows.sum()),
+            float((found[rows] == length).mean()),
+            *interval((found[rows] == length).astype(float), groups[rows]),
+            {"always 4": float(length == 4)},
+        )
+
+
+def key_rows(data: Path, clips: Clips) -> Iterator[Row]:
+    """Key and mode against what people heard, as MIREX counts."""
+    known = clips.table[["key", "mode"]].notna().all(axis=1).to_numpy()
+    table = clips.table[known]
+    right = (12 * table["mode"] + table["key"]).to_numpy(int)
+    groups = np.array(clips.groups, object)[known]
+    others = {
+        "Krumhansl on chroma_cqt": [
+            krumhansl(own) for own, use in zip(clips.samples, known, strict=True) if use
+        ]
+    }
+    with essentia() as algorithms:
+        names = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+        for profile in ("bgate", "edma") if algorithms else ():
+            found = []
+            for own, use in zip(clips.at_full_rate, known, strict=True):
+                if use:
+                    key, scale, _ = algorithms.KeyExtractor(profileType=profile)(own)
+                    found.append(12 * (scale == "major") + names.index(key))
+            others[f"Essentia {profile}"] = found
+    learnt = fit_key.Data(data)
+    runs = [learnt.held_out(seed) for seed in range(fit_key.SEEDS)]
+    order = learnt.names.tolist()
+    place = [order.index(name) for name in table["track"]]
+    best = [own[place].argmax(axis=1) for own in runs]
+    marks = np.mean(
+        [[fit_key.mirex(f, r) for f, r in zip(b, right, strict=True)] for b in best], axis=0
+    )
+    exact = np.mean([b == right for b in best], axis=0)
+    yield Row(
+        "key",
+        "MIREX: 1 right, 0.5 a fifth above, 0.3 relative, 0.2 parallel",
+        "GTZAN, annotated",
+        len(right),
+        float(marks.mean()),
+        *interval(marks, groups),
+        {
+            name: float(np.mean([fit_key.mirex(f, r) for f, r in zip(own, right, strict=True)]))
+            for name, own in others.items()
+        },
+    )
+    yield Row(
+        "key",
+        "key and mode right",
+        "GTZAN, annotated",
+        len(right),
+        float(exact.mean()),
+        *interval(exact, groups),
+        {name: float(np.mean(np.array(own) == right)) for name, own in others.items()},
+    )
+
+
+def krumhansl(samples: NDArray[np.float32]) -> int:
+    """Return the key that tutorials find: the profile that fits the mean chroma best."""
+    major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
+    minor = [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
+    chroma = librosa.feature.chroma_cqt(y=samples, sr=22050).mean(axis=1)
+    fits = [
+        np.corrcoef(np.roll(profile, tonic), chroma)[0, 1]
+        for profile in (minor, major)
+        for tonic in range(12)
+    ]
+    return int(np.argmax(fits))
+
+
+def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
+    """Loudness against another implementation of the standard, and against Spotify's."""
+    if importlib.util.find_spec("pyloudnorm"):
+        import pyloudnorm
+
+        differences = []
+        folders = ("emotify/audio", "panda4q/audio", "librosa")
+        for path in [path for name in folders for path in sorted((data / name).iterdir())]:
+            if path.suffix not in (".mp3", ".ogg"):
+                continue
+            with decode.open_audio(path) as audio:
+                samples = np.concatenate([block.copy() for block in audio.blocks])
+            meter = Meter(audio.sample_rate, audio.channels)
+            meter.feed(samples)
+            ours = integrated_loudness(meter.energies().weighted)
+            theirs = pyloudnorm.Meter(audio.sample_rate).integrated_loudness(samples)
+            differences.append(abs(ours - theirs))
+        yield Row(
+            "loudness",
+            "largest difference, LU",
+            "pyloudnorm, real music",
+            len(differences),
+            float(np.max(differences)),
+        )
+    songs = pd.read_csv(data / "gtzan/spotify_values.csv").set_index("clip")
+    table = clips.table.assign(path=clips.paths)
+    table = table[table["track"].isin(songs.index)]
+    found = [extract.features(path, set="spotify")["loudness"] for path in table["path"]]
+    theirs = songs.loc[table["track"], "loudness"].to_numpy()
+    artists = songs.loc[table["track"], "artist"]
+    yield Row(
+        "loudness",
+        "rank correlation",
+        "Spotify's value of the song, clips that kept the level of GTZAN",
+        len(found),
+        float(spearmanr(found, theirs).statistic),
+        *fit_spotify.interval(np.array(found), theirs, artists),
+    )
+
+
+def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
+    """Spotify's seven estimates against its own values, and what else is known."""
+    columns = pd.read_csv(data / "gtzan/features_30_sec.csv").set_index("filename")
+    columns.index = columns.index.str.removesuffix(".wav")
+    columns = columns.drop(columns=["length", "label"])
+    for name in SCALES:
+        found, _, _ = fit_spotify.measure(truth, name)
+        baseline = "SVR on the 57 columns of GTZAN's table (30 s)"
+        heard, every = tutorial(truth, name, columns)
+        low, high = found["interval"]
+        yield Row(
+            name,
+            "rank correlation",
+            "Spotify's value of the song, clips with audio (most 2–3 s)",
+            found["n"],
+            found["rank_correlation"],
+            low,
+            high,
+            {baseline: heard},
+        )
+        low, high = found["interval_with_tables"]
+        yield Row(
+            name,
+            "rank correlation",
+            "Spotify's value of the song, also clips known from public tables alone",
+            found["n_with_tables"],
+            found["rank_correlation_with_tables"],
+            low,
+            high,
+            {baseline: every},
+        )
+        yield Row(
+            name,
+            "mean absolute difference",
+            "Spotify's value of the song, clips with audio",
+            found["n"],
+            found["mean_absolute_error"],
+            others={"the median of all songs": found["mean_absolute_error_of_median"]},
+        )
+        if "quadrants_auc" in found:
+            yield Row(
+                name,
+                "how often a song of the upper half is above one of the lower",
+                "4Q, annotated",
+                len(truth.quadrants),
+                found["quadrants_auc"],
+            )
+        if "unseen_speakers" in found:
+            yield Row(
+                name,
+                "least value of a speaker that was not learned from",
+                "recordings of speech",
+                len(found["unseen_speakers"]),
+                min(found["unseen_speakers"].values()),
+            )
+            yield Row(
+                name,
+                "share of songs above 0.66",
+                "Emotify and 4Q",
+                len(truth.emotify) + len(truth.panda4q),
+                found["music_above_0.66"],
+            )
+
+
+def tutorial(truth: fit_spotify.Truth, name: str, columns: pd.DataFrame) -> tuple[float, float]:
+    """Return the rank correlation of a support-vector regression, with audio and of all songs."""
+    values = truth.values(name)
+    heard = values.index.isin(truth.gtzan.index)
+    scores = []
+    for seed in range(fit_spotify.SEEDS):
+        found = pd.Series(np.nan, values.index)
+        for train, test in fit_spotify.folds(truth, name, seed):
+            learner = make_pipeline(
+                StandardScaler(),
+                TransformedTargetRegressor(SVR(), transformer=StandardScaler()),
+            )
+            learner.fit(columns.loc[train], truth.songs.loc[train, name])
+            found[test] = learner.predict(columns.loc[test])
+        scores.append(
+            [spearmanr(found[rows], values[rows]).statistic for rows in (heard, slice(None))]
+        )
+    with_audio, every = np.mean(scores, axis=0)
+    return float(with_audio), float(every)
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Lay the rows out in Markdown."""
+    lines = [
+        "| descriptor | measure | truth | n | Earmark | others |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        ours = f"**{row.ours:.2f}**"
+        if row.low is not None and row.high is not None:
+            ours += f" ({row.low:.2f} to {row.high:.2f})"
+        others = ", ".join(f"{name} {value:.2f}" for name, value in row.others.items())
+        lines.append(
+            f"| `{row.descriptor}` | {row.measure} | {row.truth} | {row.n} | {ours} | {others} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, print the table, and save it."""
+    parser = argparse.ArgumentParser(
+        description=(__doc__ or "").partition("example:")[0],
+        epilog="example: python benchmarks/descriptors.py ../shared/data -o measured.json",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("data", type=Path, help="folder of the corpora")
+    parser.add_argument("-o", "--output", type=Path, help="where to save the numbers as JSON")
+    parser.add_argument("--readme", type=Path, help="a README whose table is to be replaced")
+    arguments = parser.parse_args()
+    if not (arguments.data / "gtzan").is_dir():
+        parser.error(f"{arguments.data}: holds no folder gtzan; see the top of this file")
+    warnings.filterwarnings("ignore", module="librosa")
+
+    clips = Clips(arguments.data)
+    parts: list[Callable[[], Iterator[Row]]] = [
+        lambda: tempo_rows(arguments.data, clips),
+        lambda: beat_rows(clips),
+        lambda: key_rows(arguments.data, clips),
+        lambda: loudness_rows(arguments.data, clips),
+        lambda: estimate_rows(fit_spotify.Truth(arguments.data), arguments.data),
+    ]
+    rows: list[Row] = []
+    for part in parts:
+        for row in part():
+            rows.append(row)
+            print(f"{row.descriptor}, {row.measure}: {row.ours:.3f} {row.others}", file=sys.stderr)
+    print(table(rows))
+    if arguments.output:
+        saved = {
+            "earmark": extract.__version__,
+            "made_by": "python benchmarks/descriptors.py",
+            "rows": [{k: rounded(v) for k, v in asdict(row).items()} for row in rows],
+        }
+        with atomic(arguments.output) as temporary:
+            temporary.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    if arguments.readme:
+        before, _, rest = arguments.readme.read_text(encoding="utf-8").partition(MARK)
+        _, found, after = rest.partition(MARK)
+        if not found:
+            parser.error(f"{arguments.readme}: has no two lines {MARK!r} to put the table between")
+        text = f"{before}{MARK}\n\n{table(rows)}\n{MARK}{after}"
+        with atomic(arguments.readme) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """Return numbers with four decimals: more is noise."""
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, dict):
+        return {name: rounded(own) for name, own in value.items()}
+    return value
+
+
+if __name__ == "__main__":
+    main()

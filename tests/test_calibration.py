@@ -1,0 +1,107 @@
+"""The estimates: their weights, their scales, and what they say of music that is known."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import extract
+from extract import registry
+from extract.calibration import MATCHED, SCALES, WEIGHTS, calibrated
+from extract.config import DEFAULTS, Settings
+
+KNOWN = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+MEANS = dict(zip(KNOWN["columns"], KNOWN["mean"], strict=True))
+
+
+def test_every_estimate_has_its_weights_and_every_weight_its_column():
+    estimates = {e.name for e in registry.in_set("default") if e.kind == "estimate"}
+    assert estimates == set(SCALES) == set(KNOWN["weights"]) == set(KNOWN["offset"])
+    for name in estimates:
+        columns = {
+            column.name
+            for need in registry.get(name).needs
+            for column in registry.get(need).columns(DEFAULTS)
+        }
+        assert set(KNOWN["columns"]) <= columns
+        assert len(KNOWN["weights"][name]) == len(KNOWN["columns"])
+    assert set(KNOWN["spread"]) == set(KNOWN["fitted"]) == set(MATCHED)
+
+
+@pytest.mark.parametrize("name", SCALES)
+@given(value=st.floats(0, 1))
+def test_a_scale_leads_there_and_back(name, value):
+    scale = SCALES[name]
+    assert scale.back(float(scale.forth(np.array(value)))) == pytest.approx(value, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", SCALES)
+@given(fitted=st.floats(-1e6, 1e6))
+def test_nothing_leaves_the_scale(name, fitted):
+    assert 0 <= SCALES[name].back(fitted) <= 1
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_the_weighted_sum_is_taken_as_it_is_written_down(name):
+    # What is missing counts as the mean.
+    offset = KNOWN["offset"][name]
+    at_mean = calibrated(name, MEANS)
+    assert at_mean == calibrated(name, dict.fromkeys(MEANS, np.nan))
+    if name in MATCHED:
+        assert at_mean == np.interp(offset, KNOWN["fitted"][name], KNOWN["spread"][name])
+    else:
+        assert at_mean == SCALES[name].back(offset)
+    # A descriptor with a positive weight raises it, up to four deviations and no further.
+    best = int(np.argmax(KNOWN["weights"][name]))
+    column, deviation = KNOWN["columns"][best], KNOWN["deviation"][best]
+    values = [
+        calibrated(name, MEANS | {column: MEANS[column] + steps * deviation})
+        for steps in (-2, 0, 2, 4, 40)
+    ]
+    assert values == sorted(values)
+    assert values[0] < values[-1]
+    assert values[3] == pytest.approx(values[4], abs=1e-12)
+
+
+def test_the_spread_never_turns_an_order_round():
+    for name in MATCHED:
+        assert (np.diff(KNOWN["fitted"][name]) > 0).all()
+        assert (np.diff(KNOWN["spread"][name]) >= 0).all()
+        assert 0 <= KNOWN["spread"][name][0] <= KNOWN["spread"][name][-1] <= 1
+
+
+def test_other_settings_have_no_estimates(demo):
+    track = demo / "jazz-120bpm-b-flat-major.wav"
+    found = extract.features(track, settings=Settings(n_mels=40))
+    assert found[list(SCALES)].isna().all()
+    assert found.drop(list(SCALES)).drop("stereo_width").notna().all()
+    assert extract.features(track)[list(SCALES)].notna().all()
+
+
+@pytest.mark.real_audio
+def test_speech_is_speech_and_music_is_none(shared):
+    def speechiness(paths):
+        return [extract.features(path, set="spotify")["speechiness"] for path in paths]
+
+    folder = shared / "librosa"
+    for name in ("198-209-0000", "3436-172162-0000", "5703-47212-0000"):
+        assert speechiness([folder / f"{name}.hq.ogg"])[0] > 0.66
+    music = sorted((shared / "emotify" / "audio").glob("*-5?.mp3"))
+    assert len(music) > 10
+    assert max(speechiness(music)) < 0.33
+
+
+@pytest.mark.real_audio
+def test_the_estimates_go_with_what_people_hear(shared):
+    tracks = pd.read_csv(shared / "emotify" / "tracks.csv")
+    table = extract.table([shared / "emotify" / "audio"], set="spotify").set_index("path")
+    by_genre = table.groupby(tracks.set_index("file")["genre"]).median(numeric_only=True)
+    assert by_genre["acousticness"].idxmax() == "classical"
+    assert by_genre["instrumentalness"].idxmax() == "classical"
+    assert by_genre["energy"].idxmin() == "classical"
+    assert by_genre["danceability"].idxmin() == "classical"
