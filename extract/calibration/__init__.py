@@ -53,7 +53,7 @@ class Scale:
         if self.name == "log":
             fitted = math.exp(min(fitted, 1.0)) - self.least
         elif self.name == "logit":
-            fitted = (1 + 2 * self.least) / (1 + math.exp(-fitted)) - self.least
+            fitted = (1 + 2 * self.least) / (1 + math.exp(min(-fitted, 99.0))) - self.least
         return min(max(fitted, 0.0), 1.0)
 
 
