@@ -22,6 +22,7 @@ __all__ = [
     "mean_variance",
     "moments",
     "pick_peaks",
+    "pitch_peaks",
     "powers",
     "rolloff_bins",
     "squares",
@@ -376,4 +377,57 @@ def pick_peaks(
     """
     out = np.zeros(len(values), np.float32)
     _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out)
+    return out
+
+
+@kernel
+def _pitch_peaks(power, floor, first, last, pitches, out):
+    bins = out.shape[1]
+    for frame in range(len(power)):
+        row = power[frame]
+        out_row = out[frame]
+        loudest = np.float32(0)
+        for index in range(len(row)):
+            loudest = max(loudest, row[index])
+        least = floor * loudest
+        for index in range(first, last):
+            here = row[index]
+            below = row[index - 1]
+            above = row[index + 1]
+            if here > below and here >= above and here > least:
+                # The ratio of a bin to its neighbour under a Hann window says where between them
+                # a sine lies, and how much higher it is there than in the bin.
+                ratio = np.sqrt(max(below, above) / here)
+                offset = (2 * ratio - 1) / (ratio + 1)
+                if above < below:
+                    offset = -offset
+                height = np.sqrt(here) * (1 + np.float32(0.645) * offset * offset)
+                step = offset / index
+                position = pitches[index] + bins / np.log(2.0) * (step - step * step / 2)
+                lower = int(np.floor(position))
+                share = position - lower
+                out_row[lower % bins] += np.float32(height * (1 - share))
+                out_row[(lower + 1) % bins] += np.float32(height * share)
+
+
+def pitch_peaks(
+    power: Floats, floor: float, first: int, last: int, pitches: NDArray[np.float64], bins: int
+) -> Floats:
+    """Return the magnitudes of the peaks of power spectra, summed up by pitch class.
+
+    Parameters
+    ----------
+    power : ndarray of shape (frames, bins of the spectrum)
+        Power spectra under a Hann window.
+    floor : float
+        Power of the smallest peaks that count, as a share of the largest bin of their frame.
+    first, last : int
+        First bin that may be a peak, and the one after the last.
+    pitches : ndarray
+        Pitch of each bin of the spectrum, in parts of an octave of which there are `bins`.
+    bins : int
+        Parts of an octave. A peak between two of them is shared out.
+    """
+    out = np.zeros((len(power), bins), np.float32)
+    _pitch_peaks(power, np.float32(floor), first, last, pitches, out)
     return out
