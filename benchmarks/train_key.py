@@ -41,9 +41,7 @@ SEEDS = 5
 def heard(path: Path) -> Doubles | None:
     """Return what speaks for each key in a file."""
     with decode.open_audio(path) as audio:
-        (track,) = engine.listen(
-            audio, (registry.get("key"),), DEFAULTS, {TRACK_WINDOW}
-        ).values()
+        (track,) = engine.listen(audio, (registry.get("key"),), DEFAULTS, {TRACK_WINDOW}).values()
     return keys.evidence(track.values("dyads")) if track else None
 
 

@@ -22,7 +22,7 @@ Doubles = NDArray[np.float64]
 INTERVALS = (3, 4, 5)
 """The intervals that are counted, in semitones: minor third, major third, fourth."""
 
-FLAT = 0.05
+FLAT = 0.06
 """Deviation of the evidence, as a share of its mean, up to which nothing is heard but noise."""
 
 _ROTATIONS = (np.arange(12)[:, None] + np.arange(12)) % 12

@@ -26,12 +26,16 @@ FINE = 60
 """Parts of an octave in which pitches are told apart before the tuning is known: 20 cents each."""
 
 # Partials outside are too close to each other for the window, or as likely noise as not.
-LOWEST, HIGHEST = 40.0, 4500.0
+LOWEST, HIGHEST = 40.0, 3000.0
 
-# Peaks more than 60 dB below the loudest bin of their frame do not count.
-_PEAK_FLOOR = 1e-6
+FADE = 1.5
+"""Octaves over which partials fade out upwards."""
+
+# Peaks more than 40 dB below the loudest bin of their frame do not count.
+_PEAK_FLOOR = 1e-4
 
 _TONNETZ = filters.tonnetz().astype(np.float32)
+
 
 @lru_cache(maxsize=8)
 def _chroma_bank(settings: Settings) -> Projection:
@@ -85,7 +89,7 @@ def tonnetz(window: Window) -> Floats:
 def fine_chroma(block: Block) -> Floats:
     """Magnitude of spectral peaks by pitch class in steps of 20 cents from C upwards.
 
-    Peaks from 40 to 4,500 Hz, placed between the bins. Drums and noise, which have no steady peaks,
+    Peaks from 40 to 3,000 Hz, placed between the bins. Drums and noise, which have no steady peaks,
     are spread over all classes.
 
     References
@@ -93,18 +97,22 @@ def fine_chroma(block: Block) -> Floats:
     Gómez, "Tonal description of polyphonic audio for music content processing", INFORMS Journal on
     Computing 18(3), 2006.
     """
-    first, last, pitches = _peak_range(block.settings)
-    return pitch_peaks(block.power, _PEAK_FLOOR, first, last, pitches, FINE)
+    weights, pitches = _partials(block.settings)
+    return pitch_peaks(block.power, _PEAK_FLOOR, weights, pitches, FINE)
 
 
 @lru_cache(maxsize=8)
-def _peak_range(settings: Settings) -> tuple[int, int, NDArray[np.float64]]:
-    """Return the first bin that may be a peak, the one after the last, and the bins' pitches."""
+def _partials(settings: Settings) -> tuple[Floats, Floats]:
+    """Return the weights of the bins that may be peaks, and the pitch classes of these."""
     bins = frequencies(settings)
-    inside = np.flatnonzero((bins >= LOWEST) & (bins <= HIGHEST))
-    first, last = max(1, inside[0]), min(inside[-1], len(bins) - 2) + 1
-    # A is the tenth of twelve classes from C. There is no peak at 0 Hz.
-    return first, last, FINE * (np.log2(np.maximum(bins, bins[1]) / 440) + 9 / 12)
+    bins = bins[: min(np.searchsorted(bins, HIGHEST), len(bins) - 1)]
+    octaves = np.log2(np.maximum(bins, bins[1]) / HIGHEST)
+    # An edge would raise the pitch classes below it, where there is noise.
+    weights = np.sin(np.pi / 2 * np.clip(-octaves / FADE, 0, 1)) ** 2
+    weights[bins < LOWEST] = 0
+    # A is the tenth of twelve classes from C.
+    pitches = FINE * (octaves + np.log2(HIGHEST / 440) + 9 / 12)
+    return weights.astype(np.float32), (pitches % FINE).astype(np.float32)
 
 
 def _folding(fine: NDArray[np.floating]) -> Floats:
