@@ -183,8 +183,9 @@ def test_one_window_is_enough():
     missing = {
         name.rstrip("_0123456789") for name, value in found.items() if not np.isfinite(value)
     }
-    # Mono has no width, and nothing slower than a beat per second can repeat.
-    assert missing == {"stereo_width", "tempo_pattern"}
+    # Mono has no width, noise no key, and nothing slower than a beat per second can repeat.
+    no_key = {"key", "mode", "key_confidence"}
+    assert missing == {"stereo_width", "tempo_pattern", *no_key}
 
 
 # 3: what is known on paper.
