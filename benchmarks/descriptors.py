@@ -6,8 +6,8 @@ is measured by cross-validation: no artist is on both sides. Intervals of 95 % c
 over artists. Essentia joins where it is installed (``pip install essentia``).
 
 The audio is not part of this project; the folder holds ``gtzan/``, ``emotify/``, ``panda4q/``,
-``librosa/`` and ``spotify/``. What is measured here stands on the pages of the descriptors and, with
---readme, in the README.
+``librosa/`` and ``spotify/``. What is measured here stands on the pages of the descriptors and,
+with --readme, in the README.
 
 example:
 

@@ -22,6 +22,7 @@ __all__ = [
     "mean_variance",
     "moments",
     "pick_peaks",
+    "pitch_peaks",
     "powers",
     "rolloff_bins",
     "squares",
@@ -376,4 +377,74 @@ def pick_peaks(
     """
     out = np.zeros(len(values), np.float32)
     _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, wait, out)
+    return out
+
+
+@kernel
+def _pitch_peaks(power, floor, weights, pitches, slope, found, heights, places, out):
+    third = np.float32(1 / 3)
+    half = np.float32(0.5)
+    one = np.float32(1)
+    bins = np.float32(out.shape[1])
+    for frame in range(len(power)):
+        row = power[frame]
+        out_row = out[frame]
+        loudest = np.float32(0)
+        for index in range(len(row)):
+            loudest = max(loudest, row[index])
+        least = floor * loudest
+        # Peaks are as good as random: every bin is written down, and those that are none are
+        # written over, which takes a fraction of the time of branches.
+        count = 0
+        for index in range(1, len(weights)):
+            here = row[index]
+            found[count] = index
+            count += int((here > least) & (here > row[index - 1]) & (here >= row[index + 1]))
+        for peak in range(count):
+            index = found[peak]
+            here = row[index]
+            below = row[index - 1]
+            above = row[index + 1]
+            # The ratio of a bin to its neighbour under a Hann window says where between them a
+            # sine lies, and how much higher it is there than in the bin.
+            ratio = np.sqrt(max(below, above) / here)
+            offset = (ratio + ratio - one) / (ratio + one)
+            square = offset * offset
+            rise = one + square * (np.float32(0.645) + square * np.float32(0.26))
+            heights[peak] = weights[index] * np.sqrt(here) * rise
+            # Three terms of the logarithm are enough within half a bin.
+            step = (offset if above > below else -offset) / np.float32(index)
+            place = pitches[index] + slope * step * (one - step * (half - step * third))
+            place = place + bins if place < 0 else place
+            places[peak] = place - bins if place >= bins else place
+        for peak in range(count):
+            lower = int(places[peak])
+            share = places[peak] - np.float32(lower)
+            upper = lower + 1 if lower + 1 < out.shape[1] else 0
+            out_row[lower] += heights[peak] * (one - share)
+            out_row[upper] += heights[peak] * share
+
+
+def pitch_peaks(power: Floats, floor: float, weights: Floats, pitches: Floats, bins: int) -> Floats:
+    """Return the magnitudes of the peaks of power spectra, summed up by pitch class.
+
+    Parameters
+    ----------
+    power : ndarray of shape (frames, bins of the spectrum)
+        Power spectra under a Hann window.
+    floor : float
+        Power of the smallest peaks that count, as a share of the largest bin of their frame.
+    weights : ndarray
+        Of the bins that may be peaks, up to the last but one of the spectrum.
+    pitches : ndarray
+        Pitch class of each of these bins, in parts of an octave: from 0 to below `bins`.
+    bins : int
+        Parts of an octave. A peak between two of them is shared out.
+    """
+    out = np.zeros((len(power), bins), np.float32)
+    # Scratch space comes from outside: what allocates takes numba seconds to compile.
+    found = np.empty(len(weights), np.int64)
+    heights, places = np.empty((2, len(weights)), np.float32)
+    slope = np.float32(bins / np.log(2))
+    _pitch_peaks(power, np.float32(floor), weights, pitches, slope, found, heights, places, out)
     return out

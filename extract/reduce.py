@@ -66,9 +66,12 @@ def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
     kept = ["frame_rms"]
     for entry in entries:
         if entry.kind == "track":
-            # Of one value per frame a track keeps all, of several only the moments.
-            kept += [need for need in entry.needs if registry.get(need).size is None]
-            moments += [need for need in entry.needs if registry.get(need).size is not None]
+            # Of one value per frame a track keeps all, of several only the moments; what windows
+            # gave is there in any case.
+            series = [registry.get(need) for need in entry.needs]
+            series = [need for need in series if need.kind in ("frame", "series")]
+            kept += [need.name for need in series if need.size is None]
+            moments += [need.name for need in series if need.size is not None]
     return Plan(
         tuple(entry for entry in entries if entry.kind == "frame"),
         tuple(entry for entry in entries if entry.kind == "window"),
