@@ -2,8 +2,8 @@
 
 Reads ``gtzan/tracks.csv`` (columns track, file, seconds, key, mode, artist_group) in the folder of
 the corpora, with the audio beside it. Longer clips count fully, short ones half: their key is that
-of the whole clip. The score is MIREX's: 1 for the key, 0.5 for a fifth above, 0.3 for the relative, 0.2
-for the parallel key.
+of the whole clip. The score is MIREX's: 1 for the key, 0.5 for a fifth above, 0.3 for the relative,
+0.2 for the parallel key.
 
 example:
 

@@ -403,8 +403,8 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "",
         f"Weighted sums of {len(truth.columns)} descriptors over a track, fitted by ridge "
         "regression to Spotify's own values of songs. Made by "
-        "`extract/calibration/fit_spotify.py`; the weights are in `spotify.json`. No audio is part of "
-        "this project.",
+        "`extract/calibration/fit_spotify.py`; the weights are in `spotify.json`. No audio is part "
+        "of this project.",
         "",
         f"Truth: {len(truth.songs)} clips of GTZAN whose songs were found in Spotify's catalogue, "
         f"{truth.songs.index.isin(truth.gtzan.index).sum()} of them with audio, most of it 2–3 s "
