@@ -17,7 +17,7 @@ from extract.files import find
 
 __all__ = ["FILE_DESCRIPTORS", "Dataset", "build", "weights", "without"]
 
-FILE_DESCRIPTORS = ("duration_ms", "length", "loudness")
+FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
 
 KEY_COLUMNS = ("path", "file", "filename")

@@ -170,6 +170,7 @@ class PublishedSet:
 
 SETS: dict[str, FeatureSet] = {
     "default": DescriptorSet("default", 2),
+    "loudness": DescriptorSet("loudness", 1),
     "gtzan": PublishedSet("gtzan", 1),
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),
