@@ -88,6 +88,12 @@ def loudness(sound: Sound) -> Values:
     return np.array(meter.integrated_loudness(sound.channels.T))
 
 
+def loudness_range(sound: Sound) -> Values:
+    """Loudness range by the usual package; of less than three seconds it has none."""
+    meter = importlib.import_module("pyloudnorm").Meter(sound.full_rate)
+    return np.array(meter.loudness_range(sound.channels.T))
+
+
 def onset_rate(sound: Sound) -> Values:
     """Onsets per second."""
     found = onsets.onset_detect(onset_envelope=sound.onset_envelope(), sr=RATE)
@@ -179,6 +185,7 @@ def rotated_chroma(sound: Sound) -> Values:
 CALLS: dict[str, Callable[[Sound], Values]] = {
     "duration_ms": lambda sound: np.array(1000 * librosa.get_duration(y=sound.samples, sr=RATE)),
     "loudness": loudness,
+    "loudness_range": loudness_range,
     "onset_rate": onset_rate,
     "tempo": tempo,
     "key": key,
@@ -208,7 +215,7 @@ An array of one axis or none is taken as it is, of one with frames the mean and 
 def available() -> set[str]:
     """Return the names of the descriptors that the script can compute here."""
     found = importlib.util.find_spec("pyloudnorm")
-    return {name for name in CALLS if found or name != "loudness"}
+    return {name for name in CALLS if found or not name.startswith("loudness")}
 
 
 def describe(path: str, careful: bool, names: list[str]) -> dict[str, Values]:

@@ -41,7 +41,7 @@ def listen(
         of them.
     """
     todo = reduce.plan(descriptors)
-    meter = Meter(audio.sample_rate, audio.channels)
+    meter = Meter(audio.sample_rate, audio.channels, todo.peaks)
     cutters = {seconds: Cutter(settings, seconds) for seconds in lengths}
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
     for block in frames.blocks(audio, meter, settings):

@@ -62,7 +62,13 @@ class Block:
     def __init__(self, settings: Settings, span: Floats, previous: Block | None = None) -> None:
         self.settings = settings
         self.span = span
-        self._last_magnitude = None if previous is None else previous.magnitude[-1]
+        self._last_magnitude: Floats | None = None
+        self._previous: Block | None = None
+        if previous is not None and "magnitude" in vars(previous):
+            self._last_magnitude = previous.magnitude[-1]
+        elif previous is not None:
+            # Nobody wanted its spectra so far. Without the block before that, or all would stay.
+            self._previous = Block(settings, previous.span)
 
     @cached_property
     def frequencies(self) -> Floats:
@@ -95,6 +101,8 @@ class Block:
     def magnitude_before(self) -> Floats:
         """Magnitude spectra of the frames one earlier, shape (frames, bins); zeros at the start."""
         before = np.empty_like(self.magnitude)
+        if self._previous is not None:
+            self._last_magnitude = self._previous.magnitude[-1]
         before[0] = 0 if self._last_magnitude is None else self._last_magnitude
         before[1:] = self.magnitude[:-1]
         return before

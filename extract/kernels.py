@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "UNORDERED_MAXIMUM",
     "Projection",
     "band_extremes",
     "floored_means",
@@ -33,12 +34,15 @@ Floats = NDArray[np.float32]
 
 # Sums may be reordered, which lets the compiler use vectors; NaN and infinity keep their meaning.
 # It only does so in loops over one-dimensional arrays from zero on: hence the rows in the kernels.
-_FAST = {"reassoc", "contract", "arcp", "nsz"}
+_FAST = frozenset({"reassoc", "contract", "arcp", "nsz"})
+
+UNORDERED_MAXIMUM = frozenset({"nnan", "nsz"})
+"""For kernels that see no NaN: a maximum may use vectors, and every value stays what it is."""
 
 
-def kernel(function: Any) -> Any:
+def kernel(function: Any, fastmath: frozenset[str] = _FAST) -> Any:
     """Compile a function when it is first called, and keep the result on disk."""
-    options = {"fastmath": _FAST, "error_model": "numpy"}
+    options = {"fastmath": set(fastmath), "error_model": "numpy"}
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:

@@ -1,18 +1,20 @@
-"""The loudness meter: K-weighted energies at the file's own rate, and the mix-down beside them.
+"""The loudness meter: K-weighted energies and true peaks at the file's own rate, and the mix-down.
 
 The K-weighting is that of ITU-R BS.1770-4, its two biquads designed anew for each sample rate from
 the analogue prototype (De Man, "Evaluation of implementations of the EBU R128 loudness
-measurement", AES 145, 2018), which gives the standard's own coefficients at 48 kHz.
+measurement", AES 145, 2018), which gives the standard's own coefficients at 48 kHz. Those of its
+high-pass amplify by 0.04 dB; so do ours, at every rate.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from extract.kernels import kernel
+from extract.peaks import Peaks
 
 __all__ = ["Energies", "Meter"]
 
@@ -34,15 +36,20 @@ class Energies:
         Mean square of half the difference of two K-weighted channels, over the mean of their mean
         squares: 0 where they are the same, 1 where they are opposite; NaN in silence. None of a
         file that has not two channels.
+    peaks : ndarray of shape (steps,)
+        True peak of all channels, full scale being 1; see `extract.peaks`. The last one covers
+        what is left after it, too. Empty where none were asked for.
     """
 
     weighted: Doubles
     side: Doubles | None = None
+    peaks: Doubles = field(default_factory=lambda: np.zeros(0))
 
     def between(self, start: float, stop: float) -> Energies:
         """Return the steps from one time to another, in seconds."""
         part = slice(round(start * STEPS_PER_SECOND), round(stop * STEPS_PER_SECOND))
-        return Energies(self.weighted[part], None if self.side is None else self.side[part])
+        side = None if self.side is None else self.side[part]
+        return Energies(self.weighted[part], side, self.peaks[part])
 
 
 @kernel
@@ -105,9 +112,11 @@ class Meter:
     channels : int
         Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs, eight as L R C LFE,
         two behind and two beside the listener; all others count alike.
+    peaks : bool
+        Whether to measure true peaks as well, which takes two thirds as long again.
     """
 
-    def __init__(self, sample_rate: int, channels: int) -> None:
+    def __init__(self, sample_rate: int, channels: int, peaks: bool = False) -> None:
         self.samples = 0
         self._weights = np.ones(channels)
         if channels == 5:
@@ -123,6 +132,7 @@ class Meter:
         self._states = np.zeros((pairs, 2, 4))
         self._sums = np.zeros((pairs, 3))
         self._steps: list[Doubles] = []
+        self._peaks = Peaks(sample_rate, channels, STEPS_PER_SECOND) if peaks else None
 
     def feed(self, block: Floats) -> Floats:
         """Take samples of shape (samples, channels) and return their mean over the channels."""
@@ -148,6 +158,8 @@ class Meter:
                 mono,
             )
         self._steps.append(energies[:, :filled])
+        if self._peaks is not None:
+            self._peaks.feed(block)
         self.samples += count
         return mono
 
@@ -157,10 +169,11 @@ class Meter:
         steps = np.concatenate([np.empty((pairs, 0, 3)), *self._steps], axis=1)
         squares = steps[:, :, :2].transpose(1, 0, 2).reshape(steps.shape[1], 2 * pairs)
         weighted = squares[:, : len(self._weights)] @ self._weights
+        peaks = np.empty(0) if self._peaks is None else self._peaks.steps()
         if len(self._weights) != 2:
-            return Energies(weighted)
+            return Energies(weighted, peaks=peaks)
         with np.errstate(invalid="ignore"):
-            return Energies(weighted, 0.5 - steps[0, :, 2] / squares.sum(axis=1))
+            return Energies(weighted, 0.5 - steps[0, :, 2] / squares.sum(axis=1), peaks)
 
 
 def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -177,9 +190,12 @@ def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.floa
         2 * (tangent**2 - 1) / norm,
         (1 - tangent / quality + tangent**2) / norm,
     ]
-    tangent = np.tan(np.pi * 38.13547087602444 / sample_rate)
     quality = 0.5003270373238773
+    # With the standard's 1 -2 1 the high-pass amplifies by this, which depends on the rate. What
+    # is missing from it at 48 kHz goes into the shelf.
+    at_48_khz, tangent = np.tan(np.pi * 38.13547087602444 / np.array([48000, sample_rate]))
     norm = 1 + tangent / quality + tangent**2
+    shelf[:3] = np.multiply(shelf[:3], (1 + at_48_khz / quality + at_48_khz**2) / norm)
     highpass = [
         1.0,
         -2.0,

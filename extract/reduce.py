@@ -49,12 +49,15 @@ class Plan:
         The series whose mean and variance are needed.
     kept : tuple of str
         The series of one value per frame that are needed of the whole track.
+    peaks : bool
+        Whether the meter has to measure true peaks.
     """
 
     frames: tuple[Descriptor, ...]
     windows: tuple[Descriptor, ...]
     moments: tuple[str, ...]
     kept: tuple[str, ...]
+    peaks: bool
 
 
 @lru_cache(maxsize=8)
@@ -77,6 +80,7 @@ def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
         tuple(entry for entry in entries if entry.kind == "window"),
         tuple(dict.fromkeys(moments)),
         tuple(dict.fromkeys(kept)),
+        any(entry.peaks for entry in entries),
     )
 
 

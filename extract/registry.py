@@ -76,6 +76,7 @@ class Descriptor:
     values: tuple[Column, ...]
     size: int | str | None
     needs: tuple[str, ...]
+    peaks: bool
     sets: tuple[str, ...]
     version: int
 
@@ -123,6 +124,7 @@ def descriptor(
     values: Iterable[Column] = (),
     size: int | str | None = None,
     needs: Iterable[str] = (),
+    peaks: bool = False,
     sets: Iterable[str] = (),
     version: int = 1,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -144,6 +146,8 @@ def descriptor(
         Values per frame or window, or the setting that holds their number; None for one value.
     needs : iterable of str
         The series that the function reads; of an estimate the descriptors whose columns it reads.
+    peaks : bool
+        Whether it reads the true peaks, which are measured for those alone that do.
     sets : iterable of str
         The feature sets that it belongs to.
     version : int
@@ -167,6 +171,7 @@ def descriptor(
             values=own,
             size=size,
             needs=tuple(needs),
+            peaks=peaks,
             sets=tuple(sets),
             version=version,
         )

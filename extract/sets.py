@@ -222,6 +222,7 @@ class SpotifySet(DescriptorSet):
 SETS: dict[str, FeatureSet] = {
     "default": DescriptorSet("default", 3),
     "spotify": SpotifySet("spotify", 1),
+    "loudness": DescriptorSet("loudness", 1),
     "gtzan": PublishedSet("gtzan", 1),
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),

@@ -139,7 +139,10 @@ def test_what_is_no_list_of_paths_is_refused(wrong, what):
         ({"n_mfcc": 1000}, r"^AudioFeatures: n_mfcc = 1000: .*less than or equal to 128"),
         ({"n_fft": "long"}, r"^AudioFeatures: n_fft = 'long': .*integer"),
         ({"fmax": 20000.0}, "fmax is 20000 Hz, above half the sample rate"),
-        ({"set": "spotfy"}, r"no feature set is called 'spotfy'; there is default, gtzan, fma"),
+        (
+            {"set": "spotfy"},
+            r"no feature set is called 'spotfy'; there is default, spotify, loudness",
+        ),
         ({"set": "gtzan", "n_mfcc": 13}, "the set gtzan is defined with settings of its own"),
         ({"set": "fma", "sample_rate": 44100}, "the set fma is defined with settings of its own"),
         ({"on_error": "ignore"}, r"^on_error = 'ignore': either 'raise' or 'nan'$"),

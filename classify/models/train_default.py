@@ -34,7 +34,7 @@ FEW_ARTISTS = 8
 """The card says of genres with fewer artists that their numbers are guesses."""
 
 IGNORED = (
-    *("duration_ms", "loudness", "loudness_range"),
+    *("duration_ms", "loudness"),
     # Half of the corpora is mono.
     "stereo_width",
     # What the others say already, fitted to a part of these corpora.

@@ -1,4 +1,4 @@
-"""Level: loudness, duration, RMS, and how wide the stereo image is."""
+"""Level: duration, loudness and its range, true peak, RMS, and how wide the stereo image is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from extract.reduce import Track
 from extract.registry import Column, descriptor
 from extract.windows import REFERENCE_LEVEL
 
-__all__ = ["duration_ms", "frame_rms", "integrated_loudness", "loudness", "rms", "stereo_width"]
+__all__ = [
+    "duration_ms",
+    "frame_rms",
+    "integrated_loudness",
+    "loudness",
+    "loudness_range",
+    "range_of_loudness",
+    "rms",
+    "stereo_width",
+    "true_peak",
+]
 
 Floats = NDArray[np.float32]
 
@@ -19,14 +29,16 @@ Floats = NDArray[np.float32]
 @descriptor(
     "track",
     values=[Column("duration_ms", "ms", (0, np.inf), dtype="int64")],
-    sets=["default", "spotify"],
+    sets=["default", "spotify", "loudness"],
 )
 def duration_ms(track: Track) -> float:
     """Duration in milliseconds, rounded as Spotify gives it."""
     return float(round(track.seconds * 1000))
 
 
-@descriptor("track", unit="LUFS", range=(-70, 20), sets=["default", "spotify"])
+@descriptor(
+    "track", unit="LUFS", range=(-70, 20), sets=["default", "spotify", "loudness"], version=2
+)
 def loudness(track: Track) -> float:
     """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating."""
     return integrated_loudness(track.energies.weighted)
@@ -58,6 +70,70 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
         return np.nan
     blocks = blocks[blocks > blocks.mean() * 10 ** (-10 / 10)]
     return float(-0.691 + 10 * np.log10(blocks.mean()))
+
+
+@descriptor("track", unit="LU", range=(0, np.inf), sets=["loudness"])
+def loudness_range(track: Track) -> float:
+    """Loudness range in LU, by EBU Tech 3342: how far apart quiet and loud passages lie.
+
+    Three seconds of music have no range yet, and less than a minute says little: NaN where there
+    are not two blocks above the gate.
+    """
+    return range_of_loudness(track.energies.weighted)
+
+
+def range_of_loudness(energies: NDArray[np.float64]) -> float:
+    """Return the spread of short-term loudness.
+
+    From the 10th to the 95th percentile of the blocks within 20 LU of the mean of those above
+    -70 LUFS.
+
+    Parameters
+    ----------
+    energies : ndarray of shape (steps,)
+        Weighted mean square per step of 100 ms. Blocks are thirty steps long, one begins with
+        each step.
+
+    Returns
+    -------
+    float
+        Range in LU; NaN where fewer than two blocks reach the gate.
+
+    References
+    ----------
+    EBU Tech 3342, "Loudness range: a measure to supplement EBU R 128 loudness normalization",
+    2016.
+    """
+    if len(energies) < 31:
+        return np.nan
+    blocks = np.convolve(energies, np.full(30, 1 / 30), "valid")
+    blocks = blocks[blocks >= 10 ** ((-70 + 0.691) / 10)]
+    if len(blocks):
+        blocks = blocks[blocks >= blocks.mean() * 10 ** (-20 / 10)]
+    if len(blocks) < 2:
+        return np.nan
+    low, high = np.quantile(blocks, [0.1, 0.95], method="nearest")
+    return float(10 * np.log10(high / low))
+
+
+@descriptor(
+    "track",
+    unit="dBTP",
+    range=(-80, np.inf),
+    peaks=True,
+    sets=["loudness"],
+)
+def true_peak(track: Track) -> float:
+    """Highest point of the waveform in dB relative to full scale, between the samples too.
+
+    By ITU-R BS.1770-4, annex 2, over all channels at the file's own rate (see `extract.peaks`).
+    Above 0 where a player that turns samples into a waveform would clip; MP3s of loud music often
+    are. NaN for silence, which is what the dither of 16 bits counts as, and for less than 100 ms.
+    """
+    peak = track.energies.peaks.max(initial=0.0)
+    if not len(track.energies.weighted) or peak < 10 ** (-80 / 20):
+        return np.nan
+    return float(20 * np.log10(peak))
 
 
 @descriptor("track", range=(0, 1), needs=["frame_rms"], sets=["default"])
