@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ __all__ = ["STATISTICS", "Plan", "Summary", "Track", "plan", "row", "summarise"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+T = TypeVar("T")
 
 STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
     "mean": lambda mean, variance: mean,
@@ -67,8 +69,9 @@ def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
     for entry in entries:
         if entry.kind == "track":
             # Of one value per frame a track keeps all, of several only the moments.
-            kept += [need for need in entry.needs if registry.get(need).size is None]
-            moments += [need for need in entry.needs if registry.get(need).size is not None]
+            needs = [registry.get(need) for need in entry.needs]
+            kept += [need.name for need in needs if need.kind != "window" and need.size is None]
+            moments += [n.name for n in needs if n.kind != "window" and n.size is not None]
     return Plan(
         tuple(entry for entry in entries if entry.kind == "frame"),
         tuple(entry for entry in entries if entry.kind == "window"),
@@ -153,6 +156,14 @@ class Track:
         self.energies = energies
         self._summaries = summaries
         self._whole = level
+        self._known: dict[Callable[[Track], Any], Any] = {}
+
+    def once(self, function: Callable[[Track], T]) -> T:
+        """Return what a function says of the track; what several descriptors need, once."""
+        if function not in self._known:
+            self._known[function] = function(self)
+        found: T = self._known[function]
+        return found
 
     @cached_property
     def level(self) -> float:
