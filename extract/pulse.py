@@ -101,10 +101,11 @@ def accents(beats: Indices, onset: Floats, low_onset: Floats, low_level: Floats)
         Each of mean 0 and deviation 1; 0 where all are the same.
     """
     last = len(onset) - 1
-    near = np.clip(beats[:, None] + np.arange(-1, 2), 0, last)
+    # All of a rise, wherever frames cut it.
+    near = np.clip(beats[:, None] + np.arange(-1, 3), 0, last)
     held = np.clip(beats[:, None] + np.arange(5), 0, last)
     found = np.array(
-        [onset[near].max(axis=1), low_onset[near].max(axis=1), low_level[held].mean(axis=1)],
+        [onset[near].sum(axis=1), low_onset[near].sum(axis=1), low_level[held].mean(axis=1)],
         np.float64,
     )
     found -= found.mean(axis=1, keepdims=True)
@@ -131,15 +132,16 @@ def bar(values: Doubles) -> tuple[int, float]:
     count = values.shape[1]
     weight = EVIDENCE * np.sqrt(min(count, MOST_BEATS))
     score = np.log(PRIOR)
+    known = np.zeros(len(METERS), bool)
+    known[METERS.index(4)] = True
     for index, meter in enumerate(METERS):
         # Three bars at least.
-        lags = [lag for lag in (meter, 2 * meter) if count >= lag + meter and count >= 3 * meter]
-        if lags:
-            score[index] += weight * np.mean([_repeats(values, lag) for lag in lags])
-        elif meter != 4:
-            score[index] = -np.inf
+        if count >= 3 * meter:
+            found = [_repeats(values, lag) for lag in (meter, 2 * meter)]
+            score[index] += weight * sum(found) / len(found)
+            known[index] = True
     likely = np.exp(score - score.max())
-    best = int(likely.argmax())
+    best = int(np.where(known, likely, -1).argmax())
     return METERS[best], float(likely[best] / likely.sum())
 
 

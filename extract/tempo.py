@@ -6,10 +6,10 @@ the octave, about which listeners disagree as well. A few numbers, fitted to wha
 
 References
 ----------
-Percival and Tzanetakis, "Streamlined tempo estimation based on autocorrelation and cross-correlation
-with pulses", IEEE/ACM TASLP 22(12), 2014. Peeters, "Template-based estimation of tempo: using
-unsupervised or supervised learning to create better spectral templates", DAFx 2010. Hockman and
-Fujinaga, "Fast vs slow: learning tempo octaves from user data", ISMIR 2010.
+Percival and Tzanetakis, "Streamlined tempo estimation based on autocorrelation and
+cross-correlation with pulses", IEEE/ACM TASLP 22(12), 2014. Peeters, "Template-based estimation of
+tempo: using unsupervised or supervised learning to create better spectral templates", DAFx 2010.
+Hockman and Fujinaga, "Fast vs slow: learning tempo octaves from user data", ISMIR 2010.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-__all__ = ["CENTRE", "RANGE", "Octaves", "Pulses", "autocorrelation", "clues", "octaves", "pulses"]
+__all__ = ["CENTRE", "RANGE", "Octaves", "Pulses", "clues", "octaves", "pulses"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -43,7 +43,10 @@ MULTIPLES = (1, 2, 3, 4, 5, 6)
 LONGEST = 0.8
 """Of a window: at longer lags too little overlaps."""
 
-_RATIO = 1.01
+FINER = 4
+"""Lags in a frame."""
+
+_RATIO = 1.005
 _LEAST = 0.3
 """Of the strongest pulse: what is weaker is no tempo."""
 
@@ -64,33 +67,33 @@ class Pulses:
     strength: Doubles
 
 
-def autocorrelation(values: NDArray[np.floating], size: int) -> NDArray[np.floating]:
-    """Return the autocorrelation along the last axis, padded with zeros to `size`."""
-    spectra = scipy.fft.rfft(values, size, axis=-1)
-    energy = np.square(spectra.real) + np.square(spectra.imag)
-    return np.asarray(scipy.fft.irfft(energy, size, axis=-1))
-
-
 def _mean_autocorrelation(envelope: Floats, frame_rate: float) -> Doubles:
-    """Average over windows, each without its mean and scaled to 1 at lag 0, for what overlaps."""
+    """Average over windows, each without its mean and scaled to 1 at lag 0, for what overlaps.
+
+    There are `FINER` lags in a frame, band-limited interpolation between the whole ones.
+    """
     length = min(len(envelope), round(WINDOW_SECONDS * frame_rate))
     windows = sliding_window_view(envelope, length)[:: max(1, round(STEP_SECONDS * frame_rate))]
-    size = scipy.fft.next_fast_len(2 * length - 1, real=True)
-    total = np.zeros(length)
+    size = scipy.fft.next_fast_len(2 * length, real=True)
+    total = np.zeros(size // 2 + 1)
     count = 0
     # Some at a time: a track of hours has thousands.
     for start in range(0, len(windows), 64):
         part = windows[start : start + 64]
-        found = autocorrelation(part - part.mean(axis=1, keepdims=True), size)[:, :length]
-        heard = found[:, 0] > 0
-        total += (found[heard] / found[heard, :1]).sum(axis=0, dtype=np.float64)
+        part = part - part.mean(axis=1, keepdims=True)
+        energy = np.square(part).sum(axis=1, keepdims=True)
+        heard = energy[:, 0] > 0
+        spectra = scipy.fft.rfft(part[heard], size)
+        total += (np.square(np.abs(spectra)) / energy[heard]).sum(axis=0, dtype=np.float64)
         count += int(heard.sum())
-    return total / max(count, 1) * (length / np.arange(length, 0, -1))
+    # The mean of the spectra is that of the autocorrelations: one transform goes back.
+    found = FINER * scipy.fft.irfft(total / max(count, 1), FINER * size)[: FINER * length]
+    return np.asarray(found / (1 - np.arange(FINER * length) / (FINER * length)))
 
 
 @lru_cache(maxsize=1)
 def _grid() -> Doubles:
-    """Tempi a hundredth apart, one beyond each end of the range."""
+    """Tempi half a hundredth apart, one beyond each end of the range."""
     count = int(np.log(RANGE[1] / RANGE[0]) / np.log(_RATIO))
     return RANGE[0] * _RATIO ** np.arange(-1.0, count + 2)
 
@@ -114,7 +117,7 @@ def pulses(envelope: Floats, frame_rate: float) -> Pulses:
     if len(envelope) < 2:
         return nothing
     repeats = _mean_autocorrelation(envelope, frame_rate)
-    lags = 60 * frame_rate / _grid() * np.array(MULTIPLES)[:, None]
+    lags = FINER * 60 * frame_rate / _grid() * np.array(MULTIPLES)[:, None]
     used = lags < LONGEST * len(repeats)
     values = np.interp(lags, np.arange(len(repeats)), repeats) * used
     strength = values.sum(axis=0) / np.maximum(used.sum(axis=0), 1)
@@ -126,7 +129,8 @@ def pulses(envelope: Floats, frame_rate: float) -> Pulses:
     before, here, after = strength[at - 1], strength[at], strength[at + 1]
     # The top of the parabola through the peak and its neighbours.
     shift = np.clip((before - after) / (2 * (before - 2 * here + after)), -0.5, 0.5)
-    return Pulses(np.clip(_grid()[at] * _RATIO**shift, *RANGE), here)
+    top = here - (before - after) * shift / 4
+    return Pulses(np.clip(_grid()[at] * _RATIO**shift, *RANGE), top)
 
 
 @dataclass(frozen=True)

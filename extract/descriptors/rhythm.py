@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from extract import filters, kernels, pulse
@@ -154,8 +155,8 @@ class Beat(NamedTuple):
 def evidence(track: Track) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return what `tempo` is decided from: the pulses, and the clues to their octave."""
     found = tempi.pulses(_heard_envelope(track), track.settings.frame_rate)
-    patterns = (track.values(name) for name in ("tempo_pattern", "fluctuation_pattern"))
-    return found, tempi.clues(*patterns, onset_rate(track))
+    moving = track.values("fluctuation_pattern")
+    return found, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
 
 
 def _beat(track: Track) -> Beat:
@@ -279,7 +280,7 @@ def tempo_pattern(window: Window) -> Floats:
     """
     envelope = window["onset_envelope"]
     count = len(envelope)
-    products = tempi.autocorrelation(envelope - envelope.mean(), 2 * count)[:count]
+    products = _autocorrelation(envelope - envelope.mean())
     if not products[0] > 0:
         return np.zeros(TEMPO_BANDS, np.float32)
     strength = products / products[0] * (count / np.arange(count, 0, -1))
@@ -301,3 +302,10 @@ def _tempo_lags(frame_rate: float) -> tuple[NDArray[np.float64], NDArray[np.int6
     whole = np.arange(np.ceil(edges[0]), edges[-1])
     lags = np.union1d(edges, whole)
     return lags, np.searchsorted(lags, edges)
+
+
+def _autocorrelation(values: Floats) -> Floats:
+    """Return the autocorrelation, padded with zeros to twice the length."""
+    spectrum = scipy.fft.rfft(values, 2 * len(values))
+    energy = np.square(spectrum.real) + np.square(spectrum.imag)
+    return np.asarray(scipy.fft.irfft(energy, 2 * len(values))[: len(values)])
