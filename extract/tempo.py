@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
-from typing import Self
+from typing import Any
 
 import numpy as np
 import scipy.fft
@@ -43,6 +43,9 @@ MULTIPLES = (1, 2, 3, 4, 5, 6)
 LONGEST = 0.8
 """Of a window: at longer lags too little overlaps."""
 
+LOW_SHARE = 0.25
+"""Of the bass in what repeats, beside that of all bands."""
+
 FINER = 4
 """Lags in a frame."""
 
@@ -60,7 +63,8 @@ class Pulses:
     bpm : ndarray of shape (pulses,)
         Beats per minute, slowest first.
     strength : ndarray of shape (pulses,)
-        Mean autocorrelation at the period and its multiples: 1 for a machine, 0 for noise.
+        Mean autocorrelation at the period and its multiples, up to the sixth: 1 for a machine, 0
+        for noise.
     """
 
     bpm: Doubles
@@ -98,13 +102,13 @@ def _grid() -> Doubles:
     return RANGE[0] * _RATIO ** np.arange(-1.0, count + 2)
 
 
-def pulses(envelope: Floats, frame_rate: float) -> Pulses:
-    """Find the tempi at which an onset envelope repeats.
+def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
+    """Find the tempi at which onsets repeat.
 
     Parameters
     ----------
-    envelope : ndarray of shape (frames,)
-        Onset envelope.
+    onset, low_onset : ndarray of shape (frames,)
+        Onset envelopes of all bands and of the bass, which counts by `LOW_SHARE`.
     frame_rate : float
         Frames per second.
 
@@ -114,9 +118,10 @@ def pulses(envelope: Floats, frame_rate: float) -> Pulses:
         The peaks over tempo that reach three tenths of the highest; none where nothing repeats.
     """
     nothing = Pulses(np.empty(0), np.empty(0))
-    if len(envelope) < 2:
+    if len(onset) < 2:
         return nothing
-    repeats = _mean_autocorrelation(envelope, frame_rate)
+    repeats = (1 - LOW_SHARE) * _mean_autocorrelation(onset, frame_rate)
+    repeats += LOW_SHARE * _mean_autocorrelation(low_onset, frame_rate)
     lags = FINER * 60 * frame_rate / _grid() * np.array(MULTIPLES)[:, None]
     used = lags < LONGEST * len(repeats)
     values = np.interp(lags, np.arange(len(repeats)), repeats) * used
@@ -156,13 +161,6 @@ class Octaves:
     distance: float
     extreme: float
 
-    @classmethod
-    def of(cls, values: dict[str, list[float] | float]) -> Self:
-        """Take what a file holds."""
-        lists = {name: np.array(values[name], float) for name in ("mean", "scale", "weights")}
-        names = ("offset", "strength", "distance", "extreme")
-        return cls(**lists, **{name: float(np.float64(values[name])) for name in names})
-
     def expected(self, clues: Doubles) -> float:
         """Guess the tempo from the clues, in octaves above `CENTRE`; an unknown one is no clue."""
         standard = np.clip((clues - self.mean) / self.scale, -4, 4)
@@ -193,7 +191,11 @@ class Octaves:
 def octaves() -> Octaves:
     """Return what was fitted: `extract/calibration/tempo.json`."""
     file = resources.files("extract") / "calibration" / "tempo.json"
-    return Octaves.of(json.loads(file.read_text(encoding="utf-8")))
+    held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    del held["cross_validation"]
+    for name in ("mean", "scale", "weights"):
+        held[name] = np.array(held[name])
+    return Octaves(**held)
 
 
 def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, onset_rate: float) -> Doubles:

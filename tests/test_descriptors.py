@@ -16,6 +16,7 @@ import librosa
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.interpolate
 import scipy.ndimage
 import scipy.signal
 import scipy.stats
@@ -712,10 +713,10 @@ def oracle_onset_rate(of):
     return len(found) / (len(envelope) * HOP / RATE)
 
 
-def heard_envelope(of):
+def heard_envelope(of, oracle=oracle_onset_envelope):
     # From the first sound to the last, without the step into the first.
     heard = np.flatnonzero(of.active)
-    envelope = oracle_onset_envelope(of)[heard[0] : heard[-1] + 1]
+    envelope = oracle(of)[heard[0] : heard[-1] + 1]
     envelope[:3] = 0
     return envelope
 
@@ -736,12 +737,15 @@ def librosa_tempo(of):
 
 def oracle_tempo(of):
     # The comb on librosa's autocorrelation, for every tempo; the choice, from librosa's clues.
-    frames = librosa.util.frame(heard_envelope(of), frame_length=517, hop_length=86)
-    repeats = librosa.autocorrelate(frames - frames.mean(axis=0), axis=0)
-    repeats = (repeats / repeats[:1]).mean(axis=1) / np.linspace(1, 0, 517, endpoint=False)
     bpm = np.geomspace(38, 270, 2000)
     lags = np.outer(np.arange(1, 7), 60 * RATE / HOP / bpm)
-    strength = np.interp(lags, np.arange(517), repeats).mean(axis=0)
+    strength = 0
+    for oracle, share in ((oracle_onset_envelope, 0.75), (oracle_low_onset, 0.25)):
+        frames = librosa.util.frame(heard_envelope(of, oracle), frame_length=517, hop_length=86)
+        repeats = librosa.autocorrelate(frames - frames.mean(axis=0), axis=0)
+        repeats = (repeats / repeats[:1]).mean(axis=1) / np.linspace(1, 0, 517, endpoint=False)
+        between = scipy.interpolate.CubicSpline(np.arange(517), repeats)
+        strength = strength + share * between(lags).mean(axis=0)
     top = scipy.signal.argrelmax(strength, order=10)[0]
     top = top[strength[top] > 0.3 * strength.max()]
     model = json.loads((CALIBRATION / "tempo.json").read_text(encoding="utf-8"))

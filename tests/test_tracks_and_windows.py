@@ -58,7 +58,7 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
     arguments = ("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
     assert earmark(*arguments) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("5 tracks in 15 windows, 241 descriptors each: ")
+    assert captured.out.startswith("5 tracks in 15 windows, 243 descriptors each: ")
     assert captured.err.count("bad.mp3") == 1
     for path, seconds in ((windows, 1.0), (tracks, None)):
         expected = schema.of("default", DEFAULTS, seconds)

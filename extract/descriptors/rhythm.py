@@ -105,17 +105,17 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
 def onset_rate(track: Track) -> float:
     """Onsets per second, from the first sound to the last."""
     frame_rate = track.settings.frame_rate
-    return float(onsets(_heard_envelope(track), frame_rate).mean() * frame_rate)
+    return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
 
 
-def _heard_envelope(track: Track) -> Floats:
-    """Return the onset envelope from the first sound to the last.
+def _heard(track: Track, name: str = "onset_envelope") -> Floats:
+    """Return an onset envelope from the first sound to the last.
 
     The step from silence to the first sound would dwarf every onset in the music: it is zero while
     frames reach over it.
     """
     heard = np.flatnonzero(track.active)
-    envelope = track["onset_envelope"][heard[0] : heard[-1] + 1]
+    envelope = track[name][heard[0] : heard[-1] + 1]
     reach = track.settings.n_fft // (2 * track.settings.hop_length)
     return np.concatenate([np.zeros_like(envelope[: reach + 1]), envelope[reach + 1 :]])
 
@@ -154,7 +154,7 @@ class Beat(NamedTuple):
 
 def evidence(track: Track) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return what `tempo` is decided from: the pulses, and the clues to their octave."""
-    found = tempi.pulses(_heard_envelope(track), track.settings.frame_rate)
+    found = tempi.pulses(_heard(track), _heard(track, "low_onset"), track.settings.frame_rate)
     moving = track.values("fluctuation_pattern")
     return found, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
 
@@ -166,15 +166,16 @@ def _beat(track: Track) -> Beat:
 @descriptor(
     "track",
     values=[Column("tempo", "BPM", tempi.RANGE), Column("tempo_confidence", "", (0, 1))],
-    needs=["onset_envelope", "tempo_pattern", "fluctuation_pattern"],
+    needs=["onset_envelope", "low_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default"],
     version=3,
 )
 def tempo(track: Track) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate.
 
-    Candidates are the peaks of a comb over the onset envelope's autocorrelation: its mean at a
-    period and at the multiples up to the sixth, in windows of 12 s. Among them decides how strong
+    Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
+    of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
+    windows of 12 s. Among them decides how strong
     they are, and how near to the tempo that is expected of music that moves like this one, by a
     regression on `tempo_pattern`, `fluctuation_pattern` and `onset_rate` that was fitted to what
     people tapped. The confidence is the probability of the chosen one among the candidates, times
@@ -212,7 +213,7 @@ def _bars(track: Track) -> Bars:
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.nan, np.nan, 0)
     start = int(np.flatnonzero(track.active)[0])
-    found = start + pulse.track(_heard_envelope(track), 60 * track.settings.frame_rate / bpm)
+    found = start + pulse.track(_heard(track), 60 * track.settings.frame_rate / bpm)
     series = (track[name] for name in ("onset_envelope", "low_onset", "low_level"))
     accents = pulse.accents(found, *series)
     meter, confidence = pulse.bar(accents)
@@ -259,8 +260,7 @@ def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers : ndarray of shape (beats,)
         In the bar, from 1.
     """
-    found = track.once(_bars)
-    if not len(found.frames):
+    if not track or not len((found := track.once(_bars)).frames):
         return np.empty(0), np.empty(0, np.int64)
     numbers = (np.arange(len(found.frames)) - found.first) % int(found.meter) + 1
     return found.frames / track.settings.frame_rate + ONSET_DELAY, numbers
