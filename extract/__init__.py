@@ -80,8 +80,8 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     -------
     DataFrame
         ``time`` in seconds and ``beat``, its number in the bar, 1 for the first; without rows
-        where nothing repeats. Both are estimates: the bar has as many beats as `time_signature`
-        says.
+        where nothing repeats. Both are estimates: bars are as long as `time_signature` says, and
+        begin where the bass is strongest, which is right in half of the tracks.
 
     Raises
     ------

@@ -151,7 +151,17 @@ def _repeats(values: Doubles, lag: int) -> float:
 
 
 def downbeat(values: Doubles, meter: int) -> int:
-    """Return which of the first `meter` beats begins a bar: the one of the strongest accents."""
-    strength = values.mean(axis=0)
+    """Return which of the first `meter` beats begins a bar: where the bass is strongest.
+
+    Onsets of all bands say nothing of it: in most music the snare drum is on the other beats.
+
+    Parameters
+    ----------
+    values : ndarray of shape (3, beats)
+        See `accents`.
+    meter : int
+        Beats in a bar.
+    """
+    strength = values[1:].mean(axis=0)
     means = [strength[phase::meter].mean() for phase in range(min(meter, len(strength)))]
     return int(np.argmax(means))

@@ -71,27 +71,31 @@ class Pulses:
     strength: Doubles
 
 
-def _mean_autocorrelation(envelope: Floats, frame_rate: float) -> Doubles:
-    """Average over windows, each without its mean and scaled to 1 at lag 0, for what overlaps.
+def _repeats(onset: Floats, low_onset: Floats, frame_rate: float) -> Doubles:
+    """Average the autocorrelations of both envelopes over windows.
 
-    There are `FINER` lags in a frame, band-limited interpolation between the whole ones.
+    Each is without its mean, scaled to 1 at lag 0, and to what overlaps. There are `FINER` lags in
+    a frame: band-limited interpolation between the whole ones.
     """
-    length = min(len(envelope), round(WINDOW_SECONDS * frame_rate))
-    windows = sliding_window_view(envelope, length)[:: max(1, round(STEP_SECONDS * frame_rate))]
+    both = np.stack([onset, low_onset])
+    length = min(len(onset), round(WINDOW_SECONDS * frame_rate))
+    step = max(1, round(STEP_SECONDS * frame_rate))
+    windows = sliding_window_view(both, length, axis=1)[:, ::step]
     size = scipy.fft.next_fast_len(2 * length, real=True)
-    total = np.zeros(size // 2 + 1)
-    count = 0
+    total = np.zeros((2, size // 2 + 1))
+    counts = np.zeros((2, 1))
     # Some at a time: a track of hours has thousands.
-    for start in range(0, len(windows), 64):
-        part = windows[start : start + 64]
-        part = part - part.mean(axis=1, keepdims=True)
-        energy = np.square(part).sum(axis=1, keepdims=True)
-        heard = energy[:, 0] > 0
-        spectra = scipy.fft.rfft(part[heard], size)
-        total += (np.square(np.abs(spectra)) / energy[heard]).sum(axis=0, dtype=np.float64)
-        count += int(heard.sum())
+    for start in range(0, windows.shape[1], 32):
+        part = windows[:, start : start + 32]
+        part = part - part.mean(axis=2, keepdims=True)
+        energy = np.square(part).sum(axis=2, keepdims=True)
+        heard = energy > 0
+        scaled = part / np.sqrt(np.where(heard, energy, 1))
+        total += np.square(np.abs(scipy.fft.rfft(scaled, size))).sum(axis=1, dtype=np.float64)
+        counts += heard.sum(axis=1)
     # The mean of the spectra is that of the autocorrelations: one transform goes back.
-    found = FINER * scipy.fft.irfft(total / max(count, 1), FINER * size)[: FINER * length]
+    mean = np.array([1 - LOW_SHARE, LOW_SHARE]) @ (total / np.maximum(counts, 1))
+    found = FINER * scipy.fft.irfft(mean, FINER * size)[: FINER * length]
     return np.asarray(found / (1 - np.arange(FINER * length) / (FINER * length)))
 
 
@@ -120,8 +124,7 @@ def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
     nothing = Pulses(np.empty(0), np.empty(0))
     if len(onset) < 2:
         return nothing
-    repeats = (1 - LOW_SHARE) * _mean_autocorrelation(onset, frame_rate)
-    repeats += LOW_SHARE * _mean_autocorrelation(low_onset, frame_rate)
+    repeats = _repeats(onset, low_onset, frame_rate)
     lags = FINER * 60 * frame_rate / _grid() * np.array(MULTIPLES)[:, None]
     used = lags < LONGEST * len(repeats)
     values = np.interp(lags, np.arange(len(repeats)), repeats) * used

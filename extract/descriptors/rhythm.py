@@ -39,8 +39,9 @@ LEAST_OVERLAP = 0.2
 LOW_EDGE = 225.0
 """Upper edge in Hz of where bass and bass drum are."""
 
-ONSET_DELAY = 0.03
-"""Seconds from the middle of the frame in which bands rise most to where people put the onset."""
+ONSET_DELAY = 1 / 3
+"""Of a window of the Fourier transform: from the middle of the one in which bands rise most to
+where people put the onset."""
 
 
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
@@ -196,28 +197,27 @@ class Bars(NamedTuple):
     ----------
     frames : ndarray of shape (beats,)
         Frames of the beats.
+    accents : ndarray of shape (3, beats)
+        See `extract.pulse.accents`.
     meter, confidence : float
         Beats in a bar and how sure that is; NaN without beats.
-    first : int
-        Which of the beats begins a bar, of the first ones.
     """
 
     frames: NDArray[np.int64]
+    accents: NDArray[np.float64]
     meter: float
     confidence: float
-    first: int
 
 
 def _bars(track: Track) -> Bars:
     bpm = track.once(_beat).bpm
     if np.isnan(bpm):
-        return Bars(np.empty(0, np.int64), np.nan, np.nan, 0)
+        return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
     start = int(np.flatnonzero(track.active)[0])
     found = start + pulse.track(_heard(track), 60 * track.settings.frame_rate / bpm)
     series = (track[name] for name in ("onset_envelope", "low_onset", "low_level"))
     accents = pulse.accents(found, *series)
-    meter, confidence = pulse.bar(accents)
-    return Bars(found, meter, confidence, pulse.downbeat(accents, meter))
+    return Bars(found, accents, *pulse.bar(accents))
 
 
 @descriptor(
@@ -262,8 +262,12 @@ def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """
     if not track or not len((found := track.once(_bars)).frames):
         return np.empty(0), np.empty(0, np.int64)
-    numbers = (np.arange(len(found.frames)) - found.first) % int(found.meter) + 1
-    return found.frames / track.settings.frame_rate + ONSET_DELAY, numbers
+    meter = int(found.meter)
+    first = pulse.downbeat(found.accents, meter)
+    numbers = (np.arange(len(found.frames)) - first) % meter + 1
+    config = track.settings
+    delay = ONSET_DELAY * config.n_fft / config.sample_rate
+    return found.frames / config.frame_rate + delay, numbers
 
 
 @descriptor("window", range=(-1, 1), size=TEMPO_BANDS, needs=["onset_envelope"], sets=["default"])
