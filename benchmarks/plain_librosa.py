@@ -108,6 +108,15 @@ def tempo(sound: Sound) -> Values:
     return np.array([bpm, tempogram.mean(axis=1)[np.abs(frequencies - bpm).argmin()]])
 
 
+def time_signature(sound: Sound) -> Values:
+    """Find what the strength of the beats repeats after; librosa knows beats alone."""
+    envelope = sound.onset_envelope()
+    _, found = librosa.beat.beat_track(onset_envelope=envelope, sr=RATE)
+    strength = envelope[found] - envelope[found].mean()
+    repeats = librosa.autocorrelate(np.pad(strength, (0, 8)))[3:8]
+    return np.array([3 + repeats.argmax(), repeats.max() / max(np.square(strength).sum(), 1e-9)])
+
+
 def key(sound: Sound) -> Values:
     """Key, mode and a score by Krumhansl's profiles, as everybody copies them."""
     major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
@@ -188,6 +197,7 @@ CALLS: dict[str, Callable[[Sound], Values]] = {
     "loudness_range": loudness_range,
     "onset_rate": onset_rate,
     "tempo": tempo,
+    "time_signature": time_signature,
     "key": key,
     "stereo_width": stereo_width,
     "mfcc": mfcc,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from extract.config import Settings
     from extract.transformer import AudioFeatures
 
-__all__ = ["AudioFeatures", "__version__", "features", "table", "tracks_and_windows"]
+__all__ = ["AudioFeatures", "__version__", "beats", "features", "table", "tracks_and_windows"]
 
 __version__ = "0.1.0"
 
@@ -62,6 +62,44 @@ def features(
     if outcome.failure is not None:
         raise error_of(outcome.failure)
     return pd.Series(outcome.values[0], index=job.schema.names, name=str(path))
+
+
+def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame:
+    """Find the beats of one file, and where its bars begin.
+
+    The tempo is one for the whole file; beats follow it as it drifts, but not where it changes.
+
+    Parameters
+    ----------
+    path : str or Path
+        An audio file of any format.
+    settings : Settings, optional
+        As for `features`.
+
+    Returns
+    -------
+    DataFrame
+        ``time`` in seconds and ``beat``, its number in the bar, 1 for the first; without rows
+        where nothing repeats. Both are estimates: bars are as long as `time_signature` says, and
+        begin where the bass is strongest, which is right in half of the tracks.
+
+    Raises
+    ------
+    DecodeError
+        The file cannot be decoded.
+    """
+    import pandas as pd
+
+    from extract import decode, engine, registry
+    from extract.config import DEFAULTS
+    from extract.descriptors import rhythm
+    from extract.sets import TRACK_WINDOW
+
+    wanted = (registry.get("time_signature"),)
+    with decode.open_audio(Path(path)) as audio:
+        tracks = engine.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})
+    times, numbers = rhythm.beats(tracks[TRACK_WINDOW])
+    return pd.DataFrame({"time": times, "beat": numbers})
 
 
 def table(

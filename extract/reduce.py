@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ __all__ = ["STATISTICS", "Plan", "Summary", "Track", "plan", "row", "summarise"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
+T = TypeVar("T")
 
 STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
     "mean": lambda mean, variance: mean,
@@ -160,6 +162,14 @@ class Track:
         self.energies = energies
         self._summaries = summaries
         self._whole = level
+        self._known: dict[Callable[[Track], Any], Any] = {}
+
+    def once(self, function: Callable[[Track], T]) -> T:
+        """Return what a function says of the track; what several descriptors need, once."""
+        if function not in self._known:
+            self._known[function] = function(self)
+        found: T = self._known[function]
+        return found
 
     @cached_property
     def level(self) -> float:

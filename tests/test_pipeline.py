@@ -43,7 +43,7 @@ def test_extract_writes_every_format(earmark, demo, tmp_path, ending):
     output = tmp_path / f"t.{ending}"
     status, out, _ = earmark("extract", demo / "tracks.csv", demo, "-o", output, "-q")
     assert status == 0
-    assert "6 tracks, 241 descriptors each" in out
+    assert "6 tracks, 250 descriptors each" in out
     _, _, err = earmark("classify", output, "-o", tmp_path / "genres.csv", "-q")
     assert "has a row per track, and the model was trained on windows of 6 s" in err
     failures = pd.read_csv(tmp_path / "t.failures.csv")

@@ -58,7 +58,7 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
     arguments = ("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
     assert earmark(*arguments) == 0
     captured = capsys.readouterr()
-    assert captured.out.startswith("5 tracks in 15 windows, 242 descriptors each: ")
+    assert captured.out.startswith("5 tracks in 15 windows, 250 descriptors each: ")
     assert captured.err.count("bad.mp3") == 1
     for path, seconds in ((windows, 1.0), (tracks, None)):
         expected = schema.of("default", DEFAULTS, seconds)
@@ -83,8 +83,8 @@ def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
     earmark("extract", music, "-o", windows, "--windows", 2, "--tracks", tracks, "-q")
     capsys.readouterr()
     for path, expected in (
-        (windows, ["features: 9 rows, 245 columns", "rows: windows of 2 s"]),
-        (tracks, ["features: 5 rows, 243 columns", "rows: whole tracks"]),
+        (windows, ["features: 9 rows, 254 columns", "rows: windows of 2 s"]),
+        (tracks, ["features: 5 rows, 252 columns", "rows: whole tracks"]),
     ):
         assert earmark("info", path) == 0
         lines = capsys.readouterr().out.splitlines()

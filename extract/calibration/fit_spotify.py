@@ -382,7 +382,7 @@ def main() -> None:
             for part, knots in zip(("fitted", "spread"), spread(truth, name, fitted), strict=True):
                 about[part][name] = [float(f"{own:.6g}") for own in knots]
     arguments.output.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    (arguments.output.parent / "CARD.md").write_text(card(truth, about), encoding="utf-8")
+    (arguments.output.parent / "spotify.md").write_text(card(truth, about), encoding="utf-8")
 
 
 def card(truth: Truth, about: dict[str, Any]) -> str:

@@ -1,36 +1,47 @@
-"""Onsets and tempo."""
+"""Onsets, tempo, beats and bars."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import scipy.fft
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from extract import kernels
-from extract.frames import hann
+from extract import filters, kernels, pulse
+from extract import tempo as tempi
+from extract.config import Settings
 from extract.reduce import Track
 from extract.registry import Column, descriptor
 from extract.windows import Window
 
-__all__ = ["onset_envelope", "onset_rate", "onsets", "tempo", "tempo_pattern"]
+__all__ = [
+    "beats",
+    "evidence",
+    "low_level",
+    "low_onset",
+    "onset_envelope",
+    "onset_rate",
+    "onsets",
+    "tempo",
+    "tempo_pattern",
+    "time_signature",
+]
 
 Floats = NDArray[np.float32]
 
-TEMPOGRAM_SECONDS = 8.0
-TEMPOGRAM_STEP = 8
-"""Frames between two columns of the tempogram; the mean over a track does not need every one."""
-
-TEMPO_RANGE = (30.0, 300.0)
 TEMPO_BANDS = 16
 TEMPO_PATTERN_RANGE = (40.0, 360.0)
 LEAST_OVERLAP = 0.2
 """Seconds that must overlap for an autocorrelation to mean anything."""
 
-PRIOR_BPM = 120.0
-PRIOR_OCTAVES = 1.0
+LOW_EDGE = 225.0
+"""Upper edge in Hz of where bass and bass drum are."""
+
+ONSET_DELAY = 1 / 3
+"""Of a window of the Fourier transform: from the middle of the one in which bands rise most to
+where people put the onset."""
 
 
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
@@ -44,13 +55,19 @@ def onset_envelope(window: Window) -> Floats:
     Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, without
     the maximum filter.
     """
+    return _rise(window, window.settings.n_mels)
+
+
+def _rise(window: Window, bands: int) -> Floats:
+    """Return the mean rise of the first mel bands from frame to frame."""
     levels = window["mel_level"]
     if not len(levels):
         return np.empty(0, np.float32)
     # The frame before the window is cut off where those in it are.
     before = window.before.get("mel_db", window["mel_db"][0]) + window.gain
     floor = levels.max() - np.float32(window.settings.top_db)
-    return kernels.mean_rise(levels, np.maximum(before, floor))
+    rows = np.ascontiguousarray(levels[:, :bands])
+    return kernels.mean_rise(rows, np.maximum(before, floor)[:bands])
 
 
 def onsets(envelope: Floats, frame_rate: float) -> Floats:
@@ -89,70 +106,168 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
 def onset_rate(track: Track) -> float:
     """Onsets per second, from the first sound to the last."""
     frame_rate = track.settings.frame_rate
-    return float(onsets(_heard_envelope(track), frame_rate).mean() * frame_rate)
+    return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
 
 
-def _heard_envelope(track: Track) -> Floats:
-    """Return the onset envelope from the first sound to the last.
+def _heard(track: Track, name: str = "onset_envelope") -> Floats:
+    """Return an onset envelope from the first sound to the last.
 
     The step from silence to the first sound would dwarf every onset in the music: it is zero while
     frames reach over it.
     """
     heard = np.flatnonzero(track.active)
-    envelope = track["onset_envelope"][heard[0] : heard[-1] + 1]
+    envelope = track[name][heard[0] : heard[-1] + 1]
     reach = track.settings.n_fft // (2 * track.settings.hop_length)
     return np.concatenate([np.zeros_like(envelope[: reach + 1]), envelope[reach + 1 :]])
 
 
+@lru_cache(maxsize=8)
+def _low_bands(settings: Settings) -> int:
+    """How many mel bands lie below `LOW_EDGE`; one at least."""
+    centres = filters.mel_frequencies(settings.n_mels + 2, settings.fmax)[1:-1]
+    return max(1, int(np.searchsorted(centres, LOW_EDGE)))
+
+
+@descriptor("series", unit="dB", needs=["mel_level"])
+def low_level(window: Window) -> Floats:
+    """Mean level of the mel bands below 225 Hz: bass and bass drum."""
+    return window["mel_level"][:, : _low_bands(window.settings)].mean(axis=1)
+
+
+@descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
+def low_onset(window: Window) -> Floats:
+    """Mean rise of the mel bands below 225 Hz from the frame before; see `onset_envelope`."""
+    return _rise(window, _low_bands(window.settings))
+
+
+class Beat(NamedTuple):
+    """The beat of a track.
+
+    Parameters
+    ----------
+    bpm, confidence : float
+        Tempo and how sure it is; NaN without a pulse.
+    """
+
+    bpm: float
+    confidence: float
+
+
+def evidence(track: Track) -> tuple[tempi.Pulses, NDArray[np.float64]]:
+    """Return what `tempo` is decided from: the pulses, and the clues to their octave."""
+    found = tempi.pulses(_heard(track), _heard(track, "low_onset"), track.settings.frame_rate)
+    moving = track.values("fluctuation_pattern")
+    return found, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
+
+
+def _beat(track: Track) -> Beat:
+    return Beat(*tempi.octaves().decide(*evidence(track)))
+
+
 @descriptor(
     "track",
-    values=[Column("tempo", "BPM", TEMPO_RANGE), Column("tempo_confidence", "", (0, 1))],
-    needs=["onset_envelope"],
+    values=[Column("tempo", "BPM", tempi.RANGE), Column("tempo_confidence", "", (0, 1))],
+    needs=["onset_envelope", "low_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
-    version=2,
+    version=3,
 )
 def tempo(track: Track) -> tuple[float, float]:
-    """Tempo in beats per minute, an estimate (`librosa.feature.tempo`, finer).
+    """Tempo in beats per minute, an estimate.
 
-    The onset envelope's autocorrelation in windows of 8 s, averaged and weighted with a log-normal
-    prior around 120 BPM, has its highest peak at the beat; a parabola through it gives fractions
-    of a frame. The confidence is the autocorrelation there of the envelope without its mean, over
-    that of the window alone: near 1 for a machine, near 0 without a pulse. NaN where nothing
-    repeats.
+    Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
+    of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
+    windows of 12 s. Among them decides how strong
+    they are, and how near to the tempo that is expected of music that moves like this one, by a
+    regression on `tempo_pattern`, `fluctuation_pattern` and `onset_rate` that was fitted to what
+    people tapped. The confidence is the probability of the chosen one among the candidates, times
+    the root of its strength: it says how sure the octave is, and is low without a pulse. NaN where
+    nothing repeats. A tempo that changes is averaged over.
 
     References
     ----------
-    Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(1), 2007.
+    See `extract.tempo`.
     """
-    envelope = _heard_envelope(track)
-    frame_rate = track.settings.frame_rate
-    length = round(TEMPOGRAM_SECONDS * frame_rate)
-    lags, strength = mean_autocorrelation(envelope, length)
-    bpm = 60 * frame_rate / np.maximum(lags, 1)
-    # Towards short lags every autocorrelation rises; only where it has a peak something repeats.
-    peaked = np.zeros(len(strength), bool)
-    peaked[1:-1] = (strength[1:-1] > strength[:-2]) & (strength[1:-1] >= strength[2:])
-    allowed = peaked & (bpm >= TEMPO_RANGE[0]) & (bpm <= TEMPO_RANGE[1])
-    if not allowed.any():
-        return np.nan, np.nan
-    prior = -0.5 * np.square(np.log2(bpm / PRIOR_BPM) / PRIOR_OCTAVES)
-    score = np.where(allowed, np.log1p(1e6 * np.maximum(strength, 0)) + prior, -np.inf)
-    best = int(score.argmax())
-    lag = best + _vertex(strength, best)
-    return (
-        float(np.clip(60 * frame_rate / lag, *TEMPO_RANGE)),
-        float(np.clip(_pulse(envelope, length, best), 0, 1)),
-    )
+    return track.once(_beat)
 
 
-def _pulse(envelope: Floats, length: int, lag: int) -> float:
-    """Return the autocorrelation at a lag, without the mean and without the window's own share."""
-    _, strength = mean_autocorrelation(envelope - envelope.mean(), length)
-    share = lag / length
-    # How much two Hann windows overlap that lie so far apart, relative to none.
-    overlap = (1 - share) * (2 + np.cos(2 * np.pi * share)) / 3
-    overlap += np.sin(2 * np.pi * share) / (2 * np.pi)
-    return float(strength[lag] / overlap)
+class Bars(NamedTuple):
+    """The beats of a track and their bars.
+
+    Parameters
+    ----------
+    frames : ndarray of shape (beats,)
+        Frames of the beats.
+    accents : ndarray of shape (3, beats)
+        See `extract.pulse.accents`.
+    meter, confidence : float
+        Beats in a bar and how sure that is; NaN without beats.
+    """
+
+    frames: NDArray[np.int64]
+    accents: NDArray[np.float64]
+    meter: float
+    confidence: float
+
+
+def _bars(track: Track) -> Bars:
+    bpm = track.once(_beat).bpm
+    if np.isnan(bpm):
+        return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
+    start = int(np.flatnonzero(track.active)[0])
+    found = start + pulse.track(_heard(track), 60 * track.settings.frame_rate / bpm)
+    series = (track[name] for name in ("onset_envelope", "low_onset", "low_level"))
+    accents = pulse.accents(found, *series)
+    return Bars(found, accents, *pulse.bar(accents))
+
+
+@descriptor(
+    "track",
+    values=[
+        Column("time_signature", "beats", (3, 7)),
+        Column("time_signature_confidence", "", (0, 1)),
+    ],
+    needs=["onset_envelope", "low_onset", "low_level", "tempo_pattern", "fluctuation_pattern"],
+    sets=["default", "spotify"],
+)
+def time_signature(track: Track) -> tuple[float, float]:
+    """Beats in a bar, 3 to 7, an estimate.
+
+    How the beats stand out (by onset, onset of the bass, level of the bass) is correlated with
+    itself one and two bars later. Four in a bar is the rule, and given unless something else is
+    evident. The confidence is the probability, given that rule; NaN for both where there is no
+    beat.
+
+    References
+    ----------
+    Gainza, "Automatic musical meter detection", ICASSP 2009.
+    """
+    found = track.once(_bars)
+    return found.meter, found.confidence
+
+
+def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Find the beats of a track.
+
+    Parameters
+    ----------
+    track : Track
+        What `time_signature` needs.
+
+    Returns
+    -------
+    times : ndarray of shape (beats,)
+        In seconds.
+    numbers : ndarray of shape (beats,)
+        In the bar, from 1.
+    """
+    if not track or not len((found := track.once(_bars)).frames):
+        return np.empty(0), np.empty(0, np.int64)
+    meter = int(found.meter)
+    first = pulse.downbeat(found.accents, meter)
+    numbers = (np.arange(len(found.frames)) - first) % meter + 1
+    config = track.settings
+    delay = ONSET_DELAY * config.n_fft / config.sample_rate
+    return found.frames / config.frame_rate + delay, numbers
 
 
 @descriptor("window", range=(-1, 1), size=TEMPO_BANDS, needs=["onset_envelope"], sets=["default"])
@@ -169,7 +284,7 @@ def tempo_pattern(window: Window) -> Floats:
     """
     envelope = window["onset_envelope"]
     count = len(envelope)
-    products = _autocorrelation(envelope - envelope.mean(), 2 * count)[:count]
+    products = _autocorrelation(envelope - envelope.mean())
     if not products[0] > 0:
         return np.zeros(TEMPO_BANDS, np.float32)
     strength = products / products[0] * (count / np.arange(count, 0, -1))
@@ -193,47 +308,8 @@ def _tempo_lags(frame_rate: float) -> tuple[NDArray[np.float64], NDArray[np.int6
     return lags, np.searchsorted(lags, edges)
 
 
-def _autocorrelation(values: Floats, size: int) -> Floats:
-    """Return the autocorrelation along the last axis, padded with zeros to `size`."""
-    spectra = scipy.fft.rfft(values, size, axis=-1)
-    energy = np.square(spectra.real) + np.square(spectra.imag)
-    return np.asarray(scipy.fft.irfft(energy, size, axis=-1))
-
-
-def mean_autocorrelation(envelope: Floats, length: int) -> tuple[NDArray[np.int64], Floats]:
-    """Average the autocorrelation of Hann-weighted windows, each scaled to 1 at lag 0.
-
-    Parameters
-    ----------
-    envelope : ndarray of shape (frames,)
-        Onset envelope.
-    length : int
-        Frames in a window; a shorter envelope is padded with zeros, as its ends are.
-
-    Returns
-    -------
-    lags, strength : ndarray of shape (length,)
-        Lags in frames and the mean autocorrelation there; zeros where nothing rises.
-    """
-    padded = np.pad(envelope, length // 2)
-    if len(padded) < length:
-        padded = np.pad(padded, (0, length - len(padded)))
-    windows = sliding_window_view(padded, length)[::TEMPOGRAM_STEP]
-    size = scipy.fft.next_fast_len(2 * length - 1, real=True)
-    total = np.zeros(length)
-    count = 0
-    for start in range(0, len(windows), 64):
-        correlation = _autocorrelation(windows[start : start + 64] * hann(length), size)[:, :length]
-        heard = correlation[:, 0] > 0
-        total += (correlation[heard] / correlation[heard, :1]).sum(axis=0, dtype=np.float64)
-        count += int(heard.sum())
-    return np.arange(length), (total / max(count, 1)).astype(np.float32)
-
-
-def _vertex(values: Floats, index: int) -> float:
-    """Offset of the top of the parabola through a maximum and its neighbours, within ±0.5."""
-    if not 0 < index < len(values) - 1:
-        return 0.0
-    before, at, after = (float(values[index + step]) for step in (-1, 0, 1))
-    curve = before - 2 * at + after
-    return float(np.clip((before - after) / (2 * curve), -0.5, 0.5)) if curve < 0 else 0.0
+def _autocorrelation(values: Floats) -> Floats:
+    """Return the autocorrelation, padded with zeros to twice the length."""
+    spectrum = scipy.fft.rfft(values, 2 * len(values))
+    energy = np.square(spectrum.real) + np.square(spectrum.imag)
+    return np.asarray(scipy.fft.irfft(energy, 2 * len(values))[: len(values)])

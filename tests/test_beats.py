@@ -1,0 +1,126 @@
+"""Tempo, beats and bars of files, and their parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import extract
+from extract import pulse, tempo
+from extract.config import DEFAULTS, Settings
+from extract.errors import DecodeError
+
+RATE = DEFAULTS.frame_rate
+
+
+def clicks(period, count=600, start=10):
+    """An envelope with a click every `period` frames, between frames too."""
+    at = np.arange(start, count - 1, period)
+    envelope = np.zeros(count, np.float32)
+    np.add.at(envelope, at.astype(int), 1 - at % 1)
+    np.add.at(envelope, at.astype(int) + 1, at % 1)
+    return envelope
+
+
+def test_the_beats_of_a_file(demo):
+    found = extract.beats(demo / "waltz-96bpm-f-major.flac")
+    assert list(found.columns) == ["time", "beat"]
+    assert np.median(np.diff(found["time"])) == pytest.approx(60 / 96, rel=0.02)
+    row = extract.features(demo / "waltz-96bpm-f-major.flac")
+    assert found["beat"].max() == row["time_signature"] == 3
+    assert set(np.diff(found["beat"])) == {1, -2}
+
+
+def test_silence_has_no_beats(tone):
+    found = extract.beats(tone(gain=0))
+    assert list(found.columns) == ["time", "beat"]
+    assert not len(found)
+
+
+def test_beats_under_other_settings(demo):
+    usual = extract.beats(demo / "house-128bpm-a-minor.mp3")
+    finer = extract.beats(demo / "house-128bpm-a-minor.mp3", settings=Settings(hop_length=256))
+    near = np.abs(usual["time"].to_numpy()[:, None] - finer["time"].to_numpy()).min(axis=1)
+    assert np.median(near) < 0.02
+
+
+def test_what_cannot_be_decoded_has_no_beats(tmp_path):
+    (tmp_path / "not.mp3").write_bytes(b"no music")
+    with pytest.raises(DecodeError, match=r"not\.mp3"):
+        extract.beats(tmp_path / "not.mp3")
+
+
+@pytest.mark.parametrize("bpm", [51.7, 90, 120, 163.4, 201])
+def test_pulses_are_found_between_frames(bpm):
+    envelope = clicks(60 * RATE / bpm, 1300)
+    found = tempo.pulses(envelope, envelope, RATE)
+    nearest = np.abs(found.bpm / bpm - 1).argmin()
+    assert found.bpm[nearest] == pytest.approx(bpm, rel=2e-3)
+    assert found.strength[nearest] > 0.5
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 50])
+def test_next_to_nothing_has_no_pulse(count):
+    values = np.ones(count, np.float32)
+    assert not len(tempo.pulses(values, values, RATE).bpm)
+
+
+def test_clues_move_the_octave():
+    found = tempo.Pulses(np.array([70.0, 140.0]), np.array([0.8, 0.8]))
+    model = tempo.Octaves(np.zeros(1), np.ones(1), np.ones(1), 0.0, 4.0, 2.0, 0.5)
+    assert model.decide(found, np.array([-1.0]))[0] == 70
+    assert model.decide(found, np.array([1.0]))[0] == 140
+    # Far away is no farther than four deviations, and what is unknown is in the middle.
+    assert model.expected(np.array([100.0])) == 4
+    assert model.expected(np.array([np.nan])) == 0
+
+
+def test_without_a_pulse_nothing_is_decided():
+    nothing = tempo.Pulses(np.empty(0), np.empty(0))
+    assert np.isnan(tempo.octaves().decide(nothing, np.zeros(33))).all()
+
+
+def test_beats_follow_a_drifting_tempo():
+    at = np.cumsum(np.linspace(20, 22, 60))
+    envelope = np.zeros(1300, np.float32)
+    envelope[np.rint(at).astype(int)] = 1
+    found = pulse.track(envelope, 21)
+    near = np.abs(at[1:, None] - found).min(axis=1)
+    assert np.median(near) < 1
+
+
+def test_an_even_envelope_has_no_beats():
+    assert not len(pulse.track(np.ones(100, np.float32), 20))
+
+
+def test_the_bar_begins_where_the_accent_is():
+    values = np.tile((np.arange(24) % 4 == 2).astype(float), (3, 1))
+    assert pulse.downbeat(values, 4) == 2
+
+
+@pytest.mark.real_audio
+def test_the_octave_model_is_as_right_as_its_card_says(shared):
+    """Also on what it was fitted to: this only tells that the code still computes the same."""
+    data = shared / "gtzan"
+    rows = pd.read_csv(data / "tracks.csv").dropna(subset=["file", "tempo_bpm"])
+    rows = rows[rows["seconds"] >= 10][::4]
+    table = extract.table([data / "audio" / name for name in rows["file"]])
+    table = table.set_index(table["path"].str.rpartition("/")[2])
+    found = table["tempo"].reindex(rows["file"]).to_numpy()
+    truth = rows["tempo_bpm"].to_numpy()
+    assert np.mean(np.abs(found / truth - 1) <= 0.04) > 0.65
+    beside = np.array([1, 2, 0.5, 3, 1 / 3])[:, None]
+    assert np.mean((np.abs(found * beside / truth - 1) <= 0.04).any(axis=0)) > 0.85
+
+
+def test_the_card_names_the_accuracies():
+    folder = Path(extract.__file__).parent / "calibration"
+    held = json.loads((folder / "tempo.json").read_text(encoding="utf-8"))
+    measured = held["cross_validation"]
+    card = (folder / "tempo.md").read_text(encoding="utf-8")
+    for name in ("accuracy_1", "accuracy_2"):
+        assert f"{100 * measured[name][0]:.1f} %" in card
