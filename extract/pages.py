@@ -450,7 +450,6 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
             "it to its definition, by signals whose answer is known on paper and by another "
             "implementation on a recording."
         )
-    others = list(dict.fromkeys(name for row in own for name in row.others))
     rows = [
         (
             row.measure if row.descriptor == entry.name else f"`{row.descriptor}`: {row.measure}",
@@ -458,11 +457,11 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
             f"{row.n:,}",
             f"**{_number(row.ours)}**",
             "–" if None in (row.low, row.high) else f"{_number(row.low)} to {_number(row.high)}",
-            *(_number(row.others.get(name)) for name in others),
+            ", ".join(f"{name} {_number(value)}" for name, value in row.others.items()) or "–",
         )
         for row in own
     ]
-    heads = ("measure", "truth", "n", "Earmark", "95 % interval", *others)
+    heads = ("measure", "truth", "n", "Earmark", "95 % interval", "others")
     return _joined(_table(heads, rows), f"Measured by `{made_by}`." if made_by else "")
 
 
