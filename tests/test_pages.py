@@ -110,7 +110,7 @@ def test_the_pages_in_the_repository_are_those_that_would_be_made():
 
 
 # Being rewritten; their docstrings do not follow the convention of the pages yet.
-AWAITED = {f"extract.descriptors.{module}" for module in ("level", "rhythm", "tonal")}
+AWAITED = {f"extract.descriptors.{module}" for module in ("level", "rhythm")}
 
 
 @pytest.mark.parametrize(
