@@ -434,8 +434,9 @@ def _columns(entry: Descriptor) -> str:
 
 
 def _membership(entry: Descriptor) -> str:
-    names = " and ".join(f"`{name}`" for name in entry.sets)
-    return f"In the feature set{'s' if len(entry.sets) > 1 else ''} {names}."
+    *first, last = (f"`{name}`" for name in entry.sets)
+    names = f"sets {', '.join(first)} and {last}" if first else f"set {last}"
+    return f"In the feature {names}."
 
 
 def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -> str:

@@ -214,8 +214,8 @@ def key(track: Track) -> tuple[float, float, float]:
     Notes
     -----
     One key for all of it: music that modulates has the one that fits best. Blues, modal music and
-    what is not Western are pressed into major or minor. When it is wrong, it is mostly a fifth off,
-    or the relative or parallel key, on which listeners differ, too.
+    what is not Western are pressed into major or minor. When it is wrong, it is often a fifth off,
+    or the relative or parallel key.
 
     References
     ----------
