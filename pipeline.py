@@ -305,14 +305,20 @@ def train_command(
 
 @app.command("info", epilog="Example:  earmark info features.parquet")
 def info_command(
-    thing: Annotated[Path, typer.Argument(help="A table, a model directory or an audio file.")],
+    thing: Annotated[
+        Path,
+        typer.Argument(help="A table, a model directory, an audio file or a descriptor's name."),
+    ],
 ) -> None:
-    """Say what a table, a model or an audio file holds."""
-    import classify
+    """Say what a table, a model or an audio file holds, or what a descriptor means."""
     import extract
-    from extract import tables
+    from extract import pages, tables
 
-    if thing.is_dir():
+    if not thing.exists() and pages.is_name(str(thing)):
+        _show_page(pages.find(str(thing)))
+    elif thing.is_dir():
+        import classify
+
         bundle = classify.load(thing)
         windows = f"windows of {bundle.windows:g} s" if bundle.windows else "whole tracks"
         print(
@@ -377,6 +383,16 @@ def _finish(
             _say(f"  … and {len(failures) - 5} more")
     if not good or (strict and failures):
         raise typer.Exit(1)
+
+
+def _show_page(page: str) -> None:
+    if not sys.stdout.isatty():
+        print(page, end="")
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(page, hyperlinks=False))
 
 
 def _show_predictions(found: pd.DataFrame) -> None:

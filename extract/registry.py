@@ -32,7 +32,7 @@ from typing import Any, Literal
 
 from extract.config import Settings
 
-__all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set"]
+__all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set", "place"]
 
 Kind = Literal["frame", "series", "window", "track", "estimate"]
 Range = tuple[float, float]
@@ -130,6 +130,8 @@ def descriptor(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function under its own name.
 
+    Its docstring becomes its page: see `extract.pages`.
+
     Parameters
     ----------
     kind : {"frame", "series", "window", "track", "estimate"}
@@ -203,13 +205,13 @@ def in_set(name: str) -> tuple[Descriptor, ...]:
     them.
     """
     kinds = {"track": 0, "estimate": 1, "frame": 2, "series": 2, "window": 3}
+    members = (entry for entry in _discover().values() if name in entry.sets)
+    return tuple(sorted(members, key=lambda entry: (kinds[entry.kind], *place(entry))))
 
-    def place(entry: Descriptor) -> tuple[int, str, int]:
-        # Not the order of registration, which is that of whoever imported a module first.
-        code = inspect.unwrap(entry.function).__code__
-        return kinds[entry.kind], entry.function.__module__, code.co_firstlineno
 
-    return tuple(sorted((e for e in _discover().values() if name in e.sets), key=place))
+def place(entry: Descriptor) -> tuple[str, int]:
+    """Return where a descriptor is declared: not when, which depends on who imports what first."""
+    return entry.function.__module__, inspect.unwrap(entry.function).__code__.co_firstlineno
 
 
 def closure(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:

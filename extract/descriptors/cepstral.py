@@ -1,4 +1,18 @@
-"""Mel bands and cepstral coefficients."""
+"""Mel bands and cepstral coefficients: the colour of the sound.
+
+Computed from the levels of mel bands, about as wide as those of the ear: narrow in the bass, wide
+in the treble. They end at `fmax` (10 kHz), since what lies above depends more on the codec than on
+the music.
+
+Notes
+-----
+A frame holds everything that sounds in it: these describe the mixture, not an instrument.
+
+References
+----------
+McFee and others, "librosa: audio and music signal analysis in Python", Proceedings of the 14th
+Python in Science Conference, 2015.
+"""
 
 from __future__ import annotations
 
@@ -54,12 +68,49 @@ def mel_level(window: Window) -> Floats:
 def mfcc(window: Window) -> Floats:
     """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) of the window at -23 dB.
 
-    The outline of the spectrum: the discrete cosine transform of the levels of the mel bands.
+    The colour of the sound, whatever the notes. Number 00 says how full all bands are, 01 how far
+    bass outweighs treble, 02 how far both ends outweigh the middle, and each further one looks at
+    a finer detail. Means tell one ensemble from another, deviations how much the colour changes.
+
+    The discrete cosine transform, type II and orthonormal, of the levels in dB of the mel bands.
+    The first coefficients keep the outline of the spectrum, and drop what differs from one band to
+    the next, such as the partials of a tone. As librosa's, except that the window is brought to
+    -23 dB first, so that the gain of the file does not count.
+
+    Notes
+    -----
+    No single coefficient has a name that a listener would give it, and the sign of one means
+    nothing without the others: they are made to be compared, or learned from. They do not tell
+    notes or chords, and of rhythm only how much changes.
+
+    References
+    ----------
+    Davis and Mermelstein, "Comparison of parametric representations for monosyllabic word
+    recognition in continuously spoken sentences", IEEE TASSP 28(4), 1980.
+
+    Logan, "Mel frequency cepstral coefficients for music modeling", ISMIR 2000.
     """
     return scipy.fft.dct(window["mel_level"], axis=1, norm="ortho")[:, : window.settings.n_mfcc]
 
 
 @descriptor("series", size="n_mfcc", stats=["std"], needs=["mfcc"], sets=["default"])
 def mfcc_difference(window: Window) -> Floats:
-    """Difference of the cepstral coefficients from the frame before; 0 in a window's first."""
+    """Difference of the cepstral coefficients from the frame before; 0 in a window's first.
+
+    How restless the colour of the sound is from moment to moment: low for held chords and pads,
+    high for speech, drums and everything that is plucked or struck.
+
+    The plain difference of `mfcc` between two frames, coefficient by coefficient. Its mean is
+    always near 0; the deviation is what counts, and the only statistic taken.
+
+    Notes
+    -----
+    Not librosa's `delta`, which is a slope over nine frames and misses fast changes. It does not
+    tell whether what changes is a beat: see `tempo_pattern`.
+
+    References
+    ----------
+    Furui, "Speaker-independent isolated word recognition using dynamic features of speech
+    spectrum", IEEE TASSP 34(1), 1986, where it is a slope over several frames.
+    """
     return np.diff(window["mfcc"], axis=0, prepend=window["mfcc"][:1])

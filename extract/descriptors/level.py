@@ -32,7 +32,21 @@ Floats = NDArray[np.float32]
     sets=["default", "spotify", "loudness"],
 )
 def duration_ms(track: Track) -> float:
-    """Duration in milliseconds, rounded as Spotify gives it."""
+    """Duration in milliseconds, rounded as Spotify gives it.
+
+    How long it plays, with the silence at both ends.
+
+    The samples that were decoded over the sample rate, to the nearest millisecond.
+
+    Notes
+    -----
+    Not what the header of the file claims, nor exactly Spotify's: releases of one song differ in
+    length, and encoders add some silence. In a row of a window it is the length of the window.
+
+    References
+    ----------
+    Spotify, Web API reference, "Get track's audio features": the name and the unit.
+    """
     return float(round(track.seconds * 1000))
 
 
@@ -40,7 +54,33 @@ def duration_ms(track: Track) -> float:
     "track", unit="LUFS", range=(-70, 20), sets=["default", "spotify", "loudness"], version=2
 )
 def loudness(track: Track) -> float:
-    """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating."""
+    """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating.
+
+    How loud the file is as a whole: about -8 for a loud modern master, -14 for what streaming
+    services play at, -23 for broadcasts.
+
+    All channels are K-weighted at the file's own rate, which lifts the treble as the head does and
+    cuts off the deepest bass; their energies are summed over blocks of 400 ms, four of which begin
+    in every 400 ms. Blocks below -70 LUFS do not count, nor those more than 10 LU below the mean of
+    the others. NaN where none is left.
+
+    Notes
+    -----
+    Not how loud it is played, nor how loud the music is by nature: a remaster of the same recording
+    is louder, and a clip whose level was changed has lost it. Not Spotify's value either, whose
+    rule was never published, though close to it.
+
+    A file of one channel is 3 LU softer than one of two with the same signal in both, as the
+    standard has it.
+
+    References
+    ----------
+    ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level",
+    2015, annex 1.
+
+    De Man, "Evaluation of implementations of the EBU R128 loudness measurement", AES 145, 2018: the
+    weighting at any sample rate.
+    """
     return integrated_loudness(track.energies.weighted)
 
 
@@ -76,8 +116,23 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
 def loudness_range(track: Track) -> float:
     """Loudness range in LU, by EBU Tech 3342: how far apart quiet and loud passages lie.
 
+    A few LU for pop that is level throughout, 15 or more for an orchestra with soft and loud
+    passages.
+
+    The loudness of blocks of 3 s, one of which begins every 100 ms: from the 10th to the 95th
+    percentile of those within 20 LU of the mean of all above -70 LUFS.
+
     Three seconds of music have no range yet, and less than a minute says little: NaN where there
     are not two blocks above the gate.
+
+    Notes
+    -----
+    Not the punch of single strokes, which compression takes away: it is about passages. A long fade
+    counts as a soft one. A clip has less of it than the piece that it was cut from.
+
+    References
+    ----------
+    EBU Tech 3342, "Loudness range: a measure to supplement EBU R 128 loudness normalization", 2016.
     """
     return range_of_loudness(track.energies.weighted)
 
@@ -126,9 +181,21 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
 def true_peak(track: Track) -> float:
     """Highest point of the waveform in dB relative to full scale, between the samples too.
 
+    How close the file comes to clipping once it is sound: above 0 dBTP a player or an encoder may
+    distort.
+
     By ITU-R BS.1770-4, annex 2, over all channels at the file's own rate (see `extract.peaks`).
     Above 0 where a player that turns samples into a waveform would clip; MP3s of loud music often
     are. NaN for silence, which is what the dither of 16 bits counts as, and for less than 100 ms.
+
+    Notes
+    -----
+    Not the loudness: soft music may have high peaks. Not the highest sample either, which is lower.
+
+    References
+    ----------
+    ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level",
+    2015, annex 2.
     """
     peak = track.energies.peaks.max(initial=0.0)
     if not len(track.energies.weighted) or peak < 10 ** (-80 / 20):
@@ -140,9 +207,22 @@ def true_peak(track: Track) -> float:
 def stereo_width(track: Track) -> float:
     """Share of the energy that mixing two channels down to one takes away.
 
+    How far the sound reaches out of the middle: 0 is mono, as old recordings are, and the more
+    differs between left and right the wider it is.
+
     0 for the same signal in both, 1/2 for two that have nothing in common, 1 for opposite ones;
     K-weighted (see `extract.meter`), weighted with the energy. NaN where there are not two
     channels: what a mono file was made from cannot be known.
+
+    Notes
+    -----
+    Not where instruments stand: one that is hard on the left gives 1/2 as well as two that have
+    nothing in common. Reverberation, chorus and codecs that join channels change it.
+
+    References
+    ----------
+    Blumlein, "Improvements in and relating to sound-transmission, sound-recording and
+    sound-reproducing systems", British patent 394,325, 1933: sum and difference of two channels.
     """
     energies = track.energies
     if energies.side is None or not energies.weighted.sum() > 0:
@@ -169,6 +249,20 @@ def rms(track: Track) -> tuple[float, float]:
 
     The mean says how steadily the level is held, the deviation how much it moves; neither depends
     on the gain of the file.
+
+    The root mean square of the samples of the mix-down under each frame (`librosa.feature.rms`),
+    times what brings the track to -23 dB; mean and deviation over the frames in which something
+    sounds. Of a steady tone the mean is 0.07, the highest that there is, and the deviation 0.
+
+    Notes
+    -----
+    Not the loudness, which goes with the gain. No range in decibels either: see `loudness_range`
+    for passages.
+
+    References
+    ----------
+    McFee and others, "librosa: audio and music signal analysis in Python", Proceedings of the 14th
+    Python in Science Conference, 2015.
     """
     gain = 10 ** ((REFERENCE_LEVEL - track.level) / 20)
     heard = track["frame_rms"][track.active].astype(np.float64) * gain

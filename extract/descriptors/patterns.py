@@ -3,11 +3,10 @@
 Most of what tells genres apart lies not in the mean spectrum but in how it moves: within a quarter
 of a second, and with the beat over some seconds.
 
-References
-----------
-Seyerlehner, Schedl, Pohle and Knees, "Using block-level features for genre classification, tag
-classification and music similarity estimation", MIREX 2010. Pampalk, Rauber and Merkl,
-"Content-based organization and visualization of music archives", ACM Multimedia 2002.
+Notes
+-----
+Movement in time alone: these tell neither notes nor which instrument moves. A window shorter than
+the blocks is one block.
 """
 
 from __future__ import annotations
@@ -62,7 +61,21 @@ def _pooling(n_mels: int, bands: int) -> Projection:
 def variance_pattern(window: Window) -> Floats:
     """Deviation of the level of each of 16 mel bands within a quarter of a second, on average.
 
-    Low where tones are held, high where notes are struck.
+    Low where tones are held, as of an organ or a pad, high where notes are struck or plucked; band
+    by band, bass first, so that drums over held strings show.
+
+    Neighbouring mel bands are averaged to 16, in dB. In each block of 0.232 s the standard
+    deviation of each over the frames is taken, and averaged over the blocks of the window.
+
+    Notes
+    -----
+    Not the dynamic range of a piece: what changes slower than a quarter of a second does not count.
+
+    References
+    ----------
+    Seyerlehner, Schedl, Pohle and Knees, "Using block-level features for genre classification, tag
+    classification and music similarity estimation", MIREX 2010, which takes variances of
+    differences and a percentile of the blocks.
     """
     levels = _pooling(window.settings.n_mels, VARIANCE_BANDS)(window.heard("mel_level"))
     length = round(VARIANCE_SECONDS * window.settings.frame_rate)
@@ -81,9 +94,26 @@ def variance_pattern(window: Window) -> Floats:
 def fluctuation_pattern(window: Window) -> Floats:
     """How strongly the level of each of 8 mel bands moves at each of 8 rates from 0.3 to 11 Hz.
 
+    The rhythm as a picture, each band by itself: bass that moves with the bar, strokes on every
+    beat, a hi-hat that ticks faster.
+
     The magnitude spectrum over time of sixteen bands in dB, in blocks of 3 s which overlap by half,
     averaged over the blocks and pairs of bands; logarithm to base 10. The rate changes every eight
-    columns, slowest first; NaN for rates above half the frame rate.
+    columns, slowest first; NaN for rates above half the frame rate. What moves by less than 0.01 dB
+    counts as 0.01 dB.
+
+    Notes
+    -----
+    No tempo: a rate is no beat, and strokes on every second beat move the slower rate as well. It
+    does not tell when in the bar something happens.
+
+    References
+    ----------
+    Pampalk, Rauber and Merkl, "Content-based organization and visualization of music archives", ACM
+    Multimedia 2002.
+
+    Seyerlehner, Schedl, Pohle and Knees, "Using block-level features for genre classification, tag
+    classification and music similarity estimation", MIREX 2010.
     """
     levels = _pooling(window.settings.n_mels, 2 * FLUCTUATION_BANDS)(window.heard("mel_level"))
     size = round(FLUCTUATION_SECONDS * window.settings.frame_rate)

@@ -47,7 +47,24 @@ def _chroma_bank(settings: Settings) -> Projection:
 def chroma(block: Block) -> Floats:
     """Power by pitch class from C upwards (`librosa.feature.chroma_stft`), the largest being 1.
 
-    Tuned to A = 440 Hz.
+    Which of the twelve notes sound, in whatever octave: 00 is C, 01 C sharp, up to 11, B.
+
+    Each power spectrum is folded to one octave, by Gaussians around the pitches of each class, and
+    weighted towards the octaves around 880 Hz; each frame is divided by its largest value. Tuned to
+    A = 440 Hz.
+
+    Notes
+    -----
+    Not the notes of a score. Overtones count for the class that they fall into, so that a C alone
+    shows a G and some E; drums and noise fill all twelve, and what is tuned between two classes is
+    in both. It changes with the key; see `rotated_chroma` for what does not.
+
+    References
+    ----------
+    Fujishima, "Realtime chord recognition of musical sound: a system using Common Lisp Music", ICMC
+    1999.
+
+    Ellis, "Chroma feature analysis and synthesis", 2007: the Gaussians.
     """
     folded = _chroma_bank(block.settings)(block.power)
     largest = folded.max(axis=1, keepdims=True)
@@ -58,7 +75,21 @@ def chroma(block: Block) -> Floats:
 def rotated_chroma(window: Window) -> Floats:
     """Mean chroma from the strongest pitch class of the window upwards.
 
-    So that intervals count, whatever the key.
+    Which intervals sound above the commonest note, whatever the key: a fifth, a minor or a major
+    third, or everything at once.
+
+    The mean of `chroma` over the frames of the window in which something sounds, turned so that its
+    largest value is number 00: 03 is then the minor third above it, 04 the major one, 07 the fifth.
+
+    Notes
+    -----
+    The commonest note need not be the one that the music comes to rest on, and may be another in
+    the next window. It names neither chord nor key; see `key`.
+
+    References
+    ----------
+    Serrà, Gómez and Herrera, "Transposing chroma representations to a common key", IEEE CS
+    Conference on the Use of Symbols to Represent Music and Multimedia Objects, 2008.
     """
     mean = window.heard("chroma").mean(axis=0)
     return np.roll(mean, -int(mean.argmax()))
@@ -75,6 +106,18 @@ def rotated_chroma(window: Window) -> Floats:
 )
 def tonnetz(window: Window) -> Floats:
     """Tonal centroid of the chroma (`librosa.feature.tonnetz`): fifths, minor and major thirds.
+
+    Where the harmony lies on a map on which fifths and thirds are neighbours. Means say which
+    chords prevail, deviations how far the harmony moves.
+
+    The chroma, brought to the sum 1, times a point for each pitch class on three circles: that of
+    fifths (00 and 01), of minor thirds (02 and 03) and of major thirds (04 and 05), the last of
+    half the radius. All are 0 where every class sounds alike.
+
+    Notes
+    -----
+    No chord names. Means depend on the key, as those of `chroma` do: a song a tone higher lies
+    elsewhere.
 
     References
     ----------
@@ -161,9 +204,18 @@ def dyads(window: Window) -> Floats:
 def key(track: Track) -> tuple[float, float, float]:
     """Key and mode, and how probable it is that both are right.
 
+    The note on which the music comes to rest, and whether it is major or minor. `key` counts
+    semitones from C = 0 to B = 11; `mode` is 1 for major.
+
     What thirds and fourths are heard is compared with what is heard in each of the 24 keys, as
     learnt from annotated recordings of ten genres: see `extract.keys`. An estimate. All three are
     NaN where no pitch class is heard more than the others, as in noise.
+
+    Notes
+    -----
+    One key for all of it: music that modulates has the one that fits best. Blues, modal music and
+    what is not Western are pressed into major or minor. When it is wrong, it is often a fifth off,
+    or the relative or parallel key.
 
     References
     ----------
