@@ -228,8 +228,8 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
             others["Essentia multifeature"] = [tracker(own)[1] for own in clips.at_full_rate]
     scores = np.array([beat_score(own, due) for own, due in zip(ours, truth, strict=True)])
     yield Row(
-        "beats",
-        "F-measure within 70 ms (the octave of the tempo was learnt from these clips)",
+        "time_signature",
+        "beats: F-measure within 70 ms (the tempo's octave was learnt from these clips)",
         "GTZAN, annotated",
         len(truth),
         float(scores.mean()),

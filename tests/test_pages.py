@@ -110,20 +110,7 @@ def test_the_pages_in_the_repository_are_those_that_would_be_made():
     assert written == pages.generate(), "run `python -m extract.pages`"
 
 
-# Being rewritten; its docstrings do not follow the convention of the pages yet.
-AWAITED = {"extract.descriptors.rhythm"}
-
-
-@pytest.mark.parametrize(
-    "entry",
-    [
-        pytest.param(
-            entry, marks=pytest.mark.xfail(entry.function.__module__ in AWAITED, reason="")
-        )
-        for entry in ENTRIES
-    ],
-    ids=NAMES,
-)
+@pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
 def test_a_page_says_all_that_it_must(entry):
     said = pages.text(entry)
     assert said.summary.endswith(".")

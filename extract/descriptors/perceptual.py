@@ -5,7 +5,7 @@ the gain of the file nor on the key it is in. The weights were fitted by ridge r
 values that Spotify itself gave to songs of the GTZAN collection and, with less weight, to what else
 is known of recordings of other music and of speech. The sum is formed on the scale on which values
 spread evenly, and brought back to Spotify's. What it was fitted to, and how it was measured with no
-artist on both sides, is told in `extract/calibration/CARD.md`; the weights are made by
+artist on both sides, is told in `extract/calibration/spotify.md`; the weights are made by
 `extract/calibration/fit_spotify.py`.
 
 Notes

@@ -104,7 +104,23 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
     "track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"], version=2
 )
 def onset_rate(track: Track) -> float:
-    """Onsets per second, from the first sound to the last."""
+    """Onsets per second, from the first sound to the last.
+
+    How busy it is: few beginnings for held strings, many for fast drums and guitars.
+
+    The peaks of the onset envelope, picked by the rule and with the parameters of
+    `librosa.onset.onset_detect`, over the seconds from the first sound to the last.
+
+    Notes
+    -----
+    No tempo, and not the number of notes: what begins together is one onset, and what swells, as
+    strings and voices do, may be none.
+
+    References
+    ----------
+    Böck, Krebs and Schedl, "Evaluating the online capabilities of onset detection methods", ISMIR
+    2012: the rule.
+    """
     frame_rate = track.settings.frame_rate
     return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
 
@@ -174,18 +190,38 @@ def _beat(track: Track) -> Beat:
 def tempo(track: Track) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate.
 
+    How fast one would tap a foot to it: about 75 for a slow ballad, 90 for hip-hop, 125 for house,
+    175 for drum and bass.
+
     Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
     of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
-    windows of 12 s. Among them decides how strong
-    they are, and how near to the tempo that is expected of music that moves like this one, by a
-    regression on `tempo_pattern`, `fluctuation_pattern` and `onset_rate` that was fitted to what
+    windows of 12 s. Among them decides how strong they are, and how near to the tempo that is
+    expected of music that moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and `onset_rate` that was fitted to what
     people tapped. The confidence is the probability of the chosen one among the candidates, times
     the root of its strength: it says how sure the octave is, and is low without a pulse. NaN where
     nothing repeats. A tempo that changes is averaged over.
 
+    Notes
+    -----
+    People disagree about the octave: what one taps at 70 another taps at 140. It gives one of the
+    two, and is wrong for the others; `tempo_confidence` tells how near the choice was.
+
+    No tempo map: a tempo that changes is averaged over. Music without a beat, speech and noise get
+    a tempo too, with a low confidence. It was fitted to Western popular music; other rhythms it has
+    not heard.
+
     References
     ----------
-    See `extract.tempo`.
+    Percival and Tzanetakis, "Streamlined tempo estimation based on autocorrelation and
+    cross-correlation with pulses", IEEE/ACM TASLP 22(12), 2014.
+
+    Peeters, "Template-based estimation of tempo: using unsupervised or supervised learning to
+    create better spectral templates", DAFx 2010.
+
+    Hockman and Fujinaga, "Fast vs slow: learning tempo octaves from user data", ISMIR 2010.
+
+    Marchand, Fresnel and Peeters, "GTZAN-Rhythm: extending the GTZAN test-set with beat, downbeat
+    and swing annotations", ISMIR 2015: what people tapped.
     """
     return track.once(_beat)
 
@@ -232,10 +268,21 @@ def _bars(track: Track) -> Bars:
 def time_signature(track: Track) -> tuple[float, float]:
     """Beats in a bar, 3 to 7, an estimate.
 
+    Whether one counts to three, as in a waltz, to four, as in nearly all popular music, or to
+    something as rare as five and seven.
+
     How the beats stand out (by onset, onset of the bass, level of the bass) is correlated with
     itself one and two bars later. Four in a bar is the rule, and given unless something else is
     evident. The confidence is the probability, given that rule; NaN for both where there is no
     beat.
+
+    Notes
+    -----
+    Little more than the rule that there are four: of the annotated recordings only four have three
+    beats, and less than ten seconds are always four. What has five or seven is found in machines'
+    music at most. It does not tell 6/8 from two bars of three,
+    nor 2/4 from half a bar of four; a metre that changes has one value. Where the tempo is wrong,
+    so is this.
 
     References
     ----------
@@ -274,9 +321,17 @@ def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
 def tempo_pattern(window: Window) -> Floats:
     """How much repeats at each of 16 tempi: autocorrelation of the onset envelope, 40 to 360 BPM.
 
+    The rhythm as a picture of tempi: high at the beat, its halves and its doubles where a machine
+    plays, flat where nothing repeats.
+
     Each value is the highest one in a band of tempi (a ratio of 1.147, slowest first) of the
     autocorrelation of the envelope without its mean, scaled to 1 at lag 0 and to the frames that
     overlap; NaN where the window is too short for the lag.
+
+    Notes
+    -----
+    No tempo: of all that repeats, none is singled out as the beat. All bands are taken together;
+    see `fluctuation_pattern` for which of them moves.
 
     References
     ----------
