@@ -59,7 +59,8 @@ def ridge(values: Doubles, target: Doubles, weight: Doubles) -> tuple[Doubles, f
     offset = float(np.average(target, weights=weight))
     weighted = values * weight[:, None]
     square = weighted.T @ values + RIDGE * np.eye(values.shape[1])
-    return np.linalg.solve(square, weighted.T @ (target - offset)), offset
+    slope: Doubles = np.linalg.solve(square, weighted.T @ (target - offset))
+    return slope, offset
 
 
 def choose(terms: list[Doubles], right: list[NDArray[np.bool_]]) -> Doubles:

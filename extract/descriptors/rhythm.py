@@ -195,11 +195,11 @@ def tempo(track: Track) -> tuple[float, float]:
 
     Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
     of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
-    windows of 12 s. Among them decides how strong they are, and how near to the tempo that is
-    expected of music that moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and `onset_rate` that was fitted to what
-    people tapped. The confidence is the probability of the chosen one among the candidates, times
-    the root of its strength: it says how sure the octave is, and is low without a pulse. NaN where
-    nothing repeats. A tempo that changes is averaged over.
+    windows of 12 s. What decides among them is how strong they are, and how near to the tempo that
+    is expected of music that moves like this one, by a regression on `tempo_pattern`,
+    `fluctuation_pattern` and `onset_rate` that was fitted to what people tapped. The confidence is
+    the probability of the chosen one among the candidates, times the root of its strength: it says
+    how sure the octave is, and is low without a pulse. NaN where nothing repeats.
 
     Notes
     -----
