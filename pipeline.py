@@ -303,6 +303,20 @@ def train_command(
     print(f"model, card and confusion.png: {output}")
 
 
+@app.command("beats", epilog="Example:  earmark beats song.mp3 > song.beats")
+def beats_command(
+    track: Annotated[Path, typer.Argument(help="An audio file.")],
+) -> None:
+    """Find the beats of an audio file: a line for each, its second and its number in the bar."""
+    import extract
+
+    found = extract.beats(track)
+    if not len(found):
+        _say(f"{track}: nothing repeats in it, so that it has no beats")
+    for second, beat in found.itertuples(index=False):
+        print(f"{second:.3f}\t{beat}")
+
+
 @app.command("info", epilog="Example:  earmark info features.parquet")
 def info_command(
     thing: Annotated[

@@ -146,9 +146,12 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
     """Tempo against what people tapped."""
     truth = clips.table["tempo_bpm"].to_numpy(float)
     others = {
-        "librosa": np.array(
-            [float(librosa.beat.beat_track(y=own, sr=22050)[0][0]) for own in clips.samples]
-        )
+        "librosa tempo": np.array(
+            [librosa.feature.tempo(y=own, sr=22050).item() for own in clips.samples]
+        ),
+        "librosa beat_track": np.array(
+            [librosa.beat.beat_track(y=own, sr=22050)[0].item() for own in clips.samples]
+        ),
     }
     with essentia() as algorithms:
         if algorithms:
@@ -156,8 +159,10 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
             others["Essentia multifeature"] = np.array(
                 [multifeature(own)[0] for own in clips.at_full_rate]
             )
-            percival = algorithms.PercivalBpmEstimator()
-            others["Essentia percival"] = np.array([percival(own) for own in clips.at_full_rate])
+            # It keeps something of the file before: each needs one of its own.
+            others["Essentia percival"] = np.array(
+                [algorithms.PercivalBpmEstimator()(own) for own in clips.at_full_rate]
+            )
     fitted = fit_tempo.Data(data)
     runs = [fitted.held_out(seed) for seed in range(fit_tempo.SEEDS)]
     order = fitted.names[fitted.long].tolist()

@@ -124,3 +124,26 @@ def test_the_card_names_the_accuracies():
     card = (folder / "tempo.md").read_text(encoding="utf-8")
     for name in ("accuracy_1", "accuracy_2"):
         assert f"{100 * measured[name][0]:.1f} %" in card
+
+
+def test_the_command_line_gives_beats_as_annotators_write_them(earmark, demo):
+    path = demo / "waltz-96bpm-f-major.flac"
+    status, out, err = earmark("beats", path)
+    assert (status, err) == (0, "")
+    lines = [line.split("\t") for line in out.splitlines()]
+    expected = extract.beats(path)
+    assert [float(second) for second, _ in lines] == pytest.approx(expected["time"], abs=1e-3)
+    assert [int(beat) for _, beat in lines] == expected["beat"].tolist()
+
+
+def test_the_command_line_says_that_there_are_no_beats(earmark, tone):
+    status, out, err = earmark("beats", tone(gain=0))
+    assert (status, out) == (0, "")
+    assert "nothing repeats" in err
+
+
+def test_the_command_line_refuses_what_is_no_audio(earmark, tmp_path):
+    (tmp_path / "not.mp3").write_text("no audio")
+    status, out, err = earmark("beats", tmp_path / "not.mp3")
+    assert (status, out) == (1, "")
+    assert "not.mp3" in err

@@ -89,7 +89,7 @@ def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
         assert earmark("info", path) == 0
         lines = capsys.readouterr().out.splitlines()
         assert set(expected) < set(lines)
-        assert "set: default-2" in lines
+        assert "set: default-3" in lines
 
 
 @pytest.mark.parametrize("endings", [("csv", "parquet"), ("jsonl", "csv"), ("parquet", "jsonl")])

@@ -59,7 +59,7 @@ def ridge(values: Doubles, target: Doubles, weight: Doubles) -> tuple[Doubles, f
     offset = float(np.average(target, weights=weight))
     weighted = values * weight[:, None]
     square = weighted.T @ values + RIDGE * np.eye(values.shape[1])
-    slope: Doubles = np.linalg.solve(square, weighted.T @ (target - offset))
+    slope = np.asarray(np.linalg.solve(square, weighted.T @ (target - offset)), np.float64)
     return slope, offset
 
 
