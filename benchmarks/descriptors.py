@@ -79,6 +79,8 @@ class Row:
         Its interval of 95 %.
     others : dict
         The same number of other tools.
+    brief : bool
+        Whether it stands in the README too.
     """
 
     descriptor: str
@@ -89,6 +91,7 @@ class Row:
     low: float | None = None
     high: float | None = None
     others: dict[str, float] = field(default_factory=dict)
+    brief: bool = False
 
 
 def interval(values: Doubles, groups: Iterable[str]) -> tuple[float, float]:
@@ -178,6 +181,7 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
             float(ours.mean()),
             *interval(ours, clips.groups),
             {k: float(fit_tempo.within(own, truth, factors).mean()) for k, own in others.items()},
+            brief=True,
         )
     right = [fit_tempo.within(own[place], truth) for own, _ in runs]
     yield Row(
@@ -245,6 +249,7 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
             )
             for name, own in others.items()
         },
+        brief=True,
     )
     lengths = []
     for own in annotated:
@@ -264,6 +269,7 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
         float(right.mean()),
         *interval(right, groups[known]),
         {"always 4": float((bars[known] == 4).mean())},
+        brief=True,
     )
     for length in (3, 4):
         rows = bars == length
@@ -318,6 +324,7 @@ def key_rows(data: Path, clips: Clips) -> Iterator[Row]:
             name: float(np.mean([fit_key.mirex(f, r) for f, r in zip(own, right, strict=True)]))
             for name, own in others.items()
         },
+        brief=True,
     )
     yield Row(
         "key",
@@ -366,6 +373,7 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
             "pyloudnorm, real music",
             len(differences),
             float(np.max(differences)),
+            brief=True,
         )
     songs = pd.read_csv(data / "gtzan/spotify_values.csv").set_index("clip")
     table = clips.table.assign(path=clips.paths)
@@ -390,7 +398,7 @@ def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
     columns = columns.drop(columns=["length", "label"])
     for name in SCALES:
         found, _, _ = fit_spotify.measure(truth, name)
-        baseline = "SVR on the 57 columns of GTZAN's table (30 s)"
+        baseline = "SVR on the 57 librosa columns of GTZAN's table (30 s)"
         heard, every = tutorial(truth, name, columns)
         low, high = found["interval"]
         yield Row(
@@ -402,6 +410,7 @@ def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
             low,
             high,
             {baseline: heard},
+            brief=True,
         )
         low, high = found["interval_with_tables"]
         yield Row(
@@ -518,7 +527,9 @@ def main() -> None:
         saved = {
             "earmark": extract.__version__,
             "made_by": "python benchmarks/descriptors.py",
-            "rows": [{k: rounded(v) for k, v in asdict(row).items()} for row in rows],
+            "rows": [
+                rounded({k: v for k, v in asdict(row).items() if k != "brief"}) for row in rows
+            ],
         }
         with atomic(arguments.output) as temporary:
             temporary.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
@@ -527,7 +538,7 @@ def main() -> None:
         _, found, after = rest.partition(MARK)
         if not found:
             parser.error(f"{arguments.readme}: has no two lines {MARK!r} to put the table between")
-        text = f"{before}{MARK}\n\n{table(rows)}\n{MARK}{after}"
+        text = f"{before}{MARK}\n\n{table([row for row in rows if row.brief])}\n{MARK}{after}"
         with atomic(arguments.readme) as temporary:
             temporary.write_text(text, encoding="utf-8")
 
