@@ -32,6 +32,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import librosa
+import loudness
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -42,10 +43,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 import extract
-from extract import decode
 from extract.calibration import SCALES, fit_key, fit_spotify, fit_tempo
-from extract.descriptors.level import integrated_loudness
-from extract.meter import Meter
 from extract.tables import atomic
 
 Doubles = NDArray[np.float64]
@@ -351,28 +349,28 @@ def krumhansl(samples: NDArray[np.float32]) -> int:
 
 
 def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
-    """Loudness against another implementation of the standard, and against Spotify's."""
+    """Loudness against the EBU's signals, another implementation, and Spotify's."""
+    signals = pd.DataFrame(loudness.ebu())
+    names = {"loudness": "EBU Tech 3341, LU", "loudness_range": "EBU Tech 3342, LU"}
+    for name, rows in signals.groupby("what"):
+        yield Row(
+            str(name),
+            f"largest difference on the signals of {names.get(name, 'EBU Tech 3341, dB')}",
+            "their answers",
+            len(rows),
+            float((rows["found"] - rows["expected"]).abs().max()),
+            brief=True,
+        )
     if importlib.util.find_spec("pyloudnorm"):
-        import pyloudnorm
-
-        differences = []
-        folders = ("emotify/audio", "panda4q/audio", "librosa")
-        for path in [path for name in folders for path in sorted((data / name).iterdir())]:
-            if path.suffix not in (".mp3", ".ogg"):
-                continue
-            with decode.open_audio(path) as audio:
-                samples = np.concatenate([block.copy() for block in audio.blocks])
-            meter = Meter(audio.sample_rate, audio.channels)
-            meter.feed(samples)
-            ours = integrated_loudness(meter.energies().weighted)
-            theirs = pyloudnorm.Meter(audio.sample_rate).integrated_loudness(samples)
-            differences.append(abs(ours - theirs))
+        beside = loudness.against_pyloudnorm(
+            [data / part for part in ("emotify/audio", "panda4q/audio", "librosa")]
+        )
         yield Row(
             "loudness",
             "largest difference, LU",
             "pyloudnorm, real music",
-            len(differences),
-            float(np.max(differences)),
+            beside["n"],
+            beside["max"],
             brief=True,
         )
     songs = pd.read_csv(data / "gtzan/spotify_values.csv").set_index("clip")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from extract import sets
+from extract import pages, sets
 from extract.analyse import Job, analyse
 from extract.config import DEFAULTS
 from extract.files import Track
@@ -80,3 +80,60 @@ def test_the_plain_script_computes_what_ours_does(demo, monkeypatch, careful):
         ("spectral_contrast", slice(1, 6), 0.1),
     ]:
         np.testing.assert_allclose(plain[name][part], ours[name][part], rtol=0, atol=tolerance)
+
+
+@pytest.fixture(scope="module")
+def descriptors():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        import descriptors
+
+        yield descriptors
+
+
+def test_beats_are_scored_as_the_field_does(descriptors):
+    truth = np.arange(0.5, 20, 0.5)
+    score = descriptors.beat_score
+    assert score(truth, truth) == 1
+    assert score(truth + 0.06, truth) == 1
+    assert score(truth + 0.08, truth) == 0
+    # Half as many, each right: precision 1, recall 1/2.
+    assert score(truth[::2], truth) == pytest.approx(2 / 3, abs=0.02)
+    assert score(np.arange(0.5, 20, 0.25), truth) == pytest.approx(2 / 3, abs=0.02)
+    assert score(np.zeros(0), truth) == 0
+    # One beat is not found twice.
+    assert score(np.array([6, 6.02, 6.04]), np.array([6.0])) == pytest.approx(1 / 2)
+
+
+def test_an_interval_is_over_groups(descriptors):
+    values = np.repeat([0.0, 1.0], 50)
+    alone = descriptors.interval(values, map(str, range(100)))
+    assert 0.35 < alone[0] < 0.45 < 0.55 < alone[1] < 0.65
+    # Two artists: all, half or nothing is right.
+    assert descriptors.interval(values, ["a"] * 50 + ["b"] * 50) == (0, 1)
+
+
+def test_what_is_surer_is_counted(descriptors):
+    right = np.array([1.0, 1, 0, 0])
+    assert descriptors.auc(np.array([4.0, 3, 2, 1]), right) == 1
+    assert descriptors.auc(np.array([1.0, 2, 3, 4]), right) == 0
+    assert descriptors.auc(np.ones(4), right) == 0.5
+
+
+def test_tutorials_find_the_key_of_a_scale(descriptors):
+    steps = 261.63 * 2 ** (np.array([0, 4, 7, 0, 5, 9, 0, 7, 4, 0]) / 12)
+    time = np.arange(11025) / 22050
+    samples = np.concatenate([np.sin(2 * np.pi * f * time) for f in steps]).astype(np.float32)
+    assert descriptors.krumhansl(samples) == 12
+
+
+def test_figures_in_the_readme_are_those_that_were_measured(descriptors):
+    measured = json.loads(pages.MEASURED.read_text(encoding="utf-8"))
+    text = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    _, shown, _ = text.split(descriptors.MARK)
+    rows = [descriptors.Row(**row) for row in measured["rows"]]
+    every = descriptors.table(rows).splitlines()
+    lines = shown.strip().splitlines()
+    assert lines[:2] == every[:2]
+    assert len(lines) > 10
+    assert set(lines) <= set(every)

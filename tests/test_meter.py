@@ -57,7 +57,6 @@ def test_the_signals_of_the_ebu_in_files(case, rate, signals, tmp_path):
 
 @pytest.mark.real_audio
 def test_loudness_is_that_of_pyloudnorm(signals, shared):
-    pytest.importorskip("pyloudnorm")
     found = signals.against_pyloudnorm([shared / "librosa"])
     assert found["n"] == 14
     assert found["max"] < 0.1
