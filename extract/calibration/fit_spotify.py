@@ -6,7 +6,7 @@ The audio is not part of this project. The script expects a folder with ``gtzan/
     python extract/calibration/fit_spotify.py ../shared/data
 
 There is little truth: 329 clips of GTZAN whose songs Spotify has values of, 161 of them with audio,
-most of that 2–3 s long. What else is learned from, with less weight:
+most of that 2–3 s long. What else is learned from, most of it with less weight:
 
 * clips without audio, by what public tables of their 30 s (57 and 167 librosa features) tell of our
   descriptors, through a regression on the clips that have both;
@@ -408,8 +408,8 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "",
         f"Truth: {len(truth.songs)} clips of GTZAN whose songs were found in Spotify's catalogue, "
         f"{truth.songs.index.isin(truth.gtzan.index).sum()} of them with audio, most of it 2–3 s "
-        "out of a song whose value describes the whole. Beside it, with less weight: clips without "
-        "audio through public tables of descriptors, other clips of GTZAN through a regression on "
+        "out of a song whose value describes the whole; the others are known through public tables "
+        "of descriptors. Beside it, with less weight: other clips of GTZAN through a regression on "
         "these tables, classical music, jazz and electronic music by their mean in Spotify's "
         "table, the quadrants of 4Q (energy, valence) and three recordings of speech.",
         "",
