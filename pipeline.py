@@ -85,8 +85,9 @@ def extract_command(
         str,
         typer.Option(
             "--set",
-            help="Feature set: default; gtzan, the 58 columns of the GTZAN table; fma, the 518 of "
-            "the Free Music Archive's; or fma-compat, those as published, frequencies halved.",
+            help="Feature set: default; spotify, the 13 columns of Spotify's tables; loudness, its "
+            "range and true peak; gtzan, the 58 columns of the GTZAN table; fma, the 518 of the "
+            "Free Music Archive's; or fma-compat, those as published, frequencies halved.",
         ),
     ] = "default",
     windows: Annotated[
@@ -179,7 +180,7 @@ def classify_command(
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
-    if len(sources) == 1 and sources[0].lower().endswith(tables.FORMATS):
+    if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         where = sources[0]
         table, about = tables.read(sources[0])
         if bundle.fingerprint and not about:
@@ -224,7 +225,9 @@ def classify_command(
     "train", epilog="Example:  earmark train features.parquet --labels labels.csv -o models/mine"
 )
 def train_command(
-    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    table: Annotated[
+        Path, typer.Argument(help="A table from `earmark extract`, or one of Spotify's.")
+    ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Directory for the model.", show_default=False)
     ],
@@ -250,8 +253,8 @@ def train_command(
     ignore: Annotated[
         str | None,
         typer.Option(
-            help="Descriptors not to learn from, with commas; by default duration_ms,loudness "
-            "in a table that Earmark extracted.",
+            help="Descriptors not to learn from, with commas; by default those of the file rather "
+            "than the music (duration_ms, length, loudness, true_peak) in a table of a known set.",
             metavar="NAMES",
         ),
     ] = None,
@@ -341,7 +344,7 @@ def info_command(
         print(f"genres: {', '.join(bundle.genres)}")
         if bundle.metrics:
             _show_evaluation(bundle.metrics)
-    elif thing.suffix.lower() in tables.FORMATS:
+    elif thing.name.lower().endswith(tables.READABLE):
         table, about = tables.read(thing)
         kind = tables.kind_of(thing)
         print(f"{kind or 'a foreign table'}: {len(table)} rows, {len(table.columns)} columns")

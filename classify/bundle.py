@@ -95,6 +95,8 @@ class Bundle:
         """Return the probability of each genre, shape (rows, genres), for checked features."""
         import xgboost
 
+        if not len(features):
+            return np.empty((0, len(self.genres)), np.float32)
         values = features[self.inputs].to_numpy(np.float32)
         chances = self.booster.predict(xgboost.DMatrix(values))
         return chances.reshape(len(values), len(self.genres))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,9 @@ FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
 
 KEY_COLUMNS = ("path", "file", "filename")
+
+_STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
+"""What may follow the name of a descriptor in that of a column, beside numbers."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Dataset:
         What the table says of itself.
     notes : list of str
         What was left out, for the user to read.
+    grouped_by : {"artist", "track"}
+        What the groups are: artists, or nothing but the recordings themselves.
     """
 
     features: pd.DataFrame
@@ -52,6 +58,7 @@ class Dataset:
     columns: list[str]
     about: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    grouped_by: str = "artist"
 
     def per_track(self) -> pd.DataFrame:
         """Return one row per track with ``track``, ``label`` and ``group``."""
@@ -117,11 +124,12 @@ def build(
     unlabelled = int(paths.map(known["label"]).isna().sum())
     if unlabelled:
         notes.append(f"{unlabelled} of {len(paths)} tracks have no label and were left out")
-    columns = tables.feature_columns(frame, about)
-    if about.get("set", "").startswith("spotify-"):
-        # Spotify's tables come with more than describes the sound, and ours with confidences.
-        columns = list(sets.SPOTIFY_COLUMNS)
-    columns = [name for name in columns if name not in (label, group)]
+    given = tables.feature_columns(frame, about)
+    columns = [name for name in sets.needed(about.get("set"), given) if name not in (label, group)]
+    tables.check_scales(about.get("set"), frame, str(table))
+    foreign = [name for name in given if name not in (*columns, label, group)]
+    if foreign:
+        notes.append(f"not learned from, since no set has them: {', '.join(foreign)}")
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
     if ignore is None:
@@ -148,6 +156,7 @@ def build(
         columns=columns,
         about=about,
         notes=notes,
+        grouped_by="artist" if known["group"].notna().any() else "track",
     )
     _check(dataset)
     return dataset
@@ -163,11 +172,11 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     """
 
     def belongs(column: str, name: str) -> bool:
-        return column == name or column.startswith(f"{name}_")
+        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{_STATISTICS}))*", column) is not None
 
     for name in ignored:
         if not any(belongs(column, name) for column in columns):
-            raise LabelError(f"no column is called {name!r}, or begins so, that could be ignored")
+            raise LabelError(f"no column is of a descriptor {name!r} that could be ignored")
     kept = [column for column in columns if not any(belongs(column, name) for name in ignored)]
     if not kept:
         raise LabelError("every column is ignored: nothing is left to learn from")
@@ -184,8 +193,7 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
     windows = round(float(frame["seconds"].median()), 2) if in_windows else None
     for name in sets.SETS:
         known = schema.of(name, DEFAULTS, windows)
-        needed = sets.SPOTIFY_COLUMNS if name == "spotify" else known.names
-        if set(needed) <= set(names):
+        if set(sets.needed(name, known.names)) <= set(names):
             return tables.metadata(known)
     return {}
 
@@ -361,7 +369,7 @@ def _check(dataset: Dataset) -> None:
             f"only one track each of {', '.join(single[:5])}{', …' if len(single) > 5 else ''}: "
             "one cannot be learned from and tested on; add tracks or leave the genre out"
         )
-    if per_track["group"].nunique() == len(per_track):
+    if dataset.grouped_by == "track" or per_track["group"].nunique() == len(per_track):
         dataset.notes.append(
             "no artists are known, or none has two tracks: where tracks of one artist or album "
             "are on both sides, the numbers are too high"

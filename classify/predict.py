@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify.bundle import Bundle
-from extract import schema, tables
+from extract import schema, sets, tables
 from extract.errors import SchemaError
 
 __all__ = ["pool", "predictions"]
@@ -56,11 +56,9 @@ def predictions(
         if bundle.set
         else "Train the model again on a table with these columns"
     )
-    given = tables.feature_columns(table, about)
-    if bundle.set_name == "spotify" and set(bundle.columns) <= set(given):
-        # Spotify's tables come with other columns too, and ours with confidences.
-        given = bundle.columns
+    given = sets.needed(bundle.set, tables.feature_columns(table, about))
     schema.check(bundle.columns, given, where, remedy + ".")
+    tables.check_scales(bundle.set, table, where)
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
         others = [

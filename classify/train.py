@@ -139,7 +139,7 @@ def cross_validate(
         for index, genre in enumerate(genres)
     }
     values = pd.DataFrame(runs)
-    named = tracks["group"].nunique() < len(tracks)
+    groups = int(tracks["group"].nunique())
     return Evaluation(
         {
             **{str(name): float(value) for name, value in values.mean().items()},
@@ -147,9 +147,9 @@ def cross_validate(
             "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
             "folds": len(splits[0]),
             "repeats": repeats,
-            "grouped_by": "artist" if named else "track",
+            "grouped_by": dataset.grouped_by if groups < len(tracks) else "track",
             "tracks": len(tracks),
-            "groups": int(tracks["group"].nunique()),
+            "groups": groups,
             "genres": per_genre,
         },
         matrices[0],

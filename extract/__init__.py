@@ -91,14 +91,18 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     import pandas as pd
 
     from extract import decode, engine, registry
+    from extract.analyse import EMPTY
     from extract.config import DEFAULTS
     from extract.descriptors import rhythm
+    from extract.errors import DecodeError
     from extract.sets import TRACK_WINDOW
 
     wanted = (registry.get("time_signature"),)
     with decode.open_audio(Path(path)) as audio:
-        tracks = engine.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})
-    times, numbers = rhythm.beats(tracks[TRACK_WINDOW])
+        track = engine.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
+    if not track.seconds:
+        raise DecodeError(path, EMPTY)
+    times, numbers = rhythm.beats(track)
     return pd.DataFrame({"time": times, "beat": numbers})
 
 

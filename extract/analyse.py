@@ -29,6 +29,8 @@ __all__ = [
     "warm",
 ]
 
+EMPTY = "holds no samples; copy it again from where it came"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -162,7 +164,7 @@ def _analyse(track: Track, job: Job) -> Outcome:
     ):
         rows = job.rows(audio)
     if not rows.duration:
-        raise DecodeError(track.path, "holds no samples; copy it again from where it came")
+        raise DecodeError(track.path, EMPTY)
     try:
         with track.location.open("rb") as handle:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()

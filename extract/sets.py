@@ -22,7 +22,16 @@ from extract.decode import Audio
 from extract.errors import SettingsError
 from extract.registry import Column
 
-__all__ = ["DEFAULT_SET", "SETS", "DescriptorSet", "FeatureSet", "PublishedSet", "Rows", "get"]
+__all__ = [
+    "DEFAULT_SET",
+    "SETS",
+    "DescriptorSet",
+    "FeatureSet",
+    "PublishedSet",
+    "Rows",
+    "get",
+    "needed",
+]
 
 Doubles = NDArray[np.float64]
 
@@ -213,10 +222,7 @@ class SpotifySet(DescriptorSet):
 
     @staticmethod
     def _order(names: Iterable[str]) -> list[str]:
-        return [
-            *(n for n in SPOTIFY_COLUMNS if n in set(names)),
-            *(name for name in names if name not in SPOTIFY_COLUMNS),
-        ]
+        return [*SPOTIFY_COLUMNS, *(name for name in names if name not in SPOTIFY_COLUMNS)]
 
 
 SETS: dict[str, FeatureSet] = {
@@ -227,6 +233,24 @@ SETS: dict[str, FeatureSet] = {
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),
 }
+
+
+def needed(versioned: str | None, columns: Sequence[str]) -> list[str]:
+    """Return which columns of a table of a set a model takes, in the set's order.
+
+    All of them; but of Spotify's those alone that describe the sound in its own tables, which come
+    with others beside them and in any order. Ours have confidences.
+
+    Parameters
+    ----------
+    versioned : str, optional
+        Name of the set, with its version or without.
+    columns : sequence of str
+        The columns of the table.
+    """
+    if (versioned or "").rpartition("-")[0] == "spotify" or versioned == "spotify":
+        return [name for name in SPOTIFY_COLUMNS if name in columns]
+    return list(columns)
 
 
 def get(name: str) -> FeatureSet:

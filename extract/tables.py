@@ -15,13 +15,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from extract import schema as schemas
+from extract.config import DEFAULTS
 from extract.errors import SchemaError, WriteError, printable
 from extract.schema import KEYS, Schema
 
 __all__ = [
     "FORMATS",
+    "READABLE",
     "atomic",
     "check_output",
+    "check_scales",
     "described",
     "failures_path",
     "feature_columns",
@@ -33,6 +37,9 @@ __all__ = [
 ]
 
 FORMATS = (".parquet", ".csv", ".jsonl")
+READABLE = (*FORMATS, *(f".csv{ending}" for ending in (".gz", ".bz2", ".xz", ".zip")))
+"""How the names of tables end that can be read."""
+
 FAILURE_COLUMNS = ("path", "stage", "error", "message")
 
 METADATA_KEY = b"earmark"
@@ -259,7 +266,11 @@ def _json_lines(table: pd.DataFrame) -> str:
     """Return a JSON object per row; numbers have the fewest digits that give them back."""
     plain: dict[str, list[object]] = {}
     for name in map(str, table):
-        values = table[name].to_numpy()
+        column = table[name]
+        if pd.api.types.is_extension_array_dtype(column.dtype):
+            # As numbers of NumPy's, integers of which some are missing would be none.
+            column = column.astype(object)
+        values = column.to_numpy()
         # The text of a float32 is shorter than that of the float64 that it becomes.
         plain[name] = [
             None if missing else float(str(value)) if isinstance(value, np.floating) else value
@@ -351,3 +362,23 @@ def described(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
     """Tell for each row whether anything is known of its sound: silence only has a duration."""
     lengths = ("duration_ms", "length")
     return table[[name for name in columns if name not in lengths]].notna().any(axis=1)
+
+
+def check_scales(versioned: str | None, table: pd.DataFrame, where: str) -> None:
+    """Refuse a table of Spotify's whose values are percentages, as some that go round have them.
+
+    Raises
+    ------
+    SchemaError
+        A column of 0 to 1 holds more.
+    """
+    if (versioned or "").rpartition("-")[0] != "spotify":
+        return
+    for column in schemas.of("spotify", DEFAULTS).columns:
+        if column.range == (0, 1) and column.name in table:
+            highest = pd.to_numeric(table[column.name], errors="coerce").max()
+            if highest > 1:
+                raise SchemaError(
+                    f"{where}: {column.name} reaches {highest:g}, but Spotify's runs from 0 to 1; "
+                    "divide percentages by 100"
+                )

@@ -143,7 +143,7 @@ def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
 
 @dataclass(frozen=True)
 class Octaves:
-    """What tells which of several pulses is the beat; see `extract/calibration/README.md`.
+    """What tells which of several pulses is the beat; see `extract/calibration/tempo.md`.
 
     Parameters
     ----------

@@ -786,7 +786,7 @@ def oracle_fluctuation_pattern(of):
 
 
 def oracle_tempo_pattern(of):
-    envelope = oracle_onset_envelope(of)
+    envelope = heard_envelope(of)
     strength = librosa.autocorrelate(envelope - envelope.mean())
     strength /= strength[0] * np.linspace(1, 0, len(strength), endpoint=False)
     edges = 60 * RATE / HOP / np.logspace(np.log10(40), np.log10(360), 17)

@@ -1,7 +1,7 @@
 """Fit what decides the octave of a tempo: `python extract/calibration/fit_tempo.py DATA`.
 
 DATA holds `gtzan/audio` and `gtzan/tracks.csv` with `file`, `seconds`, `artist_group` and the
-`tempo_bpm` that people tapped (Marchand and Peeters, "Swing ratio estimation", DAFx 2015). Clips of
+`tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015). Clips of
 ten seconds and more decide among pulses; shorter ones only help to tell which music is fast. The
 accuracy that is printed is that of cross-validation by artist, everything fitted anew in each fold.
 """

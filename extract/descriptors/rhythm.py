@@ -125,16 +125,24 @@ def onset_rate(track: Track) -> float:
     return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
 
 
-def _heard(track: Track, name: str = "onset_envelope") -> Floats:
+def _sound(whole: Track | Window) -> slice:
+    """Return where the sound is, from the first active frame to the last."""
+    heard = np.flatnonzero(whole.active)
+    return slice(int(heard[0]), int(heard[-1]) + 1)
+
+
+def _heard(whole: Track | Window, name: str = "onset_envelope") -> Floats:
     """Return an onset envelope from the first sound to the last.
 
     The step from silence to the first sound would dwarf every onset in the music: it is zero while
     frames reach over it.
     """
-    heard = np.flatnonzero(track.active)
-    envelope = track[name][heard[0] : heard[-1] + 1]
-    reach = track.settings.n_fft // (2 * track.settings.hop_length)
-    return np.concatenate([np.zeros_like(envelope[: reach + 1]), envelope[reach + 1 :]])
+    sound = _sound(whole)
+    envelope = whole[name][sound].copy()
+    if sound.start:
+        reach = whole.settings.n_fft // (2 * whole.settings.hop_length)
+        envelope[: reach + 1] = 0
+    return envelope
 
 
 @lru_cache(maxsize=8)
@@ -249,11 +257,10 @@ def _bars(track: Track) -> Bars:
     bpm = track.once(_beat).bpm
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
-    start = int(np.flatnonzero(track.active)[0])
-    found = start + pulse.track(_heard(track), 60 * track.settings.frame_rate / bpm)
-    series = (track[name] for name in ("onset_envelope", "low_onset", "low_level"))
-    accents = pulse.accents(found, *series)
-    return Bars(found, accents, *pulse.bar(accents))
+    sound, onset = _sound(track), _heard(track)
+    found = pulse.track(onset, 60 * track.settings.frame_rate / bpm)
+    accents = pulse.accents(found, onset, _heard(track, "low_onset"), track["low_level"][sound])
+    return Bars(sound.start + found, accents, *pulse.bar(accents))
 
 
 @descriptor(
@@ -273,16 +280,15 @@ def time_signature(track: Track) -> tuple[float, float]:
 
     How the beats stand out (by onset, onset of the bass, level of the bass) is correlated with
     itself one and two bars later. Four in a bar is the rule, and given unless something else is
-    evident. The confidence is the probability, given that rule; NaN for both where there is no
-    beat.
+    evident. The confidence is the probability, given that rule and that the beats are right:
+    whether there is a beat at all says `tempo_confidence`. NaN for both where nothing repeats.
 
     Notes
     -----
     Little more than the rule that there are four: of the annotated recordings only four have three
     beats, and less than ten seconds are always four. What has five or seven is found in machines'
-    music at most. It does not tell 6/8 from two bars of three,
-    nor 2/4 from half a bar of four; a metre that changes has one value. Where the tempo is wrong,
-    so is this.
+    music at most. It does not tell 6/8 from two bars of three, nor 2/4 from half a bar of four; a
+    metre that changes has one value. Where the tempo is wrong, so is this.
 
     References
     ----------
@@ -317,7 +323,14 @@ def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return found.frames / config.frame_rate + delay, numbers
 
 
-@descriptor("window", range=(-1, 1), size=TEMPO_BANDS, needs=["onset_envelope"], sets=["default"])
+@descriptor(
+    "window",
+    range=(-1, 1),
+    size=TEMPO_BANDS,
+    needs=["onset_envelope"],
+    sets=["default"],
+    version=2,
+)
 def tempo_pattern(window: Window) -> Floats:
     """How much repeats at each of 16 tempi: autocorrelation of the onset envelope, 40 to 360 BPM.
 
@@ -337,7 +350,7 @@ def tempo_pattern(window: Window) -> Floats:
     ----------
     Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002.
     """
-    envelope = window["onset_envelope"]
+    envelope = _heard(window)
     count = len(envelope)
     products = _autocorrelation(envelope - envelope.mean())
     if not products[0] > 0:
