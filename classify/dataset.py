@@ -127,9 +127,10 @@ def build(
     given = tables.feature_columns(frame, about)
     columns = [name for name in sets.needed(about.get("set"), given) if name not in (label, group)]
     tables.check_scales(about.get("set"), frame, str(table))
-    foreign = [name for name in given if name not in (*columns, label, group)]
+    known_to_set = (*about.get("columns", given), label, group)
+    foreign = [name for name in tables.feature_columns(frame, {}) if name not in known_to_set]
     if foreign:
-        notes.append(f"not learned from, since no set has them: {', '.join(foreign)}")
+        notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
     if ignore is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import extract
 from extract import pulse, tempo
@@ -147,3 +148,9 @@ def test_the_command_line_refuses_what_is_no_audio(earmark, tmp_path):
     status, out, err = earmark("beats", tmp_path / "not.mp3")
     assert (status, out) == (1, "")
     assert "not.mp3" in err
+
+
+def test_an_empty_file_is_refused_and_not_called_beatless(tmp_path):
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 22050)
+    with pytest.raises(DecodeError, match="holds no samples"):
+        extract.beats(tmp_path / "empty.wav")

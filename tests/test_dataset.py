@@ -170,7 +170,7 @@ def test_descriptors_are_ignored_by_name(table, tmp_path):
     assert data.features.columns.tolist() == ["tempo"]
     assert data.columns == ["tempo", "flatness"]
     assert dataset.without(["key", "key_confidence", "keys"], ["key"]) == ["keys"]
-    with pytest.raises(LabelError, match="no column is called 'chroma'"):
+    with pytest.raises(LabelError, match="no column is of a descriptor 'chroma'"):
         dataset.build(table, labels(tmp_path, every()), ignore=["chroma"])
     with pytest.raises(LabelError, match="nothing is left to learn from"):
         dataset.build(table, labels(tmp_path, every()), ignore=["tempo", "flatness"])
@@ -226,3 +226,10 @@ def test_a_fold_that_leaves_one_genre_is_refused(tmp_path):
     data = dataset.build(tmp_path / "t.csv")
     with pytest.raises(LabelError, match=r"a fold leaves only '(jazz|rock)' to learn from"):
         list(splits.folds(data, 2, seed=0))
+
+
+def test_a_descriptor_is_ignored_without_its_neighbours():
+    columns = ["tempo", "tempo_confidence", "tempo_pattern_00", "mfcc_00_mean", "rms_std"]
+    columns += ["mfcc_difference_00_std", "loudness", "loudness_range", "mfcc_kurtosis_01"]
+    left = dataset.without(columns, ["tempo", "mfcc", "loudness"])
+    assert left == ["tempo_pattern_00", "rms_std", "mfcc_difference_00_std", "loudness_range"]

@@ -1152,3 +1152,15 @@ def test_one_window_is_the_track(music):
     ((start, window),) = describe(samples, rate).listen(1000).stretches()
     assert start == 0
     assert columns(window) == expected
+
+
+def test_silence_before_a_short_clip_changes_little_but_its_length(music):
+    samples, rate, _ = music
+    clip = samples[rate : int(3.5 * rate)]
+    later = np.concatenate([np.zeros((rate // 2, clip.shape[1]), np.float32), clip])
+    found, expected = columns(describe(later, rate)), columns(describe(clip, rate))
+    for name, value in expected.items():
+        if name.startswith("tempo_pattern"):
+            assert found[name] == pytest.approx(value, abs=0.1), name
+    for name in SCALES:
+        assert found[name] == pytest.approx(expected[name], abs=0.06), name

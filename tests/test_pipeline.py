@@ -12,6 +12,7 @@ import soundfile
 
 import classify
 import extract
+from extract import sets
 
 
 def test_the_demo_tracks_are_classified_in_one_go(earmark, demo, tmp_path):
@@ -157,3 +158,16 @@ def test_no_table_takes_the_place_of_one_of_another_kind_or_of_a_better_one(
     assert table.read_bytes() == before
     earmark("classify", demo, "-o", tmp_path / "p.csv", "-q")
     assert "holds predictions; it is kept" in earmark("extract", demo, "-o", tmp_path / "p.csv")[2]
+
+
+def test_help_names_every_set(earmark):
+    _, out, _ = earmark("extract", "--help")
+    for name in sets.SETS:
+        assert name in out
+
+
+def test_a_folder_of_silence_has_no_genres_and_no_warnings(earmark, tone, tmp_path):
+    path = tone(gain=0)
+    status, _, err = earmark("classify", path, "-o", tmp_path / "p.csv", "-q")
+    assert (status, err) == (0, "")
+    assert pd.read_csv(tmp_path / "p.csv")["genre"].isna().all()

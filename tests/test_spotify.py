@@ -113,3 +113,77 @@ def test_one_recording_of_spotifys_table_is_on_one_side_of_a_split(tmp_path):
     assert found.columns == list(sets.SPOTIFY_COLUMNS)
     assert found.groups.nunique() == 20
     assert (found.groups.value_counts() == 2).all()
+
+
+@pytest.fixture
+def spotifys(tmp_path):
+    """A table such as Spotify's, and how it is written."""
+    generator = np.random.default_rng(1)
+    frame = pd.DataFrame({name: generator.uniform(0, 1, 40) for name in sets.SPOTIFY_COLUMNS})
+    frame["track_genre"] = ["a", "b"] * 20
+
+    def write(name="s.csv", **changes):
+        path = tmp_path / name
+        frame.assign(**changes).to_csv(path, index=False)
+        return path
+
+    return write
+
+
+def test_percentages_are_refused(earmark, spotifys, tmp_path):
+    path = spotifys(energy=np.linspace(0, 98, 40))
+    status, _, err = earmark("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
+    assert status == 1
+    assert "energy reaches 98, but Spotify's runs from 0 to 1; divide percentages by 100" in err
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_compressed_table_is_a_table_everywhere(earmark, spotifys, tmp_path):
+    path, model = spotifys("s.csv.gz"), tmp_path / "m"
+    assert earmark("train", path, "--label", "track_genre", "-o", model, "-q")[0] == 0
+    assert earmark("classify", path, "-m", model, "-o", tmp_path / "p.csv", "-q")[0] == 0
+    status, out, _ = earmark("info", path)
+    assert status == 0
+    assert "40 rows, 14 columns" in out
+
+
+def test_what_a_foreign_table_lacks_is_all_that_is_named(earmark, spotifys, tmp_path):
+    model = tmp_path / "m"
+    earmark("train", spotifys(), "--label", "track_genre", "-o", model, "-q")
+    other = pd.read_csv(spotifys(popularity=1)).drop(columns="liveness").iloc[:, ::-1]
+    other.to_csv(tmp_path / "o.csv", index=False)
+    status, _, err = earmark(
+        "classify", tmp_path / "o.csv", "-m", model, "-o", tmp_path / "p.csv", "-q"
+    )
+    assert status == 1
+    assert "missing 1 (liveness)" in err
+    assert "unexpected" not in err
+    assert "reordered" not in err
+
+
+def test_what_is_not_learned_from_is_said(spotifys):
+    from classify import dataset
+
+    found = dataset.build(spotifys(popularity=range(40)), label="track_genre")
+    assert "not learned from, since the set has no such columns: popularity" in found.notes
+
+
+def test_without_artists_nobody_says_that_there_were_any(earmark, spotifys, tmp_path):
+    from classify import dataset
+
+    path = spotifys()
+    doubled = pd.concat([pd.read_csv(path), pd.read_csv(path).iloc[:6]])
+    doubled.to_csv(path, index=False)
+    found = dataset.build(path, label="track_genre")
+    assert found.grouped_by == "track"
+    assert any("no artists are known" in note for note in found.notes)
+    _, out, _ = earmark("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
+    assert "no track on both sides" in out
+
+
+def test_json_lines_keep_integers_beside_what_is_missing(table, tmp_path):
+    tables.write(table, tmp_path / "t.jsonl")
+    text = (tmp_path / "t.jsonl").read_text(encoding="utf-8")
+    assert '"mode": 1,' in text
+    assert '"mode": null' in text
+    assert '"mode": 1.0' not in text
