@@ -451,7 +451,7 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "absolute one on Spotify's scale; in brackets that of saying the median of all songs. In "
         "the last column the songs without audio count too, by what the tables tell of them. The "
         "descriptors and the penalty were chosen by numbers like these, which are therefore a "
-        "little too kind.",
+        "little too kind; so is the error, for the spread was taken from all.",
         "",
         "| estimate | songs | rank correlation | interval | error | with tables |",
         "|---|---|---|---|---|---|",
