@@ -518,16 +518,14 @@ def main() -> None:
     rows: list[Row] = []
     for part in parts:
         for row in part():
-            rows.append(row)
+            rows.append(Row(**rounded(asdict(row))))
             print(f"{row.descriptor}, {row.measure}: {row.ours:.3f} {row.others}", file=sys.stderr)
     print(table(rows))
     if arguments.output:
         saved = {
             "earmark": extract.__version__,
             "made_by": "python benchmarks/descriptors.py",
-            "rows": [
-                rounded({k: v for k, v in asdict(row).items() if k != "brief"}) for row in rows
-            ],
+            "rows": [{k: v for k, v in asdict(row).items() if k != "brief"} for row in rows],
         }
         with atomic(arguments.output) as temporary:
             temporary.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
