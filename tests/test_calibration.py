@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 
 import numpy as np
@@ -105,3 +106,37 @@ def test_the_estimates_go_with_what_people_hear(shared):
     assert by_genre["instrumentalness"].idxmax() == "classical"
     assert by_genre["energy"].idxmin() == "classical"
     assert by_genre["danceability"].idxmin() == "classical"
+
+
+def test_weights_have_the_signs_that_are_known():
+    from extract.calibration.fit_spotify import SIGNS
+
+    signs = 0
+    for name, known in SIGNS.items():
+        weights = dict(zip(KNOWN["columns"], KNOWN["weights"][name], strict=True))
+        for pattern, sign in known.items():
+            columns = fnmatch.filter(weights, pattern)
+            assert columns, pattern
+            assert all(sign * weights[column] >= 0 for column in columns)
+            signs += len(columns)
+    assert signs > 30
+
+
+def test_the_fit_finds_weights_and_keeps_to_the_signs():
+    from types import SimpleNamespace
+
+    from extract.calibration import fit_spotify
+
+    generator = np.random.default_rng(0)
+    columns = ["onset_rate", "spectral_contrast_00_mean", "mode"]
+    inputs = generator.normal(size=(100_000, 3))
+    # Energy falls with contrast: a weight that says otherwise becomes 0.
+    values = inputs @ [0.5, 0.3, -0.2] + 1
+    examples = fit_spotify.Examples(inputs, values, np.ones(len(values)))
+    truth = SimpleNamespace(columns=columns)
+    found = fit_spotify.fit(truth, "energy", examples)
+    assert found.weights == pytest.approx([0.5, 0, -0.2], abs=0.01)
+    assert found.offset == pytest.approx(1, abs=0.01)
+    found = fit_spotify.fit(truth, "liveness", examples)
+    assert found.weights == pytest.approx([0.5, 0.3, -0.2], abs=0.01)
+    assert found.predict(inputs[:2]) == pytest.approx(values[:2], abs=0.02)

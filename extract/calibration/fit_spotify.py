@@ -26,6 +26,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.optimize import lsq_linear
 from scipy.stats import spearmanr
 from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
@@ -52,6 +54,24 @@ FOLDS, SEEDS = 5, 10
 UNUSED = ("key", "tempo", "spectral_contrast_06_mean", "spectral_contrast_06_std")
 """Columns of the inputs that are not looked at: two that no straight line leads through, and the
 band that codecs cut off."""
+
+SIGNS = {
+    "danceability": {"tempo_confidence": 1, "rms_std": 1, "variance_pattern_*": 1},
+    "energy": {
+        **{"spectral_bandwidth_mean": 1, "spectral_centroid_mean": 1, "spectral_flux_mean": 1},
+        **{"onset_rate": 1, "spectral_contrast_*_mean": -1},
+    },
+    "speechiness": {"rms_std": 1, "mfcc_difference_*": 1, "tempo_confidence": -1},
+    "acousticness": {
+        **{"spectral_bandwidth_mean": -1, "spectral_flux_mean": -1, "onset_rate": -1},
+        **{"spectral_contrast_*_mean": 1},
+    },
+    # What a voice moves, few instruments move as much.
+    "instrumentalness": {"variance_pattern_*": -1},
+    "liveness": {},
+    "valence": {"mode": 1, "onset_rate": 1, "tempo_confidence": 1},
+}
+"""Columns that can only raise an estimate, or only lower it, where the direction is known."""
 
 IMPUTED, DISTILLED, GENRE, QUADRANT = 1.0, 0.5, 0.2, 0.5
 """What a row counts, beside 1 of a song with audio and values. Halves and doubles are as good."""
@@ -254,9 +274,47 @@ def public_tables(folder: Path) -> pd.DataFrame:
     return ((both - both.mean()) / both.std()).clip(-4, 4).fillna(0.0)
 
 
-def fit(examples: Examples) -> Ridge:
-    """Fit the weighted sum."""
-    return Ridge(PENALTY).fit(examples.inputs, examples.values, sample_weight=examples.weights)
+@dataclass(frozen=True)
+class Line:
+    """A weighted sum of inputs.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (columns,)
+        What each adds per deviation.
+    offset : float
+        The sum where all are at their mean.
+    """
+
+    weights: Doubles
+    offset: float
+
+    def predict(self, inputs: Doubles) -> Doubles:
+        """Return the sum of every row."""
+        found: Doubles = inputs @ self.weights + self.offset
+        return found
+
+
+def fit(truth: Truth, name: str, examples: Examples) -> Line:
+    """Fit the weighted sum: ridge regression whose weights have the signs that are known."""
+    counts = np.sqrt(examples.weights)
+    middle = np.average(examples.inputs, axis=0, weights=examples.weights)
+    mean = np.average(examples.values, weights=examples.weights)
+    rows = np.vstack(
+        [
+            (examples.inputs - middle) * counts[:, None],
+            np.sqrt(PENALTY) * np.eye(len(middle)),
+        ]
+    )
+    values = np.append((examples.values - mean) * counts, np.zeros(len(middle)))
+    signs = np.zeros(len(middle))
+    for pattern, sign in SIGNS[name].items():
+        signs[[fnmatch(str(column), pattern) for column in truth.columns]] = sign
+    # The same sums of squares, in as many rows as columns.
+    orthogonal, square = np.linalg.qr(rows)
+    bounds = np.where(signs > 0, 0, -np.inf), np.where(signs < 0, 0, np.inf)
+    weights = lsq_linear(square, orthogonal.T @ values, bounds, method="bvls").x
+    return Line(weights, float(mean - middle @ weights))
 
 
 def folds(truth: Truth, name: str, seed: int) -> Iterator[tuple[pd.Index, pd.Index]]:
@@ -281,7 +339,7 @@ def out_of_fold(truth: Truth, name: str, seed: int) -> pd.DataFrame:
     found = pd.Series(np.nan, values.index)
     audio = values.index.isin(truth.gtzan.index)
     for train, test in folds(truth, name, seed):
-        learner = fit(truth.examples(name, train, test))
+        learner = fit(truth, name, truth.examples(name, train, test))
         inputs = truth.imputed.loc[test].copy()
         heard = test[test.isin(truth.gtzan.index)]
         inputs.loc[heard] = truth.gtzan.loc[heard]
@@ -329,7 +387,8 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
     clips = truth.values(name).index
     fitted = offset + slope * heard["estimate"].to_numpy()
     if name in MATCHED:
-        every = fit(truth.examples(name, clips, clips[:0])).predict(truth.gtzan.to_numpy())
+        learner = fit(truth, name, truth.examples(name, clips, clips[:0]))
+        every = learner.predict(truth.gtzan.to_numpy())
         estimates = np.interp(fitted, *spread(truth, name, offset + slope * every))
     else:
         estimates = np.array([scale.back(own) for own in fitted])
@@ -357,7 +416,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
         ),
     }
     if name in QUADRANTS:
-        learner = fit(truth.examples(name, clips, clips[:0], panda4q=True))
+        learner = fit(truth, name, truth.examples(name, clips, clips[:0], panda4q=True))
         high = truth.quadrants["quadrant"].isin(QUADRANTS[name])
         found["quadrants_auc"] = float(
             roc_auc_score(high, learner.predict(truth.panda4q.to_numpy()))
@@ -366,7 +425,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
         played = {}
         knots = spread(truth, name, offset + slope * every)
         for recording in PLAYED:
-            learner = fit(truth.examples(name, clips, clips[:0], recording=recording))
+            learner = fit(truth, name, truth.examples(name, clips, clips[:0], recording=recording))
             rows = truth.windows[truth.windows.index == recording]
             fitted = offset + slope * learner.predict(rows.to_numpy())
             played[recording] = float(np.median(np.interp(fitted, *knots)))
@@ -374,7 +433,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
     if name == "speechiness":
         spoken, music = {}, []
         for speaker in SPEECH:
-            learner = fit(truth.examples(name, clips, clips[:0], speaker=speaker))
+            learner = fit(truth, name, truth.examples(name, clips, clips[:0], speaker=speaker))
             rows = truth.windows[truth.windows.index == speaker]
             fitted = offset + slope * learner.predict(rows.to_numpy())
             spoken[speaker] = float(np.mean([scale.back(own) for own in fitted]))
@@ -404,9 +463,9 @@ def main() -> None:
         about["metrics"][name], slope, offset = measure(truth, name)
         print(name, about["metrics"][name], file=sys.stderr)
         clips = truth.values(name).index
-        learner = fit(truth.examples(name, clips, clips[:0]))
-        about["offset"][name] = round(float(offset + slope * learner.intercept_), 6)
-        about["weights"][name] = [round(float(slope * own), 6) for own in learner.coef_]
+        learner = fit(truth, name, truth.examples(name, clips, clips[:0]))
+        about["offset"][name] = round(float(offset + slope * learner.offset), 6)
+        about["weights"][name] = [round(float(slope * own), 6) for own in learner.weights]
         if name in MATCHED:
             fitted = offset + slope * learner.predict(truth.gtzan.to_numpy())
             for part, knots in zip(("fitted", "spread"), spread(truth, name, fitted), strict=True):
@@ -434,7 +493,7 @@ def card(truth: Truth, about: dict[str, Any]) -> str:
         "# The calibration of Spotify's seven estimates",
         "",
         f"Weighted sums of {len(truth.columns)} descriptors over a track, fitted by ridge "
-        "regression to Spotify's own values of songs. Made by "
+        "regression, with the signs that are known, to Spotify's own values of songs. Made by "
         "`extract/calibration/fit_spotify.py`; the weights are in `spotify.json`. No audio is part "
         "of this project.",
         "",
