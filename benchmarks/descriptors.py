@@ -17,14 +17,13 @@ example:
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import json
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,17 @@ import librosa
 import loudness
 import numpy as np
 import pandas as pd
+import plain_librosa
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.compose import TransformedTargetRegressor
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 import extract
+from extract import pages
 from extract.calibration import SCALES, fit_key, fit_spotify, fit_tempo
 from extract.tables import atomic
 
@@ -51,44 +53,21 @@ Doubles = NDArray[np.float64]
 MARK = "<!-- descriptors -->"
 """Stands in the README before and after the table."""
 
-OCTAVES = (1.0, 2.0, 0.5, 3.0, 1 / 3)
 BEAT_TOLERANCE = 0.07
 FIRST_SECONDS = 5.0
 """Beats before are not counted, as in the evaluations of MIREX."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """One number of the table.
+class Row(pages.Measurement):
+    """One number of the table; more is better unless it is called a difference.
 
     Parameters
     ----------
-    descriptor : str
-        Its name.
-    measure : str
-        What the number says; more is better unless it is called a difference.
-    truth : str
-        What it is held against.
-    n : int
-        How many files or songs.
-    ours : float
-        The number.
-    low, high : float, optional
-        Its interval of 95 %.
-    others : dict
-        The same number of other tools.
     brief : bool
         Whether it stands in the README too.
     """
 
-    descriptor: str
-    measure: str
-    truth: str
-    n: int
-    ours: float
-    low: float | None = None
-    high: float | None = None
-    others: dict[str, float] = field(default_factory=dict)
     brief: bool = False
 
 
@@ -130,17 +109,14 @@ class Clips:
         return [librosa.resample(own, orig_sr=22050, target_sr=44100) for own in self.samples]
 
 
-@contextlib.contextmanager
-def essentia() -> Iterator[Any]:
-    """Give Essentia's algorithms, or None where it is not installed."""
+@cache
+def essentia() -> Any:
+    """Return Essentia's algorithms, or None where it is not installed."""
     if importlib.util.find_spec("essentia") is None:
-        yield None
-        return
-    import essentia as package
-    import essentia.standard as algorithms
-
+        return None
+    package = importlib.import_module("essentia")
     package.log.infoActive = package.log.warningActive = False
-    yield algorithms
+    return importlib.import_module("essentia.standard")
 
 
 def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
@@ -154,21 +130,21 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
             [librosa.beat.beat_track(y=own, sr=22050)[0].item() for own in clips.samples]
         ),
     }
-    with essentia() as algorithms:
-        if algorithms:
-            multifeature = algorithms.RhythmExtractor2013(method="multifeature")
-            others["Essentia multifeature"] = np.array(
-                [multifeature(own)[0] for own in clips.at_full_rate]
-            )
-            # It keeps something of the file before: each needs one of its own.
-            others["Essentia percival"] = np.array(
-                [algorithms.PercivalBpmEstimator()(own) for own in clips.at_full_rate]
-            )
+    algorithms = essentia()
+    if algorithms:
+        multifeature = algorithms.RhythmExtractor2013(method="multifeature")
+        others["Essentia multifeature"] = np.array(
+            [multifeature(own)[0] for own in clips.at_full_rate]
+        )
+        # It keeps something of the file before: each needs one of its own.
+        others["Essentia percival"] = np.array(
+            [algorithms.PercivalBpmEstimator()(own) for own in clips.at_full_rate]
+        )
     fitted = fit_tempo.Data(data)
     runs = [fitted.held_out(seed) for seed in range(fit_tempo.SEEDS)]
     order = fitted.names[fitted.long].tolist()
     place = [order.index(name) for name in clips.table["track"]]
-    for name, factors in (("accuracy 1", OCTAVES[:1]), ("accuracy 2", OCTAVES)):
+    for name, factors in (("accuracy 1", fit_tempo.OCTAVES[:1]), ("accuracy 2", fit_tempo.OCTAVES)):
         ours = np.mean([fit_tempo.within(own[place], truth, factors) for own, _ in runs], axis=0)
         what = "the octave counts" if name == "accuracy 1" else "twice, thrice, half, third too"
         yield Row(
@@ -187,14 +163,15 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
         "how often a right answer is surer than a wrong one",
         "GTZAN, tapped",
         len(truth),
-        float(np.mean([auc(sure[place], own) for (_, sure), own in zip(runs, right, strict=True)])),
+        float(
+            np.mean(
+                [
+                    roc_auc_score(own, sure[place])
+                    for (_, sure), own in zip(runs, right, strict=True)
+                ]
+            )
+        ),
     )
-
-
-def auc(sure: Doubles, right: Doubles) -> float:
-    """Return how often what is right is surer than what is wrong: the area under the ROC."""
-    pairs = np.sign(sure[right > 0][:, None] - sure[right == 0])
-    return float((1 + pairs.mean()) / 2)
 
 
 def beat_score(found: Doubles, truth: Doubles) -> float:
@@ -229,10 +206,10 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
     others = {
         "librosa": [librosa.beat.beat_track(y=y, sr=22050, units="time")[1] for y in clips.samples]
     }
-    with essentia() as algorithms:
-        if algorithms:
-            tracker = algorithms.RhythmExtractor2013(method="multifeature")
-            others["Essentia multifeature"] = [tracker(own)[1] for own in clips.at_full_rate]
+    algorithms = essentia()
+    if algorithms:
+        tracker = algorithms.RhythmExtractor2013(method="multifeature")
+        others["Essentia multifeature"] = [tracker(own)[1] for own in clips.at_full_rate]
     scores = np.array([beat_score(own, due) for own, due in zip(ours, truth, strict=True)])
     yield Row(
         "time_signature",
@@ -293,15 +270,15 @@ def key_rows(data: Path, clips: Clips) -> Iterator[Row]:
             krumhansl(own) for own, use in zip(clips.samples, known, strict=True) if use
         ]
     }
-    with essentia() as algorithms:
-        names = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
-        for profile in ("bgate", "edma") if algorithms else ():
-            found = []
-            for own, use in zip(clips.at_full_rate, known, strict=True):
-                if use:
-                    key, scale, _ = algorithms.KeyExtractor(profileType=profile)(own)
-                    found.append(12 * (scale == "major") + names.index(key))
-            others[f"Essentia {profile}"] = found
+    algorithms = essentia()
+    names = ["C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+    for profile in ("bgate", "edma") if algorithms else ():
+        found = []
+        for own, use in zip(clips.at_full_rate, known, strict=True):
+            if use:
+                key, scale, _ = algorithms.KeyExtractor(profileType=profile)(own)
+                found.append(12 * (scale == "major") + names.index(key))
+        others[f"Essentia {profile}"] = found
     learnt = fit_key.Data(data)
     runs = [learnt.held_out(seed) for seed in range(fit_key.SEEDS)]
     order = learnt.names.tolist()
@@ -337,15 +314,9 @@ def key_rows(data: Path, clips: Clips) -> Iterator[Row]:
 
 def krumhansl(samples: NDArray[np.float32]) -> int:
     """Return the key that tutorials find: the profile that fits the mean chroma best."""
-    major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
-    minor = [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
-    chroma = librosa.feature.chroma_cqt(y=samples, sr=22050).mean(axis=1)
-    fits = [
-        np.corrcoef(np.roll(profile, tonic), chroma)[0, 1]
-        for profile in (minor, major)
-        for tonic in range(12)
-    ]
-    return int(np.argmax(fits))
+    scores = plain_librosa.krumhansl(librosa.feature.chroma_cqt(y=samples, sr=22050))
+    best = int(scores.argmax())
+    return best % 12 + 12 * (best < 12)
 
 
 def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:

@@ -119,13 +119,18 @@ def time_signature(sound: Sound) -> Values:
 
 def key(sound: Sound) -> Values:
     """Key, mode and a score by Krumhansl's profiles, as everybody copies them."""
-    major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
-    minor = [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
-    mean = sound.chroma().mean(axis=1)
-    profiles = [np.roll(profile, tonic) for profile in (major, minor) for tonic in range(12)]
-    scores = np.array([np.corrcoef(mean, profile)[0, 1] for profile in profiles])
+    scores = krumhansl(sound.chroma())
     best = int(scores.argmax())
     return np.array([best % 12, best < 12, scores[best]])
+
+
+def krumhansl(chroma: Values) -> Values:
+    """Return how well the mean chroma fits each key: major from C upwards, then minor."""
+    major = [6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88]
+    minor = [6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17]
+    mean = chroma.mean(axis=1)
+    profiles = [np.roll(profile, tonic) for profile in (major, minor) for tonic in range(12)]
+    return np.array([np.corrcoef(mean, profile)[0, 1] for profile in profiles])
 
 
 def flux(sound: Sound) -> Values:

@@ -261,13 +261,20 @@ def row(track: Track, descriptors: Sequence[Descriptor]) -> Doubles:
         for entry in _described(descriptors)
         if entry.kind != "estimate"
     }
-    names = (c.name for name in values for c in registry.get(name).columns(track.settings))
-    known = dict(zip(names, np.concatenate([*values.values(), []]).tolist(), strict=True))
-    for entry in descriptors:
-        if entry.kind == "estimate":
-            known_enough = track and track.settings == DEFAULTS
-            values[entry.name] = np.array([entry.function(known) if known_enough else np.nan])
+    estimates = [entry for entry in descriptors if entry.kind == "estimate"]
+    if estimates and track and track.settings == DEFAULTS:
+        names = _columns(tuple(values), track.settings)
+        known = dict(zip(names, np.concatenate(list(values.values())).tolist(), strict=True))
+        values |= {entry.name: np.array([entry.function(known)]) for entry in estimates}
+    else:
+        values |= {entry.name: np.array([np.nan]) for entry in estimates}
     return np.concatenate([values[entry.name] for entry in descriptors])
+
+
+@lru_cache(maxsize=8)
+def _columns(names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """Return the columns of the descriptors of these names."""
+    return tuple(c.name for name in names for c in registry.get(name).columns(settings))
 
 
 def _values(track: Track, entry: Descriptor) -> Doubles:

@@ -26,6 +26,8 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from extract.calibration import standardised
+
 __all__ = ["CENTRE", "RANGE", "Octaves", "Pulses", "clues", "octaves", "pulses"]
 
 Floats = NDArray[np.float32]
@@ -166,8 +168,7 @@ class Octaves:
 
     def expected(self, clues: Doubles) -> float:
         """Guess the tempo from the clues, in octaves above `CENTRE`; an unknown one is no clue."""
-        standard = np.clip((clues - self.mean) / self.scale, -4, 4)
-        return float(self.offset + np.nan_to_num(standard) @ self.weights)
+        return float(self.offset + standardised(clues, self.mean, self.scale) @ self.weights)
 
     def probabilities(self, found: Pulses, clues: Doubles) -> Doubles:
         """Return how likely each pulse is the beat."""

@@ -115,9 +115,9 @@ def test_an_interval_is_over_groups(descriptors):
 
 def test_what_is_surer_is_counted(descriptors):
     right = np.array([1.0, 1, 0, 0])
-    assert descriptors.auc(np.array([4.0, 3, 2, 1]), right) == 1
-    assert descriptors.auc(np.array([1.0, 2, 3, 4]), right) == 0
-    assert descriptors.auc(np.ones(4), right) == 0.5
+    assert descriptors.roc_auc_score(right, np.array([4.0, 3, 2, 1])) == 1
+    assert descriptors.roc_auc_score(right, np.array([1.0, 2, 3, 4])) == 0
+    assert descriptors.roc_auc_score(right, np.ones(4)) == 0.5
 
 
 def test_tutorials_find_the_key_of_a_scale(descriptors):

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
+from sklearn.metrics import roc_auc_score
 
 from extract import decode, engine, keys, registry
 from extract.config import DEFAULTS
@@ -107,12 +108,6 @@ def interval(values: Doubles) -> list[float]:
     return [round(float(low), 3), round(float(high), 3)]
 
 
-def ranking(confidence: Doubles, good: NDArray[np.bool_]) -> float:
-    """Return how often a right answer is more confident than a wrong one (area under the ROC)."""
-    pairs = np.sign(confidence[good][:, None] - confidence[~good][None, :])
-    return float((1 + pairs.mean()) / 2)
-
-
 def measure(values: list[Doubles], right: NDArray[np.int64], scale: float) -> dict[str, Any]:
     """Return how right the keys are over the repetitions."""
     best = [each.argmax(axis=1) for each in values]
@@ -127,7 +122,7 @@ def measure(values: list[Doubles], right: NDArray[np.int64], scale: float) -> di
         "mirex_fifths_both_ways": round(float(np.mean(either)), 3),
         "exact": round(float(good.mean()), 3),
         "mean_confidence": round(float(confidence.mean()), 3),
-        "confidence_auc": round(ranking(confidence, good), 3),
+        "confidence_auc": round(float(roc_auc_score(good, confidence)), 3),
     }
 
 

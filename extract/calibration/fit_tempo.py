@@ -18,10 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from sklearn.metrics import roc_auc_score
 
 from extract import decode, engine, registry, tempo
+from extract.calibration import standardised
+from extract.calibration.fit_key import LONG
 from extract.config import DEFAULTS
 from extract.descriptors import rhythm
+from extract.sets import TRACK_WINDOW
 
 Doubles = NDArray[np.float64]
 
@@ -35,7 +39,9 @@ LONG_WEIGHT = 2.0
 """Of clips of ten seconds and more, beside those of two or three."""
 
 TOLERANCE = 0.04
-WINDOW = 6.0
+OCTAVES = (1.0, 2.0, 0.5, 3.0, 1 / 3)
+"""Factors that count as right in accuracy 2."""
+
 FOLDS, INNER_FOLDS, SEEDS = 10, 8, 6
 
 
@@ -43,7 +49,7 @@ def describe(path: Path) -> tuple[tempo.Pulses, Doubles]:
     """Return the pulses of a file and the clues to its octave."""
     entry = registry.get("tempo")
     with decode.open_audio(path) as audio:
-        track = engine.listen(audio, (entry,), DEFAULTS, {WINDOW})[WINDOW]
+        track = engine.listen(audio, (entry,), DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
     return rhythm.evidence(track)
 
 
@@ -97,12 +103,12 @@ class Data:
         self.octave = np.log2(self.bpm / tempo.CENTRE)
         # Without an artist a clip stands for itself.
         self.groups = rows["artist_group"].fillna(rows["track"]).astype(str).to_numpy()
-        self.long = rows["seconds"].to_numpy() >= 10
+        self.long = rows["seconds"].to_numpy() >= LONG
 
     def fit(self, use: NDArray[np.bool_], seed: int) -> tempo.Octaves:
         """Fit to some of the clips; what clips expect is taken from clips of other artists."""
         mean, scale = np.nanmean(self.clues[use], axis=0), np.nanstd(self.clues[use], axis=0)
-        values = np.nan_to_num(np.clip((self.clues - mean) / scale, -4, 4))
+        values = standardised(self.clues, mean, scale)
         weight = np.where(self.long, LONG_WEIGHT, 1.0)
         expected = np.zeros(len(use))
         inner = folds(self.groups, seed + 50, INNER_FOLDS)
@@ -144,8 +150,8 @@ def report(data: Data) -> dict[str, Any]:
     truth, groups = data.bpm[data.long], data.groups[data.long]
     runs = [data.held_out(seed) for seed in range(SEEDS)]
     first = np.mean([within(found, truth) for found, _ in runs], axis=0)
-    second = np.mean([within(found, truth, (1, 2, 0.5, 3, 1 / 3)) for found, _ in runs], axis=0)
-    order = np.mean([_ranked(sure, within(found, truth)) for found, sure in runs])
+    second = np.mean([within(found, truth, OCTAVES) for found, _ in runs], axis=0)
+    order = np.mean([roc_auc_score(within(found, truth), sure) for found, sure in runs])
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     rng = np.random.default_rng(0)
     drawn = [
@@ -157,12 +163,6 @@ def report(data: Data) -> dict[str, Any]:
         ends = np.percentile([values[rows].mean() for rows in drawn], [2.5, 97.5])
         result[name] = [round(float(x), 3) for x in (values.mean(), *ends)]
     return result
-
-
-def _ranked(sure: Doubles, right: Doubles) -> float:
-    """How often a right answer is surer than a wrong one: the area under the ROC."""
-    pairs = sure[right == 1][:, None] - sure[right == 0]
-    return float(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
 
 
 def main() -> None:
