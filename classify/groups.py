@@ -57,7 +57,7 @@ SAME_RECORDING = 0.25
 It is the median of the absolute differences over all columns, each divided by its median absolute
 deviation. Of 480 re-encodings of 60 real tracks (MP3 at 64, 96 mono, 128 and 320 kb/s, at 22 kHz,
 Vorbis, Opus and AAC) the furthest was 0.20 from its source, and the nearest of 278,000 pairs of
-other tracks 0.36.
+other tracks 0.36. In Emotify it finds two pairs, which are indeed one recording each.
 """
 
 
