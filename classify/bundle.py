@@ -73,6 +73,9 @@ class Bundle:
         What log-odds are divided by.
     categories : dict
         The sorted values of those inputs that are categories, by name.
+    stand_ins : dict
+        For inputs that audio files do not have, such as popularity: values to average over where
+        they are missing, as many for each.
     learner : dict
         The parameters of the learner.
     metrics : dict
@@ -93,6 +96,7 @@ class Bundle:
     linear_share: float = 0.0
     temperature: float = 1.0
     categories: dict[str, list[float]] = field(default_factory=dict)
+    stand_ins: dict[str, list[float]] = field(default_factory=dict)
     learner: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -123,7 +127,27 @@ class Bundle:
         """Return log-odds of shape (rows, genres) for checked features."""
         if not len(features):
             return np.empty((0, len(self.genres)))
-        return self.ensemble.logits(features[self.inputs].to_numpy(np.float32))
+        rows = self.filled(features)
+        logits = [self.ensemble.logits(values) for values in rows]
+        if len(logits) == 1:
+            return logits[0]
+        return np.log(np.maximum(np.mean([softmax(own) for own in logits], axis=0), 1e-9))
+
+    def filled(self, features: pd.DataFrame) -> list[NDArray[np.float32]]:
+        """Return the inputs, once for each stand-in of what the features do not have.
+
+        A model of Spotify's table knows popularity, and audio has none: what a model says of a
+        track is then the mean of what it says for several popularities.
+        """
+        absent = [name for name in self.stand_ins if name not in features]
+        known = features.reindex(columns=self.inputs)
+        if not absent:
+            return [known.to_numpy(np.float32)]
+        draws = zip(*(self.stand_ins[name] for name in absent), strict=True)
+        return [
+            known.assign(**dict(zip(absent, draw, strict=True))).to_numpy(np.float32)
+            for draw in draws
+        ]
 
     def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of each genre, shape (rows, genres), for checked features."""
@@ -287,6 +311,12 @@ def _check(bundle: Bundle) -> None:
     for name, values in bundle.categories.items():
         if values != sorted(set(values)) or not np.isfinite(values).all():
             raise BundleError(f"the categories of {name} are no sorted numbers")
+    if not set(bundle.stand_ins) <= set(bundle.inputs):
+        raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
+    if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(
+        values and np.isfinite(values).all() for values in bundle.stand_ins.values()
+    ):
+        raise BundleError("its stand-ins are no lists of numbers of one length")
     if not 0 <= bundle.linear_share <= 1 or not 0 < bundle.temperature < np.inf:
         raise BundleError(
             f"its linear share {bundle.linear_share} or its temperature {bundle.temperature} is "

@@ -18,7 +18,16 @@ from extract import schema, sets, tables
 from extract.config import DEFAULTS
 from extract.errors import LabelError
 
-__all__ = ["CATEGORIES", "FILE_DESCRIPTORS", "Dataset", "build", "weights", "without"]
+__all__ = [
+    "CATEGORIES",
+    "FILE_DESCRIPTORS",
+    "SPOTIFY_EXTRAS",
+    "Dataset",
+    "build",
+    "flags",
+    "weights",
+    "without",
+]
 
 FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
@@ -149,7 +158,7 @@ def build(
     if "path" not in frame:
         frame = pd.concat([pd.Series(_names(frame), frame.index, name="path"), frame], axis=1)
     if "explicit" in frame:
-        frame["explicit"] = _flags(frame["explicit"])
+        frame["explicit"] = flags(frame["explicit"])
     frame["path"] = frame["path"].astype(str)
     known, notes = labelling.read(
         *(frame, table, labels),
@@ -228,7 +237,7 @@ def _names(frame: pd.DataFrame) -> list[str]:
     return [f"row {index}" for index in range(len(frame))]
 
 
-def _flags(values: pd.Series) -> pd.Series:
+def flags(values: pd.Series) -> pd.Series:
     """Turn what is true or false, in words or numbers, into 1 and 0."""
     known = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
     return values.astype(str).str.lower().map(known)

@@ -9,11 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify.bundle import Bundle
+from classify.dataset import flags
 from classify.ensemble import softmax
 from extract import schema, sets, tables
 from extract.errors import SchemaError
 
-__all__ = ["check", "paths_of", "pool", "predictions", "track_logits"]
+__all__ = ["audible", "check", "paths_of", "pool", "predictions", "track_logits"]
 
 
 def predictions(
@@ -81,7 +82,10 @@ def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, whe
         else "Train the model again on a table with these columns"
     )
     given = sets.needed(bundle.set, tables.feature_columns(table, about))
-    schema.check(bundle.columns, given, where, remedy + ".")
+    # What a model can do without is asked for nowhere.
+    needed = [name for name in bundle.columns if name not in bundle.stand_ins]
+    given = [name for name in given if name not in bundle.stand_ins]
+    schema.check(needed, given, where, remedy + ".")
     tables.check_scales(bundle.set, table, where)
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
@@ -117,10 +121,29 @@ def track_logits(
 
     Parameters and errors are those of `predictions`.
     """
-    check(bundle, table, about, where)
-    described = tables.described(table, bundle.columns).to_numpy()
-    order, logits = pool(bundle.logits(table[described]), paths_of(table).to_numpy()[described])
+    features, paths = audible(bundle, table, about=about, where=where)
+    order, logits = pool(bundle.logits(features), paths)
     return pd.DataFrame(logits, index=order, columns=bundle.genres)
+
+
+def audible(
+    bundle: Bundle,
+    table: pd.DataFrame,
+    *,
+    about: dict[str, Any] | None = None,
+    where: str = "the table",
+) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Check a table and return the inputs of the rows that have sound, and the track of each.
+
+    Parameters and errors are those of `predictions`.
+    """
+    check(bundle, table, about, where)
+    present = [name for name in bundle.columns if name in table]
+    chosen = tables.described(table, present).to_numpy()
+    features = table.loc[chosen, [name for name in bundle.inputs if name in table]]
+    if "explicit" in features:
+        features = features.assign(explicit=flags(features["explicit"]))
+    return features, paths_of(table).to_numpy()[chosen]
 
 
 def pool(
