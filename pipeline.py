@@ -50,6 +50,65 @@ Config = Annotated[
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 1 if any file failed.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+Labels = Annotated[
+    str | None,
+    typer.Option(
+        help="A CSV with a column path, file or filename and one of genres; 'folders' for the "
+        "folder of each file; 'tags' for the tags in the files. By default a column of the table.",
+        metavar="CSV|folders|tags",
+    ),
+]
+Label = Annotated[str, typer.Option(help="Column that holds the genre.")]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="Column whose values never cross a split; by default the artist, else the album, else "
+        "the recording."
+    ),
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        help="Column that names the published fold of each track: train, valid and test, or the "
+        "number of a fold.",
+        metavar="COLUMN",
+    ),
+]
+Audio = Annotated[
+    Path | None, typer.Option(help="With '--labels tags': the folder that was extracted.")
+]
+Ignore = Annotated[
+    str | None,
+    typer.Option(
+        help="Descriptors not to learn from, with commas; by default those of the file rather "
+        "than the music (duration_ms, length, loudness, true_peak) in a table that Earmark made.",
+        metavar="NAMES",
+    ),
+]
+IgnoreUnknown = Annotated[
+    bool, typer.Option("--ignore-unknown", help="Pass over labels of tracks not in the table.")
+]
+Folds = Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")]
+Repeats = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Repeats with other folds. By default 3 for less than 2,000 tracks, else 1; of 20,000 "
+        "tracks and more a single fold is tested.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of folds and learner.")]
+Tune = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Sets of parameters to try (needs 'earmark[tune]'), within the training part of every "
+        "fold, so that the numbers stay honest.",
+        metavar="N",
+    ),
+]
+WhereToTrain = Annotated[Device, typer.Option("--device", help="Where to train.")]
 
 
 def _version(wanted: bool) -> None:
@@ -166,6 +225,14 @@ def classify_command(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain",
+            help="Also say which descriptors spoke for each genre and which against it, on the "
+            "screen and in OUTPUT.explained.csv.",
+        ),
+    ] = False,
     workers: Workers = 0,
     strict: Strict = False,
     quiet: Quiet = False,
@@ -173,6 +240,7 @@ def classify_command(
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import classify
     from classify import predict
+    from classify.explain import explanations
     from extract import config, run, tables
     from extract.errors import BundleError
 
@@ -213,6 +281,12 @@ def classify_command(
         tables.write(found, output)
         _show_predictions(found)
         print(f"{len(found)} tracks: {output}")
+        if explain:
+            reasons = explanations(bundle, table, about=about, where=where)
+            explained = output.with_name(f"{output.stem}.explained{output.suffix}")
+            tables.write(reasons, explained)
+            _show_reasons(reasons)
+            print(f"what spoke for and against each: {explained}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
     silent = int(found["genre"].isna().sum())
@@ -231,50 +305,28 @@ def train_command(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Directory for the model.", show_default=False)
     ],
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            help="A CSV with a column path, file or filename and one of genres; 'folders' for "
-            "the folder of each file; 'tags' for the tags in the files. By default a column of "
-            "the table.",
-            metavar="CSV|folders|tags",
-        ),
-    ] = None,
-    label: Annotated[str, typer.Option(help="Column that holds the genre.")] = "genre",
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="Column whose values never cross a split; by default artist, else the track."
-        ),
-    ] = None,
-    audio: Annotated[
-        Path | None, typer.Option(help="With '--labels tags': the folder that was extracted.")
-    ] = None,
-    ignore: Annotated[
-        str | None,
-        typer.Option(
-            help="Descriptors not to learn from, with commas; by default those of the file rather "
-            "than the music (duration_ms, length, loudness, true_peak) in a table of a known set.",
-            metavar="NAMES",
-        ),
-    ] = None,
-    ignore_unknown: Annotated[
-        bool,
-        typer.Option("--ignore-unknown", help="Pass over labels of tracks not in the table."),
-    ] = False,
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-validation.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Repeats with other folds.")] = 3,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of folds and learner.")] = 0,
-    device: Annotated[Device, typer.Option(help="Where to train.")] = Device.cpu,
+    labels: Labels = None,
+    label: Label = "genre",
+    group: Group = None,
+    split: Split = None,
+    audio: Audio = None,
+    ignore: Ignore = None,
+    ignore_unknown: IgnoreUnknown = False,
+    folds: Folds = 5,
+    repeats: Repeats = None,
+    tune: Tune = 0,
+    seed: Seed = 0,
+    device: WhereToTrain = Device.cpu,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on a table and labels, and say honestly how right it is.
 
-    The directory holds the model, its card with the numbers, and confusion.png.
+    The directory holds the model, its card, and report.html with pictures.
     """
     from classify import bundle as bundles
-    from classify import dataset, report, train
+    from classify import dataset, evaluate, report, train
     from classify.model import GenreClassifier, usable_device
+    from classify.tune import search
 
     bundles.check_directory(output)
     data = dataset.build(
@@ -282,17 +334,27 @@ def train_command(
         labels,
         label=label,
         group=group,
-        ignore=None if ignore is None else [name for name in ignore.split(",") if name],
+        split=split,
+        ignore=_names(ignore),
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
     for note in data.notes:
         _say(note)
-    learner = GenreClassifier(device=usable_device(device.value), random_state=seed)
-    evaluation = train.cross_validate(
-        data, learner, count=folds, repeats=repeats, seed=seed, show_progress=not quiet
+    learner = GenreClassifier(device=usable_device(device.value))
+    evaluation = evaluate.cross_validate(
+        data,
+        learner,
+        count=folds,
+        repeats=repeats,
+        seed=seed,
+        leaky=True,
+        tune=tune,
+        show_progress=not quiet,
     )
-    bundle, pickles = train.fit(data, learner, evaluation)
+    if tune:
+        learner = search(data, learner, tune, seed=seed)
+    bundle, pickles = train.fit(data, learner, evaluation, seed=seed)
     numbers = evaluation.metrics
     lines = [
         f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows, "
@@ -303,7 +365,81 @@ def train_command(
     card = report.model_card(f"Genre model {output.name}", numbers, lines)
     train.write(bundle, pickles, evaluation, card, output)
     _show_evaluation(numbers)
-    print(f"model, card and confusion.png: {output}")
+    print(f"model, card and report.html: {output}")
+
+
+@app.command(
+    "evaluate",
+    epilog="Example:  earmark evaluate features.parquet --labels labels.csv --split fold",
+)
+def evaluate_command(
+    table: Annotated[
+        Path,
+        typer.Argument(help="A table with labels, or the directory of a model.", metavar="TABLE"),
+    ],
+    labels: Labels = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "-m",
+            "--model",
+            help="Test this model on the table instead of training on parts of it. Tracks that it "
+            "was trained on say nothing.",
+        ),
+    ] = None,
+    label: Label = "genre",
+    group: Group = None,
+    split: Split = None,
+    audio: Audio = None,
+    ignore: Ignore = None,
+    ignore_unknown: IgnoreUnknown = False,
+    folds: Folds = 5,
+    repeats: Repeats = None,
+    tune: Tune = 0,
+    seed: Seed = 0,
+    device: WhereToTrain = Device.cpu,
+    quiet: Quiet = False,
+) -> None:
+    """Say how right a model of these tracks is about artists that it has not heard.
+
+    Beside it stands what a random split would have said, and what duplicates add to that.
+    """
+    from classify import dataset, evaluate
+    from classify.model import GenreClassifier, usable_device
+
+    if table.is_dir():
+        import classify
+
+        _show_evaluation(classify.load(table).metrics)
+        return
+    data = dataset.build(
+        table,
+        labels,
+        label=label,
+        group=group,
+        split=split,
+        ignore=[] if model is not None else _names(ignore),
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+    )
+    for note in data.notes:
+        _say(note)
+    if model is not None:
+        import classify
+
+        _show_evaluation(evaluate.test(classify.load(model), data))
+        return
+    found = evaluate.cross_validate(
+        data,
+        GenreClassifier(device=usable_device(device.value)),
+        count=folds,
+        repeats=repeats,
+        seed=seed,
+        leaky=True,
+        tune=tune,
+        show_progress=not quiet,
+    )
+    _show_evaluation(found.metrics)
 
 
 @app.command("beats", epilog="Example:  earmark beats song.mp3 > song.beats")
@@ -362,6 +498,11 @@ def info_command(
     else:
         for name, value in extract.features(thing).items():
             print(f"{name} {value:g}")
+
+
+def _names(given: str | None) -> list[str] | None:
+    """Split names at commas; None stays None."""
+    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
 
 
 def _workers(wanted: int) -> int:
@@ -444,21 +585,25 @@ def _show_predictions(found: pd.DataFrame) -> None:
         print(f"… and {len(found) - SHOWN} more")
 
 
+def _show_reasons(reasons: pd.DataFrame) -> None:
+    """Show for each track what spoke for its genre and what against it."""
+    for path, own in list(reasons.groupby("path", sort=False))[:SHOWN]:
+        print(f"{path}: {own['genre'].iloc[0]}")
+        for sign, word in ((1, "for"), (-1, "against")):
+            spoke = own[own["contribution"] * sign > 0]
+            found = [
+                f"{row.feature} {row.value:.3g} ({row.contribution:+.2f})"
+                for row in spoke.itertuples()
+            ]
+            if found:
+                print(f"  {word:<8} {', '.join(found)}")
+
+
 def _show_evaluation(numbers: dict[str, Any]) -> None:
-    repeats = numbers["repeats"]
-    print(
-        f"{numbers['tracks']} tracks, {numbers['folds']}-fold cross-validation with no "
-        f"{numbers['grouped_by']} on both sides{f', {repeats} times' if repeats > 1 else ''}:"
-    )
-    for name, title in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("top_3", "top-3")):
-        spread = f" ± {numbers['spread'][name]:.3f}" if repeats > 1 else ""
-        print(f"  {title:<9} {numbers[name]:.3f}{spread}")
-    print(f"  the commonest genre alone would give {numbers['commonest']:.3f}")
-    for genre, entry in numbers["genres"].items():
-        print(
-            f"  {genre:<12} {entry['tracks']:>5} tracks  recall {entry['recall']:.2f}  "
-            f"precision {entry['precision']:.2f}"
-        )
+    from classify import report
+
+    for line in report.summary(numbers):
+        print(line)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -227,11 +227,13 @@ def check_directory(directory: Path) -> None:
     WriteError
         Something other than a bundle stands there.
     """
+    from classify import report
+
     if not directory.exists():
         return
     if not directory.is_dir():
         raise WriteError(directory, "is a file; name a directory for the model")
-    known = {MODEL, ABOUT, CARD, *PICKLES, "confusion.png"}
+    known = {MODEL, ABOUT, CARD, *PICKLES, *report.FILES}
     others = sorted(entry.name for entry in directory.iterdir() if entry.name not in known)
     if others:
         raise WriteError(

@@ -5,13 +5,16 @@ Nothing here needs scikit-learn, so that a model can be used without waiting for
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from classify.linear import Categories, Linear
+from classify.single import has_vector_leaves, single
 
 if TYPE_CHECKING:
     import xgboost
@@ -19,9 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Ensemble", "mixed", "softmax"]
 
 Floats = NDArray[np.float64]
-
-CHUNK = 20_000_000
-"""Numbers of contributions that are held at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,28 +66,84 @@ class Ensemble:
         """
         return mixed(*self.parts(values), self.linear_share, self.temperature)
 
-    def contributions(self, values: NDArray[np.float32]) -> Floats:
-        """Return what each column adds to the log-odds, shape (rows, genres, columns + 1).
+    def contributions(self, values: NDArray[np.float32], genres: NDArray[np.int64]) -> Floats:
+        """Return what each column adds to the log-odds of a genre, shape (rows, columns + 1).
 
-        The last is what the model starts from. They add up to `logits`; of the trees they are
-        Shapley values (Lundberg et al., "From local explanations to global understanding with
-        explainable AI for trees", Nature Machine Intelligence 2, 2020), of the linear part its
-        terms. A column is measured against the average genre: what speaks for all speaks for none.
+        They say how much more a column speaks for the genre than for the average genre: what
+        speaks for all speaks for none. The last is what the model starts from. Together they are
+        the genre's `logits` less the mean of all. Of the trees they are Shapley values (Lundberg et
+        al., "From local explanations to global understanding with explainable AI for trees",
+        Nature Machine Intelligence 2, 2020), of the linear part its terms.
+
+        Parameters
+        ----------
+        values : ndarray of shape (rows, columns)
+            The inputs.
+        genres : ndarray of shape (rows,)
+            The genre of each row that is to be explained, by number.
         """
-        raw = self.booster.predict(self._matrix(values), pred_contribs=True).astype(float)
-        added = raw.reshape(len(values), -1, values.shape[1] + 1)
-        linear = self.linear.contributions(values) if self.linear else np.zeros_like(added)
-        both = mixed(added, linear, self.linear_share, self.temperature)
-        return both - both.mean(axis=1, keepdims=True)
+        trees = self._of_trees(values, genres)
+        linear = self.linear.contributions(values) if self.linear else None
+        if linear is None:
+            return mixed(trees, np.zeros_like(trees), self.linear_share, self.temperature)
+        own = linear[np.arange(len(values)), genres] - linear.mean(axis=1)
+        return mixed(trees, own, self.linear_share, self.temperature)
+
+    def _of_trees(self, values: NDArray[np.float32], genres: NDArray[np.int64]) -> Floats:
+        data = self._matrix(values)
+        if self._plain is None:
+            raw = self.booster.predict(data, pred_contribs=True).astype(float)
+            added = raw.reshape(len(values), -1, values.shape[1] + 1)
+            own: Floats = added[np.arange(len(values)), genres] - added.mean(axis=1)
+            return own
+        own = np.zeros((len(values), values.shape[1] + 1))
+        for genre in np.unique(genres):
+            rows = np.flatnonzero(genres == genre)
+            trees = single(self._plain, int(genre))
+            own[rows] = trees.predict(self._matrix(values[rows]), pred_contribs=True)
+        return own
+
+    @cached_property
+    def _plain(self) -> dict[str, Any] | None:
+        """The trees in JSON where they have vectors in their leaves."""
+        if not self.together:
+            return None
+        model: dict[str, Any] = json.loads(self.booster.save_raw("json"))
+        return model
+
+    @cached_property
+    def together(self) -> bool:
+        """Whether one tree a round is for all genres, with a vector in each leaf."""
+        return has_vector_leaves(json.loads(self.booster[:1].save_raw("json")))
 
     def _matrix(self, values: NDArray[np.float32]) -> xgboost.DMatrix:
-        return matrix(values, self.categories, self.n_jobs)
+        return matrix(values, self.categories, self.n_jobs, ordinal=self.together)
 
 
 def matrix(
-    values: NDArray[np.float32], categories: Categories, n_jobs: int, **more: object
+    values: NDArray[np.float32],
+    categories: Categories,
+    n_jobs: int,
+    *,
+    ordinal: bool = False,
+    **more: object,
 ) -> xgboost.DMatrix:
-    """Return rows as XGBoost takes them: a category as its number, an unknown one as missing."""
+    """Return rows as XGBoost takes them: a category as its place, an unknown one as missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (rows, columns)
+        The inputs.
+    categories : list of (ndarray or None)
+        For each column its sorted values, or None for a number.
+    n_jobs : int
+        Threads.
+    ordinal : bool
+        Whether the places of categories are numbers: XGBoost's trees with vectors in their leaves
+        know no categories.
+    more
+        Of the `DMatrix`.
+    """
     import xgboost
 
     if all(own is None for own in categories):
@@ -98,6 +154,8 @@ def matrix(
             places = np.searchsorted(own, values[:, index]).clip(max=max(0, len(own) - 1))
             known = own[places] == values[:, index] if len(own) else np.zeros(len(values), bool)
             coded[:, index] = np.where(known, places, np.nan)
+    if ordinal:
+        return xgboost.DMatrix(coded, nthread=n_jobs, **more)
     types = ["float" if own is None else "c" for own in categories]
     return xgboost.DMatrix(
         coded, nthread=n_jobs, feature_types=types, enable_categorical=True, **more

@@ -10,18 +10,23 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import metrics, splits
+from classify import explain, metrics, splits
+from classify.bundle import Bundle
 from classify.calibration import calibrate, cross_fitted
 from classify.dataset import Dataset, weights
-from classify.ensemble import Floats, softmax
+from classify.ensemble import Ensemble, Floats, softmax
 from classify.model import GenreClassifier
-from classify.predict import pool
+from classify.predict import pool, track_logits
 from classify.splits import Indices
+from extract.errors import LabelError
 
-__all__ = ["Evaluation", "cross_validate", "learn", "plan"]
+__all__ = ["Evaluation", "cross_validate", "learn", "plan", "test"]
 
 FEW_TRACKS, MANY_TRACKS = 2_000, 20_000
 """Where once over the data is enough, and where a fifth of it is."""
+
+EXPLAINED = 20
+"""Errors that are explained."""
 
 UNKNOWN_GENRE = 20.0
 """What a genre that a fold could not learn lies below all others, in log-odds."""
@@ -41,6 +46,9 @@ class Evaluation:
         What was found for them by models that had not seen them, in the first repeat.
     linear_share, temperature : float
         With which the held-out tracks come out most likely.
+    explanations : DataFrame
+        What spoke for and against the errors that the model was surest of; see
+        `classify.explain.explanations`.
     """
 
     metrics: dict[str, Any]
@@ -48,6 +56,7 @@ class Evaluation:
     probabilities: pd.DataFrame
     linear_share: float
     temperature: float
+    explanations: pd.DataFrame
 
     @property
     def genres(self) -> list[str]:
@@ -154,56 +163,139 @@ def cross_validate(
     ladders: dict[str, list[tuple[Indices, Indices]]] = {}
     if leaky:
         ladders["leaky"] = list(splits.random_folds(dataset, count, seed))[:tested_folds]
-        if not dataset.keys.equals(dataset.groups):
+        # Where nothing but the track is known, a split of tracks at random is the leaky one.
+        if (
+            not dataset.keys.equals(dataset.groups)
+            and dataset.keys.duplicated().any()
+            and (dataset.split is None)
+        ):
             apart = replace(dataset, groups=dataset.keys)
             ladders["duplicates"] = list(splits.folds(apart, count, seed))[:tested_folds]
     jobs = [(own, pairs) for own, pairs in zip(shuffles, honest, strict=True)]
     jobs += [(seed, pairs) for pairs in ladders.values()]
-    runs = _runs(dataset, model, jobs, tune, show_progress)
-
+    runs, learners = _runs(dataset, model, jobs, tune, show_progress)
     genres = sorted(dataset.labels.unique())
     fixed = _fixed_share(model, dataset)
     outcomes = [_calibrated(run, genres, fixed) for run in runs]
-    scores = pd.DataFrame(
-        [
-            metrics.evaluate(run.tracks["label"].tolist(), own, genres)
-            for run, own in zip(runs, outcomes, strict=True)
-        ]
-    )
-    own = scores.iloc[:repeats]
-    tracks = labelled.set_index("track")
-    numbers: dict[str, Any] = {
-        **{str(name): float(value) for name, value in own.mean().items()},
-        "spread": {str(name): float(value) for name, value in own.std(ddof=0).items()},
-        "interval": _intervals(runs[:repeats], outcomes[:repeats], genres),
-        "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
+
+    numbers = _summary(runs[:repeats], outcomes[:repeats], genres) | {
+        "commonest": float(labelled["label"].value_counts(normalize=True).iloc[0]),
         "folds": len(honest[0]),
         "repeats": repeats,
-        "grouped_by": "published split" if dataset.split is not None else dataset.grouped_by,
-        "tracks": len(tracks),
+        "grouped_by": dataset.grouped_by,
+        "published": dataset.split is not None,
+        "tracks": len(labelled),
         "tested": len(runs[0].tracks),
-        "groups": int(tracks["group"].nunique()),
-        "genres": metrics.per_genre(
-            [label for run in runs[:repeats] for label in run.tracks["label"]],
-            np.concatenate(outcomes[:repeats]),
-            genres,
-        ),
+        "groups": int(labelled["group"].nunique()),
+        "genres": _per_genre(labelled, runs[:repeats], outcomes[:repeats], genres),
     }
     for place, name in enumerate(ladders, start=repeats):
-        numbers[name] = {
-            **{str(key): float(value) for key, value in scores.iloc[place].items()},
-            "interval": _intervals(runs[place : place + 1], outcomes[place : place + 1], genres),
-        }
-    truths = np.concatenate([_numbers(run, genres) for run in runs[:repeats]])
+        numbers[name] = _summary(runs[place : place + 1], outcomes[place : place + 1], genres)
+    if dataset.duplicates is not None:
+        found = dataset.duplicates.summary()
+        numbers["doubles"] = {kind: own for kind, own in found.items() if own["tracks"]}
     share, temperature = calibrate(
         np.concatenate([run.trees for run in runs[:repeats]]),
         np.concatenate([run.linear for run in runs[:repeats]]),
-        truths,
+        np.concatenate([_numbers(run, genres) for run in runs[:repeats]]),
         fixed,
     )
     numbers |= {"linear_share": share, "temperature": temperature}
     first = pd.DataFrame(outcomes[0], index=runs[0].tracks.index, columns=genres)
-    return Evaluation(numbers, runs[0].tracks, first, share, temperature)
+    tests = [test for _, test in honest[0]]
+    sure = [
+        replace(learner.ensemble_, linear_share=share, temperature=temperature)
+        for learner in learners[: len(tests)]
+    ]
+    known = [[str(genre) for genre in learner.classes_] for learner in learners[: len(tests)]]
+    wrong = _surest_errors(runs[0].tracks["label"], first)
+    reasons = _explained(dataset, tests, sure, known, wrong)
+    return Evaluation(numbers, runs[0].tracks, first, share, temperature, reasons)
+
+
+def _surest_errors(labels: pd.Series, probabilities: pd.DataFrame) -> list[str]:
+    """Return the paths of the tracks that were taken for another genre with most certainty."""
+    wrong = probabilities[probabilities.idxmax(axis=1) != labels]
+    return [str(path) for path in wrong.max(axis=1).nlargest(EXPLAINED).index]
+
+
+def _explained(
+    dataset: Dataset,
+    tests: Sequence[Indices],
+    ensembles: Sequence[Ensemble],
+    genres: Sequence[Sequence[str]],
+    chosen: Sequence[str],
+) -> pd.DataFrame:
+    """Say what spoke for the genres of some tracks in the models that had not seen them."""
+    inputs = list(dataset.features.columns)
+    parts = [pd.DataFrame(columns=explain.COLUMNS)]
+    for test, ensemble, known in zip(tests, ensembles, genres, strict=True):
+        rows = test[dataset.tracks.iloc[test].isin(chosen).to_numpy()]
+        if len(rows):
+            values = dataset.features.iloc[rows].to_numpy(np.float32)
+            paths = dataset.tracks.to_numpy(object)[rows]
+            order, logits = pool(ensemble.logits(values), paths)
+            best = pd.Series(logits.argmax(axis=1), order).reindex(paths).to_numpy()
+            added = ensemble.contributions(values, best)[:, :-1]
+            taken_for = [known[place] for place in best]
+            parts.append(explain.ranked(added, values, paths, taken_for, inputs, top=3))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _summary(
+    runs: Sequence[_Run], outcomes: Sequence[Floats], genres: Sequence[str]
+) -> dict[str, Any]:
+    """Return means over the repeats, their spread, and intervals of 95 % over groups."""
+    labels = [run.tracks["label"].tolist() for run in runs]
+    scores = pd.DataFrame(
+        [metrics.evaluate(own, found, genres) for own, found in zip(labels, outcomes, strict=True)]
+    )
+    ranks = pd.concat(
+        [
+            pd.Series(metrics.ranks(own, found, genres), run.tracks.index)
+            for own, found, run in zip(labels, outcomes, runs, strict=True)
+        ]
+    )
+    intervals = {}
+    for name, most in (("accuracy", 1), ("top_3", 3), ("top_5", 5)):
+        if name in scores:
+            # A track that was tested in every repeat is one track all the same.
+            right = (ranks < most).groupby(level=0).mean()
+            groups = runs[0].tracks["group"].reindex(right.index)
+            intervals[name] = list(metrics.interval(right.to_numpy(), groups.to_numpy()))
+    return {
+        **{str(name): float(value) for name, value in scores.mean().items()},
+        "spread": {str(name): float(value) for name, value in scores.std(ddof=0).items()},
+        "interval": intervals,
+    }
+
+
+def _per_genre(
+    labelled: pd.DataFrame,
+    runs: Sequence[_Run],
+    outcomes: Sequence[Floats],
+    genres: Sequence[str],
+    shown: Sequence[str] | None = None,
+) -> dict[str, dict[str, float | int | None]]:
+    """Return tracks, groups, recall and precision of each genre; None where there is none."""
+    truth = [label for run in runs for label in run.tracks["label"]]
+    found = metrics.per_genre(truth, np.concatenate(outcomes), genres)
+    counts = labelled.groupby("label")["group"].agg(["size", "nunique"])
+    sizes, owners = counts["size"].to_dict(), counts["nunique"].to_dict()
+    recalls, precisions = found["recall"].to_dict(), found["precision"].to_dict()
+
+    def known(value: float) -> float | None:
+        return None if np.isnan(value) else float(value)
+
+    return {
+        genre: {
+            "tracks": int(sizes[genre]),
+            "groups": int(owners[genre]),
+            "recall": known(recalls[genre]),
+            "precision": known(precisions[genre]),
+        }
+        for genre in (genres if shown is None else shown)
+    }
 
 
 def _runs(
@@ -212,8 +304,8 @@ def _runs(
     jobs: Sequence[tuple[int, Sequence[tuple[Indices, Indices]]]],
     tune: int,
     show_progress: bool,
-) -> list[_Run]:
-    """Train and test on every pair of every job."""
+) -> tuple[list[_Run], list[GenreClassifier]]:
+    """Train and test on every pair of every job; also return what was trained for the first."""
     import joblib
     from tqdm import tqdm
 
@@ -236,7 +328,16 @@ def _runs(
             disable=not show_progress,
         )
     )
-    return [_run(dataset, pairs, [next(parts) for _ in pairs]) for _, pairs in jobs]
+    runs, learners = [], []
+    for job, (_, pairs) in enumerate(jobs):
+        found = []
+        for _ in pairs:
+            trees, linear, learner = next(parts)
+            found.append((trees, linear))
+            if job == 0:
+                learners.append(learner)
+        runs.append(_run(dataset, pairs, found))
+    return runs, learners
 
 
 def _held_out(
@@ -247,7 +348,7 @@ def _held_out(
     test: Indices,
     seed: int,
     tune: int,
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, GenreClassifier]:
     """Train on some rows and return the log-odds of others, of trees and linear part."""
     if tune:
         from classify.tune import search
@@ -263,7 +364,7 @@ def _held_out(
         return wide
 
     trees, linear = learner.parts(dataset.features.iloc[test])
-    return widened(trees), widened(linear)
+    return widened(trees), widened(linear), learner
 
 
 def _run(
@@ -288,7 +389,8 @@ def _run(
 
 
 def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
-    return run.tracks["label"].map({genre: place for place, genre in enumerate(genres)}).to_numpy()
+    places = {genre: place for place, genre in enumerate(genres)}
+    return run.tracks["label"].map(places).to_numpy(np.int64)
 
 
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
@@ -302,24 +404,52 @@ def _calibrated(run: _Run, genres: Sequence[str], share: float | None) -> Floats
     return softmax(cross_fitted(run.trees, run.linear, truth, run.folds, share))
 
 
-def _intervals(
-    runs: Sequence[_Run], outcomes: Sequence[Floats], genres: Sequence[str]
-) -> dict[str, list[float]]:
-    """Return intervals of 95 % of accuracy and top-3, over groups and not over repeats."""
-    found = {}
-    for name, most in (("accuracy", 1), ("top_3", 3)):
-        right = [
-            metrics.hits(run.tracks["label"].tolist(), own, genres, most)
-            for run, own in zip(runs, outcomes, strict=True)
-        ]
-        per_track = (
-            pd.Series(
-                np.concatenate(right).astype(float),
-                np.concatenate([run.tracks.index for run in runs]),
-            )
-            .groupby(level=0)
-            .mean()
+def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
+    """Measure a trained model on labelled tracks.
+
+    Nothing is fitted here. A track whose genre the model does not know counts as an error.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    dataset : Dataset
+        With every column of a table that was made like the model's, none ignored. What the model
+        was trained on says nothing.
+
+    Returns
+    -------
+    dict
+        Metrics as those of an `Evaluation`.
+
+    Raises
+    ------
+    SchemaError
+        The table was made otherwise.
+    LabelError
+        The model knows none of the genres.
+    """
+    table = dataset.features.assign(path=dataset.tracks)
+    found = track_logits(bundle, table, about=dataset.about)
+    labelled = dataset.per_track().set_index("track").reindex(found.index)
+    foreign = sorted(set(labelled["label"]) - set(bundle.genres))
+    if len(foreign) == labelled["label"].nunique():
+        raise LabelError(
+            f"the model knows none of the genres {', '.join(foreign[:5])}; it knows "
+            f"{', '.join(bundle.genres[:12])}"
         )
-        group = runs[0].tracks["group"].reindex(per_track.index)
-        found[name] = list(metrics.interval(per_track.to_numpy(), group.to_numpy()))
-    return found
+    logits = found.to_numpy(np.float64)
+    run = _Run(labelled, logits, logits, np.zeros(len(found), np.int64))
+    chances = [softmax(logits)]
+    every = labelled.reset_index(names="track")
+    known = [genre for genre in bundle.genres if genre in set(labelled["label"])]
+    genres = _per_genre(every, [run], chances, bundle.genres, known)
+    return _summary([run], chances, bundle.genres) | {
+        "commonest": float(labelled["label"].value_counts(normalize=True).iloc[0]),
+        "unknown": {genre: int((labelled["label"] == genre).sum()) for genre in foreign},
+        "tracks": len(labelled),
+        "tested": len(labelled),
+        "groups": int(labelled["group"].nunique()),
+        "grouped_by": dataset.grouped_by,
+        "genres": genres,
+    }

@@ -53,21 +53,18 @@ def explanations(
     features, paths = predict.audible(bundle, table, about=about, where=where)
     values = np.mean(bundle.filled(features), axis=0) if len(features) else features.to_numpy()
     known = np.array([name in features for name in bundle.inputs])
-    tracks = pd.unique(paths)
-    rows_of = pd.Series(range(len(paths))).groupby(paths).indices
-    most = max(1, CHUNK // (len(bundle.genres) * (len(bundle.inputs) + 1)))
-    # Whole tracks to a chunk, as many as come to so many rows.
-    sizes = np.array([len(rows_of[track]) for track in tracks], int)
-    chunk_of = np.cumsum(sizes) // most
-    parts = []
-    for chunk in np.unique(chunk_of):
-        chosen = np.concatenate([rows_of[track] for track in tracks[chunk_of == chunk]])
-        added = bundle.ensemble.contributions(values[chosen])
-        added[:, :, :-1][:, :, ~known] = 0.0
-        parts.append(
-            ranked(added, values[chosen], paths[chosen], bundle.genres, bundle.inputs, top)
-        )
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    order, logits = predict.pool(bundle.logits(features), paths)
+    best = pd.Series(logits.argmax(axis=1), order)
+    genre_of_row = best.reindex(paths).to_numpy()
+    # As many rows at a time as come to so many numbers.
+    step = max(1, CHUNK // (len(bundle.genres) * (len(bundle.inputs) + 1)))
+    added = np.zeros((len(paths), len(bundle.inputs)))
+    for start in range(0, len(paths), step):
+        rows = slice(start, start + step)
+        added[rows] = bundle.ensemble.contributions(values[rows], genre_of_row[rows])[:, :-1]
+    added[:, ~known] = 0.0
+    genres = [bundle.genres[place] for place in genre_of_row]
+    return ranked(added, values, paths, genres, bundle.inputs, top)
 
 
 def ranked(
@@ -82,28 +79,27 @@ def ranked(
 
     Parameters
     ----------
-    contributions : ndarray of shape (rows, genres, inputs + 1)
-        From `classify.ensemble.Ensemble.contributions`.
+    contributions : ndarray of shape (rows, inputs)
+        From `classify.ensemble.Ensemble.contributions`, without what it starts from.
     values : ndarray of shape (rows, inputs)
         What they are of.
-    paths : ndarray of shape (rows,)
-        The track of each row.
-    genres, inputs : sequence of str
-        What the axes are called.
+    paths, genres : sequence of str, a value for each row
+        The track, and its genre that is explained.
+    inputs : sequence of str
+        What the columns are called.
     top : int
         How many to name each way.
     """
     order, added = predict.pool(contributions, paths)
-    best = added.sum(axis=2).argmax(axis=1)
-    own = added[np.arange(len(order)), best, :-1]
     shown = pd.DataFrame(values).groupby(pd.factorize(paths)[0]).mean().to_numpy()
+    genre_of = dict(zip(paths, genres, strict=True))
     rows = []
-    for track, genre, of_track, seen in zip(order, best, own, shown, strict=True):
+    for track, of_track, seen in zip(order, added, shown, strict=True):
         places = np.argsort(-of_track, kind="stable")
         speaking = [place for place in places[:top] if of_track[place] > 0]
         speaking += [place for place in places[::-1][:top] if of_track[place] < 0]
         rows += [
-            (track, genres[genre], inputs[place], seen[place], of_track[place])
+            (track, genre_of[track], inputs[place], seen[place], of_track[place])
             for place in speaking
         ]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -41,7 +41,7 @@ def top_k(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str], k: int
 ) -> float:
     """Share of tracks whose true genre is among the `k` most probable ones."""
-    return float((_ranks(truth, probabilities, genres) < k).mean())
+    return float((ranks(truth, probabilities, genres) < k).mean())
 
 
 def confusion(
@@ -138,7 +138,7 @@ def reliability(
     ICML 2005.
     """
     confidence = np.asarray(probabilities, float).max(axis=1)
-    right = _ranks(truth, probabilities, genres) == 0
+    right = ranks(truth, probabilities, genres) == 0
     edges = np.linspace(0, 1, bins + 1)
     bin_of = np.searchsorted(edges[1:-1], confidence)
     tracks = np.bincount(bin_of, minlength=bins)
@@ -231,12 +231,12 @@ def evaluate(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str]
 ) -> dict[str, float]:
     """Return accuracy, macro-F1, top-3, top-5 (of more than five genres), ECE and log loss."""
-    ranks = _ranks(truth, probabilities, genres)
+    places = ranks(truth, probabilities, genres)
     return {
-        "accuracy": float((ranks < 1).mean()),
+        "accuracy": float((places < 1).mean()),
         "macro_f1": macro_f1(truth, probabilities, genres),
-        "top_3": float((ranks < 3).mean()),
-        **({"top_5": float((ranks < 5).mean())} if len(genres) > 5 else {}),
+        "top_3": float((places < 3).mean()),
+        **({"top_5": float((places < 5).mean())} if len(genres) > 5 else {}),
         "ece": expected_calibration_error(truth, probabilities, genres),
         "log_loss": log_loss(truth, probabilities, genres),
     }
@@ -257,15 +257,15 @@ def _chances_of_truth(
     return np.where(codes < 0, 0.0, own)
 
 
-def _ranks(
+def ranks(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str]
 ) -> NDArray[np.int64]:
-    """Count the genres that come before the true one; all of them where it is none of them."""
+    """Count, for each track, the genres that come before the true one; all where it is none."""
     codes, chances = _codes(truth, genres)[:, None], np.asarray(probabilities)
     own = np.take_along_axis(chances, codes, axis=1)
     earlier = np.arange(chances.shape[1]) < codes
-    ranks = ((chances > own) | ((chances == own) & earlier)).sum(axis=1)
-    return np.where(codes[:, 0] < 0, chances.shape[1], ranks)
+    before = ((chances > own) | ((chances == own) & earlier)).sum(axis=1)
+    return np.where(codes[:, 0] < 0, chances.shape[1], before)
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:

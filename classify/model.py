@@ -17,6 +17,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from classify import sketch
 from classify.ensemble import Ensemble, matrix, softmax
 from classify.linear import Categories, Linear
 
@@ -45,15 +46,20 @@ FOR_FEW_ROWS: dict[str, Any] = {
 """Shallow trees, each on a part of the columns, and half of the say for the linear part."""
 
 FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
-    "n_estimators": 400,
+    "n_estimators": 450,
     "learning_rate": 0.1,
     "max_depth": 8,
+    "max_bin": 128,
+    "subsample": 1.0,
+    "colsample_bynode": 1.0,
     "reg_lambda": 1.0,
-    "colsample_bynode": 0.5,
     "linear_share": 0.0,
     "early_stopping": True,
 }
 """Deep trees: tens of thousands of tracks can tell what a few hundred cannot."""
+
+MANY_GENRES = 20
+"""Genres from which a large table gets one tree a round for all of them (`classify.sketch`)."""
 
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
@@ -129,13 +135,13 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         min_child_weight: float | None = None,
         reg_lambda: float | None = None,
         linear_share: float | None = None,
-        linear_strength: float = 0.02,
+        linear_strength: float = 0.05,
         temperature: float = 1.0,
         categorical_features: Literal["from_dtype"] | Sequence[str] | Sequence[int] | None = (
             "from_dtype"
         ),
         early_stopping: bool | None = None,
-        validation_fraction: float = 0.1,
+        validation_fraction: float = 0.05,
         n_iter_no_change: int = 15,
         class_weight: str | dict[Any, float] | None = "balanced",
         device: str = "cpu",
@@ -232,16 +238,6 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         threads: int,
     ) -> xgboost.Booster:
         """Grow the trees, with early stopping as many as a held-out part has use for."""
-
-        def data(rows: Any) -> xgboost.DMatrix:
-            return matrix(
-                features[rows],
-                self.categories_,
-                threads,
-                label=encoded[rows],
-                weight=weights[rows],
-            )
-
         seed = self.random_state
         if not isinstance(seed, int):
             seed = int(np.random.RandomState(seed).randint(2**31 - 1))
@@ -262,18 +258,38 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             "verbosity": 0,
         }
         rounds = chosen["n_estimators"]
+        together = len(self.classes_) >= MANY_GENRES and len(features) > FEW_ROWS
+
+        def data(rows: Any) -> xgboost.DMatrix:
+            return matrix(
+                features[rows],
+                self.categories_,
+                threads,
+                ordinal=together,
+                label=encoded[rows],
+                weight=weights[rows],
+            )
+
+        if together:
+            parameters |= {"multi_strategy": "multi_output_tree"}
+
+        def loss(rows: Any) -> Any:
+            return sketch.objective(encoded[rows], weights[rows], seed) if together else None
+
         held_out = (
             _held_out(encoded, groups, self.validation_fraction, seed)
             if chosen["early_stopping"]
             else np.zeros(len(encoded), bool)
         )
         if not held_out.any():
-            return xgboost.train(parameters, data(slice(None)), rounds)
+            every = slice(None)
+            return xgboost.train(parameters, data(every), rounds, obj=loss(every))
         booster = xgboost.train(
             parameters,
             data(~held_out),
             rounds,
-            evals=[(data(held_out), "held out")],
+            obj=loss(~held_out),
+            evals=[(data(held_out), "held_out")],
             early_stopping_rounds=self.n_iter_no_change,
             verbose_eval=False,
         )
@@ -310,12 +326,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
                     "None"
                 )
             return X, [names.index(name) for name in self._texts]
-        places = [
-            names.index(own) if isinstance(own, str) and own in names else own for own in wanted
-        ]
-        unknown = [own for own in places if isinstance(own, str)]
+        unknown = [own for own in wanted if isinstance(own, str) and own not in names]
         if unknown:
             raise ValueError(f"categorical_features names {unknown[0]!r}, which is no column")
+        places = [names.index(own) if isinstance(own, str) else own for own in wanted]
         return X, [*places, *(names.index(name) for name in self._texts)]
 
     def _checked(self, X: ArrayLike) -> NDArray[np.float32]:
@@ -345,11 +359,12 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[chances.argmax(axis=1)]
 
     def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
-        """Return what each column adds to each genre's log-odds, (rows, n_classes, columns + 1).
+        """Return what each column adds to the log-odds of the genre that is predicted.
 
-        See `classify.ensemble.Ensemble.contributions`.
+        Of shape (rows, columns + 1); see `classify.ensemble.Ensemble.contributions`.
         """
-        return self.ensemble_.contributions(self._checked(X))
+        values = self._checked(X)
+        return self.ensemble_.contributions(values, self.ensemble_.logits(values).argmax(axis=1))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

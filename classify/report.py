@@ -14,13 +14,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify import figures, metrics
+from classify.groups import KINDS
 from extract.errors import printable
 from extract.tables import atomic
 
 if TYPE_CHECKING:
-    from classify.train import Evaluation
+    from classify.evaluate import Evaluation
 
-__all__ = ["FILES", "confusion_png", "model_card", "render", "write"]
+__all__ = ["FILES", "confusion_png", "model_card", "render", "summary", "write"]
 
 FILES = ("report.html", "confusion.png", "genres.png", "calibration.png", "importance.png")
 """What a report consists of; the last picture is there only where importances are known."""
@@ -40,6 +41,9 @@ MEASURES = {
     "log_loss": "log loss [nat]",
 }
 """What the measures are called, in the order in which they are shown."""
+
+SHORT = {"top_3": "top-3", "top_5": "top-5", "ece": "calibration error", "log_loss": "log loss"}
+"""What they are called where there is no room."""
 
 NONE = "–"
 
@@ -157,9 +161,12 @@ def render(
     # One order everywhere, that of recall: what is mixed up stands together.
     order = [evaluation.genres.index(genre) for genre in table.index]
     counts = counts[np.ix_(order, order)]
-    if _missing(error := numbers.get("ece")):
-        error = metrics.expected_calibration_error(truth, chances, evaluation.genres)
-    error = float(error)
+    given = numbers.get("ece")
+    error = (
+        metrics.expected_calibration_error(truth, chances, evaluation.genres)
+        if given is None
+        else float(given)
+    )
     bins = metrics.reliability(truth, chances, evaluation.genres)
 
     genres = list(table.index)
@@ -263,6 +270,55 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
 These are numbers for music like that it was trained on. On other people's files, mastered and
 encoded otherwise, expect less.
 """
+
+
+def summary(numbers: Mapping[str, Any]) -> list[str]:
+    """Say in lines for a terminal what an evaluation gave: the honest number, then the leaky one.
+
+    Parameters
+    ----------
+    numbers : dict
+        Metrics of an evaluation; what they lack is not said.
+    """
+    count, tested = numbers["tracks"], numbers.get("tested", numbers["tracks"])
+    lines = [f"{count} tracks" + (f", {tested} of them tested" if tested != count else "")]
+    if "folds" in numbers:
+        times = f", {numbers['repeats']} times" if numbers["repeats"] > 1 else ""
+        lines[0] += f", {numbers['folds']}-fold cross-validation, {_sides(numbers)}{times}"
+    lines[0] += ":"
+    bounds = numbers.get("interval", {})
+    leaky = numbers.get("leaky", {})
+    for key, name in MEASURES.items():
+        if _missing(numbers.get(key)):
+            continue
+        line = f"  {SHORT.get(key, name):<18} {numbers[key]:.3f}"
+        if key in bounds:
+            line += f"  ({_interval(bounds[key], 3)})"
+        if not _missing(leaky.get(key)):
+            other = f"  ({_interval(leaky['interval'][key], 3)})" if key in bounds else ""
+            line = f"{line:<46}random split: {leaky[key]:.3f}{other}"
+        lines.append(line)
+    lines.append(f"  the commonest genre alone would give {numbers['commonest']:.3f}")
+    for kind, found in numbers.get("doubles", {}).items():
+        lines.append(f"  {found['tracks']} tracks are there more than once: {KINDS[kind]}")
+    if (double := numbers.get("duplicates")) is not None:
+        added = double["accuracy"] - numbers["accuracy"]
+        lines.append(
+            f"  doubles on both sides of the split would have changed accuracy by {added:+.3f}"
+        )
+    for genre, tracks in numbers.get("unknown", {}).items():
+        lines.append(f"  {genre}: {tracks} tracks, a genre that the model does not know")
+    worst = sorted(numbers["genres"].items(), key=lambda entry: entry[1]["recall"] or 0)
+    if len(worst) > OPEN:
+        lines.append(f"  of {len(worst)} genres the ten that are found least:")
+        worst = worst[:10]
+    width = max(len(genre) for genre, _ in worst)
+    lines += [
+        f"  {genre:<{width}} {entry['tracks']:>6} tracks  recall {_fixed(entry['recall'], 2)}  "
+        f"precision {_fixed(entry['precision'], 2)}"
+        for genre, entry in worst
+    ]
+    return lines
 
 
 def _genre_table(evaluation: Evaluation) -> pd.DataFrame:
@@ -590,6 +646,8 @@ def _cell(name: object) -> str:
 
 
 def _sides(numbers: Mapping[str, Any]) -> str:
+    if numbers.get("published"):
+        return "the published split is kept"
     return f"no {numbers.get('grouped_by', 'track')} is on both sides"
 
 

@@ -90,7 +90,6 @@ def write(
     evaluation: Evaluation,
     card: str,
     directory: Path,
-    explanations: pd.DataFrame | None = None,
 ) -> None:
     """Write the bundle with its card and its report."""
     from classify import bundle as bundles
@@ -102,7 +101,7 @@ def write(
         title=f"Genre model {directory.name}",
         evaluation=evaluation,
         importances=importances(bundle),
-        explanations=explanations,
+        explanations=evaluation.explanations,
         card=card,
     )
 
