@@ -1,8 +1,9 @@
 """A model on disk: a directory whose loading never runs code that it holds.
 
 ``model.ubj`` holds the trees in XGBoost's own format and ``bundle.json`` all that is needed to use
-them. ``model.joblib`` and ``encoder.joblib`` are a courtesy to those who work with scikit-learn
-directly; Earmark never opens them, because unpickling runs whatever a stranger put there.
+them, with the linear part in plain numbers. ``model.joblib`` and ``encoder.joblib`` are a courtesy
+to those who work with scikit-learn directly; Earmark never opens them, because unpickling runs
+whatever a stranger put there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from classify.ensemble import Ensemble, softmax
+from classify.linear import Linear
 from extract.errors import BundleError, WriteError
 
 if TYPE_CHECKING:
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT", "PROTOCOL", "Bundle", "load", "save"]
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Raised when the meaning of a bundle's parts changes."""
+
+READABLE = (1, 2)
+"""Protocols that are read. 1 had trees alone, without a temperature."""
 
 DEFAULT = Path(__file__).parent / "models" / "default"
 """The default model that ships with Earmark."""
@@ -59,6 +65,17 @@ class Bundle:
         Seconds of the windows that the model was trained on; None for whole tracks.
     settings : dict
         Of the extraction.
+    linear : dict, optional
+        The linear part (`classify.linear.Linear.to_json`).
+    linear_share : float
+        Its share in the log-odds, 0–1.
+    temperature : float
+        What log-odds are divided by.
+    categories : dict
+        The sorted values of those inputs that are categories, by name.
+    stand_ins : dict
+        For inputs that audio files do not have, such as popularity: values to average over where
+        they are missing, as many for each.
     learner : dict
         The parameters of the learner.
     metrics : dict
@@ -75,6 +92,11 @@ class Bundle:
     fingerprint: str | None = None
     windows: float | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    linear: dict[str, Any] | None = field(default=None, repr=False)
+    linear_share: float = 0.0
+    temperature: float = 1.0
+    categories: dict[str, list[float]] = field(default_factory=dict)
+    stand_ins: dict[str, list[float]] = field(default_factory=dict)
     learner: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
@@ -91,21 +113,57 @@ class Bundle:
 
         return xgboost.Booster(model_file=bytearray(self.model))
 
-    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float32]:
-        """Return the probability of each genre, shape (rows, genres), for checked features."""
-        import xgboost
+    @cached_property
+    def ensemble(self) -> Ensemble:
+        """The trees and the linear part, ready to predict."""
+        categories = [
+            np.array(self.categories[name], np.float32) if name in self.categories else None
+            for name in self.inputs
+        ]
+        linear = None if self.linear is None else Linear.from_json(self.linear, categories)
+        return Ensemble(self.booster, linear, categories, self.linear_share, self.temperature)
 
+    def logits(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return log-odds of shape (rows, genres) for checked features."""
         if not len(features):
-            return np.empty((0, len(self.genres)), np.float32)
-        values = features[self.inputs].to_numpy(np.float32)
-        chances = self.booster.predict(xgboost.DMatrix(values))
-        return chances.reshape(len(values), len(self.genres))
+            return np.empty((0, len(self.genres)))
+        rows = self.filled(features)
+        logits = [self.ensemble.logits(values) for values in rows]
+        if len(logits) == 1:
+            return logits[0]
+        return np.log(np.maximum(np.mean([softmax(own) for own in logits], axis=0), 1e-9))
+
+    def filled(self, features: pd.DataFrame) -> list[NDArray[np.float32]]:
+        """Return the inputs, once for each stand-in of what the features do not have.
+
+        A model of Spotify's table knows popularity, and audio has none: what a model says of a
+        track is then the mean of what it says for several popularities.
+        """
+        absent = [name for name in self.stand_ins if name not in features]
+        known = features.reindex(columns=self.inputs)
+        if not absent:
+            return [known.to_numpy(np.float32)]
+        draws = zip(*(self.stand_ins[name] for name in absent), strict=True)
+        return [
+            known.assign(**dict(zip(absent, draw, strict=True))).to_numpy(np.float32)
+            for draw in draws
+        ]
+
+    def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
+        """Return the probability of each genre, shape (rows, genres), for checked features."""
+        return softmax(self.logits(features))
 
     def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
         """Return the most probable genres of each track of a table; see `classify.predict`."""
         from classify import predict
 
         return predict.predictions(self, table, top=top)
+
+    def explain(self, table: pd.DataFrame, *, top: int = 5) -> pd.DataFrame:
+        """Return what spoke for and against each track's genre; see `classify.explain`."""
+        from classify import explain
+
+        return explain.explanations(self, table, top=top)
 
 
 def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | None = None) -> None:
@@ -200,11 +258,12 @@ def load(directory: str | Path) -> Bundle:
         ) from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
-    if not isinstance(about, dict) or about.get("protocol") != PROTOCOL:
+    if not isinstance(about, dict) or about.get("protocol") not in READABLE:
         found = about.get("protocol") if isinstance(about, dict) else None
         raise BundleError(
-            f"{directory}: has protocol {found!r}, and this version of Earmark reads {PROTOCOL}; "
-            "train the model again, or use the version that made it"
+            f"{directory}: has protocol {found!r}, and this version of Earmark reads "
+            f"{' and '.join(map(str, READABLE))}; train the model again, or use the version that "
+            "made it"
         )
     digest = about.pop("sha256", None)
     about.pop("protocol")
@@ -230,6 +289,12 @@ def _check(bundle: Bundle) -> None:
         for names in texts
     ):
         raise BundleError("its genres, columns or inputs are no lists of names")
+    for names in texts:
+        twice = (
+            sorted({name for name in names if names.count(name) > 1}) if len(names) < 5000 else []
+        )
+        if twice:
+            raise BundleError(f"it names {twice[0]!r} twice")
     features = bundle.booster.num_features()
     outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
         "num_class"
@@ -239,6 +304,30 @@ def _check(bundle: Bundle) -> None:
             f"its trees take {features} columns and give {outputs} genres, but it names "
             f"{len(bundle.inputs)} and {len(bundle.genres)}"
         )
-    foreign = sorted(set(bundle.inputs) - set(bundle.columns))
-    if foreign:
-        raise BundleError(f"its inputs {', '.join(foreign[:5])} are not among its columns")
+    for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
+        foreign = sorted(set(getattr(bundle, name)) - set(known))
+        if foreign:
+            raise BundleError(f"its {name} {', '.join(foreign[:5])} are not among its columns")
+    for name, values in bundle.categories.items():
+        if values != sorted(set(values)) or not np.isfinite(values).all():
+            raise BundleError(f"the categories of {name} are no sorted numbers")
+    if not set(bundle.stand_ins) <= set(bundle.inputs):
+        raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
+    if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(
+        values and np.isfinite(values).all() for values in bundle.stand_ins.values()
+    ):
+        raise BundleError("its stand-ins are no lists of numbers of one length")
+    if not 0 <= bundle.linear_share <= 1 or not 0 < bundle.temperature < np.inf:
+        raise BundleError(
+            f"its linear share {bundle.linear_share} or its temperature {bundle.temperature} is "
+            "out of range"
+        )
+    linear = bundle.ensemble.linear
+    if (linear is None) != (bundle.linear_share == 0):
+        raise BundleError("its linear part is there without a share, or the other way round")
+    if linear is not None and len(linear.weights) != len(bundle.genres):
+        raise BundleError(
+            f"its linear part gives {len(linear.weights)} genres, but it names {len(bundle.genres)}"
+        )
+    if bundle.windows is not None and not 0 < bundle.windows < np.inf:
+        raise BundleError(f"its windows of {bundle.windows} s are none")

@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from classify import groups as grouping
+from classify import labels as labelling
 from extract import schema, sets, tables
 from extract.config import DEFAULTS
 from extract.errors import LabelError
-from extract.files import find
 
-__all__ = ["FILE_DESCRIPTORS", "Dataset", "build", "weights", "without"]
+__all__ = [
+    "CATEGORIES",
+    "FILE_DESCRIPTORS",
+    "SPOTIFY_EXTRAS",
+    "Dataset",
+    "build",
+    "flags",
+    "weights",
+    "without",
+]
 
 FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
 
-KEY_COLUMNS = ("path", "file", "filename")
+CATEGORIES = ("explicit", "key", "mode", "time_signature")
+"""Numbers whose order says nothing."""
+
+SPOTIFY_EXTRAS = ("popularity", "explicit")
+"""What Spotify's tables say beside the sound; audio files do not."""
 
 _STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
 """What may follow the name of a descriptor in that of a column, beside numbers."""
@@ -38,7 +53,8 @@ class Dataset:
     labels : Series of shape (rows,)
         The genre of each row.
     groups : Series of shape (rows,)
-        What must stay on one side of a split: the artist, else the track's audio.
+        What must stay on one side of a split: the artist, else the album, else the recording,
+        joined where tracks are doubles of one another.
     tracks : Series of shape (rows,)
         The path of each row's track.
     columns : list of str
@@ -47,8 +63,15 @@ class Dataset:
         What the table says of itself.
     notes : list of str
         What was left out, for the user to read.
-    grouped_by : {"artist", "track"}
-        What the groups are: artists, or nothing but the recordings themselves.
+    grouped_by : str
+        What the groups are: ``"artist"``, ``"album"``, ``"track"`` for nothing but the recordings
+        themselves, or the name of the column that was asked for.
+    keys : Series of shape (rows,)
+        As `groups`, but doubles are not joined; by default the groups.
+    split : Series of shape (rows,), optional
+        The published fold of each row, missing where it has none.
+    duplicates : Duplicates, optional
+        The tracks that are there more than once; None where nobody looked.
     """
 
     features: pd.DataFrame
@@ -59,6 +82,27 @@ class Dataset:
     about: dict[str, Any]
     notes: list[str] = field(default_factory=list)
     grouped_by: str = "artist"
+    keys: pd.Series = None  # type: ignore[assignment]
+    split: pd.Series | None = None
+    duplicates: grouping.Duplicates | None = None
+
+    def __post_init__(self) -> None:
+        if self.keys is None:
+            object.__setattr__(self, "keys", self.groups)
+
+    @property
+    def categorical(self) -> list[str]:
+        """The inputs that are categories."""
+        return [name for name in CATEGORIES if name in self.features]
+
+    def subset(self, rows: NDArray[Any]) -> Dataset:
+        """Return some rows, by position or as a mask; of doubles nothing is known there."""
+        parts = {
+            name: getattr(self, name).iloc[rows].reset_index(drop=True)
+            for name in ("features", "labels", "groups", "tracks", "keys", "split")
+            if getattr(self, name) is not None
+        }
+        return replace(self, **parts, duplicates=None)
 
     def per_track(self) -> pd.DataFrame:
         """Return one row per track with ``track``, ``label`` and ``group``."""
@@ -72,6 +116,7 @@ def build(
     *,
     label: str = "genre",
     group: str | None = None,
+    split: str | None = None,
     ignore: Sequence[str] | None = None,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
@@ -81,15 +126,18 @@ def build(
     Parameters
     ----------
     table : str or Path
-        A feature table.
+        A feature table. Without ``path``, a column ``file``, ``filename``, ``track``, ``track_id``
+        or ``id`` names its rows, if it names each once.
     labels : str, optional
-        A CSV with a column ``path``, ``file`` or ``filename``; ``"folders"`` for the name of the
-        folder that a file lies in; ``"tags"`` for the genre in the files' own tags; None where
-        the table itself has the column.
+        A CSV with a column of one of these names; ``"folders"`` for the name of the folder that a
+        file lies in; ``"tags"`` for the genre in the files' own tags; None where the table itself
+        has the column.
     label : str
         Name of the column with the genre.
     group : str, optional
-        Name of the column that never crosses a split. By default ``artist`` where there is one.
+        Name of the column that never crosses a split. By default the artist, else the album.
+    split : str, optional
+        Name of the column with the published fold of each track, in the labels or the table.
     ignore : sequence of str, optional
         Descriptors that are not learned from, by name: ``chroma`` stands for all its columns. By
         default `FILE_DESCRIPTORS` in a table that Earmark extracted.
@@ -108,33 +156,30 @@ def build(
     frame, about = tables.read(table)
     about = about or _recognise(frame)
     if "path" not in frame:
-        frame.insert(0, "path", [f"row {index}" for index in range(len(frame))])
-    paths = frame["path"].drop_duplicates().astype(str)
-    if labels is None:
-        known = _from_table(frame, label, group, table)
-    elif labels == "folders":
-        known = _from_folders(paths)
-    elif labels == "tags":
-        known = _from_tags(paths, audio)
-    else:
-        known = _from_csv(labels, paths, _failed(table), label, group, ignore_unknown)
-
-    notes = []
+        frame = pd.concat([pd.Series(_names(frame), frame.index, name="path"), frame], axis=1)
+    if "explicit" in frame:
+        frame["explicit"] = flags(frame["explicit"])
+    frame["path"] = frame["path"].astype(str)
+    known, notes = labelling.read(
+        *(frame, table, labels),
+        label=label,
+        group=group,
+        split=split,
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+    )
     labelled = frame["path"].map(known["label"])
-    unlabelled = int(paths.map(known["label"]).isna().sum())
+    count = frame["path"].nunique()
+    unlabelled = count - frame.loc[labelled.notna(), "path"].nunique()
     if unlabelled:
-        notes.append(f"{unlabelled} of {len(paths)} tracks have no label and were left out")
-    given = tables.feature_columns(frame, about)
-    columns = [name for name in sets.needed(about.get("set"), given) if name not in (label, group)]
+        notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
     tables.check_scales(about.get("set"), frame, str(table))
-    known_to_set = (*about.get("columns", given), label, group)
-    foreign = [name for name in tables.feature_columns(frame, {}) if name not in known_to_set]
-    if foreign:
-        notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
+    columns = _columns(frame, about, (label, group, split), notes)
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
     if ignore is None:
-        known_to_us = FILE_DESCRIPTORS if about.get("set") else ()
+        # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
+        known_to_us = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
         ignore = [name for name in known_to_us if name in columns]
     inputs = without(columns, ignore)
     described = tables.described(frame, columns)
@@ -143,24 +188,105 @@ def build(
     )
     if silent:
         notes.append(f"{silent} labelled tracks are silent or too short and were left out")
-    used = frame[labelled.notna() & described].reset_index(drop=True)
-    # The same numbers to the last digit are the same recording: Spotify's table has it once for
-    # each of its genres and albums.
-    same = pd.Series(pd.util.hash_pandas_object(used[inputs], index=False), used.index)
-    own = used.get("sha256", same).astype(str)
-    groups = used["path"].map(known["group"]).fillna(own).astype(str)
+    chosen = labelled.notna() & described
+    used, labelled = frame[chosen].reset_index(drop=True), labelled[chosen].reset_index(drop=True)
+    if not len(used):
+        raise LabelError("no track of the table has a label")
+
+    found = grouping.duplicates(
+        *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
+        inputs=inputs,
+    )
+    own = known.reindex(found.tracks)
+    if group is None:
+        artists, albums = own["artist"].tolist(), own["album"].tolist()
+        keys, groups = grouping.joined(artists, albums, found)
+        grouped_by = grouping.what(artists, albums)
+    else:
+        keys, groups = grouping.joined(own["group"].tolist(), None, found)
+        grouped_by = group
+    notes += _doubles(found, own["label"].tolist())
+    rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
-        labels=used["path"].map(known["label"]).astype(str),
-        groups=groups,
+        labels=labelled.astype(str),
+        groups=pd.Series(groups[rows], dtype=str),
         tracks=used["path"],
         columns=columns,
         about=about,
         notes=notes,
-        grouped_by="artist" if known["group"].notna().any() else "track",
+        grouped_by=grouped_by,
+        keys=pd.Series(keys[rows], dtype=str),
+        split=None if split is None else used["path"].map(known["split"]),
+        duplicates=found,
     )
+    unsplit = 0 if split is None else int(own["split"].isna().sum())
+    if unsplit:
+        notes.append(
+            f"{unsplit} of {len(own)} tracks have no published fold: they are in neither part"
+        )
     _check(dataset)
     return dataset
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    """Name the rows of a table that has no paths."""
+    for name in labelling.NAME_COLUMNS:
+        if name in frame and frame[name].notna().all() and frame[name].is_unique:
+            return frame[name].astype(str).tolist()
+    return [f"row {index}" for index in range(len(frame))]
+
+
+def flags(values: pd.Series) -> pd.Series:
+    """Turn what is true or false, in words or numbers, into 1 and 0."""
+    known = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+    return values.astype(str).str.lower().map(known)
+
+
+def _columns(
+    frame: pd.DataFrame, about: dict[str, Any], others: Sequence[str | None], notes: list[str]
+) -> list[str]:
+    """Return the descriptors of a table: those of its set, or else whatever is a number.
+
+    Names of tracks are none, nor is the number of the row that pandas writes first: in a table
+    that is sorted by genre it would say everything.
+    """
+    given = tables.feature_columns(frame, about)
+    names = (*labelling.NAME_COLUMNS, *others)
+    columns = [
+        name
+        for name in sets.needed(about.get("set"), given)
+        if name not in names and not name.startswith("Unnamed:")
+    ]
+    if str(about.get("set")).startswith("spotify-"):
+        columns += [name for name in SPOTIFY_EXTRAS if name in frame and name not in names]
+    known = {*about.get("columns", given), *columns, *names}
+    foreign = [
+        name
+        for name in tables.feature_columns(frame, {})
+        if name not in known and not name.startswith("Unnamed:")
+    ]
+    if foreign:
+        notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
+    return columns
+
+
+def _doubles(found: grouping.Duplicates, labels: list[str]) -> list[str]:
+    """Say which tracks are there more than once."""
+    notes = [
+        f"{count} tracks are there more than once ({grouping.KINDS[kind]}): they stay on one side "
+        f"of every split, such as {' and '.join(found.examples(kind)[0])}"
+        for kind, count in found.counts().items()
+        # Files that are the same have the same numbers: that is said once.
+        if count and not (kind == "features" and count == found.counts()["file"])
+    ]
+    disagreeing = found.disagreements(labels)
+    if disagreeing:
+        notes.append(
+            f"{disagreeing} recordings that are there more than once stand under more than one "
+            "genre"
+        )
+    return notes
 
 
 def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
@@ -199,160 +325,6 @@ def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
     return {}
 
 
-def _known(paths: Any, labels: Any, groups: Any = None) -> pd.DataFrame:
-    """Lay labels and groups by path; blank ones are missing."""
-    known = pd.DataFrame({"path": paths, "label": labels, "group": groups}).astype("object")
-    return known.set_index("path").map(lambda value: str(value).strip() or None, na_action="ignore")
-
-
-def _from_table(
-    frame: pd.DataFrame, label: str, group: str | None, where: str | Path
-) -> pd.DataFrame:
-    if label not in frame:
-        raise LabelError(
-            f"{where}: has no column {label!r}; name a CSV of labels (--labels), or the column "
-            f"(--label) if it is called otherwise"
-        )
-    group = _group_column(list(frame.columns), group, str(where))
-    return _known(frame["path"], frame[label], frame[group] if group else None).pipe(
-        lambda known: known[~known.index.duplicated()]
-    )
-
-
-def _from_folders(paths: pd.Series) -> pd.DataFrame:
-    folders = [PurePosixPath(path).parent.name for path in paths]
-    if not any(folders):
-        raise LabelError(
-            "the paths of the table have no folders to take the genre from: extract the folder "
-            "above (`earmark extract music`, not `earmark extract music/*`)"
-        )
-    return _known(paths.to_numpy(), folders)
-
-
-def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
-    if audio is None:
-        raise LabelError("--labels tags reads the files again: name their folder with --audio")
-    try:
-        import mutagen
-    except ImportError:
-        raise LabelError(
-            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
-    found, failures = find([audio])
-    if failures and not found:
-        raise failures[0]
-    locations = {track.path: track.location for track in found}
-    rows = []
-    for path in paths:
-        try:
-            tags = mutagen.File(locations[path], easy=True) if path in locations else None
-        except mutagen.MutagenError:
-            tags = None
-        values = dict(tags or {})
-        rows.append(
-            (path, *(next(iter(values.get(key) or []), None) for key in ("genre", "artist")))
-        )
-    known = _known(*zip(*rows, strict=True))
-    if known["label"].isna().all():
-        raise LabelError(f"{audio}: none of its files has a genre in its tags")
-    return known
-
-
-def _failed(table: str | Path) -> set[str]:
-    """Return the paths that could not be analysed, from the failures table beside a table."""
-    path = tables.failures_path(Path(table))
-    return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
-
-
-def _from_csv(
-    path: str,
-    paths: pd.Series,
-    failed: set[str],
-    label: str,
-    group: str | None,
-    ignore_unknown: bool,
-) -> pd.DataFrame:
-    given = _read_labels(path)
-    label, group = label.strip().lower(), group.strip().lower() if group else None
-    key = next((name for name in KEY_COLUMNS if name in given), None)
-    if key is None:
-        raise LabelError(
-            f"{path}: has no column {', '.join(KEY_COLUMNS[:-1])} or {KEY_COLUMNS[-1]} that names "
-            f"the tracks; rename one of {', '.join(map(repr, given.columns[:8]))}"
-        )
-    if label not in given:
-        raise LabelError(
-            f"{path}: has no column {label!r}; name the column of the genre with --label; it has "
-            f"{', '.join(map(repr, given.columns[:8]))}"
-        )
-    group = _group_column(list(given.columns), group, path)
-    given = given[given[key].notna() & given[label].notna()]
-    by_name = pd.Series([PurePosixPath(own).name for own in paths], index=paths.to_numpy())
-    unique = by_name[~by_name.duplicated(keep=False)]
-    path_of_name = dict(zip(unique, unique.index, strict=True))
-    known_paths = set(paths)
-
-    def match(named: str) -> str | None:
-        named = named.replace("\\", "/").removeprefix("./")
-        return named if named in known_paths else path_of_name.get(PurePosixPath(named).name)
-
-    matched = given[key].map(match)
-    broken_names = {PurePosixPath(own).name for own in failed}
-    unknown = [
-        name
-        for name, own in zip(given[key], matched, strict=True)
-        if pd.isna(own) and PurePosixPath(name.replace("\\", "/")).name not in broken_names
-    ]
-    found = matched.notna()
-    if not found.any():
-        raise LabelError(
-            f"{path}: none of its {len(given)} tracks is in the table; it says "
-            f"{given[key].iloc[0]!r} where the table says {paths.iloc[0]!r}"
-            if len(given)
-            else f"{path}: has no row with both a {key} and a {label}"
-        )
-    if unknown and not ignore_unknown:
-        raise LabelError(
-            f"{path}: names {len(unknown)} tracks that are not in the table: "
-            f"{', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''}. Extract them too, or "
-            "pass over them with --ignore-unknown"
-        )
-    known = _known(
-        matched[found], given.loc[found, label], given.loc[found, group] if group else None
-    )
-    clashing = known.groupby(level=0)["label"].nunique()
-    clashing = clashing[clashing > 1]
-    if len(clashing):
-        raise LabelError(
-            f"{path}: gives more than one {label} for {', '.join(map(str, clashing.index[:5]))}"
-        )
-    return known[~known.index.duplicated()]
-
-
-def _read_labels(path: str) -> pd.DataFrame:
-    """Read a CSV as people save it: commas, semicolons or tabs, and any case in the header."""
-    try:
-        with Path(path).open(encoding="utf-8-sig") as lines:
-            header = lines.readline()
-        separator = max(",;\t", key=header.count)
-        given = pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise LabelError(f"{path}: does not exist; check the spelling") from None
-    except UnicodeDecodeError as error:
-        raise LabelError(f"{path}: is not in UTF-8; save it as CSV in UTF-8") from error
-    except (OSError, ValueError) as error:
-        raise LabelError(f"{path}: cannot be read as CSV: {error}") from error
-    return given.rename(columns=lambda name: str(name).strip().lower())
-
-
-def _group_column(columns: list[str], group: str | None, where: str) -> str | None:
-    if group is not None and group not in columns:
-        raise LabelError(
-            f"{where}: has no column {group!r} to group by; it has {', '.join(columns[:8])}"
-        )
-    return group or ("artist" if "artist" in columns else None)
-
-
 def _check(dataset: Dataset) -> None:
     """Refuse what nothing honest can be learned from."""
     per_track = dataset.per_track()
@@ -370,12 +342,13 @@ def _check(dataset: Dataset) -> None:
             f"only one track each of {', '.join(single[:5])}{', …' if len(single) > 5 else ''}: "
             "one cannot be learned from and tested on; add tracks or leave the genre out"
         )
-    if dataset.grouped_by == "track" or per_track["group"].nunique() == len(per_track):
+    owners = per_track["group"].nunique()
+    if dataset.grouped_by == "track" or owners == len(per_track):
         dataset.notes.append(
             "no artists are known, or none has two tracks: where tracks of one artist or album "
             "are on both sides, the numbers are too high"
         )
-    if per_track["group"].nunique() < 2:
+    if owners < 2:
         raise LabelError("all tracks belong to one group (artist); nothing honest can be measured")
     artists = per_track.groupby("label")["group"].nunique()
     alone = sorted(artists[artists < 2].index)

@@ -9,10 +9,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify.bundle import Bundle
+from classify.dataset import flags
+from classify.ensemble import softmax
 from extract import schema, sets, tables
 from extract.errors import SchemaError
 
-__all__ = ["pool", "predictions"]
+__all__ = ["audible", "check", "paths_of", "pool", "predictions", "track_logits"]
 
 
 def predictions(
@@ -30,7 +32,7 @@ def predictions(
     bundle : Bundle
         The model.
     table : DataFrame
-        Rows of tracks, or of windows, whose probabilities are averaged over a track.
+        Rows of tracks, or of windows, whose log-odds are averaged over a track.
     about : dict, optional
         What the table says of itself (`extract.tables.read`).
     where : str
@@ -49,6 +51,29 @@ def predictions(
     SchemaError
         The table has other columns than the model was trained on, or other settings made it.
     """
+    logits = track_logits(bundle, table, about=about, where=where)
+    order, probabilities = logits.index, softmax(logits.to_numpy())
+    top = max(1, min(top, len(bundle.genres)))
+    ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
+    genres = np.asarray(bundle.genres, object)[ranks]
+    chances = np.take_along_axis(probabilities, ranks, axis=1)
+    columns: dict[str, object] = {}
+    for rank in range(top):
+        suffix = "" if rank == 0 else f"_{rank + 1}"
+        columns[f"genre{suffix}"] = pd.Series(genres[:, rank], order, dtype="str")
+        columns[f"probability{suffix}"] = pd.Series(chances[:, rank], order, dtype="float32")
+    paths = paths_of(table).drop_duplicates()
+    return pd.DataFrame(columns).reindex(paths).rename_axis("path").reset_index()
+
+
+def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, where: str) -> None:
+    """Refuse a table that was not made like the one that the model was trained on.
+
+    Raises
+    ------
+    SchemaError
+        It has other columns, or other settings made it.
+    """
     about = about or {}
     remedy = (
         f"Make the table with `earmark extract --set {bundle.set_name}` of the "
@@ -57,7 +82,10 @@ def predictions(
         else "Train the model again on a table with these columns"
     )
     given = sets.needed(bundle.set, tables.feature_columns(table, about))
-    schema.check(bundle.columns, given, where, remedy + ".")
+    # What a model can do without is asked for nowhere.
+    needed = [name for name in bundle.columns if name not in bundle.stand_ins]
+    given = [name for name in given if name not in bundle.stand_ins]
+    schema.check(needed, given, where, remedy + ".")
     tables.check_scales(bundle.set, table, where)
     theirs = about.get("fingerprint")
     if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
@@ -75,35 +103,63 @@ def predictions(
             f"{', '.join(others) or f'other versions ({theirs}, not {bundle.fingerprint})'}. "
             f"{remedy}."
         )
-    paths = table["path"] if "path" in table else pd.Series(table.index.astype(str))
-    described = tables.described(table, bundle.columns).to_numpy()
-    order, probabilities = pool(bundle.probabilities(table[described]), paths.to_numpy()[described])
-    top = max(1, min(top, len(bundle.genres)))
-    ranks = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    genres = np.asarray(bundle.genres, object)[ranks]
-    chances = np.take_along_axis(probabilities, ranks, axis=1)
-    columns: dict[str, object] = {}
-    for rank in range(top):
-        suffix = "" if rank == 0 else f"_{rank + 1}"
-        columns[f"genre{suffix}"] = pd.Series(genres[:, rank], order, dtype="str")
-        columns[f"probability{suffix}"] = pd.Series(chances[:, rank], order, dtype="float32")
-    found = pd.DataFrame(columns).reindex(paths.drop_duplicates())
-    return found.rename_axis("path").reset_index()
+
+
+def paths_of(table: pd.DataFrame) -> pd.Series:
+    """Return the track that each row is of."""
+    return table["path"] if "path" in table else pd.Series(table.index.astype(str), table.index)
+
+
+def track_logits(
+    bundle: Bundle,
+    table: pd.DataFrame,
+    *,
+    about: dict[str, Any] | None = None,
+    where: str = "the table",
+) -> pd.DataFrame:
+    """Return the log-odds of each genre (columns) for each track that has sound (rows).
+
+    Parameters and errors are those of `predictions`.
+    """
+    features, paths = audible(bundle, table, about=about, where=where)
+    order, logits = pool(bundle.logits(features), paths)
+    return pd.DataFrame(logits, index=order, columns=bundle.genres)
+
+
+def audible(
+    bundle: Bundle,
+    table: pd.DataFrame,
+    *,
+    about: dict[str, Any] | None = None,
+    where: str = "the table",
+) -> tuple[pd.DataFrame, NDArray[np.object_]]:
+    """Check a table and return the inputs of the rows that have sound, and the track of each.
+
+    Parameters and errors are those of `predictions`.
+    """
+    check(bundle, table, about, where)
+    present = [name for name in bundle.columns if name in table]
+    chosen = tables.described(table, present).to_numpy()
+    features = table.loc[chosen, [name for name in bundle.inputs if name in table]]
+    if "explicit" in features:
+        features = features.assign(explicit=flags(features["explicit"]))
+    return features, paths_of(table).to_numpy()[chosen]
 
 
 def pool(
-    probabilities: NDArray[np.floating], tracks: NDArray[np.object_]
+    values: NDArray[np.floating], tracks: NDArray[np.object_]
 ) -> tuple[NDArray[np.object_], NDArray[np.floating]]:
-    """Average the probabilities of the windows of each track.
+    """Average what is known of the windows of each track, such as their log-odds.
 
     Returns
     -------
     tracks : ndarray of shape (tracks,)
         Each track once, in the order in which they first occur.
-    probabilities : ndarray of shape (tracks, genres)
-        The means.
+    means : ndarray of shape (tracks, ...)
+        Of the first axis of `values`.
     """
     codes, unique = pd.factorize(tracks)
-    sums = np.zeros((len(unique), probabilities.shape[1]))
-    np.add.at(sums, codes, probabilities)
-    return unique, sums / np.maximum(np.bincount(codes, minlength=len(unique)), 1)[:, None]
+    sums = np.zeros((len(unique), *values.shape[1:]))
+    np.add.at(sums, codes, values)
+    counts = np.maximum(np.bincount(codes, minlength=len(unique)), 1)
+    return unique, sums / counts.reshape(-1, *(1,) * (values.ndim - 1))

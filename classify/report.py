@@ -1,82 +1,631 @@
-"""The picture and the card of a training."""
+"""The report of a training: one page that says how right a model is, its pictures and its card."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import html
+import re
+from base64 import b64encode
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from classify import figures, metrics
+from extract.errors import printable
 from extract.tables import atomic
 
-__all__ = ["confusion_png", "model_card"]
+if TYPE_CHECKING:
+    from classify.train import Evaluation
+
+__all__ = ["FILES", "confusion_png", "model_card", "render", "write"]
+
+FILES = ("report.html", "confusion.png", "genres.png", "calibration.png", "importance.png")
+"""What a report consists of; the last picture is there only where importances are known."""
+
+PAIRS, EXAMPLES, ERRORS, COLUMNS, REASONS = 20, 5, 20, 25, 3
+"""How many worst confusions, tracks of each, worst errors, columns and reasons the page lists."""
+
+OPEN = 30
+"""Rows up to which a table stands open on the page."""
+
+MEASURES = {
+    "accuracy": "accuracy",
+    "top_3": "true genre among the first three",
+    "top_5": "true genre among the first five",
+    "macro_f1": "macro-F1",
+    "ece": "calibration error (ECE)",
+    "log_loss": "log loss [nat]",
+}
+"""What the measures are called, in the order in which they are shown."""
+
+NONE = "–"
+
+STYLE = """
+:root { color-scheme: light dark; --text: #222; --soft: #5c5c5c; --line: #d9d9d9; --back: #fff;
+  --panel: #f4f6f8; --blue: #00609a; --orange: #b04e00 }
+@media (prefers-color-scheme: dark) { :root { --text: #e4e4e4; --soft: #a5a5a5; --line: #3d3d3d;
+  --back: #161616; --panel: #212427; --blue: #6cb8ea; --orange: #f0995a }
+  /* The pictures are drawn on white: turned over, with their hues turned back. */
+  img { filter: invert(0.914) hue-rotate(180deg) } }
+* { box-sizing: border-box }
+body { margin: 0 auto; padding: 1rem 1rem 4rem; max-width: 62rem; background: var(--back);
+  color: var(--text); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 0.5rem }
+h2 { font-size: 1.2rem; margin: 2.5rem 0 0.5rem; border-bottom: 1px solid var(--line) }
+h3 { font-size: 1.05rem; margin: 1.5rem 0 0.5rem }
+p, li { max-width: 46rem }
+.verdict { font-size: 1.15rem }
+.note { color: var(--soft); font-size: 0.9rem }
+.numbers { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 1.25rem 0 }
+.numbers > div { flex: 1 1 14rem; padding: 0.75rem 1rem; background: var(--panel);
+  border-left: 4px solid var(--line); border-radius: 4px }
+.numbers > .honest { border-color: var(--blue) }
+.numbers > .leaky { border-color: var(--orange) }
+.numbers b { display: block; font-size: 2rem; line-height: 1.2 }
+.honest b { color: var(--blue) }
+.leaky b { color: var(--orange) }
+.scroll { overflow-x: auto; margin: 0.75rem 0 }
+table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal }
+th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--line) }
+th { color: var(--soft); font-weight: 600; vertical-align: bottom }
+.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
+td bdi { overflow-wrap: anywhere }
+td.names { min-width: 13rem }
+td.names bdi { display: block }
+figure { margin: 1rem 0; overflow-x: auto }
+img { display: block; max-width: 100%; height: auto }
+img.wide { min-width: 44rem }
+summary { cursor: pointer; margin: 0.75rem 0 }
+pre, code { font: 0.9em ui-monospace, monospace }
+pre { overflow-x: auto; padding: 0.75rem; background: var(--panel) }
+"""
+
+
+def write(
+    directory: Path,
+    *,
+    title: str,
+    evaluation: Evaluation,
+    importances: pd.Series | None = None,
+    explanations: pd.DataFrame | None = None,
+    card: str = "",
+) -> None:
+    """Write the report into the directory of a model: the page and its pictures.
+
+    Parameters
+    ----------
+    directory : Path
+        Exists or is made. Each file appears whole.
+    title, evaluation, importances, explanations, card
+        As for `render`.
+
+    Raises
+    ------
+    WriteError
+        A file cannot be written.
+    """
+    rendered = render(
+        title=title,
+        evaluation=evaluation,
+        importances=importances,
+        explanations=explanations,
+        card=card,
+    )
+    for name, content in rendered.items():
+        with atomic(directory / name) as temporary:
+            temporary.write_bytes(content)
+
+
+def render(
+    *,
+    title: str,
+    evaluation: Evaluation,
+    importances: pd.Series | None = None,
+    explanations: pd.DataFrame | None = None,
+    card: str = "",
+) -> dict[str, bytes]:
+    """Make the files of a report, by name.
+
+    Parameters
+    ----------
+    title : str
+        What the model is called.
+    evaluation : Evaluation
+        What was measured, with the probabilities of every track that was tested.
+    importances : Series, optional
+        The share of each column (index) in what the model looks at.
+    explanations : DataFrame, optional
+        ``path``, ``genre``, ``feature``, ``value`` and ``contribution`` [logit]: what spoke for
+        the genre, or against it where negative. Tracks that are not shown may be there, too.
+    card : str
+        The model card, Markdown.
+
+    Returns
+    -------
+    dict of str to bytes
+        Some of `FILES`. The page needs none of the others: its pictures are in it. It loads
+        nothing and runs nothing, whatever tracks and genres are called.
+    """
+    numbers = evaluation.metrics
+    table = _genre_table(evaluation)
+    truth, chances = evaluation.tracks["label"].tolist(), evaluation.probabilities.to_numpy(float)
+    counts = metrics.confusion(truth, chances, evaluation.genres)
+    # One order everywhere, that of recall: what is mixed up stands together.
+    order = [evaluation.genres.index(genre) for genre in table.index]
+    counts = counts[np.ix_(order, order)]
+    if _missing(error := numbers.get("ece")):
+        error = metrics.expected_calibration_error(truth, chances, evaluation.genres)
+    error = float(error)
+    bins = metrics.reliability(truth, chances, evaluation.genres)
+
+    genres = list(table.index)
+    files = {
+        "confusion.png": figures.confusion(
+            counts, genres, f"{_percent(numbers['accuracy'])} right, {_sides(numbers)}"
+        ),
+        "genres.png": figures.genres(table, f"{len(genres)} genres, best found first"),
+        "calibration.png": figures.calibration(bins, error),
+    }
+    sections = [
+        _verdict(title, numbers),
+        _measures(numbers),
+        _genres(table, files["genres.png"]),
+        _section(
+            "Confusion matrix",
+            "<p>A row for each true genre, a column for each genre that was predicted; the colour "
+            "is the share of the row. A perfect model has the diagonal only.</p>",
+            _picture(files["confusion.png"], "Confusion matrix", genres),
+        ),
+        _confusions(evaluation, counts, genres),
+        _errors(evaluation, explanations),
+        _calibration(bins, error, numbers, files["calibration.png"]),
+    ]
+    if importances is not None and len(importances):
+        largest = importances.sort_values(ascending=False, kind="stable").head(COLUMNS)
+        files["importance.png"] = figures.importance(largest)
+        sections.append(_importances(largest, len(importances), files["importance.png"]))
+    if card:
+        sections.append(_section("Model card", _markdown(card)))
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy"
+ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<title>{_text(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+{"".join(sections)}</body>
+</html>
+"""
+    return {"report.html": page.encode(), **files}
 
 
 def confusion_png(counts: NDArray[np.int64], genres: Sequence[str], title: str, path: Path) -> None:
-    """Draw a confusion matrix: true genres in rows, shares of each row as colour and number."""
-    # The object interface: no global state, no display, no backend to choose.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    side = max(4.0, 1.8 + 0.55 * len(genres))
-    figure = Figure(figsize=(side, side), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    labels = [f"{genre} ({total})" for genre, total in zip(genres, counts.sum(axis=1), strict=True)]
-    axes.set_xticks(range(len(genres)), genres, rotation=45, ha="right")
-    axes.set_yticks(range(len(genres)), labels)
-    axes.set_xlabel("predicted genre")
-    axes.set_ylabel("true genre (tracks)")
-    axes.set_title(title)
-    # Numbers would only be noise among dozens of genres.
-    for row, column in np.argwhere(counts > 0) if len(genres) <= 30 else ():
-        dark = shares[row, column] > 0.55
-        axes.text(
-            column,
-            row,
-            f"{100 * shares[row, column]:.0f}",
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else "black",
-        )
-    figure.supxlabel("numbers are percent of the row", fontsize=8, color="grey")
+    """Draw a confusion matrix alone; see `classify.figures.confusion`."""
     with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=150, metadata={"Software": None})
+        temporary.write_bytes(figures.confusion(counts, genres, title))
 
 
-def model_card(title: str, metrics: dict[str, Any], lines: Sequence[str]) -> str:
-    """Write the card of a model: what it was trained on and how right it is, Markdown."""
-    spread = metrics["spread"]
-    per_genre = "\n".join(
-        f"| {genre} | {entry['tracks']} | {entry['groups']} | {entry['recall']:.2f} "
-        f"| {entry['precision']:.2f} |"
+def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> str:
+    """Write the card of a model: what it was trained on and how right it is, Markdown.
+
+    Parameters
+    ----------
+    title : str
+        What the model is called.
+    metrics : dict
+        Of its evaluation. What an older bundle does not have is not on its card.
+    lines : sequence of str
+        What it was trained on.
+    """
+    intervals, leaky = metrics.get("interval", {}), metrics.get("leaky", {})
+    rows = [
+        f"| {name} | {_plus_minus(metrics, key)} | {_interval(intervals.get(key), 3)} |"
+        for key, name in MEASURES.items()
+        if not _missing(metrics.get(key))
+    ]
+    rows.append(f"| the commonest genre alone would give | {_fixed(metrics['commonest'])} | – |")
+    if not _missing(leaky.get("accuracy")):
+        rows.append(
+            f"| accuracy that a random split would have said | {_fixed(leaky['accuracy'])} "
+            f"| {_interval(leaky.get('interval', {}).get('accuracy'), 3)} |"
+        )
+    per_genre = [
+        f"| {_cell(genre)} | {entry['tracks']} | {entry['groups']} "
+        f"| {_fixed(entry['recall'], 2)} | {_fixed(entry['precision'], 2)} |"
         for genre, entry in metrics["genres"].items()
-    )
+    ]
+    newline = "\n"
     return f"""# {title}
 
-{chr(10).join(lines)}
+{newline.join(lines)}
 
 ## How right it is
 
-{metrics["folds"]}-fold cross-validation in which no {metrics["grouped_by"]} is on both sides,
+{metrics["folds"]}-fold cross-validation in which {_sides(metrics)},
 {metrics["repeats"]} times with other folds; ± is the standard deviation over these.
 
-| measure | value |
-|---|---|
-| accuracy | {metrics["accuracy"]:.3f} ± {spread["accuracy"]:.3f} |
-| macro-F1 | {metrics["macro_f1"]:.3f} ± {spread["macro_f1"]:.3f} |
-| true genre among the first three | {metrics["top_3"]:.3f} ± {spread["top_3"]:.3f} |
-| the commonest genre alone would give | {metrics["commonest"]:.3f} |
+| measure | value | 95 % interval |
+|---|---|---|
+{newline.join(rows)}
 
 | genre | tracks | groups | recall | precision |
 |---|---|---|---|---|
-{per_genre}
+{newline.join(per_genre)}
 
 These are numbers for music like that it was trained on. On other people's files, mastered and
 encoded otherwise, expect less.
 """
+
+
+def _genre_table(evaluation: Evaluation) -> pd.DataFrame:
+    """Return tracks, groups, recall, precision and F1 of each genre, best found first.
+
+    They are those of all repeats where the evaluation has them, else those of its tracks.
+    """
+    tracks = evaluation.tracks
+    known = metrics.per_genre(
+        tracks["label"].tolist(), evaluation.probabilities.to_numpy(float), evaluation.genres
+    )
+    known["groups"] = tracks.groupby("label")["group"].nunique()
+    given = pd.DataFrame.from_dict(evaluation.metrics.get("genres", {}), orient="index")
+    for name in given.columns.intersection(["tracks", "groups", "recall", "precision"]):
+        known[name] = pd.to_numeric(given[name]).reindex(known.index)
+    # What was never predicted has no precision, though somebody may have written it down as zero.
+    known.loc[(known["predicted"] == 0) & (known["precision"] == 0), "precision"] = np.nan
+    total = known["precision"] + known["recall"]
+    harmonic = 2 * known["precision"] * known["recall"] / total.where(total > 0)
+    known["f1"] = harmonic.where(~((total == 0) | known["precision"].isna()), 0.0)
+    return known.sort_values("recall", ascending=False, kind="stable")
+
+
+def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
+    """Say first what matters: how often it is right on what it was not trained on."""
+    right, by = numbers["accuracy"], str(numbers.get("grouped_by", "track"))
+    unheard = "it was not trained on" if by == "track" else f"whose {by} it was not trained on"
+    alone = numbers.get("commonest")
+    sentence = (
+        f"On tracks {_text(unheard)} this model names the right genre {_in_ten(right)} "
+        f"({_percent(right)})"
+        + (f"; the true one is among its first three for {_percent(numbers['top_3'])}")
+        + ("." if _missing(alone) else f". Always the commonest genre would be {_percent(alone)}.")
+    )
+    boxes = [_box("honest", "honest", numbers, f"{_sides(numbers)}: what to expect of new music")]
+    if not _missing((leaky := numbers.get("leaky", {})).get("accuracy")):
+        why = f"the same {by} is on both sides" if by != "track" else "tracks fall where they may"
+        boxes.append(
+            _box("leaky", "what a random split would have said", leaky, f"{why}: too kind")
+        )
+    if isinstance(double := numbers.get("duplicates"), Mapping) and not _missing(
+        double.get("accuracy")
+    ):
+        why = "doubles of a track on both sides"
+        boxes.append(_box("leaky", "what duplicates would have added", double, why, right))
+    about = [
+        f"{numbers[key]:,} {name}"
+        for key, name in (("tracks", "tracks"), ("groups", "groups"))
+        if not _missing(numbers.get(key))
+    ]
+    about += [f"{numbers['folds']} folds, {numbers['repeats']} times"] if "folds" in numbers else []
+    return (
+        f'<h1>{_text(title)}</h1>\n<p class="verdict">{sentence}</p>\n'
+        f'<div class="numbers">{"".join(boxes)}</div>\n<p class="note">{", ".join(about)}</p>\n'
+    )
+
+
+def _box(
+    kind: str, name: str, numbers: Mapping[str, Any], why: str, base: float | None = None
+) -> str:
+    right = numbers["accuracy"]
+    shown = _percent(right) if base is None else f"{100 * (right - base):+.1f} points"
+    bounds = numbers.get("interval", {}).get("accuracy")
+    also = [f"95 % interval {_interval_percent(bounds)}"] if bounds is not None else []
+    also += [f"{_percent(right)} instead of {_percent(base)}"] if base is not None else []
+    if base is None and not _missing(numbers.get("top_3")):
+        also.append(f"{_percent(numbers['top_3'])} among the first three")
+    return (
+        f'<div class="{kind}">{_text(name)}<b>{shown}</b>{"; ".join(also)}'
+        f'<div class="note">{_text(why)}</div></div>'
+    )
+
+
+def _measures(numbers: Mapping[str, Any]) -> str:
+    spread, bounds = numbers.get("spread", {}), numbers.get("interval", {})
+    leaky = numbers.get("leaky", {})
+    rows = [
+        [
+            _text(name),
+            _fixed(numbers[key]),
+            _fixed(spread.get(key)),
+            _interval(bounds.get(key), 3),
+            _fixed(leaky.get(key)),
+        ]
+        for key, name in MEASURES.items()
+        if not _missing(numbers.get(key))
+    ]
+    if not _missing(numbers.get("commonest")):
+        rows.append(["the commonest genre alone", _fixed(numbers["commonest"]), *[NONE] * 3])
+    return _section(
+        "Measures",
+        _table(["", "value", "± repeats", "95 % interval", "random split"], rows, numeric="1234"),
+        '<p class="note">± is the standard deviation over repeats with other folds. The interval '
+        "says what other tracks by other people could have given. Of the calibration error and the "
+        "log loss less is better.</p>",
+    )
+
+
+def _genres(table: pd.DataFrame, picture: bytes) -> str:
+    rows = [
+        [
+            str(place),
+            _name(genre),
+            _count(row["tracks"]),
+            _count(row["groups"]),
+            *(_percent(row[key], 0) for key in ("recall", "precision")),
+            _fixed(row["f1"], 2),
+        ]
+        for place, (genre, row) in enumerate(table.iterrows(), 1)
+    ]
+    heads = ["", "genre", "tracks", "groups", "recall", "precision", "F1"]
+    return _section(
+        "Genres",
+        "<p>Recall is the share of a genre's tracks that are found, precision the share of those "
+        f"called so that are it. {NONE} stands where the model never says the genre.</p>",
+        _picture(picture, "Precision and recall of each genre", list(table.index)),
+        _folded(f"{len(rows)} genres in numbers", len(rows), _table(heads, rows, numeric="023456")),
+    )
+
+
+def _confusions(evaluation: Evaluation, counts: NDArray[np.int64], genres: list[str]) -> str:
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    flat = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
+    chances = evaluation.probabilities.to_numpy(float)
+    best, sure = chances.argmax(axis=1), chances.max(axis=1)
+    truth = evaluation.tracks["label"].to_numpy(object)
+    names = np.asarray(evaluation.genres, object)[best]
+    paths = evaluation.tracks.index.to_numpy(object)
+    rows = []
+    for true, called in zip(*np.unravel_index(flat, wrong.shape), strict=True):
+        if not wrong[true, called]:
+            break
+        found = np.flatnonzero((truth == genres[true]) & (names == genres[called]))
+        found = found[np.argsort(-sure[found], kind="stable")][:EXAMPLES]
+        rows.append(
+            [
+                f"{_name(genres[true])} → {_name(genres[called])}",
+                _count(wrong[true, called]),
+                _percent(wrong[true, called] / counts[true].sum(), 0),
+                "".join(map(_name, paths[found])),
+            ]
+        )
+    return _section(
+        "Worst confusions",
+        _table(
+            ["true → predicted", "tracks", "of the genre", "for example, the surest first"],
+            rows,
+            numeric="12",
+            names="3",
+        )
+        if rows
+        else "<p>No track was mistaken for another genre's.</p>",
+    )
+
+
+def _errors(evaluation: Evaluation, explanations: pd.DataFrame | None) -> str:
+    chances = evaluation.probabilities.to_numpy(float)
+    truth = evaluation.tracks["label"].to_numpy(object)
+    called = np.asarray(evaluation.genres, object)[chances.argmax(axis=1)]
+    sure = chances.max(axis=1)
+    wrong = np.flatnonzero(called != truth)
+    wrong = wrong[np.argsort(-sure[wrong], kind="stable")][:ERRORS]
+    if not len(wrong):
+        return ""
+    position = {genre: index for index, genre in enumerate(evaluation.genres)}
+    explained = explanations is not None and len(explanations) > 0
+    paths = evaluation.tracks.index.to_numpy(object)
+    rows = []
+    for index in wrong:
+        own = position.get(truth[index])
+        rows.append(
+            [
+                _name(paths[index]),
+                _name(truth[index]),
+                _percent(None if own is None else chances[index, own], 0),
+                _name(called[index]),
+                _percent(sure[index], 0),
+            ]
+        )
+        if explained:
+            rows[-1].append(_reasons(explanations, paths[index], called[index]))
+    heads = ["track", "is", "given", "called", "given"] + ["what spoke for it"] * explained
+    return _section(
+        "Surest errors",
+        "<p>Either the model is wrong, or the label is: a look at these pays.</p>",
+        _table(heads, rows, numeric="24", names="05"),
+    )
+
+
+def _reasons(explanations: pd.DataFrame | None, path: object, genre: object) -> str:
+    """Name the features that spoke most for a genre, with their values and contributions."""
+    if explanations is None:
+        return ""
+    own = explanations[(explanations["path"] == path) & (explanations["genre"] == genre)]
+    own = own[own["contribution"] > 0].sort_values("contribution", ascending=False, kind="stable")
+    return "".join(
+        f"<bdi>{_text(feature)} = {_text(_value(value))} ({contribution:+.2f})</bdi>"
+        for feature, value, contribution in own[["feature", "value", "contribution"]]
+        .head(REASONS)
+        .itertuples(index=False)
+    )
+
+
+def _calibration(
+    bins: pd.DataFrame, error: float, numbers: Mapping[str, Any], picture: bytes
+) -> str:
+    tempered = numbers.get("temperature")
+    rows = [
+        [
+            f"{100 * low:.0f}–{100 * high:.0f}",
+            _count(tracks),
+            _percent(confidence),
+            _percent(right),
+        ]
+        for low, high, confidence, right, tracks in bins.itertuples(index=False)
+        if tracks
+    ]
+    return _section(
+        "Calibration",
+        "<p>Of the tracks that the model is 70 % sure of, 70 % ought to be right. Its "
+        f"probabilities are off by {100 * error:.1f} points on average"
+        + ("" if _missing(tempered) else f", after they were tempered (T = {tempered:.2f})")
+        + ".</p>",
+        _picture(picture, "Calibration curve", []),
+        _folded(
+            "the curve in numbers",
+            0,
+            _table(["sure by [%]", "tracks", "mean", "right"], rows, numeric="0123"),
+        ),
+        '<p class="note">Expected calibration error: Guo, Pleiss, Sun and Weinberger, ICML '
+        "2017.</p>",
+    )
+
+
+def _importances(largest: pd.Series, of: int, picture: bytes) -> str:
+    rows = [
+        [str(place), _name(name), _percent(share)]
+        for place, (name, share) in enumerate(largest.items(), 1)
+    ]
+    return _section(
+        "What the model looks at",
+        f"<p>The {len(rows)} most important of {of} columns. Of columns that say the same, one may "
+        "stand for all of them.</p>",
+        _picture(picture, "Importance of columns", [str(name) for name in largest.index]),
+        _folded("the same in numbers", 0, _table(["", "column", "share"], rows, numeric="02")),
+    )
+
+
+def _section(heading: str, *parts: str) -> str:
+    return f"<section>\n<h2>{heading}</h2>\n{''.join(parts)}\n</section>\n"
+
+
+def _folded(summary: str, rows: int, content: str) -> str:
+    state = " open" if 0 < rows <= OPEN else ""
+    return f"<details{state}><summary>{summary}</summary>{content}</details>"
+
+
+def _picture(png: bytes, what: str, names: Sequence[str]) -> str:
+    """Put a picture into the page, and under it what its numbers stand for, if it has any."""
+    numbered = [
+        f"{label} = {_name(name)}"
+        for label, name in zip(figures.labels(names), names, strict=True)
+        if label != name and re.fullmatch(r"no\. \d+", label)
+    ]
+    legend = f'<figcaption class="note">{"; ".join(numbered)}</figcaption>' if numbered else ""
+    wide = ' class="wide"' if len(names) > OPEN else ""
+    # The pixels of a PNG stand in its header; half as many on the page are sharp on any screen.
+    width = int.from_bytes(png[16:20], "big")
+    return (
+        f'<figure><img{wide} alt="{what}" width="{round(width / 1.3)}" '
+        f'src="data:image/png;base64,{b64encode(png).decode()}">{legend}</figure>'
+    )
+
+
+def _table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], numeric: str, names: str = ""
+) -> str:
+    """Make a table of cells that are HTML; columns of numbers and of names are given by place."""
+
+    def cell(tag: str, place: int, content: str) -> str:
+        kind = "n" if str(place) in numeric else "names" if str(place) in names else ""
+        return f'<{tag} class="{kind}">{content}</{tag}>' if kind else f"<{tag}>{content}</{tag}>"
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        return f"<tr>{''.join(cell(tag, *entry) for entry in enumerate(cells))}</tr>\n"
+
+    body = "".join(line("td", row) for row in rows)
+    return f'<div class="scroll"><table>\n{line("th", heads)}{body}</table></div>\n'
+
+
+def _markdown(card: str) -> str:
+    """Make HTML of a card, whose headings become ones within a section of the page."""
+    from markdown_it import MarkdownIt
+
+    # Tags in it are text, and it loads no pictures.
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = parser.parse(_writable(card))
+    for token in tokens:
+        if token.type.startswith("heading"):
+            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+    made: str = parser.renderer.render(tokens, parser.options, {})
+    return made.replace("<table>", '<div class="scroll"><table>').replace(
+        "</table>", "</table></div>"
+    )
+
+
+def _writable(text: object) -> str:
+    """Return text that is valid UTF-8 and has no control characters but tabs and new lines."""
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", printable(str(text)))
+
+
+def _text(value: object) -> str:
+    return html.escape(_writable(value))
+
+
+def _name(value: object) -> str:
+    """Show a name that may be of any script, without effect on the direction of its neighbours."""
+    return f"<bdi>{_text(value)}</bdi>"
+
+
+def _cell(name: object) -> str:
+    """Return a name for a cell of a Markdown table, in which it is nothing but text."""
+    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", " ".join(_writable(name).split()))
+
+
+def _sides(numbers: Mapping[str, Any]) -> str:
+    return f"no {numbers.get('grouped_by', 'track')} is on both sides"
+
+
+def _missing(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _count(value: Any) -> str:
+    return NONE if _missing(value) else f"{int(value):,}"
+
+
+def _fixed(value: Any, digits: int = 3) -> str:
+    return NONE if _missing(value) else f"{value:.{digits}f}"
+
+
+def _percent(share: Any, digits: int = 1) -> str:
+    return NONE if _missing(share) else f"{100 * share:.{digits}f} %"
+
+
+def _interval(bounds: Sequence[float] | None, digits: int) -> str:
+    return NONE if bounds is None else "–".join(_fixed(bound, digits) for bound in bounds)
+
+
+def _interval_percent(bounds: Sequence[float]) -> str:
+    return "–".join(f"{100 * bound:.0f}" for bound in bounds) + " %"
+
+
+def _plus_minus(numbers: Mapping[str, Any], key: str) -> str:
+    spread = numbers.get("spread", {}).get(key)
+    return _fixed(numbers[key]) + ("" if _missing(spread) else f" ± {_fixed(spread)}")
+
+
+def _value(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)
+
+
+def _in_ten(share: float) -> str:
+    times = round(10 * share)
+    return {0: "hardly ever", 10: "nearly always"}.get(times, f"{times} times in 10")

@@ -1,166 +1,28 @@
-"""Training: honest cross-validation first, then the model on all of the data."""
+"""Training: the model on all of the data, with what was measured without it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from classify import metrics
 from classify.bundle import Bundle
-from classify.dataset import Dataset, weights
+from classify.dataset import SPOTIFY_EXTRAS, Dataset
+from classify.evaluate import Evaluation, learn
 from classify.model import GenreClassifier
-from classify.predict import pool
-from classify.splits import Indices, folds
 
-__all__ = ["Evaluation", "cross_validate", "fit", "learn", "probabilities", "write"]
+__all__ = ["fit", "write"]
 
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a cross-validation gave.
-
-    Parameters
-    ----------
-    metrics : dict
-        Means over the repeats, their spread, and numbers per genre.
-    confusion : ndarray of shape (genres, genres)
-        Counts of tracks, true genres in rows, of the first repeat.
-    genres : list of str
-        Sorted.
-    """
-
-    metrics: dict[str, Any]
-    confusion: NDArray[np.int64]
-    genres: list[str]
-
-
-def learn(
-    model: GenreClassifier,
-    features: pd.DataFrame,
-    labels: pd.Series,
-    row_weights: NDArray[np.float64],
-    **parameters: Any,
-) -> GenreClassifier:
-    """Train a copy of a model, with the balance of `classify.dataset.weights` as the only one."""
-    from sklearn.base import clone
-
-    learner = clone(model).set_params(class_weight=None, **parameters)
-    return learner.fit(features, labels, sample_weight=row_weights)
-
-
-def probabilities(
-    learner: GenreClassifier, features: pd.DataFrame, tracks: pd.Series
-) -> pd.DataFrame:
-    """Return the probability of each genre (columns) for each track (rows)."""
-    paths, chances = pool(learner.predict_proba(features), tracks.to_numpy())
-    return pd.DataFrame(chances, index=paths, columns=learner.classes_)
-
-
-def _held_out(
-    dataset: Dataset,
-    model: GenreClassifier,
-    row_weights: NDArray[np.float64],
-    train: Indices,
-    test: Indices,
-    seed: int,
-) -> pd.DataFrame:
-    """Train on some rows and return the probabilities of the tracks of others."""
-    features, labels = dataset.features.iloc[train], dataset.labels.iloc[train]
-    learner = learn(model, features, labels, row_weights[train], random_state=seed)
-    return probabilities(learner, dataset.features.iloc[test], dataset.tracks.iloc[test])
-
-
-def cross_validate(
-    dataset: Dataset,
-    model: GenreClassifier,
-    *,
-    count: int = 5,
-    repeats: int = 3,
-    seed: int = 0,
-    show_progress: bool = False,
-) -> Evaluation:
-    """Measure a model by grouped cross-validation, repeated with other folds.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Rows of tracks or windows.
-    model : GenreClassifier
-        Is cloned; it stays as it is.
-    count, repeats : int
-        Folds, and how often with another shuffle.
-    seed : int
-        Of the first repeat; the next ones count on.
-    show_progress : bool
-        Show a bar on stderr.
-    """
-    import joblib
-    from tqdm import tqdm
-
-    tracks = dataset.per_track().set_index("track")
-    genres = sorted(tracks["label"].unique())
-    row_weights = weights(dataset)
-    splits = [list(folds(dataset, count, seed + repeat)) for repeat in range(repeats)]
-    tasks = [
-        joblib.delayed(_held_out)(dataset, model, row_weights, train, test, seed + repeat)
-        for repeat, own in enumerate(splits)
-        for train, test in own
-    ]
-    # XGBoost lets go of the interpreter while it trains: threads suffice, one fold on each.
-    pool_of_threads = joblib.Parallel(n_jobs=-1, prefer="threads", return_as="generator")
-    parts = iter(
-        tqdm(
-            pool_of_threads(tasks),
-            total=len(tasks),
-            desc="cross-validation",
-            unit="fold",
-            disable=not show_progress,
-        )
-    )
-    runs, matrices = [], []
-    for own in splits:
-        chances = pd.concat([next(parts) for _ in own]).reindex(columns=genres).fillna(0.0)
-        truth = tracks["label"].reindex(chances.index).tolist()
-        runs.append(metrics.evaluate(truth, chances.to_numpy(), genres))
-        matrices.append(metrics.confusion(truth, chances.to_numpy(), genres))
-    matrix = np.sum(matrices, axis=0)
-    per_genre = {
-        genre: {
-            "tracks": int((tracks["label"] == genre).sum()),
-            "groups": int(tracks.loc[tracks["label"] == genre, "group"].nunique()),
-            "recall": float(matrix[index, index] / max(1, matrix[index].sum())),
-            "precision": float(matrix[index, index] / max(1, matrix[:, index].sum())),
-        }
-        for index, genre in enumerate(genres)
-    }
-    values = pd.DataFrame(runs)
-    groups = int(tracks["group"].nunique())
-    return Evaluation(
-        {
-            **{str(name): float(value) for name, value in values.mean().items()},
-            "spread": values.std(ddof=0).to_dict(),
-            "commonest": float(tracks["label"].value_counts(normalize=True).iloc[0]),
-            "folds": len(splits[0]),
-            "repeats": repeats,
-            "grouped_by": dataset.grouped_by if groups < len(tracks) else "track",
-            "tracks": len(tracks),
-            "groups": groups,
-            "genres": per_genre,
-        },
-        matrices[0],
-        genres,
-    )
+STAND_INS = 8
+"""Tracks whose popularity stands in for that of audio files, which have none."""
 
 
 def fit(
-    dataset: Dataset, model: GenreClassifier, evaluation: Evaluation
+    dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: int = 0
 ) -> tuple[Bundle, dict[str, Any]]:
-    """Train on all of the data.
+    """Train on all of the data, as sure as the evaluation allows.
 
     Returns
     -------
@@ -172,23 +34,38 @@ def fit(
     from importlib.metadata import version
 
     import xgboost
+    from sklearn.base import clone
     from sklearn.preprocessing import LabelEncoder
 
     from extract import __version__
 
-    learner = learn(model, dataset.features, dataset.labels, weights(dataset))
-    raw = bytes(learner.booster_.save_raw("ubj"))
+    sure = clone(model).set_params(
+        linear_share=evaluation.linear_share, temperature=evaluation.temperature
+    )
+    learner = learn(sure, dataset, seed=seed)
+    ensemble = learner.ensemble_
+    raw = bytes(ensemble.booster.save_raw("ubj"))
     about = dataset.about
+    inputs = list(dataset.features.columns)
     bundle = Bundle(
         model=raw,
         genres=[str(genre) for genre in learner.classes_],
         columns=dataset.columns,
-        inputs=list(dataset.features.columns),
+        inputs=inputs,
         set=about.get("set"),
         fingerprint=about.get("fingerprint"),
         windows=about.get("windows"),
         settings=about.get("settings", {}),
-        learner=model.get_params(),
+        linear=ensemble.linear.to_json() if ensemble.linear else None,
+        linear_share=ensemble.linear_share,
+        temperature=ensemble.temperature,
+        categories={
+            name: own.astype(float).tolist()
+            for name, own in zip(inputs, ensemble.categories, strict=True)
+            if own is not None
+        },
+        stand_ins=_stand_ins(dataset),
+        learner=sure.get_params() | sure.parameters(len(dataset.features)),
         metrics=evaluation.metrics,
         versions={"earmark": __version__, "xgboost": version("xgboost")},
     )
@@ -197,18 +74,55 @@ def fit(
     return bundle, {"model.joblib": plain, "encoder.joblib": LabelEncoder().fit(dataset.labels)}
 
 
+def _stand_ins(dataset: Dataset) -> dict[str, list[float]]:
+    """Return typical values of what Spotify's tables say beside the sound, of the same tracks."""
+    names = [name for name in SPOTIFY_EXTRAS if name in dataset.features]
+    if not names or not str(dataset.about.get("set")).startswith("spotify-"):
+        return {}
+    known = dataset.features[names].dropna().sort_values(names, ignore_index=True)
+    places = ((np.arange(STAND_INS) + 0.5) / STAND_INS * len(known)).astype(int)
+    return {name: known[name].iloc[places].astype(float).tolist() for name in names}
+
+
 def write(
-    bundle: Bundle, pickles: dict[str, Any], evaluation: Evaluation, card: str, directory: Path
+    bundle: Bundle,
+    pickles: dict[str, Any],
+    evaluation: Evaluation,
+    card: str,
+    directory: Path,
+    explanations: pd.DataFrame | None = None,
 ) -> None:
-    """Write the bundle with its card and the confusion matrix."""
+    """Write the bundle with its card and its report."""
     from classify import bundle as bundles
     from classify import report
 
     bundles.save(bundle, directory, card, pickles)
-    report.confusion_png(
-        evaluation.confusion,
-        evaluation.genres,
-        f"accuracy {evaluation.metrics['accuracy']:.2f}, "
-        f"no {evaluation.metrics['grouped_by']} on both sides",
-        directory / "confusion.png",
+    report.write(
+        directory,
+        title=f"Genre model {directory.name}",
+        evaluation=evaluation,
+        importances=importances(bundle),
+        explanations=explanations,
+        card=card,
     )
+
+
+def importances(bundle: Bundle) -> pd.Series:
+    """Return the share of each input in what the model knows, the greatest first.
+
+    Of the trees it is the gain of all splits, of the linear part the spread of its log-odds over
+    the genres; both as shares, mixed as their log-odds are.
+    """
+    gain = pd.Series(bundle.booster.get_score(importance_type="total_gain"), dtype=float)
+    names = {f"f{place}": name for place, name in enumerate(bundle.inputs)}
+    trees = gain.rename(index=names).reindex(bundle.inputs).fillna(0.0)
+    shares = trees / max(trees.sum(), 1e-12)
+    if (linear := bundle.ensemble.linear) is not None:
+        widths = [1 if own is None else len(own) for own in linear.categories]
+        of_column = [
+            name for name, width in zip(bundle.inputs, widths, strict=True) for _ in range(width)
+        ]
+        spread = pd.Series(linear.weights.std(axis=0), of_column).groupby(level=0).sum()
+        own = spread.reindex(bundle.inputs).fillna(0.0)
+        shares = (1 - bundle.linear_share) * shares + bundle.linear_share * own / own.sum()
+    return shares.sort_values(ascending=False)

@@ -15,7 +15,6 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,30 +121,14 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
     return dataset, table["corpus"]
 
 
-def subset(dataset: Dataset, rows: np.ndarray) -> Dataset:
-    """Return some rows of a data set."""
-
-    def some(values: Any) -> Any:
-        return values[rows].reset_index(drop=True)
-
-    return Dataset(
-        some(dataset.features),
-        some(dataset.labels),
-        some(dataset.groups),
-        some(dataset.tracks),
-        dataset.columns,
-        dataset.about,
-    )
-
-
 def leave_out(
     dataset: Dataset, corpus: pd.Series, name: str, model: GenreClassifier
 ) -> dict[str, float]:
     """Train without one corpus and test on it, on the genres that the training knows."""
-    trained = subset(dataset, ((corpus != name) & (dataset.labels != AMBIGUOUS)).to_numpy())
+    trained = dataset.subset(((corpus != name) & (dataset.labels != AMBIGUOUS)).to_numpy())
     genres = set(trained.labels)
     testable = dataset.labels.isin(genres | {AMBIGUOUS})
-    tested = subset(dataset, ((corpus == name) & testable).to_numpy())
+    tested = dataset.subset(((corpus == name) & testable).to_numpy())
     learner = train.learn(model, trained.features, trained.labels, weights(trained))
     found = train.probabilities(learner, tested.features, tested.tracks)
     truth = tested.per_track().set_index("track")["label"].reindex(found.index).tolist()
@@ -181,13 +164,13 @@ def main() -> None:
     counts = dataset.per_track()["label"].value_counts().drop(AMBIGUOUS)
     few = sorted(counts[counts < FEWEST_TRACKS].index)
     keep = (~dataset.labels.isin(few)).to_numpy()
-    dataset, corpus = subset(dataset, keep), corpus[keep].reset_index(drop=True)
+    dataset, corpus = dataset.subset(keep), corpus[keep].reset_index(drop=True)
 
     model = GenreClassifier()
     outside = {name: leave_out(dataset, corpus, name, model) for name in CORPORA}
     for name, numbers in outside.items():
         print(f"without {name}: {numbers}", file=sys.stderr)
-    clear = subset(dataset, (dataset.labels != AMBIGUOUS).to_numpy())
+    clear = dataset.subset((dataset.labels != AMBIGUOUS).to_numpy())
     evaluation = train.cross_validate(clear, model, show_progress=True)
     evaluation.metrics["left_out"] = outside
     trained, _ = train.fit(clear, model, evaluation)
