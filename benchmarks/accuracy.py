@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 import classify
 import extract
 from classify import metrics
-from classify.dataset import FILE_DESCRIPTORS, Dataset, without
+from classify.dataset import FILE_DESCRIPTORS, SPOTIFY_EXTRAS, Dataset, without
 from classify.evaluate import cross_validate, learn
 from classify.model import GenreClassifier
 from classify.models import train_default as recipe
@@ -67,12 +67,6 @@ SEEDS = range(3)
 FEWEST_TRACKS = 4
 """A genre of a small corpus with fewer is left out."""
 
-NO_AUDIO = ("popularity", "explicit")
-"""The columns of Spotify's table that no recording can tell."""
-
-CATEGORIES = ("explicit", "key", "mode", "time_signature")
-
-Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Chances = Callable[[pd.DataFrame], pd.DataFrame]
 """Features become the probability of each genre (columns)."""
@@ -176,13 +170,12 @@ def held_out(
     genres = sorted(dataset.labels.unique())
     rows = np.concatenate([test for _, test in pairs])
     truth = dataset.labels.iloc[rows].tolist()
-    right: dict[int, list[Floats]] = {1: [], 3: [], 5: []}
+    before = []
     for seed in seeds:
         parts = [trains(dataset, train, seed)(dataset.features.iloc[test]) for train, test in pairs]
         chances = pd.concat(parts).reindex(columns=genres).fillna(0.0).to_numpy()
-        for most, own in right.items():
-            own.append(np.asarray(metrics.hits(truth, chances, genres, most), float))
-    first, third, fifth = (np.mean(own, axis=0) for own in right.values())
+        before.append(metrics.ranks(truth, chances, genres))
+    first, third, fifth = ((np.stack(before) < most).mean(axis=0) for most in (1, 3, 5))
     low, high = metrics.interval(first, dataset.groups.iloc[rows].to_numpy())
     return {
         "columns": dataset.features.shape[1],
@@ -253,7 +246,7 @@ def spotify_rows(options: Options) -> Iterator[Row]:
     """Spotify's table: one fold of five is tested, all rows are trained on by the clock."""
     table = pd.read_csv(options.data / "spotify" / "spotify_tracks.csv.gz")
     labels = table.pop("track_genre")
-    heard = without(list(table), NO_AUDIO)
+    heard = without(list(table), SPOTIFY_EXTRAS)
     # A song stands there once for each of its genres and albums.
     songs = pd.util.hash_pandas_object(table[heard], index=False).astype(str)
     learners = {"XGBoost, vector leaves": train_vector_leaf} if options.install else {}
@@ -267,7 +260,6 @@ def spotify_rows(options: Options) -> Iterator[Row]:
             columns=columns,
             about={},
             grouped_by="track",
-            categorical=[column for column in CATEGORIES if column in columns],
         )
         pairs = list(folds(dataset, FOLDS, 0))[:1]
         benchmark = f"Spotify's table, {labels.nunique()} genres"
@@ -430,14 +422,14 @@ def default_rows(options: Options) -> Iterator[Row]:
     dataset, corpus = recipe.collect(options.data)
     counts = dataset.per_track()["label"].value_counts()
     keep = dataset.labels.map(counts).ge(recipe.FEWEST_TRACKS).to_numpy()
-    dataset, corpus = recipe.subset(dataset, keep), corpus[keep].reset_index(drop=True)
+    dataset, corpus = dataset.subset(keep), corpus[keep].reset_index(drop=True)
     model = GenreClassifier()
     features = f"{sets.DEFAULT_SET}, windows of {recipe.WINDOWS:g} s"
     columns = dataset.features.shape[1]
     for name in recipe.CORPORA:
         numbers = recipe.leave_out(dataset, corpus, name, model)
         yield left_out(f"default model without {name}, on {name}", features, columns, numbers)
-    clear = recipe.subset(dataset, (dataset.labels != recipe.AMBIGUOUS).to_numpy())
+    clear = dataset.subset((dataset.labels != recipe.AMBIGUOUS).to_numpy())
     evaluation = cross_validate(clear, model, count=FOLDS, repeats=REPEATS)
     own = Row("default model, cross-validation", features, OURS, columns)
     yield replace(own, **fields(evaluation.metrics))
@@ -445,7 +437,7 @@ def default_rows(options: Options) -> Iterator[Row]:
         rows = evaluation.tracks.index.str.startswith(f"{name}/")
         truth = evaluation.tracks["label"][rows].tolist()
         chances, genres = evaluation.probabilities[rows].to_numpy(), evaluation.genres
-        right = np.asarray(metrics.hits(truth, chances, genres, 1), float)
+        right = metrics.ranks(truth, chances, genres) < 1
         low, high = metrics.interval(right, evaluation.tracks["group"][rows].to_numpy())
         yield replace(
             own,
