@@ -7,14 +7,18 @@ every file; that gives the number of values. Imports go by name, since no enviro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
+
+Values = dict[str, list[float]]
+"""The values of a file by their name; most have one."""
 
 PACKAGES = {
     "essentia": ["essentia"],
@@ -80,19 +84,30 @@ def absent(folder: Path | None) -> dict[str, str]:
     }
 
 
-def essentia() -> Callable[[str], int]:
-    """Prepare Essentia's MusicExtractor with its defaults; text and metadata are not counted."""
+def essentia_values() -> Callable[[str], Values]:
+    """Prepare Essentia's MusicExtractor with its defaults; text and metadata are left out."""
     log = import_module("essentia").log
     log.infoActive = log.warningActive = False
     extractor = import_module("essentia.standard").MusicExtractor()
-    size = import_module("numpy").size
+    flat = import_module("numpy").ravel
 
-    def action(path: str) -> int:
+    def action(path: str) -> Values:
         pool, _ = extractor(path)
-        values = [pool[name] for name in pool.descriptorNames() if not name.startswith("metadata")]
-        return int(sum(size(value) for value in values if not isinstance(value, str)))
+        names = [name for name in pool.descriptorNames() if not name.startswith("metadata")]
+        values = {name: pool[name] for name in names}
+        return {
+            name: flat(value).tolist()
+            for name, value in values.items()
+            if not isinstance(value, str)
+        }
 
     return action
+
+
+def essentia() -> Callable[[str], int]:
+    """Prepare Essentia's MusicExtractor; give the number of its values."""
+    find = essentia_values()
+    return lambda path: sum(map(len, find(path).values()))
 
 
 def bliss() -> Callable[[str], int]:
@@ -101,14 +116,25 @@ def bliss() -> Callable[[str], int]:
     return lambda path: len(song(path).analysis)
 
 
-def opensmile(feature_set: str) -> Callable[[str], int]:
+def opensmile_values(feature_set: str) -> Callable[[str], Values]:
     """Prepare one of openSMILE's sets, its functionals over the whole file."""
     package = import_module("opensmile")
     smile = package.Smile(
         feature_set=getattr(package.FeatureSet, feature_set),
         feature_level=package.FeatureLevel.Functionals,
     )
-    return lambda path: int(smile.process_file(path).shape[1])
+
+    def action(path: str) -> Values:
+        (values,) = smile.process_file(path).to_numpy().tolist()
+        return {name: [value] for name, value in zip(smile.feature_names, values, strict=True)}
+
+    return action
+
+
+def opensmile(feature_set: str) -> Callable[[str], int]:
+    """Prepare one of openSMILE's sets; give the number of its values."""
+    find = opensmile_values(feature_set)
+    return lambda path: len(find(path))
 
 
 def pyaudioanalysis() -> Callable[[str], int]:
@@ -132,3 +158,61 @@ def pyaudioanalysis() -> Callable[[str], int]:
         return len(values.mean(axis=1))
 
     return action
+
+
+def serve(maker: str, *arguments: str) -> None:
+    """Answer every path on stdin with its values as a line of JSON on stdout."""
+    # What peers print must not get among the answers.
+    kept = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    find = globals()[maker](*arguments)
+    for line in sys.stdin:
+        answer: dict[str, object]
+        try:
+            answer = {"values": find(line.rstrip("\n"))}
+        except Exception as error:
+            # Other people's programs fail as they like; the next file is another chance.
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=kept, flush=True)
+
+
+def described(
+    python: Path, paths: Iterable[Path], maker: str, *arguments: str
+) -> Iterator[dict[str, object]]:
+    """Yield what a peer answers for each path: ``values``, or ``error``.
+
+    It runs in its own environment, in one process until it ends by itself: then the next file gets
+    a new one.
+    """
+    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    order = [str(python), str(Path(__file__).resolve()), maker, *arguments]
+    with contextlib.ExitStack() as stack:
+        process = None
+        for path in paths:
+            if process is None:
+                process = stack.enter_context(
+                    subprocess.Popen(
+                        order,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        stderr=subprocess.DEVNULL,
+                        encoding="utf-8",
+                        env=os.environ | threads,
+                    )
+                )
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with contextlib.suppress(BrokenPipeError):
+                print(path, file=process.stdin, flush=True)
+            line = process.stdout.readline()
+            if line:
+                yield json.loads(line)
+            else:
+                with contextlib.suppress(BrokenPipeError):
+                    process.stdin.close()
+                yield {"error": f"ended with status {process.wait()}"}
+                process = None
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

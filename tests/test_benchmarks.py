@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import classify
 from extract import pages, sets
 from extract.analyse import Job, analyse
 from extract.config import DEFAULTS
@@ -137,3 +140,225 @@ def test_figures_in_the_readme_are_those_that_were_measured(descriptors):
     assert lines[:2] == every[:2]
     assert len(lines) > 10
     assert set(lines) <= set(every)
+
+
+@pytest.fixture(scope="module")
+def accuracy():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        import accuracy
+
+        yield accuracy
+
+
+@pytest.fixture
+def measured(accuracy, monkeypatch, capsys, tmp_path):
+    """Run the benchmark in this process with small models: its rows, and what it printed."""
+    small = partial(accuracy.GenreClassifier, n_estimators=10, n_jobs=1)
+    monkeypatch.setattr(accuracy, "GenreClassifier", small)
+
+    def run(*arguments):
+        output = tmp_path / "accuracy.json"
+        own = ["accuracy.py", *arguments, "--environment", tmp_path / "none", "-o", output]
+        monkeypatch.setattr(sys, "argv", [str(argument) for argument in own])
+        accuracy.main()
+        return json.loads(output.read_text(encoding="utf-8"))["rows"], capsys.readouterr()
+
+    return run
+
+
+def test_published_splits_are_followed(measured, tmp_path):
+    """Clips of the test part sound like the other genre: learned from the rest, all are wrong."""
+    count = 60
+    names = [f"{'ab'[index % 2]}.{index:05d}" for index in range(count)]
+    genre = np.arange(count) % 2
+    test = np.arange(count) >= 48
+    (tmp_path / "gtzan").mkdir()
+    pd.DataFrame(
+        {
+            "track": names,
+            "genre": [name[0] for name in names],
+            "fault_filtered": np.where(
+                test, "test", np.where(np.arange(count) % 5, "train", "valid")
+            ),
+            # What is tested there has no artist here.
+            "artist_fold": np.where(test, np.nan, 1 + np.arange(count) // 2 % 3),
+            "artist_group": [None if own else f"artist {i // 4}" for i, own in enumerate(test)],
+        }
+    ).to_csv(tmp_path / "gtzan/tracks.csv", index=False)
+    features = {"filename": [f"{name}.wav" for name in names], "filedir": "x"}
+    features["told"] = np.where(test, 1 - genre, genre)
+    pd.DataFrame(features).to_csv(tmp_path / "gtzan/features_167.csv", index=False)
+    rows, printed = measured(tmp_path, "--only", "gtzan")
+    assert [(row["learner"], row["n"], row["accuracy"]) for row in rows] == [
+        ("plain XGBoost", 12, 0),
+        ("Earmark", 12, 0),
+        ("plain XGBoost", 48, 1),
+        ("Earmark", 48, 1),
+    ]
+    assert all(row["columns"] == 1 and row["low"] == row["high"] for row in rows)
+    assert "| 48 | **1.000** (1.00 to 1.00) | 1.000 | 1.000 | – | – |" in printed.out
+
+
+def test_songs_of_spotifys_table_stay_on_one_side(measured, tmp_path):
+    """Each song stands there twice; only its popularity tells the genre."""
+    generator = np.random.default_rng(0)
+    names = list(sets.SPOTIFY_COLUMNS)
+    songs = pd.DataFrame(generator.random((150, len(names))), columns=names)
+    table = pd.concat([songs, songs], ignore_index=True)
+    genre = np.tile(np.arange(150) % 3, 2)
+    table.insert(0, "popularity", 30 * genre + generator.integers(0, 10, 300))
+    table["explicit"] = generator.random(300) < 0.5
+    table["track_genre"] = np.array(["x", "y", "z"])[genre]
+    (tmp_path / "spotify").mkdir()
+    table.to_csv(tmp_path / "spotify/spotify_tracks.csv.gz", index=False)
+    (every, audio), _ = measured(tmp_path, "--only", "spotify")
+    assert (every["features"], audio["features"]) == ("columns, all", "columns, of the audio")
+    assert (every["columns"], audio["columns"]) == (len(names) + 2, len(names))
+    assert every["n"] == audio["n"] == pytest.approx(60, abs=4)
+    assert every["accuracy"] > 0.95
+    assert audio["accuracy"] < 0.5
+    assert every["seconds"] > 0
+    assert audio["low"] < audio["accuracy"] < audio["high"]
+
+
+PEER = """
+import os
+
+
+class FeatureSet:
+    ComParE_2016 = "ComParE_2016"
+
+
+class FeatureLevel:
+    Functionals = "functionals"
+
+
+class Smile:
+    feature_names = ["size", "other"]
+
+    def __init__(self, feature_set, feature_level):
+        pass
+
+    def process_file(self, path):
+        import pandas
+
+        print("what peers print")
+        if "deadly" in path:
+            os._exit(3)
+        if "odd" in path:
+            raise ValueError("an odd file")
+        return pandas.DataFrame([[os.path.getsize(path), float("nan")]])
+"""
+"""An openSMILE that fails in every way."""
+
+
+def test_features_meet_on_the_same_tracks(accuracy, measured, monkeypatch, tone, tmp_path):
+    modules = tmp_path / "modules"
+    (modules / "opensmile-9.9.dist-info").mkdir(parents=True)
+    (modules / "opensmile.py").write_text(PEER, encoding="utf-8")
+    about = "Metadata-Version: 2.1\nName: opensmile\nVersion: 9.9\n"
+    (modules / "opensmile-9.9.dist-info/METADATA").write_text(about, encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(modules))
+    absent = accuracy.Peer("nobody's", "nobody", "nobody")
+    monkeypatch.setitem(accuracy.peers.PACKAGES, "nobody", ["nobody"])
+    monkeypatch.setattr(accuracy, "PEERS", (absent, accuracy.PEERS[1]))
+    names = {genre: [f"{genre}{index}.wav" for index in range(4)] for genre in ("low", "high")}
+    names["low"] += ["low deadly.wav", "low broken.wav"]
+    names["high"] += ["high odd.wav"]
+    names["rare"] = ["rare.wav"]
+    rows = []
+    for genre, own in names.items():
+        for index, name in enumerate(own):
+            rows.append((name, genre, f"{genre} artist {index // 2}"))
+            tone(f"emotify/audio/{name}", 1.0, (100 if genre == "low" else 2000) + 3 * index)
+    (tmp_path / "emotify/audio/low broken.wav").write_bytes(b"no audio")
+    table = pd.DataFrame(rows, columns=["file", "genre", "artist"])
+    table.to_csv(tmp_path / "emotify/tracks.csv", index=False)
+
+    cache = tmp_path / "cache"
+    found, printed = measured(tmp_path, "--only", "emotify", "--cache", cache)
+    numbers = {row["features"]: row for row in found}
+    assert numbers.pop("nobody's")["error"] == "not installed; --peers does it"
+    assert list(numbers) == [
+        "default, windows of 6 s",
+        "default, whole track",
+        "fma, whole track",
+        "openSMILE ComParE_2016",
+    ]
+    assert {row["n"] for row in numbers.values()} == {8}
+    assert {row["benchmark"] for row in found} == {"Emotify, 2 genres"}
+    assert numbers["fma, whole track"]["columns"] == 518
+    assert numbers["fma, whole track"]["accuracy"] == 1
+    lost = "high odd.wav, low broken.wav, low deadly.wav"
+    assert f"left out, since not all could read them: {lost}\n" in printed.err
+    assert "high odd.wav: ValueError: an odd file\n" in printed.err
+    assert "low deadly.wav: ended with status 3\n" in printed.err
+
+    # What was kept need not be computed again.
+    monkeypatch.setattr(accuracy.peers, "described", None)
+    paths, audio = table["file"][:-1].tolist(), tmp_path / "emotify/audio"
+    again = accuracy.peer_features(accuracy.PEERS[1], Path(sys.executable), audio, paths, cache)
+    assert set(paths) - set(again["path"]) == {"high odd.wav", "low deadly.wav"}
+
+
+def test_the_recipe_of_the_default_model_is_measured(accuracy, measured, monkeypatch, tmp_path):
+    corpora = list(accuracy.recipe.CORPORA)
+    place = np.arange(90)
+    genre = np.array(["a", "b"])[place % 2].astype(object)
+    genre[:2] = "rare"
+    genre[2:6] = accuracy.recipe.AMBIGUOUS
+    corpus = pd.Series(np.array(corpora)[place % 3])
+    dataset = accuracy.Dataset(
+        features=pd.DataFrame({"told": place % 2.0}),
+        labels=pd.Series(genre, dtype=str),
+        groups=pd.Series([f"artist {index // 4}" for index in place]),
+        tracks=corpus + "/" + pd.Series([f"{index}" for index in place]),
+        columns=["told"],
+        about={},
+    )
+    left_out = {"tracks": 30, "accuracy": 0.5, "top_3": 0.75}
+    for name in corpora:
+        (tmp_path / name / "audio").mkdir(parents=True)
+    monkeypatch.setattr(accuracy.recipe, "collect", lambda data: (dataset, corpus))
+    monkeypatch.setattr(accuracy.recipe, "leave_out", lambda *of_what: left_out)
+    rows, _ = measured(tmp_path, "--only", "default")
+    without = [row for row in rows if "without" in row["benchmark"]]
+    assert [(row["n"], row["accuracy"], row["top_3"]) for row in without] == [(30, 0.5, 0.75)] * 3
+    crossed = [row for row in rows if row not in without]
+    assert [row["benchmark"].rpartition(" ")[2] for row in crossed] == [
+        "cross-validation",
+        *corpora,
+    ]
+    # Neither the rare genre nor the ambiguous one is tested.
+    assert [row["n"] for row in crossed] == [84, 28, 28, 28]
+    assert all(row["accuracy"] == 1 and row["low"] == 1 for row in crossed)
+    assert crossed[0]["calibration_error"] is not None
+
+
+def test_what_is_shipped_is_repeated_and_the_rest_named(measured, tmp_path):
+    rows, printed = measured(tmp_path)
+    metrics = classify.load().metrics
+    assert rows[0]["accuracy"] == round(metrics["accuracy"], 4)
+    assert rows[0]["n"] == metrics["tracks"]
+    assert len(rows) == 1 + len(metrics["left_out"])
+    assert "spotify: not measured: " in printed.err
+    assert "holds no spotify/spotify_tracks.csv.gz\n" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nowhere"], "nowhere: is no folder"),
+        ([".", "--only", "gtzan"], "holds no gtzan/features_167.csv, which gtzan needs"),
+        ([".", "--only", "million"], "invalid choice: 'million'"),
+        ([".", "--workers", "0"], "at least one worker"),
+    ],
+)
+def test_wrong_usage_of_the_benchmark_is_refused(
+    measured, monkeypatch, capsys, tmp_path, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        measured(*arguments)
+    assert message in capsys.readouterr().err
