@@ -390,7 +390,8 @@ def _run(
 
 def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
     places = {genre: place for place, genre in enumerate(genres)}
-    return run.tracks["label"].map(places).to_numpy(np.int64)
+    numbers: NDArray[np.int64] = run.tracks["label"].map(places).to_numpy(np.int64)
+    return numbers
 
 
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
@@ -438,7 +439,7 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
             f"the model knows none of the genres {', '.join(foreign[:5])}; it knows "
             f"{', '.join(bundle.genres[:12])}"
         )
-    logits = found.to_numpy(np.float64)
+    logits: Floats = found.to_numpy(float)
     run = _Run(labelled, logits, logits, np.zeros(len(found), np.int64))
     chances = [softmax(logits)]
     every = labelled.reset_index(names="track")

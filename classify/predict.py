@@ -148,7 +148,7 @@ def audible(
 
 def pool(
     values: NDArray[np.floating], tracks: NDArray[np.object_]
-) -> tuple[NDArray[np.object_], NDArray[np.floating]]:
+) -> tuple[NDArray[np.object_], NDArray[np.float64]]:
     """Average what is known of the windows of each track, such as their log-odds.
 
     Returns
@@ -162,4 +162,5 @@ def pool(
     sums = np.zeros((len(unique), *values.shape[1:]))
     np.add.at(sums, codes, values)
     counts = np.maximum(np.bincount(codes, minlength=len(unique)), 1)
-    return unique, sums / counts.reshape(-1, *(1,) * (values.ndim - 1))
+    means: NDArray[np.float64] = sums / counts.reshape(-1, *(1,) * (values.ndim - 1))
+    return unique, means
