@@ -9,13 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import classify
-from classify import bundle, dataset, metrics, predict, report, train
+from classify import bundle, dataset, predict, train
 from classify.model import GenreClassifier
 from extract import schema, tables
 from extract.config import DEFAULTS
@@ -232,35 +230,6 @@ def test_the_default_model_is_of_this_version_and_small():
     assert f"{model.metrics['accuracy']:.3f}" in card
     for corpus, numbers in model.metrics["left_out"].items():
         assert f"| {corpus} | {numbers['tracks']} " in card
-
-
-def test_metrics_on_paper():
-    genres = ["a", "b", "c", "d"]
-    chances = np.array([[0.7, 0.1, 0.1, 0.1], [0.4, 0.3, 0.2, 0.1], [0.1, 0.2, 0.3, 0.4]])
-    truth = ["a", "b", "a"]
-    assert metrics.accuracy(truth, chances, genres) == pytest.approx(1 / 3)
-    assert metrics.top_k(truth, chances, genres, 2) == pytest.approx(2 / 3)
-    # a: precision 1/2, recall 1/2; b: neither.
-    assert metrics.macro_f1(truth, chances, genres) == pytest.approx(0.25)
-    assert metrics.confusion(truth, chances, genres)[0].tolist() == [1, 0, 0, 1]
-
-
-@given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20), st.integers(0, 1000))
-def test_metrics_lie_between_zero_and_one_and_grow_with_k(truth, seed):
-    chances = np.random.default_rng(seed).dirichlet([1, 1, 1], len(truth))
-    values = [metrics.top_k(truth, chances, list("abc"), k) for k in (1, 2, 3)]
-    assert values == sorted(values)
-    assert values[-1] == 1
-    assert 0 <= metrics.macro_f1(truth, chances, list("abc")) <= 1
-    assert metrics.confusion(truth, chances, list("abc")).sum() == len(truth)
-
-
-def test_the_confusion_matrix_is_drawn_for_two_and_for_many_genres(tmp_path):
-    for count in (2, 40):
-        path = tmp_path / f"{count}.png"
-        genres = [f"genre {index}" for index in range(count)]
-        report.confusion_png(np.eye(count, dtype=int), genres, "title", path)
-        assert path.read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_readme_says_of_the_default_model_what_its_card_says():
