@@ -89,8 +89,14 @@ def genres(table: pd.DataFrame, title: str) -> bytes:
     with _figure(7.5, 1.6 + (0.26 if many <= NUMBERED else 0.165) * many) as (figure, finish):
         axes = figure.subplots()
         axes.hlines(places, 100 * low, 100 * high, color="#bbbbbb", linewidth=1.5, zorder=1)
-        for name, colour, marker in (("recall", BLUE, "o"), ("precision", ORANGE, "D")):
-            axes.scatter(100 * table[name], places, s=26, color=colour, marker=marker, label=name)
+        # The one on top is the smaller: where both are the same, both are seen.
+        for name, colour, marker, area in (
+            ("recall", BLUE, "o", 46),
+            ("precision", ORANGE, "D", 14),
+        ):
+            axes.scatter(
+                *(100 * table[name], places), s=area, color=colour, marker=marker, label=name
+            )
         size = 9 if many <= NUMBERED else 7
         axes.set_yticks(places, labels([str(genre) for genre in table.index]), fontsize=size)
         axes.set_ylim(many - 0.4, -0.6)
@@ -209,7 +215,9 @@ def _figure(width: float, height: float) -> Iterator[tuple[Any, Any]]:
         def finish() -> bytes:
             buffer = io.BytesIO()
             # The version of matplotlib would be in the file.
-            figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
+            figure.savefig(
+                buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None}
+            )
             return buffer.getvalue()
 
         yield figure, finish

@@ -230,13 +230,15 @@ def interval(
 def evaluate(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str]
 ) -> dict[str, float]:
-    """Return accuracy, macro-F1, top-3, top-5 (of more than five genres), ECE and log loss."""
+    """Return accuracy, macro-F1, top-3, top-5, ECE and log loss.
+
+    Of three genres the true one is always among the first three: top-3 is of more, as top-5 is.
+    """
     places = ranks(truth, probabilities, genres)
     return {
         "accuracy": float((places < 1).mean()),
         "macro_f1": macro_f1(truth, probabilities, genres),
-        "top_3": float((places < 3).mean()),
-        **({"top_5": float((places < 5).mean())} if len(genres) > 5 else {}),
+        **{f"top_{k}": float((places < k).mean()) for k in (3, 5) if len(genres) > k},
         "ece": expected_calibration_error(truth, probabilities, genres),
         "log_loss": log_loss(truth, probabilities, genres),
     }

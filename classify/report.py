@@ -47,6 +47,9 @@ SHORT = {"top_3": "top-3", "top_5": "top-5", "ece": "calibration error", "log_lo
 
 NONE = "–"
 
+UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udc7f\udd00-\udfff]")
+"""Control characters, and surrogates but those that stand for a byte of a path: these are shown."""
+
 STYLE = """
 :root { color-scheme: light dark; --text: #222; --soft: #5c5c5c; --line: #d9d9d9; --back: #fff;
   --panel: #f4f6f8; --blue: #00609a; --orange: #b04e00 }
@@ -180,6 +183,7 @@ def render(
     sections = [
         _verdict(title, numbers),
         _measures(numbers),
+        _doubles(numbers.get("doubles", {})),
         _genres(table, files["genres.png"]),
         _section(
             "Confusion matrix",
@@ -256,8 +260,7 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
 
 ## How right it is
 
-{metrics["folds"]}-fold cross-validation in which {_sides(metrics)},
-{metrics["repeats"]} times with other folds; ± is the standard deviation over these.
+{_how(metrics)}
 
 | measure | value | 95 % interval |
 |---|---|---|
@@ -270,6 +273,17 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
 These are numbers for music like that it was trained on. On other people's files, mastered and
 encoded otherwise, expect less.
 """
+
+
+def _how(numbers: Mapping[str, Any]) -> str:
+    if numbers["folds"] == 1:
+        how = f"Tested on a part that was not trained on; {_sides(numbers)}"
+    else:
+        how = f"{numbers['folds']}-fold cross-validation in which {_sides(numbers)}"
+    if not _repeated(numbers):
+        return f"{how}."
+    times = f"{numbers['repeats']} times with other folds"
+    return f"{how},\n{times}; ± is the standard deviation over these."
 
 
 def summary(numbers: Mapping[str, Any]) -> list[str]:
@@ -288,6 +302,7 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
     lines[0] += ":"
     bounds = numbers.get("interval", {})
     leaky = numbers.get("leaky", {})
+    others = leaky.get("interval", {})
     for key, name in MEASURES.items():
         if _missing(numbers.get(key)):
             continue
@@ -295,7 +310,7 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
         if key in bounds:
             line += f"  ({_interval(bounds[key], 3)})"
         if not _missing(leaky.get(key)):
-            other = f"  ({_interval(leaky['interval'][key], 3)})" if key in bounds else ""
+            other = f"  ({_interval(others[key], 3)})" if key in others else ""
             line = f"{line:<46}random split: {leaky[key]:.3f}{other}"
         lines.append(line)
     lines.append(f"  the commonest genre alone would give {numbers['commonest']:.3f}")
@@ -350,7 +365,11 @@ def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
     sentence = (
         f"On tracks {_text(unheard)} this model names the right genre {_in_ten(right)} "
         f"({_percent(right)})"
-        + (f"; the true one is among its first three for {_percent(numbers['top_3'])}")
+        + (
+            ""
+            if _missing(numbers.get("top_3"))
+            else f"; the true one is among its first three for {_percent(numbers['top_3'])}"
+        )
         + ("." if _missing(alone) else f". Always the commonest genre would be {_percent(alone)}.")
     )
     boxes = [_box("honest", "honest", numbers, f"{_sides(numbers)}: what to expect of new music")]
@@ -366,10 +385,13 @@ def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
         boxes.append(_box("leaky", "what duplicates would have added", double, why, right))
     about = [
         f"{numbers[key]:,} {name}"
-        for key, name in (("tracks", "tracks"), ("groups", "groups"))
+        for key, name in (("tracks", "tracks"), ("tested", "of them tested"), ("groups", "groups"))
         if not _missing(numbers.get(key))
+        and (key != "tested" or numbers["tested"] != numbers.get("tracks"))
     ]
-    about += [f"{numbers['folds']} folds, {numbers['repeats']} times"] if "folds" in numbers else []
+    if "folds" in numbers:
+        about += [f"{numbers['folds']} fold{'s' * (numbers['folds'] > 1)}"]
+        about += [f"{numbers['repeats']} times"] if _repeated(numbers) else []
     return (
         f'<h1>{_text(title)}</h1>\n<p class="verdict">{sentence}</p>\n'
         f'<div class="numbers">{"".join(boxes)}</div>\n<p class="note">{", ".join(about)}</p>\n'
@@ -399,7 +421,7 @@ def _measures(numbers: Mapping[str, Any]) -> str:
         [
             _text(name),
             _fixed(numbers[key]),
-            _fixed(spread.get(key)),
+            _fixed(spread.get(key) if _repeated(numbers) else None),
             _interval(bounds.get(key), 3),
             _fixed(leaky.get(key)),
         ]
@@ -414,6 +436,26 @@ def _measures(numbers: Mapping[str, Any]) -> str:
         '<p class="note">± is the standard deviation over repeats with other folds. The interval '
         "says what other tracks by other people could have given. Of the calibration error and the "
         "log loss less is better.</p>",
+    )
+
+
+def _doubles(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name tracks that are there more than once."""
+    rows = [
+        [
+            _text(KINDS[kind]),
+            _count(own["tracks"]),
+            "".join(f"<bdi>{_name(a)} = {_name(b)}</bdi>" for a, b in own.get("examples", [])),
+        ]
+        for kind, own in found.items()
+    ]
+    if not rows:
+        return ""
+    return _section(
+        "Doubles",
+        "<p>These tracks are there more than once. All versions of one stay on one side of every "
+        "split.</p>",
+        _table(["what they share", "tracks", "for example"], rows, numeric="1", names="2"),
     )
 
 
@@ -628,7 +670,7 @@ def _markdown(card: str) -> str:
 
 def _writable(text: object) -> str:
     """Return text that is valid UTF-8 and has no control characters but tabs and new lines."""
-    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f]", "\N{REPLACEMENT CHARACTER}", printable(str(text)))
+    return printable(UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)))
 
 
 def _text(value: object) -> str:
@@ -651,6 +693,11 @@ def _sides(numbers: Mapping[str, Any]) -> str:
     return f"no {numbers.get('grouped_by', 'track')} is on both sides"
 
 
+def _repeated(numbers: Mapping[str, Any]) -> bool:
+    """Tell whether there was more than one shuffle, without which nothing can spread."""
+    return bool(numbers.get("repeats", 2) > 1)
+
+
 def _missing(value: Any) -> bool:
     return value is None or value != value
 
@@ -664,7 +711,8 @@ def _fixed(value: Any, digits: int = 3) -> str:
 
 
 def _percent(share: Any, digits: int = 1) -> str:
-    return NONE if _missing(share) else f"{100 * share:.{digits}f} %"
+    # What does not break: a number and its unit stay on one line.
+    return NONE if _missing(share) else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def _interval(bounds: Sequence[float] | None, digits: int) -> str:
@@ -672,11 +720,11 @@ def _interval(bounds: Sequence[float] | None, digits: int) -> str:
 
 
 def _interval_percent(bounds: Sequence[float]) -> str:
-    return "–".join(f"{100 * bound:.0f}" for bound in bounds) + " %"
+    return "–".join(f"{100 * bound:.0f}" for bound in bounds) + "\N{NO-BREAK SPACE}%"
 
 
 def _plus_minus(numbers: Mapping[str, Any], key: str) -> str:
-    spread = numbers.get("spread", {}).get(key)
+    spread = numbers.get("spread", {}).get(key) if _repeated(numbers) else None
     return _fixed(numbers[key]) + ("" if _missing(spread) else f" ± {_fixed(spread)}")
 
 
