@@ -254,7 +254,7 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
         for genre, entry in metrics["genres"].items()
     ]
     newline = "\n"
-    return f"""# {title}
+    card = f"""# {_line(title)}
 
 {newline.join(lines)}
 
@@ -273,6 +273,7 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
 These are numbers for music like that it was trained on. On other people's files, mastered and
 encoded otherwise, expect less.
 """
+    return _writable(card)
 
 
 def _how(numbers: Mapping[str, Any]) -> str:
@@ -322,8 +323,11 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
             f"  doubles on both sides of the split would have changed accuracy by {added:+.3f}"
         )
     for genre, tracks in numbers.get("unknown", {}).items():
-        lines.append(f"  {genre}: {tracks} tracks, a genre that the model does not know")
-    worst = sorted(numbers["genres"].items(), key=lambda entry: entry[1]["recall"] or 0)
+        lines.append(f"  {_line(genre)}: {tracks} tracks, a genre that the model does not know")
+    worst = sorted(
+        ((_line(genre), entry) for genre, entry in numbers["genres"].items()),
+        key=lambda entry: entry[1]["recall"] or 0,
+    )
     if len(worst) > OPEN:
         lines.append(f"  of {len(worst)} genres the ten that are found least:")
         worst = worst[:10]
@@ -416,26 +420,29 @@ def _box(
 
 def _measures(numbers: Mapping[str, Any]) -> str:
     spread, bounds = numbers.get("spread", {}), numbers.get("interval", {})
-    leaky = numbers.get("leaky", {})
+    leaky, again = numbers.get("leaky", {}), _repeated(numbers)
     rows = [
         [
             _text(name),
             _fixed(numbers[key]),
-            _fixed(spread.get(key) if _repeated(numbers) else None),
+            *([_fixed(spread.get(key))] if again else []),
             _interval(bounds.get(key), 3),
             _fixed(leaky.get(key)),
         ]
         for key, name in MEASURES.items()
         if not _missing(numbers.get(key))
     ]
+    heads = ["", "value", *(["± repeats"] if again else []), "95 % interval", "random split"]
     if not _missing(numbers.get("commonest")):
-        rows.append(["the commonest genre alone", _fixed(numbers["commonest"]), *[NONE] * 3])
+        others = [NONE] * (len(heads) - 2)
+        rows.append(["the commonest genre alone", _fixed(numbers["commonest"]), *others])
     return _section(
         "Measures",
-        _table(["", "value", "± repeats", "95 % interval", "random split"], rows, numeric="1234"),
-        '<p class="note">± is the standard deviation over repeats with other folds. The interval '
-        "says what other tracks by other people could have given. Of the calibration error and the "
-        "log loss less is better.</p>",
+        _table(heads, rows, numeric="1234"),
+        '<p class="note">'
+        + ("± is the standard deviation over repeats with other folds. " if again else "")
+        + "The interval says what other tracks by other people could have given. Of the "
+        "calibration error and the log loss less is better.</p>",
     )
 
 
@@ -445,7 +452,7 @@ def _doubles(found: Mapping[str, Mapping[str, Any]]) -> str:
         [
             _text(KINDS[kind]),
             _count(own["tracks"]),
-            "".join(f"<bdi>{_name(a)} = {_name(b)}</bdi>" for a, b in own.get("examples", [])),
+            "".join(f"<div>{_name(a)}, {_name(b)}</div>" for a, b in own.get("examples", [])),
         ]
         for kind, own in found.items()
     ]
@@ -455,7 +462,7 @@ def _doubles(found: Mapping[str, Mapping[str, Any]]) -> str:
         "Doubles",
         "<p>These tracks are there more than once. All versions of one stay on one side of every "
         "split.</p>",
-        _table(["what they share", "tracks", "for example"], rows, numeric="1", names="2"),
+        _table(["what they share", "tracks", "for example"], rows, numeric="1"),
     )
 
 
@@ -673,6 +680,11 @@ def _writable(text: object) -> str:
     return printable(UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)))
 
 
+def _line(name: object) -> str:
+    """Return a name as it can stand in a line of a terminal."""
+    return " ".join(_writable(name).split())
+
+
 def _text(value: object) -> str:
     return html.escape(_writable(value))
 
@@ -684,7 +696,7 @@ def _name(value: object) -> str:
 
 def _cell(name: object) -> str:
     """Return a name for a cell of a Markdown table, in which it is nothing but text."""
-    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", " ".join(_writable(name).split()))
+    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", _line(name))
 
 
 def _sides(numbers: Mapping[str, Any]) -> str:
