@@ -299,7 +299,9 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
     lines = [f"{count} tracks" + (f", {tested} of them tested" if tested != count else "")]
     if "folds" in numbers:
         times = f", {numbers['repeats']} times" if numbers["repeats"] > 1 else ""
-        lines[0] += f", {numbers['folds']}-fold cross-validation, {_sides(numbers)}{times}"
+        # A single part that is tested is no cross-validation.
+        how = f", {numbers['folds']}-fold cross-validation" if numbers["folds"] > 1 else ""
+        lines[0] += f"{how}, {_sides(numbers)}{times}"
     lines[0] += ":"
     bounds = numbers.get("interval", {})
     leaky = numbers.get("leaky", {})
