@@ -129,6 +129,9 @@ def calibration(table: pd.DataFrame, error: float) -> bytes:
             color=BLUE,
             marker="o",
             label="this model",
+            # Never right and always right are points like others: they are drawn whole.
+            clip_on=False,
+            zorder=3,
         )
         upper.set_xlim(0, 100)
         upper.set_ylim(0, 100)
