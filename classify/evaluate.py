@@ -396,7 +396,7 @@ def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
 
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
     """Return the share of the linear part where the user, or the table's size, has fixed it."""
-    share = model.parameters(len(dataset.features))["linear_share"]
+    share = model.parameters(len(dataset.features), dataset.labels.nunique())["linear_share"]
     return share if model.linear_share is not None or share == 0 else None
 
 
