@@ -390,8 +390,7 @@ def _run(
 
 def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
     places = {genre: place for place, genre in enumerate(genres)}
-    numbers: NDArray[np.int64] = run.tracks["label"].map(places).to_numpy(np.int64)
-    return numbers
+    return np.array([places[label] for label in run.tracks["label"]], np.int64)
 
 
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
