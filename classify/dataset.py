@@ -220,6 +220,12 @@ def build(
         split=None if split is None else used["path"].map(known["split"]),
         duplicates=found,
     )
+    extras = [name for name in SPOTIFY_EXTRAS if name in inputs and about.get("set")]
+    if extras:
+        notes.append(
+            f"audio files have no {' and no '.join(extras)}: a model that is to classify them is "
+            f"more often right when trained with --ignore {','.join(extras)}"
+        )
     unsplit = 0 if split is None else int(own["split"].isna().sum())
     if unsplit:
         notes.append(

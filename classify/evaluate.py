@@ -390,13 +390,12 @@ def _run(
 
 def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
     places = {genre: place for place, genre in enumerate(genres)}
-    numbers: NDArray[np.int64] = run.tracks["label"].map(places).to_numpy(np.int64)
-    return numbers
+    return np.array([places[label] for label in run.tracks["label"]], np.int64)
 
 
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
     """Return the share of the linear part where the user, or the table's size, has fixed it."""
-    share = model.parameters(len(dataset.features))["linear_share"]
+    share = model.parameters(len(dataset.features), dataset.labels.nunique())["linear_share"]
     return share if model.linear_share is not None or share == 0 else None
 
 

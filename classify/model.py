@@ -46,7 +46,7 @@ FOR_FEW_ROWS: dict[str, Any] = {
 """Shallow trees, each on a part of the columns, and half of the say for the linear part."""
 
 FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
-    "n_estimators": 450,
+    "n_estimators": 400,
     "learning_rate": 0.1,
     "max_depth": 8,
     "max_bin": 128,
@@ -61,13 +61,16 @@ FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
 MANY_GENRES = 20
 """Genres from which a large table gets one tree a round for all of them (`classify.sketch`)."""
 
+FOR_MANY_GENRES: dict[str, Any] = FOR_MANY_ROWS | {"early_stopping": False}
+"""What holds back such trees is their being shared: they lose by a part that is held out."""
+
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
     """Gradient-boosted trees (XGBoost) and a linear part over descriptors.
 
     The log-odds of both are mixed. What is None takes a value that suits the size of the table:
-    `FOR_FEW_ROWS`, made for some hundred tracks and a hundred columns, or `FOR_MANY_ROWS`. Every
-    genre is weighted alike, and NaN is a value like another.
+    `FOR_FEW_ROWS`, made for some hundred tracks and a hundred columns, `FOR_MANY_ROWS`, or
+    `FOR_MANY_GENRES`. Every genre is weighted alike, and NaN is a value like another.
 
     Parameters
     ----------
@@ -206,7 +209,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"classifier can't train on one class only: {self.classes_[0]!r}")
         self.categories_ = _values(features, categories)
-        chosen = self.parameters(len(features))
+        chosen = self.parameters(len(features), len(self.classes_))
         threads = self.threads(features.size)
         booster = self._boost(chosen, features, encoded, weights, groups, threads)
         linear = None
@@ -218,9 +221,11 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def parameters(self, rows: int) -> dict[str, Any]:
-        """Return the parameters that a table of so many rows is trained with."""
-        suited = FOR_FEW_ROWS if rows <= FEW_ROWS else FOR_MANY_ROWS
+    def parameters(self, rows: int, genres: int) -> dict[str, Any]:
+        """Return the parameters that so many rows of so many genres are trained with."""
+        suited = FOR_FEW_ROWS
+        if rows > FEW_ROWS:
+            suited = FOR_MANY_GENRES if genres >= MANY_GENRES else FOR_MANY_ROWS
         own = {name: getattr(self, name) for name in suited}
         return suited | {name: value for name, value in own.items() if value is not None}
 

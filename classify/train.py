@@ -65,7 +65,7 @@ def fit(
             if own is not None
         },
         stand_ins=_stand_ins(dataset),
-        learner=sure.get_params() | sure.parameters(len(dataset.features)),
+        learner=sure.get_params() | sure.parameters(len(dataset.features), len(learner.classes_)),
         metrics=evaluation.metrics,
         versions={"earmark": __version__, "xgboost": version("xgboost")},
     )

@@ -50,7 +50,7 @@ def search(dataset: Dataset, model: GenreClassifier, trials: int, seed: int = 0)
     from classify.evaluate import cross_validate
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    usual = model.parameters(len(dataset.features))
+    usual = model.parameters(len(dataset.features), dataset.labels.nunique())
 
     def loss(trial: optuna.Trial) -> float:
         candidate = clone(model).set_params(**_suggest(trial, usual))
@@ -58,8 +58,9 @@ def search(dataset: Dataset, model: GenreClassifier, trials: int, seed: int = 0)
         return float(found.metrics["log_loss"])
 
     study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed))
-    first = {name: usual[name] for name in _RANGES}
-    study.enqueue_trial(first | {"linear_strength": model.linear_strength})
+    start = {name: usual[name] for name in _RANGES} | {"linear_strength": model.linear_strength}
+    if all(low <= start[name] <= high for name, (low, high) in (_RANGES | _LINEAR).items()):
+        study.enqueue_trial(start)
     study.optimize(loss, n_trials=trials)
     return clone(model).set_params(**study.best_params)
 
@@ -75,6 +76,8 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 """Where to look; orders of magnitude count alike."""
 
+_LINEAR = {"linear_strength": (1e-3, 1.0)}
+
 
 def _suggest(trial: optuna.Trial, usual: dict[str, Any]) -> dict[str, Any]:
     chosen: dict[str, Any] = {
@@ -83,4 +86,7 @@ def _suggest(trial: optuna.Trial, usual: dict[str, Any]) -> dict[str, Any]:
         else trial.suggest_float(name, low, high, log=True)
         for name, (low, high) in _RANGES.items()
     }
-    return chosen | {"linear_strength": trial.suggest_float("linear_strength", 1e-3, 1.0, log=True)}
+    return chosen | {
+        name: trial.suggest_float(name, low, high, log=True)
+        for name, (low, high) in _LINEAR.items()
+    }

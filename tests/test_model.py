@@ -1,4 +1,4 @@
-"""The learner, its metrics, its bundle and its predictions."""
+"""The learner, its bundle and its predictions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import classify
-from classify import bundle, dataset, predict, train
+from classify import bundle, dataset, evaluate, predict, train
+from classify.ensemble import softmax
 from classify.model import GenreClassifier
 from extract import schema, tables
 from extract.config import DEFAULTS
@@ -54,7 +55,7 @@ def toy():
 @pytest.fixture(scope="module")
 def trained(toy):
     learner = GenreClassifier(n_estimators=30)
-    evaluation = train.cross_validate(toy, learner, count=3, repeats=2)
+    evaluation = evaluate.cross_validate(toy, learner, count=3, repeats=2)
     return (*train.fit(toy, learner, evaluation), evaluation)
 
 
@@ -84,7 +85,7 @@ def test_shuffled_labels_give_chance(toy):
         toy.columns,
         {},
     )
-    numbers = train.cross_validate(shuffled, GenreClassifier(n_estimators=30), repeats=2).metrics
+    numbers = evaluate.cross_validate(shuffled, GenreClassifier(n_estimators=30), repeats=2).metrics
     assert 0.1 < numbers["accuracy"] < 0.55
 
 
@@ -150,18 +151,44 @@ def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
         (lambda d: (d / "bundle.json").write_text("{"), "cannot be read"),
         (lambda d: (d / "bundle.json").write_text("[]"), "has protocol None"),
         (lambda d: (d / "model.ubj").write_bytes(b"x"), "is damaged"),
-        (lambda d: _edit(d, protocol=99), "has protocol 99, and this version of Earmark reads 1"),
+        (
+            lambda d: _edit(d, protocol=99),
+            "has protocol 99, and this version of Earmark reads 1 and 2",
+        ),
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
         (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),
-        (lambda d: _edit(d, columns=["a"]), "its inputs b, c, d, e are not among its columns"),
+        (lambda d: _edit(d, columns=["a"]), "its inputs b, c, d, e are not among"),
         (lambda d: _edit(d, genres="abc"), "no lists of names"),
         (lambda d: _edit(d, surprise=1), "is inconsistent"),
+        (lambda d: _edit(d, genres=["a", "b", "a"]), "names 'a' twice"),
+        (lambda d: _edit(d, temperature=0), "temperature 0 is out of range"),
+        (lambda d: _edit(d, temperature="hot"), "is inconsistent"),
+        (lambda d: _edit(d, linear_share=2), "linear share 2 .* out of range"),
+        (lambda d: _edit(d, linear=None), "linear part is there without a share"),
+        (lambda d: _edit(d, linear={"mean": [0.0]}), "is inconsistent"),
+        (lambda d: _edit(d, categories={"z": [1]}), "its categories z are not among"),
+        (lambda d: _edit(d, categories={"a": [2, 1]}), "categories of a are no sorted numbers"),
+        (lambda d: _edit(d, stand_ins={"z": [1]}), r"stand-ins \['z'\] are not among"),
+        (lambda d: _edit(d, stand_ins={"a": [1], "b": [1, 2]}), "no lists of numbers of one"),
+        (lambda d: _edit(d, windows=-6), "windows of -6 s are none"),
     ],
 )
 def test_a_damaged_bundle_is_refused(saved, damage, message):
     damage(saved)
     with pytest.raises(BundleError, match=message):
         classify.load(saved)
+
+
+def test_a_bundle_of_the_first_protocol_is_read(saved, trained, toy):
+    # It knew trees alone, and no temperature.
+    path = saved / "bundle.json"
+    about = json.loads(path.read_text())
+    for name in ("linear", "linear_share", "temperature", "categories", "stand_ins"):
+        del about[name]
+    path.write_text(json.dumps(about | {"protocol": 1}))
+    trees, _ = trained[0].ensemble.parts(toy.features.to_numpy(np.float32))
+    found = classify.load(saved).probabilities(toy.features)
+    np.testing.assert_allclose(found, softmax(trees), rtol=1e-6)
 
 
 def _edit(directory, **values):
@@ -190,7 +217,7 @@ def test_predictions_average_the_windows_of_a_track(trained, toy):
         "probability_2",
     ]
     assert found["path"].tolist() == toy.tracks.drop_duplicates().tolist()
-    chances = trained[0].probabilities(toy.features.iloc[:2]).mean(axis=0)
+    chances = softmax(trained[0].logits(toy.features.iloc[:2]).mean(axis=0))
     assert found["probability"].iloc[0] == pytest.approx(chances.max(), rel=1e-6)
 
 

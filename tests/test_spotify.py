@@ -178,7 +178,7 @@ def test_without_artists_nobody_says_that_there_were_any(earmark, spotifys, tmp_
     assert found.grouped_by == "track"
     assert any("no artists are known" in note for note in found.notes)
     _, out, _ = earmark("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
-    assert "no track on both sides" in out
+    assert "no track is on both sides" in out
 
 
 def test_json_lines_keep_integers_beside_what_is_missing(table, tmp_path):
