@@ -423,7 +423,7 @@ def default_rows(options: Options) -> Iterator[Row]:
     counts = dataset.per_track()["label"].value_counts()
     keep = dataset.labels.map(counts).ge(recipe.FEWEST_TRACKS).to_numpy()
     dataset, corpus = dataset.subset(keep), corpus[keep].reset_index(drop=True)
-    model = GenreClassifier()
+    model = GenreClassifier(linear_strength=recipe.STRENGTH)
     features = f"{sets.DEFAULT_SET}, windows of {recipe.WINDOWS:g} s"
     columns = dataset.features.shape[1]
     for name in recipe.CORPORA:

@@ -41,7 +41,8 @@ def top_k(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str], k: int
 ) -> float:
     """Share of tracks whose true genre is among the `k` most probable ones."""
-    return float((ranks(truth, probabilities, genres) < k).mean())
+    # The rank of a truth that is none of the genres is their number: no k reaches it.
+    return float((ranks(truth, probabilities, genres) < min(k, len(genres))).mean())
 
 
 def confusion(

@@ -138,7 +138,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         min_child_weight: float | None = None,
         reg_lambda: float | None = None,
         linear_share: float | None = None,
-        linear_strength: float = 0.05,
+        linear_strength: float = 0.1,
         temperature: float = 1.0,
         categorical_features: Literal["from_dtype"] | Sequence[str] | Sequence[int] | None = (
             "from_dtype"

@@ -21,7 +21,7 @@ from extract.tables import atomic
 if TYPE_CHECKING:
     from classify.evaluate import Evaluation
 
-__all__ = ["FILES", "confusion_png", "model_card", "render", "summary", "write"]
+__all__ = ["FILES", "model_card", "render", "summary", "write"]
 
 FILES = ("report.html", "confusion.png", "genres.png", "calibration.png", "importance.png")
 """What a report consists of; the last picture is there only where importances are known."""
@@ -83,6 +83,10 @@ th { color: var(--soft); font-weight: 600; vertical-align: bottom }
 td bdi { overflow-wrap: anywhere }
 td.names { min-width: 13rem }
 td.names bdi { display: block }
+@media (max-width: 40rem) {
+  .tracks tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line) }
+  .tracks th, .tracks td { border: 0 }
+  .tracks .names { flex: 1 0 100% } }
 figure { margin: 1rem 0; overflow-x: auto }
 img { display: block; max-width: 100%; height: auto }
 img.wide { min-width: 44rem }
@@ -216,12 +220,6 @@ def render(
 </html>
 """
     return {"report.html": page.encode(), **files}
-
-
-def confusion_png(counts: NDArray[np.int64], genres: Sequence[str], title: str, path: Path) -> None:
-    """Draw a confusion matrix alone; see `classify.figures.confusion`."""
-    with atomic(path) as temporary:
-        temporary.write_bytes(figures.confusion(counts, genres, title))
 
 
 def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> str:
@@ -376,7 +374,11 @@ def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
             if _missing(numbers.get("top_3"))
             else f"; the true one is among its first three for {_percent(numbers['top_3'])}"
         )
-        + ("." if _missing(alone) else f". Always the commonest genre would be {_percent(alone)}.")
+        + (
+            "."
+            if _missing(alone)
+            else f". Always saying the commonest would be right for {_percent(alone)}."
+        )
     )
     boxes = [_box("honest", "honest", numbers, f"{_sides(numbers)}: what to expect of new music")]
     if not _missing((leaky := numbers.get("leaky", {})).get("accuracy")):
@@ -658,7 +660,8 @@ def _table(
         return f"<tr>{''.join(cell(tag, *entry) for entry in enumerate(cells))}</tr>\n"
 
     body = "".join(line("td", row) for row in rows)
-    return f'<div class="scroll"><table>\n{line("th", heads)}{body}</table></div>\n'
+    kind = ' class="tracks"' if names else ""
+    return f'<div class="scroll"><table{kind}>\n{line("th", heads)}{body}</table></div>\n'
 
 
 def _markdown(card: str) -> str:
@@ -743,7 +746,9 @@ def _plus_minus(numbers: Mapping[str, Any], key: str) -> str:
 
 
 def _value(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, int | float | np.number) else str(value)
+    if isinstance(value, int | float | np.number):
+        return NONE if _missing(value) else f"{value:.4g}".replace("-", "−")
+    return str(value)
 
 
 def _in_ten(share: float) -> str:

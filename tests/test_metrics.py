@@ -242,3 +242,7 @@ def test_the_memory_of_an_interval_does_not_grow_with_the_groups():
         tracemalloc.stop()
     assert low < values.mean() < high
     assert peak < 100e6
+
+
+def test_an_unknown_genre_is_not_even_among_more_than_there_are():
+    assert metrics.top_k(["z"], np.array([[0.9, 0.1]]), ["a", "b"], 3) == 0
