@@ -98,7 +98,7 @@ Repeats = Annotated[
         show_default=False,
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of folds and learner.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**31 - 100, help="Seed of folds and learner.")]
 Tune = Annotated[
     int,
     typer.Option(
@@ -406,11 +406,15 @@ def evaluate_command(
     """
     from classify import dataset, evaluate
     from classify.model import GenreClassifier, usable_device
+    from extract.errors import BundleError
 
     if table.is_dir():
         import classify
 
-        _show_evaluation(classify.load(table).metrics)
+        numbers = classify.load(table).metrics
+        if not numbers:
+            raise BundleError(f"{table}: says nothing of how right it is")
+        _show_evaluation(numbers)
         return
     data = dataset.build(
         table,

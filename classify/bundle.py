@@ -21,9 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from classify import report, structure
 from classify.ensemble import Ensemble, softmax
 from classify.linear import Linear
-from extract.errors import BundleError, WriteError
+from extract import config, sets
+from extract.errors import BundleError, SettingsError, WriteError
 
 if TYPE_CHECKING:
     import xgboost
@@ -227,8 +229,6 @@ def check_directory(directory: Path) -> None:
     WriteError
         Something other than a bundle stands there.
     """
-    from classify import report
-
     if not directory.exists():
         return
     if not directory.is_dir():
@@ -250,6 +250,10 @@ def load(directory: str | Path) -> Bundle:
         A part is missing, damaged or inconsistent, or the protocol is not known here.
     """
     directory = Path(directory)
+    for name in (ABOUT, MODEL):
+        # A pipe, or a device without an end, would be waited for.
+        if (directory / name).exists() and not (directory / name).is_file():
+            raise BundleError(f"{directory}: {name} is no file")
     try:
         about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
         model = (directory / MODEL).read_bytes()
@@ -258,7 +262,7 @@ def load(directory: str | Path) -> Bundle:
         raise BundleError(
             f"{directory}: is no model (there is no {name} in it); train one with `earmark train`"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
     if not isinstance(about, dict) or about.get("protocol") not in READABLE:
         found = about.get("protocol") if isinstance(about, dict) else None
@@ -291,12 +295,20 @@ def _check(bundle: Bundle) -> None:
         for names in texts
     ):
         raise BundleError("its genres, columns or inputs are no lists of names")
+    if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for name in bundle.genres for sign in name):
+        raise BundleError("one of its genres holds signs that steer a terminal")
     for names in texts:
         twice = (
             sorted({name for name in names if names.count(name) > 1}) if len(names) < 5000 else []
         )
         if twice:
             raise BundleError(f"it names {twice[0]!r} twice")
+    for name in ("settings", "metrics", "learner", "versions", "categories", "stand_ins"):
+        if not isinstance(getattr(bundle, name), dict):
+            raise BundleError(f"its {name} are no table")
+    for name in ("set", "fingerprint"):
+        if not isinstance(getattr(bundle, name), str | None):
+            raise BundleError(f"its {name} is no text")
     features = bundle.booster.num_features()
     outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
         "num_class"
@@ -306,6 +318,7 @@ def _check(bundle: Bundle) -> None:
             f"its trees take {features} columns and give {outputs} genres, but it names "
             f"{len(bundle.inputs)} and {len(bundle.genres)}"
         )
+    structure.check(json.loads(bundle.booster.save_raw("json")), features, int(outputs))
     for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
         foreign = sorted(set(getattr(bundle, name)) - set(known))
         if foreign:
@@ -319,7 +332,8 @@ def _check(bundle: Bundle) -> None:
         values and np.isfinite(values).all() for values in bundle.stand_ins.values()
     ):
         raise BundleError("its stand-ins are no lists of numbers of one length")
-    if not 0 <= bundle.linear_share <= 1 or not 0 < bundle.temperature < np.inf:
+    share, temperature = float(bundle.linear_share), float(bundle.temperature)
+    if not 0 <= share <= 1 or not 1e-3 <= temperature <= 1e3:
         raise BundleError(
             f"its linear share {bundle.linear_share} or its temperature {bundle.temperature} is "
             "out of range"
@@ -331,5 +345,16 @@ def _check(bundle: Bundle) -> None:
         raise BundleError(
             f"its linear part gives {len(linear.weights)} genres, but it names {len(bundle.genres)}"
         )
-    if bundle.windows is not None and not 0 < bundle.windows < np.inf:
+    if bundle.windows is not None and not 0 < float(bundle.windows) < 1e6:
         raise BundleError(f"its windows of {bundle.windows} s are none")
+    if linear is not None and max(abs(linear.weights).max(), abs(linear.intercept).max()) > 1e6:
+        raise BundleError("its linear part has weights beyond all measure")
+    if bundle.set is not None:
+        try:
+            config.parse(bundle.settings, "its settings")
+            sets.get(str(bundle.set_name))
+        except SettingsError as error:
+            raise BundleError(str(error)) from None
+    if bundle.metrics:
+        # What is shown of it must be there, and be numbers.
+        report.summary(bundle.metrics)

@@ -16,7 +16,7 @@ from classify import groups as grouping
 from classify import labels as labelling
 from extract import schema, sets, tables
 from extract.config import DEFAULTS
-from extract.errors import LabelError
+from extract.errors import LabelError, SchemaError
 
 __all__ = [
     "CATEGORIES",
@@ -156,7 +156,7 @@ def build(
     frame, about = tables.read(table)
     about = about or _recognise(frame)
     if "path" not in frame:
-        frame = pd.concat([pd.Series(_names(frame), frame.index, name="path"), frame], axis=1)
+        frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
     if "explicit" in frame:
         frame["explicit"] = flags(frame["explicit"])
     frame["path"] = frame["path"].astype(str)
@@ -182,6 +182,9 @@ def build(
         known_to_us = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
         ignore = [name for name in known_to_us if name in columns]
     inputs = without(columns, ignore)
+    if str(about.get("set")).startswith("spotify-"):
+        # What was left out beside the sound need not be in a table that is classified.
+        columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
     described = tables.described(frame, columns)
     silent = frame.loc[labelled.notna(), "path"].nunique() - (
         frame.loc[labelled.notna() & described, "path"].nunique()
@@ -193,6 +196,16 @@ def build(
     if not len(used):
         raise LabelError("no track of the table has a label")
 
+    of_track = labelled[~used["path"].duplicated()].value_counts()
+    alone = sorted(of_track.index[of_track < 2].astype(str))
+    if alone and (of_track >= 2).sum() >= 2:
+        notes.append(
+            f"left out, with one track each, which cannot be learned from and tested on: "
+            f"{', '.join(alone[:5])}{', …' if len(alone) > 5 else ''}"
+        )
+        kept = ~labelled.astype(str).isin(alone)
+        used, labelled = used[kept].reset_index(drop=True), labelled[kept].reset_index(drop=True)
+    finite(used[inputs], used["path"], str(table))
     found = grouping.duplicates(
         *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
         inputs=inputs,
@@ -206,10 +219,16 @@ def build(
         keys, groups = grouping.joined(own["group"].tolist(), None, found)
         grouped_by = group
     notes += _doubles(found, own["label"].tolist())
+    nameless = int((own["artist"].isna() & own["album"].isna()).sum()) if group is None else 0
+    if 0 < nameless < len(own):
+        notes.append(
+            f"{nameless} of {len(own)} tracks have no artist and no album: where one artist made "
+            "several of them, the numbers are too high"
+        )
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
-        labels=labelled.astype(str),
+        labels=labelled.map(_one_line),
         groups=pd.Series(groups[rows], dtype=str),
         tracks=used["path"],
         columns=columns,
@@ -235,7 +254,30 @@ def build(
     return dataset
 
 
-def _names(frame: pd.DataFrame) -> list[str]:
+def _one_line(label: object) -> str:
+    """Return a genre without line breaks and other signs that steer."""
+    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
+
+
+def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
+    """Refuse values that no descriptor has.
+
+    Raises
+    ------
+    SchemaError
+        One is infinite, or beyond what 32 bits hold.
+    """
+    values = features.to_numpy(np.float64)
+    wild = np.argwhere(np.abs(values) > np.finfo(np.float32).max)
+    if len(wild):
+        row, column = wild[0]
+        raise SchemaError(
+            f"{where}: {features.columns[column]} of {paths.iloc[row]} is {values[row, column]:g}, "
+            "which is no value that can be learned from; correct it, or leave it blank"
+        )
+
+
+def row_names(frame: pd.DataFrame) -> list[str]:
     """Name the rows of a table that has no paths."""
     for name in labelling.NAME_COLUMNS:
         if name in frame and frame[name].notna().all() and frame[name].is_unique:
@@ -245,7 +287,10 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 def flags(values: pd.Series) -> pd.Series:
     """Turn what is true or false, in words or numbers, into 1 and 0."""
-    known = {"true": 1.0, "false": 0.0, "1": 1.0, "0": 0.0, "1.0": 1.0, "0.0": 0.0}
+    known = {
+        **dict.fromkeys(("true", "yes", "t", "y", "1", "1.0"), 1.0),
+        **dict.fromkeys(("false", "no", "f", "n", "0", "0.0"), 0.0),
+    }
     return values.astype(str).str.lower().map(known)
 
 
@@ -258,7 +303,10 @@ def _columns(
     that is sorted by genre it would say everything.
     """
     given = tables.feature_columns(frame, about)
-    names = (*labelling.NAME_COLUMNS, *others)
+    names = (
+        *(*labelling.NAME_COLUMNS, *labelling.ARTIST_COLUMNS, *labelling.ALBUM_COLUMNS),
+        *others,
+    )
     columns = [
         name
         for name in sets.needed(about.get("set"), given)
@@ -280,8 +328,8 @@ def _columns(
 def _doubles(found: grouping.Duplicates, labels: list[str]) -> list[str]:
     """Say which tracks are there more than once."""
     notes = [
-        f"{count} tracks are there more than once ({grouping.KINDS[kind]}): they stay on one side "
-        f"of every split, such as {' and '.join(found.examples(kind)[0])}"
+        f"{count} tracks are there more than once ({grouping.KINDS[kind]}), such as "
+        f"{' and '.join(found.examples(kind)[0])}; no split but a published one parts them"
         for kind, count in found.counts().items()
         # Files that are the same have the same numbers: that is said once.
         if count and not (kind == "features" and count == found.counts()["file"])

@@ -184,6 +184,7 @@ def cross_validate(
         "repeats": repeats,
         "grouped_by": dataset.grouped_by,
         "published": dataset.split is not None,
+        "crossing": splits.crossing(dataset),
         "tracks": len(labelled),
         "tested": len(runs[0].tracks),
         "groups": int(labelled["group"].nunique()),
@@ -191,6 +192,9 @@ def cross_validate(
     }
     for place, name in enumerate(ladders, start=repeats):
         numbers[name] = _summary(runs[place : place + 1], outcomes[place : place + 1], genres)
+        # One shuffle is compared with one: the first.
+        once = _summary(runs[:1], outcomes[:1], genres)
+        numbers[name]["added"] = numbers[name]["accuracy"] - once["accuracy"]
     if dataset.duplicates is not None:
         found = dataset.duplicates.summary()
         numbers["doubles"] = {kind: own for kind, own in found.items() if own["tracks"]}

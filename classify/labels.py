@@ -270,7 +270,14 @@ def _read_labels(path: str) -> pd.DataFrame:
         with Path(path).open(encoding="utf-8-sig") as lines:
             header = lines.readline()
         separator = max(",;\t", key=header.count)
-        given = pd.read_csv(path, sep=separator, dtype=str, encoding="utf-8-sig")
+        given = pd.read_csv(
+            path,
+            sep=separator,
+            dtype=str,
+            encoding="utf-8-sig",
+            keep_default_na=False,
+            na_values=[""],
+        )
     except FileNotFoundError:
         raise LabelError(f"{path}: does not exist; check the spelling") from None
     except UnicodeDecodeError as error:

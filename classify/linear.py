@@ -74,7 +74,9 @@ class Linear:
         filled = np.where(known, expanded, 0.0)
         mean = (shares * filled).sum(axis=0) / total
         variance = (shares * (filled - mean) ** 2).sum(axis=0) / total
-        scale = np.where(variance > 0, np.sqrt(variance), 1.0)
+        # What differs by rounding alone is constant.
+        varies = variance > (1e-6 * np.abs(mean)) ** 2
+        scale = np.where(varies, np.sqrt(variance), 1.0)
         inputs = _standardised(expanded, mean, scale)
         regression = LogisticRegression(C=strength, max_iter=1000, tol=1e-3)
         # Folds are trained side by side: threads of threads would wait for each other.
@@ -93,11 +95,12 @@ class Linear:
         """Return what each column adds, shape (rows, genres, columns + 1); last, the intercept."""
         inputs = _standardised(_expand(values, self.categories), self.mean, self.scale)
         added = inputs[:, None, :] * self.weights[None]
-        sizes = [1 if own is None else len(own) for own in self.categories]
+        sizes = np.array([1 if own is None else len(own) for own in self.categories])
         starts = np.r_[0, np.cumsum(sizes)[:-1]].astype(int)
-        filled = np.add.reduceat(added, starts, axis=2)
         # A column without any known category has no inputs of its own.
-        filled[:, :, np.array(sizes) == 0] = 0.0
+        some = sizes > 0
+        filled = np.zeros((*added.shape[:2], len(sizes)))
+        filled[:, :, some] = np.add.reduceat(added, starts[some], axis=2)
         bias = np.broadcast_to(self.intercept[None, :, None], (*filled.shape[:2], 1))
         return np.concatenate([filled, bias], axis=2)
 

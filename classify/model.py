@@ -396,8 +396,8 @@ def _held_out(
     held_out = chosen[of_row]
     left = np.unique(encoded[~held_out])
     # XGBoost wants to see every genre; small genres of one group stay with the training.
-    missing = np.setdiff1d(encoded, left)
-    return held_out & ~np.isin(encoded, missing)
+    needed = np.unique(of_row[np.isin(encoded, np.setdiff1d(encoded, left))])
+    return held_out & ~np.isin(of_row, needed)
 
 
 @cache

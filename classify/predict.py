@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify.bundle import Bundle
-from classify.dataset import flags
+from classify.dataset import finite, flags, row_names
 from classify.ensemble import softmax
 from extract import schema, sets, tables
 from extract.errors import SchemaError
@@ -82,6 +82,9 @@ def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, whe
         else "Train the model again on a table with these columns"
     )
     given = sets.needed(bundle.set, tables.feature_columns(table, about))
+    if not bundle.set and set(bundle.columns) <= set(table.columns):
+        # Somebody else's table may hold more: labels, names, splits.
+        given = [str(name) for name in table.columns if name in set(bundle.columns)]
     # What a model can do without is asked for nowhere.
     needed = [name for name in bundle.columns if name not in bundle.stand_ins]
     given = [name for name in given if name not in bundle.stand_ins]
@@ -106,8 +109,12 @@ def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, whe
 
 
 def paths_of(table: pd.DataFrame) -> pd.Series:
-    """Return the track that each row is of."""
-    return table["path"] if "path" in table else pd.Series(table.index.astype(str), table.index)
+    """Return the track that each row is of; in a table without paths, whatever names its rows."""
+    if "path" in table:
+        return table["path"]
+    if isinstance(table.index, pd.RangeIndex):
+        return pd.Series(row_names(table), table.index)
+    return pd.Series(table.index.astype(str), table.index)
 
 
 def track_logits(
@@ -143,6 +150,7 @@ def audible(
     features = table.loc[chosen, [name for name in bundle.inputs if name in table]]
     if "explicit" in features:
         features = features.assign(explicit=flags(features["explicit"]))
+    finite(features, paths_of(table)[chosen], where)
     return features, paths_of(table).to_numpy()[chosen]
 
 

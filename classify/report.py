@@ -318,7 +318,7 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
     for kind, found in numbers.get("doubles", {}).items():
         lines.append(f"  {found['tracks']} tracks are there more than once: {KINDS[kind]}")
     if (double := numbers.get("duplicates")) is not None:
-        added = double["accuracy"] - numbers["accuracy"]
+        added = double.get("added", double["accuracy"] - numbers["accuracy"])
         lines.append(
             f"  doubles on both sides of the split would have changed accuracy by {added:+.3f}"
         )
@@ -705,6 +705,9 @@ def _cell(name: object) -> str:
 
 
 def _sides(numbers: Mapping[str, Any]) -> str:
+    crossing = numbers.get("crossing")
+    if numbers.get("published") and crossing:
+        return f"the published split is kept, which {crossing} groups cross"
     if numbers.get("published"):
         return "the published split is kept"
     return f"no {numbers.get('grouped_by', 'track')} is on both sides"

@@ -123,5 +123,7 @@ def importances(bundle: Bundle) -> pd.Series:
         ]
         spread = pd.Series(linear.weights.std(axis=0), of_column).groupby(level=0).sum()
         own = spread.reindex(bundle.inputs).fillna(0.0)
-        shares = (1 - bundle.linear_share) * shares + bundle.linear_share * own / own.sum()
+        shares = (1 - bundle.linear_share) * shares + bundle.linear_share * own / max(
+            own.sum(), 1e-12
+        )
     return shares.sort_values(ascending=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from classify.dataset import Dataset
@@ -49,7 +50,9 @@ def search(dataset: Dataset, model: GenreClassifier, trials: int, seed: int = 0)
 
     from classify.evaluate import cross_validate
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    # A published split is what the result is judged by; the search has folds of its own.
+    dataset = replace(dataset, split=None)
     usual = model.parameters(len(dataset.features), dataset.labels.nunique())
 
     def loss(trial: optuna.Trial) -> float:

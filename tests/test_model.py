@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -171,6 +173,17 @@ def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
         (lambda d: _edit(d, stand_ins={"z": [1]}), r"stand-ins \['z'\] are not among"),
         (lambda d: _edit(d, stand_ins={"a": [1], "b": [1, 2]}), "no lists of numbers of one"),
         (lambda d: _edit(d, windows=-6), "windows of -6 s are none"),
+        (lambda d: _edit(d, windows=10**400), "is inconsistent"),
+        (lambda d: _edit(d, set=5), "its set is no text"),
+        (lambda d: _edit(d, set="unheard-1"), "no feature set is"),
+        (lambda d: _edit(d, set="default-3", settings={"hop": 1}), "its settings"),
+        (lambda d: _edit(d, metrics="good"), "its metrics are no table"),
+        (lambda d: _edit(d, metrics={"accuracy": "very"}), "is inconsistent"),
+        (lambda d: _edit(d, genres=["a", "b", "\x1b[2J"]), "signs that steer a terminal"),
+        (lambda d: (d / "bundle.json").write_text("[" * 200_000), "cannot be read"),
+        (lambda d: _grow(d, left_children=10**8), "is not whole"),
+        (lambda d: _grow(d, right_children=0), "is not whole"),
+        (lambda d: _grow(d, split_indices=10**7), "is not whole"),
     ],
 )
 def test_a_damaged_bundle_is_refused(saved, damage, message):
@@ -189,6 +202,17 @@ def test_a_bundle_of_the_first_protocol_is_read(saved, trained, toy):
     trees, _ = trained[0].ensemble.parts(toy.features.to_numpy(np.float32))
     found = classify.load(saved).probabilities(toy.features)
     np.testing.assert_allclose(found, softmax(trees), rtol=1e-6)
+
+
+def _grow(directory, **values):
+    """Change the root of the first tree, and say that it is as it should be."""
+    model = xgboost.Booster(model_file=bytearray((directory / "model.ubj").read_bytes()))
+    trees = json.loads(model.save_raw("json"))
+    for name, value in values.items():
+        trees["learner"]["gradient_booster"]["model"]["trees"][0][name][0] = value
+    raw = json.dumps(trees).encode()
+    (directory / "model.ubj").write_bytes(raw)
+    _edit(directory, sha256=hashlib.sha256(raw).hexdigest())
 
 
 def _edit(directory, **values):
