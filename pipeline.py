@@ -15,6 +15,8 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
+    from classify.dataset import Dataset
+
 __all__ = ["main"]
 
 app = typer.Typer(
@@ -324,14 +326,13 @@ def train_command(
     The directory holds the model, its card, and report.html with pictures.
     """
     from classify import bundle as bundles
-    from classify import dataset, evaluate, report, train
+    from classify import evaluate, report, train
     from classify.model import GenreClassifier, usable_device
     from classify.tune import search
 
     bundles.check_directory(output)
-    data = dataset.build(
-        table,
-        labels,
+    data = _labelled(
+        *(table, labels),
         label=label,
         group=group,
         split=split,
@@ -339,8 +340,6 @@ def train_command(
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
-    for note in data.notes:
-        _say(note)
     learner = GenreClassifier(device=usable_device(device.value))
     evaluation = evaluate.cross_validate(
         data,
@@ -404,7 +403,7 @@ def evaluate_command(
 
     Beside it stands what a random split would have said, and what duplicates add to that.
     """
-    from classify import dataset, evaluate
+    from classify import evaluate
     from classify.model import GenreClassifier, usable_device
     from extract.errors import BundleError
 
@@ -416,18 +415,16 @@ def evaluate_command(
             raise BundleError(f"{table}: says nothing of how right it is")
         _show_evaluation(numbers)
         return
-    data = dataset.build(
-        table,
-        labels,
+    data = _labelled(
+        *(table, labels),
         label=label,
         group=group,
         split=split,
+        # A model that is there knows itself what it looks at.
         ignore=[] if model is not None else _names(ignore),
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
-    for note in data.notes:
-        _say(note)
     if model is not None:
         import classify
 
@@ -502,6 +499,16 @@ def info_command(
     else:
         for name, value in extract.features(thing).items():
             print(f"{name} {value:g}")
+
+
+def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:
+    """Join a table with its labels, and say what was noticed."""
+    from classify import dataset
+
+    data = dataset.build(table, labels, **options)
+    for note in data.notes:
+        _say(note)
+    return data
 
 
 def _names(given: str | None) -> list[str] | None:

@@ -281,7 +281,9 @@ def _how(numbers: Mapping[str, Any]) -> str:
         how = f"{numbers['folds']}-fold cross-validation in which {_sides(numbers)}"
     if not _repeated(numbers):
         return f"{how}."
-    times = f"{numbers['repeats']} times with other folds"
+    # A published split has its folds; what differs is the learner's seed.
+    other = "seeds" if numbers.get("published") else "folds"
+    times = f"{numbers['repeats']} times with other {other}"
     return f"{how},\n{times}; ± is the standard deviation over these."
 
 

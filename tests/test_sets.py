@@ -132,7 +132,7 @@ def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(earmark, de
     arguments = ("train", table, "--labels", tmp_path / "labels.csv", "-o", model)
     status, out, _ = earmark(*arguments, "--folds", 2, "--repeats", 1, "-q")
     assert status == 0
-    assert "6 tracks, 2-fold cross-validation with no track on both sides" in out
+    assert "6 tracks, 2-fold cross-validation, no track is on both sides" in out
     assert earmark("info", model)[1].startswith("model of gtzan-1, 58 columns, whole tracks\n")
     found = []
     for source in (table, demo):
