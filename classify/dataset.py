@@ -24,7 +24,9 @@ __all__ = [
     "SPOTIFY_EXTRAS",
     "Dataset",
     "build",
+    "finite",
     "flags",
+    "row_names",
     "weights",
     "without",
 ]

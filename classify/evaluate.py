@@ -201,7 +201,9 @@ def cross_validate(
     share, temperature = calibrate(
         np.concatenate([run.trees for run in runs[:repeats]]),
         np.concatenate([run.linear for run in runs[:repeats]]),
-        np.concatenate([_numbers(run, genres) for run in runs[:repeats]]),
+        np.concatenate(
+            [metrics.codes(run.tracks["label"].tolist(), genres) for run in runs[:repeats]]
+        ),
         fixed,
     )
     numbers |= {"linear_share": share, "temperature": temperature}
@@ -392,11 +394,6 @@ def _run(
     return _Run(known, means[:, 0], means[:, 1], own)
 
 
-def _numbers(run: _Run, genres: Sequence[str]) -> NDArray[np.int64]:
-    places = {genre: place for place, genre in enumerate(genres)}
-    return np.array([places[label] for label in run.tracks["label"]], np.int64)
-
-
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
     """Return the share of the linear part where the user, or the table's size, has fixed it."""
     share = model.parameters(len(dataset.features), dataset.labels.nunique())["linear_share"]
@@ -404,7 +401,7 @@ def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
 
 
 def _calibrated(run: _Run, genres: Sequence[str], share: float | None) -> Floats:
-    truth = _numbers(run, genres)
+    truth = metrics.codes(run.tracks["label"].tolist(), genres)
     return softmax(cross_fitted(run.trees, run.linear, truth, run.folds, share))
 
 

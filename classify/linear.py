@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Linear"]
+__all__ = ["Linear", "widths"]
 
 Floats = NDArray[np.float64]
 Categories = Sequence[NDArray[np.float32] | None]
@@ -95,7 +95,7 @@ class Linear:
         """Return what each column adds, shape (rows, genres, columns + 1); last, the intercept."""
         inputs = _standardised(_expand(values, self.categories), self.mean, self.scale)
         added = inputs[:, None, :] * self.weights[None]
-        sizes = np.array([1 if own is None else len(own) for own in self.categories])
+        sizes = np.array(widths(self.categories))
         starts = np.r_[0, np.cumsum(sizes)[:-1]].astype(int)
         # A column without any known category has no inputs of its own.
         some = sizes > 0
@@ -125,7 +125,7 @@ class Linear:
         """
         names = ("mean", "scale", "weights", "intercept")
         mean, scale, weights, intercept = (np.array(stored[name], float) for name in names)
-        inputs = sum(1 if own is None else len(own) for own in categories)
+        inputs = sum(widths(categories))
         if not (
             mean.shape == scale.shape == (inputs,)
             and weights.ndim == 2
@@ -134,6 +134,11 @@ class Linear:
         ):
             raise ValueError("the linear part does not fit its columns")
         return cls(mean, scale, weights, intercept, categories)
+
+
+def widths(categories: Categories) -> list[int]:
+    """Return of how many inputs each column consists."""
+    return [1 if own is None else len(own) for own in categories]
 
 
 def _expand(values: NDArray[np.float32], categories: Categories) -> Floats:

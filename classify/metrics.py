@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "accuracy",
+    "codes",
     "confusion",
     "evaluate",
     "expected_calibration_error",
@@ -22,6 +23,7 @@ __all__ = [
     "log_loss",
     "macro_f1",
     "per_genre",
+    "ranks",
     "reliability",
     "top_k",
 ]
@@ -52,7 +54,7 @@ def confusion(
 
     Tracks whose truth is not among the genres have no row and are not counted.
     """
-    true, predicted = _codes(truth, genres), np.asarray(probabilities).argmax(axis=1)
+    true, predicted = codes(truth, genres), np.asarray(probabilities).argmax(axis=1)
     cells = (true * len(genres) + predicted)[true >= 0]
     return np.bincount(cells, minlength=len(genres) ** 2).reshape(len(genres), len(genres))
 
@@ -245,7 +247,7 @@ def evaluate(
     }
 
 
-def _codes(truth: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
+def codes(truth: Sequence[str], genres: Sequence[str]) -> NDArray[np.int64]:
     """Return the position of each truth among the genres, -1 where it is none of them."""
     position = {genre: index for index, genre in enumerate(genres)}
     return np.fromiter((position.get(true, -1) for true in truth), np.int64, len(truth))
@@ -255,20 +257,20 @@ def _chances_of_truth(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str]
 ) -> NDArray[np.float64]:
     """Return the probability of each track's true genre, 0 where it is none of the genres."""
-    codes = _codes(truth, genres)
-    own = np.take_along_axis(np.asarray(probabilities, float), codes[:, None], axis=1)[:, 0]
-    return np.where(codes < 0, 0.0, own)
+    places = codes(truth, genres)
+    own = np.take_along_axis(np.asarray(probabilities, float), places[:, None], axis=1)[:, 0]
+    return np.where(places < 0, 0.0, own)
 
 
 def ranks(
     truth: Sequence[str], probabilities: Probabilities, genres: Sequence[str]
 ) -> NDArray[np.int64]:
     """Count, for each track, the genres that come before the true one; all where it is none."""
-    codes, chances = _codes(truth, genres)[:, None], np.asarray(probabilities)
-    own = np.take_along_axis(chances, codes, axis=1)
-    earlier = np.arange(chances.shape[1]) < codes
+    places, chances = codes(truth, genres)[:, None], np.asarray(probabilities)
+    own = np.take_along_axis(chances, places, axis=1)
+    earlier = np.arange(chances.shape[1]) < places
     before = ((chances > own) | ((chances == own) & earlier)).sum(axis=1)
-    return np.where(codes[:, 0] < 0, chances.shape[1], before)
+    return np.where(places[:, 0] < 0, chances.shape[1], before)
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:

@@ -225,7 +225,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         """Return the parameters that so many rows of so many genres are trained with."""
         suited = FOR_FEW_ROWS
         if rows > FEW_ROWS:
-            suited = FOR_MANY_GENRES if genres >= MANY_GENRES else FOR_MANY_ROWS
+            suited = FOR_MANY_GENRES if _together(rows, genres) else FOR_MANY_ROWS
         own = {name: getattr(self, name) for name in suited}
         return suited | {name: value for name, value in own.items() if value is not None}
 
@@ -263,7 +263,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             "verbosity": 0,
         }
         rounds = chosen["n_estimators"]
-        together = len(self.classes_) >= MANY_GENRES and len(features) > FEW_ROWS
+        together = _together(len(features), len(self.classes_))
 
         def data(rows: Any) -> xgboost.DMatrix:
             return matrix(
@@ -375,6 +375,11 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _together(rows: int, genres: int) -> bool:
+    """Whether one tree a round is for all genres."""
+    return rows > FEW_ROWS and genres >= MANY_GENRES
 
 
 def _values(features: NDArray[np.float32], categorical: Sequence[int]) -> Categories:

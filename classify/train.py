@@ -11,6 +11,7 @@ import pandas as pd
 from classify.bundle import Bundle
 from classify.dataset import SPOTIFY_EXTRAS, Dataset
 from classify.evaluate import Evaluation, learn
+from classify.linear import widths
 from classify.model import GenreClassifier
 
 __all__ = ["fit", "write"]
@@ -117,10 +118,7 @@ def importances(bundle: Bundle) -> pd.Series:
     trees = gain.rename(index=names).reindex(bundle.inputs).fillna(0.0)
     shares = trees / max(trees.sum(), 1e-12)
     if (linear := bundle.ensemble.linear) is not None:
-        widths = [1 if own is None else len(own) for own in linear.categories]
-        of_column = [
-            name for name, width in zip(bundle.inputs, widths, strict=True) for _ in range(width)
-        ]
+        of_column = np.repeat(bundle.inputs, widths(linear.categories))
         spread = pd.Series(linear.weights.std(axis=0), of_column).groupby(level=0).sum()
         own = spread.reindex(bundle.inputs).fillna(0.0)
         shares = (1 - bundle.linear_share) * shares + bundle.linear_share * own / max(
