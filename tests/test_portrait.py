@@ -105,7 +105,7 @@ def test_silence_and_what_is_shorter_than_a_window_are_drawn_too(tmp_path):
 
 def test_what_is_no_audio_is_an_error(tmp_path):
     (tmp_path / "no.mp3").write_text("not a song", encoding="utf-8")
-    with pytest.raises(DecodeError, match="no.mp3"):
+    with pytest.raises(DecodeError, match=r"no\.mp3"):
         portrait(tmp_path / "no.mp3", Job("default"))
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
     with pytest.raises(DecodeError, match="holds no samples"):
