@@ -6,7 +6,7 @@ It comes from the table itself, a CSV, the names of folders, or the files' own t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -15,13 +15,23 @@ from extract import tables
 from extract.errors import LabelError
 from extract.files import find
 
-__all__ = ["ALBUM_COLUMNS", "ARTIST_COLUMNS", "NAME_COLUMNS", "read"]
+__all__ = [
+    "ALBUM_COLUMNS",
+    "ARTIST_COLUMNS",
+    "GENRE_COLUMNS",
+    "NAME_COLUMNS",
+    "genre_column",
+    "read",
+]
 
 NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 """What the column is called that names the tracks, the likeliest first."""
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+
+GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "label")
+"""What the column of the genre is called in tables that go round, the likeliest first."""
 
 FEW_UNKNOWN = 0.01
 """Share of the labels that may be of tracks which the table does not have: a published list often
@@ -36,7 +46,7 @@ def read(
     where: str | Path,
     source: str | None,
     *,
-    label: str,
+    label: str | None,
     group: str | None = None,
     split: str | None = None,
     ignore_unknown: bool = False,
@@ -52,7 +62,9 @@ def read(
         Where it comes from.
     source : str, optional
         As `labels` of `classify.dataset.build`.
-    label, group, split, ignore_unknown, audio
+    label : str, optional
+        As there; None looks for one of `GENRE_COLUMNS`.
+    group, split, ignore_unknown, audio
         As there.
 
     Returns
@@ -72,6 +84,7 @@ def read(
     roles = _roles(list(frame.columns), group, split)
     notes: list[str] = []
     if source is None:
+        label = label or genre_column(frame.columns) or GENRE_COLUMNS[0]
         if label not in frame:
             raise LabelError(
                 f"{where}: has no column {label!r}; name a CSV of labels (--labels), or the column "
@@ -100,6 +113,12 @@ def read(
                 f"{place}: {problem} column {name!r} to {purpose}; it has {', '.join(named[:8])}"
             )
     return known, notes
+
+
+def genre_column(columns: Iterable[str]) -> str | None:
+    """Return which of the columns of a table is most likely the genre, if any."""
+    present = set(columns)
+    return next((name for name in GENRE_COLUMNS if name in present), None)
 
 
 def _roles(columns: Sequence[str], group: str | None, split: str | None) -> dict[str, str]:
@@ -203,14 +222,14 @@ def _from_csv(
     path: str,
     paths: pd.Series,
     failed: set[str],
-    label: str,
+    label: str | None,
     group: str | None,
     split: str | None,
     ignore_unknown: bool,
     notes: list[str],
 ) -> tuple[pd.DataFrame, list[str]]:
     given = _read_labels(path)
-    label = label.strip().lower()
+    label = (label or genre_column(given.columns) or GENRE_COLUMNS[0]).strip().lower()
     group, split = (name and name.strip().lower() for name in (group, split))
     columns = list(given.columns)
     keys = [name for name in NAME_COLUMNS if name in given]
