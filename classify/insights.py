@@ -58,6 +58,9 @@ HEADINGS = {
 NAMES = tuple(HEADINGS)
 """The pictures, in the order in which they are shown."""
 
+MERE = ("distributions", "families")
+"""Those whose titles say what they show, not what is found in it."""
+
 DEMO = Path(__file__).parent.parent / "data" / "raw"
 
 FEW = 5
@@ -411,7 +414,11 @@ def summary(tracks: Tracks, made: Sequence[Picture | Absent]) -> list[str]:
     return [
         f"{first}.",
         *notes,
-        *(f"{found.title}." for found in made if isinstance(found, Picture)),
+        *(
+            f"{found.title}."
+            for found in made
+            if isinstance(found, Picture) and found.name not in MERE
+        ),
     ]
 
 
@@ -480,7 +487,7 @@ def render(tracks: Tracks, made: Sequence[Picture | Absent], theme: str = "light
     sections = [f"<h1>{document.name(tracks.name)}</h1>\n<ul>{lines}</ul>\n"]
     sections += [
         document.section(
-            found.heading,
+            document.text(found.title),
             document.picture(
                 found.png,
                 f"{found.title}. {found.caption}",
