@@ -243,8 +243,7 @@ def classify_command(
     import classify
     from classify import predict
     from classify.explain import explanations
-    from extract import config, run, tables
-    from extract.errors import BundleError
+    from extract import run, tables
 
     bundle = classify.load(model)
     output = output or _default_folder() / "predictions.csv"
@@ -264,16 +263,7 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        if bundle.set_name is None:
-            raise BundleError(
-                f"{model}: was trained on a table that Earmark did not extract; it can classify "
-                "tables with the same columns, not audio files"
-            )
-        job = run.Job(
-            bundle.set_name,
-            config.parse(bundle.settings, str(model or "the default model")),
-            bundle.windows,
-        )
+        job = predict.job_of(bundle, str(model or "the default model"))
         result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(job.schema)

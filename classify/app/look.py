@@ -1,4 +1,4 @@
-"""The one visual language of the app: its frame, its words for what is empty or wrong, its charts."""
+"""The one visual language of the app: its frame, its words for what is wrong, its charts."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def kept_in_words() -> Iterator[None]:
     except Exception as error:
         logging.getLogger("earmark").exception("a page failed")
         st.error(
-            f"Something went wrong that should not ({type(error).__name__}). Reload the page; if it "
-            "comes again, please report it with what the terminal says.",
+            f"Something went wrong that should not ({type(error).__name__}). Reload the page; if "
+            "it comes again, please report it with what the terminal says.",
             icon=":material/error:",
         )
 
