@@ -6,7 +6,7 @@ strangers made.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ class Heard:
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
         return cls(**given | {"picture": _drawn(sent)})
+
+    def without_picture(self) -> Heard:
+        """Return the same, without what takes most of the room."""
+        return replace(self, picture=None)
 
 
 def _drawn(sent: dict[str, Any]) -> Portrait | None:
