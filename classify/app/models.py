@@ -9,7 +9,7 @@ import streamlit as st
 from classify import bundle
 from classify.app.setting import setting
 
-__all__ = ["add", "choose", "found"]
+__all__ = ["add", "choose", "found", "name"]
 
 SHIPPED = {
     bundle.DEFAULT: "Earmark's default",
@@ -40,6 +40,11 @@ def add(directory: Path) -> None:
     """Offer a model that this session trained."""
     known = [path for path in st.session_state.get("models", []) if path != directory]
     st.session_state["models"] = [directory, *known]
+
+
+def name(directory: Path) -> str:
+    """Return what a model is called."""
+    return SHIPPED.get(directory, directory.name)
 
 
 def choose(key: str, *, first: Path = bundle.DEFAULT) -> Path:

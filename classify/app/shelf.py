@@ -132,7 +132,7 @@ class Shelf:
         item.ticket = None
         if ticket.state == "done":
             item.heard = Heard.of(ticket.result())
-        elif item.heard is None:
+        else:
             item.error = ticket.error or "was not analysed: it was stopped"
 
     def stop(self) -> None:
