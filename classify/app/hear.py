@@ -6,6 +6,7 @@ strangers made.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import soundfile
 
 from classify import bundle as bundles
 from classify import explain, predict
-from extract import sets, tables
+from extract import analyse, sets, tables
 from extract.portrait import Portrait, portrait
 
-__all__ = ["Heard", "hear", "model_at"]
+__all__ = ["Heard", "hear", "model_at", "warm"]
 
 REASONS = 8
 """Descriptors that spoke for a genre, and against it, that are told."""
@@ -143,6 +145,16 @@ def hear(path: str, model: str, picture: bool) -> dict[str, Any]:
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)
     return sent
+
+
+def warm() -> None:
+    """Load all that the first track needs: kernels, libraries, the default model."""
+    directory = str(bundles.DEFAULT)
+    analyse.warm(predict.job_of(model_at(directory), directory))
+    with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
+        noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
+        soundfile.write(f"{folder}/noise.wav", noise, 44100)
+        hear(f"{folder}/noise.wav", directory, True)
 
 
 def model_at(directory: str | Path) -> bundles.Bundle:
