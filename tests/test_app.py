@@ -1,7 +1,8 @@
-"""What the pages of the app stand on: limits, the root, words for what goes wrong, how it starts."""
+"""What the pages of the app stand on: limits, the root, words for trouble, how it starts."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -67,10 +68,8 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
 @example("~nobody-of-this-name/x")
 def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
     root = tmp_path_factory.getbasetemp()
-    try:
+    with contextlib.suppress(FindError):
         assert setting.inside(named, root).is_relative_to(root)
-    except FindError:
-        pass
 
 
 @given(st.text(max_size=80))
@@ -135,7 +134,10 @@ def test_a_port_that_is_taken_is_named(monkeypatch):
 
 
 def test_the_script_draws_nothing_when_a_worker_imports_it():
-    code = "import runpy, sys; runpy.run_path('app.py', run_name='__mp_main__'); print('streamlit' in sys.modules)"
+    code = (
+        "import runpy, sys; runpy.run_path('app.py', run_name='__mp_main__'); "
+        "print('streamlit' in sys.modules)"
+    )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
     )
