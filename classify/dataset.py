@@ -268,7 +268,10 @@ def build(
 
 def one_line(label: object) -> str:
     """Return a genre without line breaks and other signs that steer."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
+    text = str(label)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())
 
 
 def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:

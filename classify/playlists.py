@@ -7,6 +7,7 @@ or an address are written so that they do not.
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,6 +41,9 @@ DEVICES = {"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$"} | {
     f"{port}{number}" for port in ("COM", "LPT") for number in "0123456789¹²³"
 }
 """Names that Windows keeps for itself, with whatever ending."""
+
+BREAKING = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Controls, other ends of a line, and what is no text in UTF-8."""
 
 LONGEST = 120
 """Bytes of a name: some systems take 143, most 255."""
@@ -238,7 +242,7 @@ def _targets(names: list[str], directory: Path) -> list[Path]:
 
 def _writable(path: str) -> bool:
     """Tell whether a path is one line of text."""
-    return not any(unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") for sign in path)
+    return not BREAKING.search(path)
 
 
 def _line(path: str) -> str:
@@ -261,7 +265,10 @@ def _column(rows: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
     found = next((name for name in names if name in rows), None)
     if found is None:
         return [""] * len(rows)
-    return [str(value).strip() if pd.notna(value) else "" for value in rows[found]]
+    return [
+        "" if gone else str(value).strip()
+        for value, gone in zip(rows[found].tolist(), rows[found].isna(), strict=True)
+    ]
 
 
 def _seconds(rows: pd.DataFrame) -> list[int]:

@@ -78,7 +78,9 @@ def compared(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
     columns = [
         name
         for name in tables.feature_columns(table, about)
-        if name not in others and not name.startswith("Unnamed:") and not PITCHES.match(name)
+        if name not in others
+        and not name.startswith(("Unnamed:", "probability"))
+        and not PITCHES.match(name)
     ]
     if not columns:
         raise SchemaError("the table has no descriptors to compare tracks by")
