@@ -243,8 +243,7 @@ def classify_command(
     import classify
     from classify import predict
     from classify.explain import explanations
-    from extract import config, run, tables
-    from extract.errors import BundleError
+    from extract import run, tables
 
     bundle = classify.load(model)
     output = output or _default_folder() / "predictions.csv"
@@ -264,16 +263,7 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        if bundle.set_name is None:
-            raise BundleError(
-                f"{model}: was trained on a table that Earmark did not extract; it can classify "
-                "tables with the same columns, not audio files"
-            )
-        job = run.Job(
-            bundle.set_name,
-            config.parse(bundle.settings, str(model or "the default model")),
-            bundle.windows,
-        )
+        job = predict.job_of(bundle, str(model or "the default model"))
         result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(job.schema)
@@ -499,6 +489,49 @@ def info_command(
     else:
         for name, value in extract.features(thing).items():
             print(f"{name} {value:g}")
+
+
+@app.command("app", epilog="Example:  earmark app --root ~/Music")
+def app_command(
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folders and tables can be named below this one, and nowhere else; by default the "
+            "current one.",
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="By default 8501.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on; by default this computer alone, 127.0.0.1. With 0.0.0.0 "
+            "everybody in the network can use it: there is no password."
+        ),
+    ] = None,
+    upload_mb: Annotated[
+        int | None, typer.Option(min=1, help="Megabytes of one file; by default 200.")
+    ] = None,
+    browser: Annotated[
+        bool | None, typer.Option("--browser/--no-browser", help="Open a browser.")
+    ] = None,
+) -> None:
+    """Look at music in the browser: classify, browse, compare, train.
+
+    What else is limited is set by variables of the environment, such as EARMARK_APP_UPLOADS.
+    """
+    import os
+
+    from classify.app import serve, setting
+
+    for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
+        if value is not None:
+            os.environ[f"{setting.PREFIX}{name}"] = str(value)
+    serve.serve(
+        Path(__file__).with_name("app.py").resolve(),
+        server_port=port,
+        server_address=address,
+        server_headless=None if browser is None else not browser,
+    )
 
 
 def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:
