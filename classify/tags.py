@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from extract.errors import DecodeError, LabelError, SchemaError, printable
+from extract.errors import DecodeError, LabelError, SchemaError
 from extract.files import find
 
 __all__ = ["FIELDS", "key_name", "plan", "read"]

@@ -126,11 +126,13 @@ def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
     seen = portrait(path, job)
     table, about = seen.rows.assign(path=path), tables.metadata(job.schema)
     found = predict.predictions(bundle, table, about=about, top=len(bundle.genres))
-    ranked = found.iloc[0] if len(found) and isinstance(found["genre"].iloc[0], str) else None
-    ranks = range(1, len(bundle.genres) + 1) if ranked is not None else ()
-    suffixes = ["" if rank == 1 else f"_{rank}" for rank in ranks]
+    genres: list[str] = []
+    probabilities: list[float] = []
     reasons: list[tuple[str, float, float]] = []
-    if ranked is not None:
+    if len(found) and isinstance(found["genre"].iloc[0], str):
+        suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
+        genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
+        probabilities = [float(found[f"probability{suffix}"].iloc[0]) for suffix in suffixes]
         told = explain.explanations(bundle, table, about=about, top=REASONS)
         told = told[["feature", "value", "contribution"]]
         reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
@@ -140,8 +142,8 @@ def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
         "sample_rate": seen.sample_rate,
         "channels": seen.channels,
         "values": {name: float(seen.values[name]) for name in wanted},
-        "genres": [str(ranked[f"genre{suffix}"]) for suffix in suffixes] if suffixes else [],
-        "probabilities": [float(ranked[f"probability{suffix}"]) for suffix in suffixes],
+        "genres": genres,
+        "probabilities": probabilities,
         "reasons": reasons,
     }
     if folder is not None:
