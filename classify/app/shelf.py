@@ -79,6 +79,10 @@ class Shelf:
         That a track may take.
     folder : Path
         Where sounds are put that browsers play.
+    source : Path, optional
+        The folder that they come from; None for what was uploaded.
+    chosen : Item, optional
+        The one that is looked at.
     items : list of Item
         The tracks.
     """
@@ -87,13 +91,17 @@ class Shelf:
     model: Path
     seconds: float
     folder: Path
+    source: Path | None = None
+    chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _seen: list[Item] = field(default_factory=list)
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
-        """Put tracks on the shelf by their names and places."""
+        """Put tracks on the shelf by their names and places; the first of them is looked at."""
         new = [Item(name, path) for name, path in tracks]
         self.items += new
+        if new:
+            self.chosen = new[0]
         return new
 
     def show(self, item: Item) -> None:
@@ -166,6 +174,7 @@ class Shelf:
         self.stop()
         self.items.clear()
         self._seen.clear()
+        self.chosen = None
 
     @property
     def done(self) -> list[Item]:

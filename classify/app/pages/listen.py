@@ -118,13 +118,11 @@ def _name(own: Shelf) -> None:
 
 
 def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) -> None:
-    """Put tracks on the shelf; the first of them is shown."""
-    if not tracks:
-        return
-    if st.session_state.get("folder") != folder:
+    """Put tracks on the shelf; what comes from elsewhere makes room for them."""
+    if own.source != folder:
         own.clear()
-    st.session_state["folder"] = folder
-    st.session_state["chosen"] = own.add(tracks)[0]
+    own.source = folder
+    own.add(tracks)
 
 
 def _board(own: Shelf) -> None:
@@ -192,14 +190,12 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     # What was selected was selected in the rows that were shown then.
     if places and places[0] < len(before) and st.session_state.get("listen place") != places:
         st.session_state["listen place"] = places
-        st.session_state["chosen"] = before[places[0]]
+        own.chosen = before[places[0]]
         st.session_state["listen shown"] = shown
         st.rerun()
     st.session_state["listen shown"] = shown
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
-    there = (
-        {item.name: str(item.path) for item in shown} if st.session_state.get("folder") else None
-    )
+    there = {item.name: str(item.path) for item in shown} if own.source else None
     grid.downloads(found, "genres", there)
     if st.button("What would the tags be?", icon=":material/sell:", disabled=busy):
         st.session_state["plan"] = True
@@ -215,7 +211,7 @@ def _plan(shown: list[Item], found: pd.DataFrame) -> None:
 
 
 def _track(own: Shelf) -> None:
-    item: Item | None = st.session_state.get("chosen")
+    item = own.chosen
     if item is None or item not in own.items:
         return
     if not item.picture:
