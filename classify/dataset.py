@@ -27,6 +27,8 @@ __all__ = [
     "build",
     "finite",
     "flags",
+    "one_line",
+    "recognise",
     "row_names",
     "weights",
     "without",
@@ -163,7 +165,7 @@ def build(
         The labels do not fit the table, or are too few to learn from.
     """
     frame, about = tables.read(table)
-    about = about or _recognise(frame)
+    about = about or recognise(frame)
     if "path" not in frame:
         frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
     if "explicit" in frame:
@@ -237,7 +239,7 @@ def build(
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
-        labels=labelled.map(_one_line),
+        labels=labelled.map(one_line),
         groups=pd.Series(groups[rows], dtype=str),
         tracks=used["path"],
         columns=columns,
@@ -264,7 +266,7 @@ def build(
     return dataset
 
 
-def _one_line(label: object) -> str:
+def one_line(label: object) -> str:
     """Return a genre without line breaks and other signs that steer."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
 
@@ -374,7 +376,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     return kept
 
 
-def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
+def recognise(frame: pd.DataFrame) -> dict[str, Any]:
     """Say of a table without metadata, such as CSV, which feature set it holds, if any.
 
     It counts as extracted with the default settings: CSV has no place to say otherwise.

@@ -11,17 +11,19 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from classify import tags
 from extract import tables
-from extract.errors import LabelError
+from extract.errors import DecodeError, LabelError
 from extract.files import find
 
-__all__ = ["ALBUM_COLUMNS", "ARTIST_COLUMNS", "NAME_COLUMNS", "read"]
+__all__ = ["ALBUM_COLUMNS", "ARTIST_COLUMNS", "NAME_COLUMNS", "TITLE_COLUMNS", "Matcher", "read"]
 
 NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 """What the column is called that names the tracks, the likeliest first."""
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+TITLE_COLUMNS = ("title", "track_name", "name", "song")
 
 FEW_UNKNOWN = 0.01
 """Share of the labels that may be of tracks which the table does not have: a published list often
@@ -140,12 +142,6 @@ def _from_folders(paths: pd.Series) -> pd.DataFrame:
 def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     if audio is None:
         raise LabelError("--labels tags reads the files again: name their folder with --audio")
-    try:
-        import mutagen
-    except ImportError:
-        raise LabelError(
-            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
     found, failures = find([audio])
     if failures and not found:
         raise failures[0]
@@ -153,12 +149,14 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     rows = []
     for path in paths:
         try:
-            tags = mutagen.File(locations[path], easy=True) if path in locations else None
-        except mutagen.MutagenError:
-            tags = None
-        values = {key: next(iter(value or []), None) for key, value in dict(tags or {}).items()}
-        artist = values.get("artist") or values.get("albumartist")
-        rows.append((values.get("genre"), artist, values.get("album")))
+            values = tags.read(locations[path]) if path in locations else {}
+        except DecodeError:
+            values = {}
+        genre, artist, owner, album = (
+            next(iter(values.get(name, [])), None)
+            for name in ("genre", "artist", "albumartist", "album")
+        )
+        rows.append((genre, artist or owner, album))
     roles = ("label", "artist", "album")
     given = pd.DataFrame(rows, paths.index, list(roles), dtype="object")
     known = _known(paths, given, {role: role for role in roles})
@@ -173,8 +171,14 @@ def _failed(table: str | Path) -> set[str]:
     return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
 
 
-class _Matcher:
-    """Finds the track of a table that a label names: by path, by name, by name without ending."""
+class Matcher:
+    """Finds the track of a table that a label names: by path, by name, by name without ending.
+
+    Parameters
+    ----------
+    paths : Series
+        Of the table, each once.
+    """
 
     def __init__(self, paths: pd.Series) -> None:
         self.paths = set(paths)
@@ -182,6 +186,7 @@ class _Matcher:
         self.names, self.stems = _unique(names), _unique(names.map(_stem))
 
     def __call__(self, named: str) -> str | None:
+        """Return the path of the track in the table; None where there is none, or several."""
         named = named.strip().replace("\\", "/").removeprefix("./")
         if named in self.paths:
             return named
@@ -226,7 +231,7 @@ def _from_csv(
             f"{shown}"
         )
     given = given[given[label].notna()]
-    match = _Matcher(paths)
+    match = Matcher(paths)
     matches = {name: given[name].map(match, na_action="ignore") for name in keys}
     # Several columns may name the tracks: files elsewhere, and what they are called everywhere.
     key = max(keys, key=lambda name: int(matches[name].notna().sum()))

@@ -7,7 +7,7 @@ Who closes the page has nothing more computed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -77,6 +77,8 @@ class Shelf:
         The directory of the model.
     seconds : float
         That a track may take.
+    folder : Path
+        Where sounds are put that browsers play.
     items : list of Item
         The tracks.
     """
@@ -84,6 +86,7 @@ class Shelf:
     owner: str
     model: Path
     seconds: float
+    folder: Path
     items: list[Item] = field(default_factory=list)
     _seen: list[Item] = field(default_factory=list)
 
@@ -118,7 +121,8 @@ class Shelf:
                     item.ticket = line.submit(
                         self.owner,
                         hear,
-                        *(str(item.path), str(self.model), item.picture),
+                        *(str(item.path), str(self.model)),
+                        str(self.folder) if item.picture else None,
                         timeout=self.seconds,
                     )
                 except EarmarkError as error:
@@ -131,9 +135,15 @@ class Shelf:
     def _take(self, item: Item, ticket: Ticket) -> None:
         item.ticket = None
         if ticket.state == "done":
-            item.heard = Heard.of(ticket.result())
+            item.heard = self._trusted(item, Heard.of(ticket.result()))
         else:
             item.error = ticket.error or "was not analysed: it was stopped"
+
+    def _trusted(self, item: Item, heard: Heard) -> Heard:
+        """Take no file for the sound that is neither the track's own nor one made of it."""
+        own = Path(heard.sound).resolve()
+        known = own == item.path.resolve() or own.parent == self.folder.resolve()
+        return heard if known else replace(heard, sound="")
 
     def stop(self) -> None:
         """Have nothing more done; what is known stays."""

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from classify import predict, tags
-from classify.app import charts, grid, look, models, player, radar, shelf, state, uploads
+from classify.app import charts, grid, look, models, player, radar, shelf, state
 from classify.app.hear import model_at
 from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
@@ -44,7 +44,9 @@ def page() -> None:
 def _shelf(model: Path) -> Shelf:
     """Return the shelf of this session, described by the model that is chosen."""
     if "shelf" not in st.session_state:
-        st.session_state["shelf"] = Shelf(state.owner(), model, setting().track_seconds)
+        st.session_state["shelf"] = Shelf(
+            state.owner(), model, setting().track_seconds, state.scratch().path
+        )
     own: Shelf = st.session_state["shelf"]
     if own.model != model:
         predict.job_of(model_at(model), models.name(model))
@@ -80,7 +82,7 @@ def _drop(own: Shelf) -> None:
     refused: list[str] = []
     for file in dropped:
         try:
-            upload = state.scratch().keep(file, file.name)
+            upload = state.scratch().keep(file.name, file)
             kept.append((upload.name, upload.path))
         except EarmarkError as error:
             refused.append(str(error))
@@ -251,7 +253,8 @@ def _portrait(own: Shelf, item: Item) -> None:
     st.subheader(look.plain(item.name), anchor=False)
     _facts(item)
     if heard.picture is not None:
-        player.show(heard.picture, _sound(item), item.name, "player")
+        sound = Path(heard.sound) if heard.sound else None
+        player.show(heard.picture, sound, item.name, "player")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
@@ -276,11 +279,3 @@ def _facts(item: Item) -> None:
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
     st.caption(" · ".join(facts))
-
-
-def _sound(item: Item) -> Path | None:
-    """Return a file that a browser plays; None where there is none."""
-    try:
-        return uploads.playable(item.path)[0]
-    except EarmarkError:
-        return None
