@@ -40,7 +40,7 @@ def scratch():
 
 
 def kept(scratch, data, name="song.mp3"):
-    return scratch.keep(io.BytesIO(data), name)
+    return scratch.keep(name, io.BytesIO(data))
 
 
 def instead(data):
@@ -247,7 +247,7 @@ class Endless(io.RawIOBase):
 def test_what_is_too_large_is_not_read_to_its_end(scratch):
     source = Endless()
     with pytest.raises(UploadError, match=r"big.mp3: is larger than 1 MB, which is the limit here"):
-        scratch.keep(source, "big.mp3")
+        scratch.keep("big.mp3", source)
     assert source.taken <= 2 * 2**20
     assert list(scratch.path.iterdir()) == []
 
@@ -283,7 +283,7 @@ def test_a_full_disk_is_said(scratch, number, message):
             raise OSError(number, os.strerror(number))
 
     with pytest.raises(UploadError, match=f"song.mp3: {message}"):
-        scratch.keep(Broken(), "song.mp3")
+        scratch.keep("song.mp3", Broken())
     assert list(scratch.path.iterdir()) == []
 
 

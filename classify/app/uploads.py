@@ -181,15 +181,15 @@ class Scratch:
         """What is kept, in the order in which it came."""
         return tuple(self._kept)
 
-    def keep(self, source: BinaryIO, name: str) -> Upload:
+    def keep(self, name: str, source: BinaryIO) -> Upload:
         """Copy what was uploaded.
 
         Parameters
         ----------
-        source : binary file
-            What the browser sent; it is read to its end, and no further than it may be long.
         name : str
             What somebody calls it.
+        source : binary file
+            What the browser sent; it is read to its end, and no further than it may be long.
 
         Raises
         ------
