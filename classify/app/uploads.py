@@ -337,8 +337,9 @@ def _instead(head: bytes) -> str:
         if _has(head, marks):
             return name
     # A character may be cut at the end of what was read.
-    text = head.decode("utf-8", "ignore").lstrip("\ufeff \t\r\n").lower()
+    text = head.decode("utf-8", "ignore")
     if b"\0" not in head and len(text.encode()) > 0.9 * len(head):
+        text = text.lstrip("\ufeff \t\r\n").lower()
         if text.startswith(("<!doctype html", "<html")) or "<html" in text[:1000]:
             return "a web page (HTML); was it saved in place of the music?"
         if text.startswith(("<?xml", "<svg")):
