@@ -64,7 +64,11 @@ def test_the_same_track_is_the_same_bytes_and_another_another_track(seen, demo):
     other = portrait(demo / "jazz-120bpm-b-flat-major.wav", Job("default"))
     tracks = [
         unpacked(player.pack(each, name, sound))[0]["track"]
-        for each, name, sound in [(seen, "a", None), (seen, "b", "/media/x.mp3"), (other, "a", None)]
+        for each, name, sound in [
+            (seen, "a", None),
+            (seen, "b", "/media/x.mp3"),
+            (other, "a", None),
+        ]
     ]
     assert tracks[0] == tracks[1] != tracks[2]
 
@@ -82,7 +86,13 @@ def test_the_largest_picture_is_a_few_hundred_kilobytes(seen):
 
 @pytest.mark.parametrize(
     "name",
-    ["</script><img src=x onerror=alert(1)>", 'a"b\\c\n\x00\u2028', "\udcff\udc80", "\u202egpj.exe", ""],
+    [
+        "</script><img src=x onerror=alert(1)>",
+        'a"b\\c\n\x00\u2028',
+        "\udcff\udc80",
+        "\u202egpj.exe",
+        "",
+    ],
 )
 def test_any_name_is_only_text(seen, name):
     assert unpacked(player.pack(seen, name, None))[0]["name"] == name

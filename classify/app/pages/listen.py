@@ -10,7 +10,7 @@ import streamlit as st
 
 from classify import predict, tags
 from classify.app import charts, grid, look, models, player, radar, shelf, state
-from classify.app.hear import model_at
+from classify.app.hear import Heard, model_at
 from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
 from extract import files
@@ -20,8 +20,6 @@ __all__ = ["page"]
 
 POLL = 0.4
 """Seconds between two looks at what the workers have done."""
-
-FORMATS = sorted(suffix.removeprefix(".") for suffix in files.AUDIO_SUFFIXES)
 
 
 def page() -> None:
@@ -68,7 +66,6 @@ def _drop(own: Shelf) -> None:
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
         "Audio files",
-        FORMATS,
         accept_multiple_files=True,
         key=f"uploads {turn}",
         max_upload_size=limits.upload_mb,
@@ -246,11 +243,11 @@ def _waiting(own: Shelf, item: Item) -> None:
 def _portrait(own: Shelf, item: Item) -> None:
     heard = item.heard
     assert heard is not None
-    st.subheader(look.plain(item.name), anchor=False)
-    _facts(item)
+    st.divider()
     if heard.picture is not None:
         sound = Path(heard.sound) if heard.sound else None
         player.show(heard.picture, sound, item.name, "player")
+    _facts(heard)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
@@ -268,9 +265,7 @@ def _portrait(own: Shelf, item: Item) -> None:
         st.dataframe(grid.values(heard.values, typical), hide_index=True)
 
 
-def _facts(item: Item) -> None:
-    heard = item.heard
-    assert heard is not None
+def _facts(heard: Heard) -> None:
     minutes, seconds = divmod(round(heard.duration), 60)
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
