@@ -127,7 +127,7 @@ def _board(own: Shelf) -> None:
     busy = own.refresh(state.line())
     if len(own.items) == 1 and not own.failed:
         return
-    st.fragment(_table, run_every=POLL if busy else None)(own)
+    look.living(_table, POLL if busy else None)(own)
 
 
 def _table(own: Shelf) -> None:
@@ -215,7 +215,7 @@ def _track(own: Shelf) -> None:
         own.show(item)
         own.refresh(state.line())
     if item.waits:
-        st.fragment(_waiting, run_every=POLL)(own, item)
+        look.living(_waiting, POLL)(own, item)
     elif item.error and item.heard is None:
         look.trouble(f"{item.name}: {item.error}")
     else:
