@@ -40,6 +40,13 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Theme(StrEnum):
+    """What page a picture is for."""
+
+    light = "light"
+    dark = "dark"
+
+
 Sources = Annotated[
     list[str], typer.Argument(help="Audio files, and folders searched at every depth.")
 ]
@@ -431,6 +438,47 @@ def evaluate_command(
         show_progress=not quiet,
     )
     _show_evaluation(found.metrics)
+
+
+@app.command("insights", epilog="Example:  earmark insights features.parquet -o pictures")
+def insights_command(
+    table: Annotated[Path, typer.Argument(help="Any table of tracks, or of windows of them.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="Directory for the pictures.", show_default=False),
+    ],
+    labels: Labels = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            help="Column that holds the genre; by default genre, track_genre, genre_top or label.",
+            show_default=False,
+        ),
+    ] = None,
+    audio: Audio = None,
+    ignore_unknown: IgnoreUnknown = False,
+    theme: Annotated[
+        Theme, typer.Option(help="Draw for a light page or a dark one.")
+    ] = Theme.light,
+) -> None:
+    """Draw what is in a table: genres, descriptors, how they go together, and what is missing.
+
+    The directory holds the pictures and index.html, which shows them all. What the table has
+    nothing for is left out, and named.
+    """
+    from classify import insights
+
+    insights.check_directory(output)
+    tracks = insights.read(
+        *(table, labels), label=label, ignore_unknown=ignore_unknown, audio=audio
+    )
+    made = list(insights.write(output, tracks, theme.value))
+    for line in insights.summary(tracks, made):
+        print(line)
+    for absent in made:
+        if isinstance(absent, insights.Absent):
+            print(f"not drawn: {absent.heading}: {absent.reason}")
+    print(f"pictures and index.html: {output}")
 
 
 @app.command("beats", epilog="Example:  earmark beats song.mp3 > song.beats")

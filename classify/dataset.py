@@ -46,7 +46,7 @@ SPOTIFY_EXTRAS = {
 }
 """What Spotify's tables say beside the sound; audio files do not."""
 
-_STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
+STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
 """What may follow the name of a descriptor in that of a column, beside numbers."""
 
 
@@ -368,7 +368,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     """
 
     def belongs(column: str, name: str) -> bool:
-        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{_STATISTICS}))*", column) is not None
+        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{STATISTICS}))*", column) is not None
 
     for name in ignored:
         if not any(belongs(column, name) for column in columns):

@@ -6,7 +6,7 @@ It comes from the table itself, a CSV, the names of folders, or the files' own t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -16,7 +16,16 @@ from extract import tables
 from extract.errors import DecodeError, LabelError
 from extract.files import find
 
-__all__ = ["ALBUM_COLUMNS", "ARTIST_COLUMNS", "NAME_COLUMNS", "TITLE_COLUMNS", "Matcher", "read"]
+__all__ = [
+    "ALBUM_COLUMNS",
+    "ARTIST_COLUMNS",
+    "GENRE_COLUMNS",
+    "NAME_COLUMNS",
+    "TITLE_COLUMNS",
+    "Matcher",
+    "genre_column",
+    "read",
+]
 
 NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 """What the column is called that names the tracks, the likeliest first."""
@@ -24,6 +33,9 @@ NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
 TITLE_COLUMNS = ("title", "track_name", "name", "song")
+
+GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "label")
+"""What the column of the genre is called in tables that go round, the likeliest first."""
 
 FEW_UNKNOWN = 0.01
 """Share of the labels that may be of tracks which the table does not have: a published list often
@@ -38,7 +50,7 @@ def read(
     where: str | Path,
     source: str | None,
     *,
-    label: str,
+    label: str | None,
     group: str | None = None,
     split: str | None = None,
     ignore_unknown: bool = False,
@@ -54,7 +66,9 @@ def read(
         Where it comes from.
     source : str, optional
         As `labels` of `classify.dataset.build`.
-    label, group, split, ignore_unknown, audio
+    label : str, optional
+        As there; None looks for one of `GENRE_COLUMNS`.
+    group, split, ignore_unknown, audio
         As there.
 
     Returns
@@ -74,6 +88,7 @@ def read(
     roles = _roles(list(frame.columns), group, split)
     notes: list[str] = []
     if source is None:
+        label = label or genre_column(frame.columns) or GENRE_COLUMNS[0]
         if label not in frame:
             raise LabelError(
                 f"{where}: has no column {label!r}; name a CSV of labels (--labels), or the column "
@@ -102,6 +117,12 @@ def read(
                 f"{place}: {problem} column {name!r} to {purpose}; it has {', '.join(named[:8])}"
             )
     return known, notes
+
+
+def genre_column(columns: Iterable[str]) -> str | None:
+    """Return which of the columns of a table is most likely the genre, if any."""
+    present = set(columns)
+    return next((name for name in GENRE_COLUMNS if name in present), None)
 
 
 def _roles(columns: Sequence[str], group: str | None, split: str | None) -> dict[str, str]:
@@ -208,14 +229,14 @@ def _from_csv(
     path: str,
     paths: pd.Series,
     failed: set[str],
-    label: str,
+    label: str | None,
     group: str | None,
     split: str | None,
     ignore_unknown: bool,
     notes: list[str],
 ) -> tuple[pd.DataFrame, list[str]]:
     given = _read_labels(path)
-    label = label.strip().lower()
+    label = (label or genre_column(given.columns) or GENRE_COLUMNS[0]).strip().lower()
     group, split = (name and name.strip().lower() for name in (group, split))
     columns = list(given.columns)
     keys = [name for name in NAME_COLUMNS if name in given]

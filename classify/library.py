@@ -147,8 +147,11 @@ class Library:
     @cached_property
     def _codes(self) -> NDArray[np.int64]:
         """The number of each track's genre in `genres`, -1 where it has none."""
+        if not self.genres:
+            return np.full(len(self), -1)
         places = {name: place for place, name in enumerate(self.genres)}
-        return self.tracks["genre"].map(places).fillna(-1).to_numpy(np.int64)
+        codes: Rows = self.tracks["genre"].map(places).fillna(-1).to_numpy(np.int64)
+        return codes
 
     @cached_property
     def _ranks(self) -> dict[str, NDArray[np.float64]]:
@@ -190,7 +193,7 @@ class Library:
             found &= pc.match_substring(self._texts, word).to_numpy(zero_copy_only=False)
         if query.genres:
             wanted = [place for place, name in enumerate(self.genres) if name in set(query.genres)]
-            found &= np.isin(self._codes, wanted) if self.genres else False
+            found &= np.isin(self._codes, wanted)
         for name, (low, high) in query.ranges.items():
             values = self._ranks[name]
             found &= (values >= low) & (values <= high)
@@ -214,8 +217,7 @@ class Library:
         tracks = self.tracks.drop(columns=["genre", "probability"], errors="ignore")
         known = predictions.drop_duplicates("path").set_index("path").reindex(tracks["path"])
         words = sum(name in tracks for name in ("path", *TEXTS))
-        named = known["genre"].astype("object")
-        tracks.insert(words, "genre", named.where(named.notna(), None).to_numpy(object))
+        tracks.insert(words, "genre", known["genre"].to_numpy(object))
         if "probability" in known:
             tracks.insert(words + 1, "probability", known["probability"].to_numpy(np.float32))
         return Library(tracks, self.table, self.about)

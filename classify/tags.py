@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from extract.errors import DecodeError, LabelError, SchemaError, printable
+from extract.errors import DecodeError, LabelError, SchemaError
 from extract.files import find
 
 __all__ = ["FIELDS", "key_name", "plan", "read"]
@@ -111,7 +111,7 @@ def key_name(key: float, mode: float) -> str:
 
 def plan(
     predictions: pd.DataFrame,
-    where: str | Path | Mapping[str, Path],
+    files: str | Path | Mapping[str, Path],
     fields: Iterable[str] = FIELDS,
     *,
     at_least: float = 0.0,
@@ -123,8 +123,8 @@ def plan(
     predictions : DataFrame
         ``path`` and ``genre``, with ``probability``; for the other fields ``tempo``, ``key`` and
         ``mode``, as a feature table has them.
-    where : str, Path or mapping of str to Path
-        The folder that the paths of the files are relative to, or where each of them is.
+    files : str, Path or mapping of str to Path
+        The folder to which the paths are relative, or where the file of each path is.
     fields : iterable of str
         Which of `FIELDS`; one of which the table knows nothing is passed over.
     at_least : float
@@ -150,14 +150,7 @@ def plan(
             raise SchemaError(f"no tag {field!r} can be written; choose from {', '.join(FIELDS)}")
     if "path" not in predictions:
         raise SchemaError("the table has no column 'path' that names the files")
-    if isinstance(where, Mapping):
-        locations, place = where, "what was named"
-    else:
-        found, failures = find([where])
-        if not found:
-            raise failures[0]
-        locations = {track.path: track.location for track in found}
-        place = printable(where)
+    locations = files if isinstance(files, Mapping) else _located(files)
     known = predictions.drop_duplicates("path").set_index("path")
     wanted = {
         field: values for field, values in _wanted(known, at_least).items() if field in fields
@@ -166,7 +159,7 @@ def plan(
     for path in known.index:
         try:
             if path not in locations:
-                raise DecodeError(path, f"is not in {place}")
+                raise DecodeError(path, "is not in the folder")
             now = read(locations[path])
         except DecodeError as error:
             rows.append((path, "", "", "", error.message))
@@ -175,6 +168,13 @@ def plan(
             held, then = "; ".join(now.get(field, [])), values[path]
             rows.append((path, field, held, then, _what(held, then)))
     return pd.DataFrame(rows, columns=COLUMNS, dtype="str")
+
+
+def _located(folder: str | Path) -> dict[str, Path]:
+    found, failures = find([folder])
+    if not found:
+        raise failures[0]
+    return {track.path: track.location for track in found}
 
 
 def _wanted(known: pd.DataFrame, at_least: float) -> dict[str, dict[str, str]]:

@@ -97,7 +97,7 @@ def test_a_plan_says_what_is_there_and_what_would_be(music):
     assert sure["what"].tolist() == ["keep", "keep"]
     named = {row: music / row for row in rows["path"]}
     pd.testing.assert_frame_equal(tags.plan(rows, named), plan)
-    assert tags.plan(rows, {})["what"].tolist() == ["is not in what was named"] * 2
+    assert tags.plan(rows, {})["what"].tolist() == ["is not in the folder"] * 2
     assert before == {path: path.read_bytes() for path in music.iterdir()}
 
 

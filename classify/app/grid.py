@@ -13,6 +13,7 @@ import streamlit as st
 from classify import playlists
 from classify.app import look
 from extract import registry, sets, tables
+from extract.config import DEFAULTS
 
 __all__ = ["KEYS", "as_csv", "as_parquet", "columns", "downloads", "key_of", "spoken", "values"]
 
@@ -59,10 +60,15 @@ def columns() -> dict[str, Any]:
         for suffix in ("", "_2", "_3")
     }
     named = {f"genre_{rank}": config.TextColumn(f"or ({rank})") for rank in (2, 3)}
+    described = {
+        column.name: (column, (entry.function.__doc__ or "").split("\n")[0].replace("`", ""))
+        for entry in registry.in_set("spotify")
+        for column in entry.columns(DEFAULTS)
+    }
     shares = {
-        name: config.NumberColumn(name, format="%.2f", help=_help(name))
-        for name in sets.SPOTIFY_COLUMNS
-        if registry.get(name).range == (0, 1) and name != "mode"
+        name: config.NumberColumn(name, format="%.2f", help=text)
+        for name, (column, text) in described.items()
+        if column.range == (0, 1) and name != "mode"
     }
     return {
         "path": config.TextColumn("track", width="large", pinned=True),
@@ -70,16 +76,14 @@ def columns() -> dict[str, Any]:
         **named,
         **chances,
         **shares,
-        "loudness": config.NumberColumn("loudness", format="%.1f LUFS", help=_help("loudness")),
-        "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=_help("tempo")),
-        "key": config.TextColumn("key", help=_help("key")),
+        "loudness": config.NumberColumn(
+            "loudness", format="%.1f LUFS", help=described["loudness"][1]
+        ),
+        "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=described["tempo"][1]),
+        "key": config.TextColumn("key", help=described["key"][1]),
         "time_signature": config.NumberColumn("beats in a bar", format="%.0f"),
         "duration_ms": config.NumberColumn("duration", format="%.0f s"),
     }
-
-
-def _help(name: str) -> str:
-    return (registry.get(name).function.__doc__ or "").split("\n")[0].replace("`", "")
 
 
 def values(found: Mapping[str, float], typical: Mapping[str, list[float]]) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import soundfile
 
 from classify import bundle as bundles
 from classify import explain, predict
+from classify.app.playable import playable
 from extract import analyse, sets, tables
 from extract.portrait import Portrait, portrait
 
@@ -53,6 +54,8 @@ class Heard:
         then the strongest against.
     picture : Portrait, optional
         What is to be drawn; its rows are left out. None where nobody asked for it.
+    sound : str
+        A file that browsers play, beside the picture; empty where there is none.
     """
 
     duration: float
@@ -63,6 +66,7 @@ class Heard:
     probabilities: list[float]
     reasons: list[tuple[str, float, float]]
     picture: Portrait | None = None
+    sound: str = ""
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> Heard:
@@ -73,7 +77,7 @@ class Heard:
 
     def without_picture(self) -> Heard:
         """Return the same, without what takes most of the room."""
-        return replace(self, picture=None)
+        return replace(self, picture=None, sound="")
 
 
 def _drawn(sent: dict[str, Any]) -> Portrait | None:
@@ -93,7 +97,7 @@ def _drawn(sent: dict[str, Any]) -> Portrait | None:
     )
 
 
-def hear(path: str, model: str, picture: bool) -> dict[str, Any]:
+def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
     """Describe a file, find its genre, and say why: what a worker does.
 
     Parameters
@@ -102,8 +106,8 @@ def hear(path: str, model: str, picture: bool) -> dict[str, Any]:
         The file.
     model : str
         The directory of a bundle.
-    picture : bool
-        Whether somebody wants to look at it.
+    folder : str, optional
+        Where a sound that browsers play may be put; None where nobody wants to look or listen.
 
     Returns
     -------
@@ -122,11 +126,13 @@ def hear(path: str, model: str, picture: bool) -> dict[str, Any]:
     seen = portrait(path, job)
     table, about = seen.rows.assign(path=path), tables.metadata(job.schema)
     found = predict.predictions(bundle, table, about=about, top=len(bundle.genres))
-    ranked = found.iloc[0] if len(found) and isinstance(found["genre"].iloc[0], str) else None
-    ranks = range(1, len(bundle.genres) + 1) if ranked is not None else ()
-    suffixes = ["" if rank == 1 else f"_{rank}" for rank in ranks]
+    genres: list[str] = []
+    probabilities: list[float] = []
     reasons: list[tuple[str, float, float]] = []
-    if ranked is not None:
+    if len(found) and isinstance(found["genre"].iloc[0], str):
+        suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
+        genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
+        probabilities = [float(found[f"probability{suffix}"].iloc[0]) for suffix in suffixes]
         told = explain.explanations(bundle, table, about=about, top=REASONS)
         told = told[["feature", "value", "contribution"]]
         reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
@@ -136,11 +142,12 @@ def hear(path: str, model: str, picture: bool) -> dict[str, Any]:
         "sample_rate": seen.sample_rate,
         "channels": seen.channels,
         "values": {name: float(seen.values[name]) for name in wanted},
-        "genres": [str(ranked[f"genre{suffix}"]) for suffix in suffixes] if suffixes else [],
-        "probabilities": [float(ranked[f"probability{suffix}"]) for suffix in suffixes],
+        "genres": genres,
+        "probabilities": probabilities,
         "reasons": reasons,
     }
-    if picture:
+    if folder is not None:
+        sent["sound"] = str(playable(path, folder)[0])
         sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)
@@ -154,7 +161,7 @@ def warm() -> None:
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
         noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
         soundfile.write(f"{folder}/noise.wav", noise, 44100)
-        hear(f"{folder}/noise.wav", directory, True)
+        hear(f"{folder}/noise.wav", directory, folder)
 
 
 def model_at(directory: str | Path) -> bundles.Bundle:

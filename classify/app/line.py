@@ -569,7 +569,8 @@ class Line:
                 raise EOFError
         except EOFError:
             problem = f"it ended while it started ({_status(process.close())}); see the log"
-            log.error("a worker could not be started: %s", problem)
+            if not self._closed:
+                log.error("a worker could not be started: %s", problem)
         timer.cancel()
         with self._changed:
             seat.starting = None

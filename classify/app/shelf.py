@@ -7,7 +7,7 @@ Who closes the page has nothing more computed.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -77,6 +77,12 @@ class Shelf:
         The directory of the model.
     seconds : float
         That a track may take.
+    folder : Path
+        Where sounds are put that browsers play.
+    source : Path, optional
+        The folder that they come from; None for what was uploaded.
+    chosen : Item, optional
+        The one that is looked at.
     items : list of Item
         The tracks.
     """
@@ -84,13 +90,18 @@ class Shelf:
     owner: str
     model: Path
     seconds: float
+    folder: Path
+    source: Path | None = None
+    chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _seen: list[Item] = field(default_factory=list)
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
-        """Put tracks on the shelf by their names and places."""
+        """Put tracks on the shelf by their names and places; the first of them is looked at."""
         new = [Item(name, path) for name, path in tracks]
         self.items += new
+        if new:
+            self.chosen = new[0]
         return new
 
     def show(self, item: Item) -> None:
@@ -118,7 +129,8 @@ class Shelf:
                     item.ticket = line.submit(
                         self.owner,
                         hear,
-                        *(str(item.path), str(self.model), item.picture),
+                        *(str(item.path), str(self.model)),
+                        str(self.folder) if item.picture else None,
                         timeout=self.seconds,
                     )
                 except EarmarkError as error:
@@ -131,9 +143,15 @@ class Shelf:
     def _take(self, item: Item, ticket: Ticket) -> None:
         item.ticket = None
         if ticket.state == "done":
-            item.heard = Heard.of(ticket.result())
+            item.heard = self._trusted(item, Heard.of(ticket.result()))
         else:
             item.error = ticket.error or "was not analysed: it was stopped"
+
+    def _trusted(self, item: Item, heard: Heard) -> Heard:
+        """Take no file for the sound that is neither the track's own nor one made of it."""
+        own = Path(heard.sound).resolve()
+        known = own == item.path.resolve() or own.parent == self.folder.resolve()
+        return heard if known else replace(heard, sound="")
 
     def stop(self) -> None:
         """Have nothing more done; what is known stays."""
@@ -156,6 +174,7 @@ class Shelf:
         self.stop()
         self.items.clear()
         self._seen.clear()
+        self.chosen = None
 
     @property
     def done(self) -> list[Item]:

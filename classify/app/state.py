@@ -47,4 +47,12 @@ class _Session:
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=_Session.close)
 def _session(owner: str) -> _Session:
-    return _Session(owner, uploads.Scratch())
+    limits, megabyte = setting(), 10**6
+    return _Session(
+        owner,
+        uploads.Scratch(
+            uploads.Limits(
+                limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
+            )
+        ),
+    )

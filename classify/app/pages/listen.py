@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from classify import predict, tags
-from classify.app import charts, grid, look, models, player, radar, shelf, state, uploads
-from classify.app.hear import model_at
+from classify.app import charts, grid, look, models, player, radar, shelf, state
+from classify.app.hear import Heard, model_at
 from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
 from extract import files
@@ -20,8 +20,6 @@ __all__ = ["page"]
 
 POLL = 0.4
 """Seconds between two looks at what the workers have done."""
-
-FORMATS = sorted(suffix.removeprefix(".") for suffix in files.AUDIO_SUFFIXES)
 
 
 def page() -> None:
@@ -44,7 +42,9 @@ def page() -> None:
 def _shelf(model: Path) -> Shelf:
     """Return the shelf of this session, described by the model that is chosen."""
     if "shelf" not in st.session_state:
-        st.session_state["shelf"] = Shelf(state.owner(), model, setting().track_seconds)
+        st.session_state["shelf"] = Shelf(
+            state.owner(), model, setting().track_seconds, state.scratch().path
+        )
     own: Shelf = st.session_state["shelf"]
     if own.model != model:
         predict.job_of(model_at(model), models.name(model))
@@ -66,7 +66,6 @@ def _drop(own: Shelf) -> None:
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
         "Audio files",
-        FORMATS,
         accept_multiple_files=True,
         key=f"uploads {turn}",
         max_upload_size=limits.upload_mb,
@@ -80,7 +79,7 @@ def _drop(own: Shelf) -> None:
     refused: list[str] = []
     for file in dropped:
         try:
-            upload = state.scratch().keep(file, file.name)
+            upload = state.scratch().keep(file.name, file)
             kept.append((upload.name, upload.path))
         except EarmarkError as error:
             refused.append(str(error))
@@ -116,13 +115,11 @@ def _name(own: Shelf) -> None:
 
 
 def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) -> None:
-    """Put tracks on the shelf; the first of them is shown."""
-    if not tracks:
-        return
-    if st.session_state.get("folder") != folder:
+    """Put tracks on the shelf; what comes from elsewhere makes room for them."""
+    if own.source != folder:
         own.clear()
-    st.session_state["folder"] = folder
-    st.session_state["chosen"] = own.add(tracks)[0]
+    own.source = folder
+    own.add(tracks)
 
 
 def _board(own: Shelf) -> None:
@@ -130,7 +127,7 @@ def _board(own: Shelf) -> None:
     busy = own.refresh(state.line())
     if len(own.items) == 1 and not own.failed:
         return
-    st.fragment(_table, run_every=POLL if busy else None)(own)
+    look.living(_table, POLL if busy else None)(own)
 
 
 def _table(own: Shelf) -> None:
@@ -190,14 +187,12 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     # What was selected was selected in the rows that were shown then.
     if places and places[0] < len(before) and st.session_state.get("listen place") != places:
         st.session_state["listen place"] = places
-        st.session_state["chosen"] = before[places[0]]
+        own.chosen = before[places[0]]
         st.session_state["listen shown"] = shown
         st.rerun()
     st.session_state["listen shown"] = shown
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
-    there = (
-        {item.name: str(item.path) for item in shown} if st.session_state.get("folder") else None
-    )
+    there = {item.name: str(item.path) for item in shown} if own.source else None
     grid.downloads(found, "genres", there)
     if st.button("What would the tags be?", icon=":material/sell:", disabled=busy):
         st.session_state["plan"] = True
@@ -213,14 +208,14 @@ def _plan(shown: list[Item], found: pd.DataFrame) -> None:
 
 
 def _track(own: Shelf) -> None:
-    item: Item | None = st.session_state.get("chosen")
+    item = own.chosen
     if item is None or item not in own.items:
         return
     if not item.picture:
         own.show(item)
         own.refresh(state.line())
     if item.waits:
-        st.fragment(_waiting, run_every=POLL)(own, item)
+        look.living(_waiting, POLL)(own, item)
     elif item.error and item.heard is None:
         look.trouble(f"{item.name}: {item.error}")
     else:
@@ -248,10 +243,11 @@ def _waiting(own: Shelf, item: Item) -> None:
 def _portrait(own: Shelf, item: Item) -> None:
     heard = item.heard
     assert heard is not None
-    st.subheader(look.plain(item.name), anchor=False)
-    _facts(item)
+    st.divider()
     if heard.picture is not None:
-        player.show(heard.picture, _sound(item), item.name, "player")
+        sound = Path(heard.sound) if heard.sound else None
+        player.show(heard.picture, sound, item.name, "player")
+    _facts(heard)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
@@ -269,18 +265,8 @@ def _portrait(own: Shelf, item: Item) -> None:
         st.dataframe(grid.values(heard.values, typical), hide_index=True)
 
 
-def _facts(item: Item) -> None:
-    heard = item.heard
-    assert heard is not None
+def _facts(heard: Heard) -> None:
     minutes, seconds = divmod(round(heard.duration), 60)
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
     st.caption(" · ".join(facts))
-
-
-def _sound(item: Item) -> Path | None:
-    """Return a file that a browser plays; None where there is none."""
-    try:
-        return uploads.playable(item.path)[0]
-    except EarmarkError:
-        return None
