@@ -52,7 +52,9 @@ def test_what_is_packed_is_what_was_seen(seen):
     assert header["duration"] == seen.duration
     assert (header["waveRate"], header["melRate"]) == (seen.waveform_rate, seen.mel_rate)
     np.testing.assert_allclose(header["frequencies"], seen.mel_frequencies, atol=0.05)
-    np.testing.assert_allclose(wave / 127, seen.waveform, atol=0.5 / 127 + 1e-6)
+    peak = np.abs(seen.waveform).max()
+    assert header["peak"] == peak
+    np.testing.assert_allclose(wave / 127 * peak, seen.waveform, atol=0.5 / 127 * peak + 1e-6)
     np.testing.assert_array_equal(mel, seen.mel)
     np.testing.assert_allclose(times, seen.beats["time"], atol=1e-4)
     np.testing.assert_array_equal(numbers, seen.beats["beat"])
@@ -64,7 +66,11 @@ def test_the_same_track_is_the_same_bytes_and_another_another_track(seen, demo):
     other = portrait(demo / "jazz-120bpm-b-flat-major.wav", Job("default"))
     tracks = [
         unpacked(player.pack(each, name, sound))[0]["track"]
-        for each, name, sound in [(seen, "a", None), (seen, "b", "/media/x.mp3"), (other, "a", None)]
+        for each, name, sound in [
+            (seen, "a", None),
+            (seen, "b", "/media/x.mp3"),
+            (other, "a", None),
+        ]
     ]
     assert tracks[0] == tracks[1] != tracks[2]
 
@@ -82,7 +88,13 @@ def test_the_largest_picture_is_a_few_hundred_kilobytes(seen):
 
 @pytest.mark.parametrize(
     "name",
-    ["</script><img src=x onerror=alert(1)>", 'a"b\\c\n\x00\u2028', "\udcff\udc80", "\u202egpj.exe", ""],
+    [
+        "</script><img src=x onerror=alert(1)>",
+        'a"b\\c\n\x00\u2028',
+        "\udcff\udc80",
+        "\u202egpj.exe",
+        "",
+    ],
 )
 def test_any_name_is_only_text(seen, name):
     assert unpacked(player.pack(seen, name, None))[0]["name"] == name
@@ -104,8 +116,9 @@ def test_without_beats_columns_or_sense(seen):
         waveform=np.array([[-2, np.nan, np.inf], [-1, 1, 0.5]], np.float32),
         beats=pd.DataFrame({"time": [2.0, np.nan, 1.0], "beat": [300, 1, np.nan]}),
     )
-    _, times, wave, numbers, _ = unpacked(player.pack(odd, "n", None))
-    np.testing.assert_array_equal(wave, [[-127, 0, 127], [-127, 127, 64]])
+    header, times, wave, numbers, _ = unpacked(player.pack(odd, "n", None))
+    assert header["peak"] == 2
+    np.testing.assert_array_equal(wave, [[-127, 0, 64], [-64, 64, 32]])
     np.testing.assert_array_equal(times, [1, 2])
     np.testing.assert_array_equal(numbers, [0, 255])
 
@@ -159,7 +172,7 @@ def test_a_page_shows_it_with_sound_and_without(seen, demo, tmp_path, sound):
 
 
 def test_the_texts_of_the_component_are_whole():
-    """The browser gets them as they are: nothing from elsewhere, nothing that makes code of data."""
+    """The browser gets them as they are: nothing from elsewhere, nothing makes code of data."""
     folder = Path(player.__file__).parent
     texts = {
         name: (folder / name).read_text("utf-8")
