@@ -22,6 +22,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify import report, structure
+from classify import typical as typicals
 from classify.ensemble import Ensemble, softmax
 from classify.linear import Linear
 from extract import config, sets
@@ -32,11 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT", "PROTOCOL", "Bundle", "load", "save"]
 
-PROTOCOL = 2
-"""Raised when the meaning of a bundle's parts changes."""
+PROTOCOL = 3
+"""Raised when a bundle has parts that older versions of Earmark do not know what to do with."""
 
-READABLE = (1, 2)
-"""Protocols that are read. 1 had trees alone, without a temperature."""
+READABLE = (1, 2, 3)
+"""Protocols that are read. 1 had trees alone, without a temperature; 2 no typical values."""
 
 DEFAULT = Path(__file__).parent / "models" / "default"
 """The default model that ships with Earmark."""
@@ -84,6 +85,8 @@ class Bundle:
         What the evaluation gave.
     versions : dict
         Of Earmark and XGBoost.
+    typical : dict
+        What tracks of each genre measure (`classify.typical`); empty where nobody knows.
     """
 
     model: bytes = field(repr=False)
@@ -102,6 +105,7 @@ class Bundle:
     learner: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    typical: typicals.Typical = field(default_factory=dict)
 
     @property
     def set_name(self) -> str | None:
@@ -268,7 +272,7 @@ def load(directory: str | Path) -> Bundle:
         found = about.get("protocol") if isinstance(about, dict) else None
         raise BundleError(
             f"{directory}: has protocol {found!r}, and this version of Earmark reads "
-            f"{' and '.join(map(str, READABLE))}; train the model again, or use the version that "
+            f"{', '.join(map(str, READABLE))}; train the model again, or use the version that "
             "made it"
         )
     digest = about.pop("sha256", None)
@@ -303,7 +307,15 @@ def _check(bundle: Bundle) -> None:
         )
         if twice:
             raise BundleError(f"it names {twice[0]!r} twice")
-    for name in ("settings", "metrics", "learner", "versions", "categories", "stand_ins"):
+    for name in (
+        "settings",
+        "metrics",
+        "learner",
+        "versions",
+        "categories",
+        "stand_ins",
+        "typical",
+    ):
         if not isinstance(getattr(bundle, name), dict):
             raise BundleError(f"its {name} are no table")
     for name in ("set", "fingerprint"):
@@ -326,6 +338,7 @@ def _check(bundle: Bundle) -> None:
     for name, values in bundle.categories.items():
         if values != sorted(set(values)) or not np.isfinite(values).all():
             raise BundleError(f"the categories of {name} are no sorted numbers")
+    typicals.check(bundle.typical, bundle.genres)
     if not set(bundle.stand_ins) <= set(bundle.inputs):
         raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
     if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(

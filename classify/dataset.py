@@ -17,6 +17,7 @@ from classify import labels as labelling
 from extract import schema, sets, tables
 from extract.config import DEFAULTS
 from extract.errors import LabelError, SchemaError
+from extract.registry import Column
 
 __all__ = [
     "CATEGORIES",
@@ -26,6 +27,8 @@ __all__ = [
     "build",
     "finite",
     "flags",
+    "one_line",
+    "recognise",
     "row_names",
     "weights",
     "without",
@@ -37,10 +40,13 @@ FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 CATEGORIES = ("explicit", "key", "mode", "time_signature")
 """Numbers whose order says nothing."""
 
-SPOTIFY_EXTRAS = ("popularity", "explicit")
+SPOTIFY_EXTRAS = {
+    "popularity": Column("popularity", "", (0, 100), dtype="int64"),
+    "explicit": Column("explicit", "0 no, 1 yes", (0, 1), dtype="int64"),
+}
 """What Spotify's tables say beside the sound; audio files do not."""
 
-_STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
+STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
 """What may follow the name of a descriptor in that of a column, beside numbers."""
 
 
@@ -74,6 +80,8 @@ class Dataset:
         The published fold of each row, missing where it has none.
     duplicates : Duplicates, optional
         The tracks that are there more than once; None where nobody looked.
+    ignored : DataFrame of shape (rows, columns), optional
+        The descriptors that are not learned from.
     """
 
     features: pd.DataFrame
@@ -87,6 +95,7 @@ class Dataset:
     keys: pd.Series = None  # type: ignore[assignment]
     split: pd.Series | None = None
     duplicates: grouping.Duplicates | None = None
+    ignored: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.keys is None:
@@ -101,7 +110,7 @@ class Dataset:
         """Return some rows, by position or as a mask; of doubles nothing is known there."""
         parts = {
             name: getattr(self, name).iloc[rows].reset_index(drop=True)
-            for name in ("features", "labels", "groups", "tracks", "keys", "split")
+            for name in ("features", "labels", "groups", "tracks", "keys", "split", "ignored")
             if getattr(self, name) is not None
         }
         return replace(self, **parts, duplicates=None)
@@ -156,7 +165,7 @@ def build(
         The labels do not fit the table, or are too few to learn from.
     """
     frame, about = tables.read(table)
-    about = about or _recognise(frame)
+    about = about or recognise(frame)
     if "path" not in frame:
         frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
     if "explicit" in frame:
@@ -230,7 +239,7 @@ def build(
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
-        labels=labelled.map(_one_line),
+        labels=labelled.map(one_line),
         groups=pd.Series(groups[rows], dtype=str),
         tracks=used["path"],
         columns=columns,
@@ -240,6 +249,7 @@ def build(
         keys=pd.Series(keys[rows], dtype=str),
         split=None if split is None else used["path"].map(known["split"]),
         duplicates=found,
+        ignored=used[[name for name in columns if name not in inputs]],
     )
     extras = [name for name in SPOTIFY_EXTRAS if name in inputs and about.get("set")]
     if extras:
@@ -256,9 +266,12 @@ def build(
     return dataset
 
 
-def _one_line(label: object) -> str:
+def one_line(label: object) -> str:
     """Return a genre without line breaks and other signs that steer."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
+    text = str(label)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())
 
 
 def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
@@ -355,7 +368,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     """
 
     def belongs(column: str, name: str) -> bool:
-        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{_STATISTICS}))*", column) is not None
+        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{STATISTICS}))*", column) is not None
 
     for name in ignored:
         if not any(belongs(column, name) for column in columns):
@@ -366,7 +379,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     return kept
 
 
-def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
+def recognise(frame: pd.DataFrame) -> dict[str, Any]:
     """Say of a table without metadata, such as CSV, which feature set it holds, if any.
 
     It counts as extracted with the default settings: CSV has no place to say otherwise.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from classify import typical
 from classify.bundle import Bundle
 from classify.dataset import SPOTIFY_EXTRAS, Dataset
 from classify.evaluate import Evaluation, learn
@@ -69,6 +70,9 @@ def fit(
         learner=sure.get_params() | sure.parameters(len(dataset.features), len(learner.classes_)),
         metrics=evaluation.metrics,
         versions={"earmark": __version__, "xgboost": version("xgboost")},
+        typical=typical.of(
+            pd.concat([dataset.features, dataset.ignored], axis=1), dataset.labels, dataset.tracks
+        ),
     )
     plain = xgboost.XGBClassifier()
     plain.load_model(bytearray(raw))

@@ -155,7 +155,7 @@ def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
         (lambda d: (d / "model.ubj").write_bytes(b"x"), "is damaged"),
         (
             lambda d: _edit(d, protocol=99),
-            "has protocol 99, and this version of Earmark reads 1 and 2",
+            "has protocol 99, and this version of Earmark reads 1, 2, 3",
         ),
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
         (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),
@@ -192,11 +192,22 @@ def test_a_damaged_bundle_is_refused(saved, damage, message):
         classify.load(saved)
 
 
+def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
+    # It knew no typical values.
+    path = saved / "bundle.json"
+    about = json.loads(path.read_text())
+    del about["typical"]
+    path.write_text(json.dumps(about | {"protocol": 2}))
+    loaded = classify.load(saved)
+    assert loaded.typical == {}
+    assert loaded.model == trained[0].model
+
+
 def test_a_bundle_of_the_first_protocol_is_read(saved, trained, toy):
     # It knew trees alone, and no temperature.
     path = saved / "bundle.json"
     about = json.loads(path.read_text())
-    for name in ("linear", "linear_share", "temperature", "categories", "stand_ins"):
+    for name in ("linear", "linear_share", "temperature", "categories", "stand_ins", "typical"):
         del about[name]
     path.write_text(json.dumps(about | {"protocol": 1}))
     trees, _ = trained[0].ensemble.parts(toy.features.to_numpy(np.float32))

@@ -8,6 +8,7 @@ A page draws and calls, and knows no more than that. What takes long runs in wor
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 
 PAGES = (
     ("listen", "Classify", ":material/graphic_eq:"),
@@ -38,7 +39,7 @@ def main() -> None:
         chosen.run()
 
 
-def _page(module: str) -> object:
+def _page(module: str) -> Callable[[], None]:
     def draw() -> None:
         from classify.app import look
 
