@@ -262,11 +262,13 @@ def _portrait(own: Shelf, item: Item) -> None:
         st.markdown("##### The thirteen values")
         typical = model_at(own.model).typical.get(heard.genres[0], {})
         look.figure(radar.radar(heard.values, typical), key="radar")
-        st.dataframe(grid.values(heard.values, typical), hide_index=True)
+        st.dataframe(
+            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+        )
 
 
 def _facts(heard: Heard) -> None:
-    minutes, seconds = divmod(round(heard.duration), 60)
+    minutes, seconds = divmod(int(heard.duration), 60)
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
     st.caption(" · ".join(facts))
