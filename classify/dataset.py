@@ -27,6 +27,8 @@ __all__ = [
     "build",
     "finite",
     "flags",
+    "one_line",
+    "recognise",
     "row_names",
     "weights",
     "without",
@@ -44,7 +46,7 @@ SPOTIFY_EXTRAS = {
 }
 """What Spotify's tables say beside the sound; audio files do not."""
 
-_STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
+STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
 """What may follow the name of a descriptor in that of a column, beside numbers."""
 
 
@@ -163,7 +165,7 @@ def build(
         The labels do not fit the table, or are too few to learn from.
     """
     frame, about = tables.read(table)
-    about = about or _recognise(frame)
+    about = about or recognise(frame)
     if "path" not in frame:
         frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
     if "explicit" in frame:
@@ -237,7 +239,7 @@ def build(
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
-        labels=labelled.map(_one_line),
+        labels=labelled.map(one_line),
         groups=pd.Series(groups[rows], dtype=str),
         tracks=used["path"],
         columns=columns,
@@ -264,9 +266,12 @@ def build(
     return dataset
 
 
-def _one_line(label: object) -> str:
+def one_line(label: object) -> str:
     """Return a genre without line breaks and other signs that steer."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
+    text = str(label)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())
 
 
 def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
@@ -363,7 +368,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     """
 
     def belongs(column: str, name: str) -> bool:
-        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{_STATISTICS}))*", column) is not None
+        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{STATISTICS}))*", column) is not None
 
     for name in ignored:
         if not any(belongs(column, name) for column in columns):
@@ -374,7 +379,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     return kept
 
 
-def _recognise(frame: pd.DataFrame) -> dict[str, Any]:
+def recognise(frame: pd.DataFrame) -> dict[str, Any]:
     """Say of a table without metadata, such as CSV, which feature set it holds, if any.
 
     It counts as extracted with the default settings: CSV has no place to say otherwise.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -16,7 +17,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["calibration", "confusion", "genres", "importance", "labels"]
+__all__ = [
+    "THEMES",
+    "calibration",
+    "canvas",
+    "confusion",
+    "genres",
+    "importance",
+    "labels",
+    "legend",
+]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#777777"
 """Of Okabe and Ito's palette, which people with any colour vision tell apart."""
@@ -41,11 +51,27 @@ STYLE: dict[str, Any] = {
 }
 """One look for all pictures; dollars in names are no formulas."""
 
+DARK: dict[str, Any] = {
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), "#e8e9e6"),
+    "axes.edgecolor": "#9aa0a8",
+    "axes.facecolor": "#14171c",
+    "figure.facecolor": "#14171c",
+    "savefig.facecolor": "#14171c",
+    "grid.color": "#333a44",
+}
+"""What differs on a dark page."""
+
+THEMES = {"light": STYLE, "dark": STYLE | DARK}
+"""The looks that pictures can have."""
+
 NUMBERED = 30
 """Genres up to which the cells of a confusion matrix hold numbers: more would be noise."""
 
 LONGEST = 24
 """Characters of a name that a picture has room for."""
+
+PLACE = re.compile(r"no\. \d+")
+"""What stands for a name that cannot be written."""
 
 
 def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> bytes:
@@ -56,7 +82,7 @@ def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> b
     side = max(5.0, 2.2 + (0.5 if many <= NUMBERED else 0.13) * many)
     size = 9 if many <= NUMBERED else 6.5
     names = labels(genres)
-    with _figure(side, side) as (figure, finish):
+    with canvas(side, side) as (figure, finish):
         axes = figure.subplots()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axes.spines[:].set_visible(False)
@@ -86,7 +112,7 @@ def genres(table: pd.DataFrame, title: str) -> bytes:
     many = len(table)
     places = np.arange(many)
     low, high = (table[["precision", "recall"]].agg(how, axis=1) for how in ("min", "max"))
-    with _figure(7.5, 1.6 + (0.26 if many <= NUMBERED else 0.165) * many) as (figure, finish):
+    with canvas(7.5, 1.6 + (0.26 if many <= NUMBERED else 0.165) * many) as (figure, finish):
         axes = figure.subplots()
         axes.hlines(places, 100 * low, 100 * high, color="#bbbbbb", linewidth=1.5, zorder=1)
         # The one on top is the smaller: where both are the same, both are seen.
@@ -121,7 +147,7 @@ def calibration(table: pd.DataFrame, error: float) -> bytes:
     """
     middles, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
     filled = table[table["tracks"] > 0]
-    with _figure(6, 6.5) as (figure, finish):
+    with canvas(6, 6.5) as (figure, finish):
         upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
         upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label="as it ought")
         upper.plot(
@@ -151,7 +177,7 @@ def calibration(table: pd.DataFrame, error: float) -> bytes:
 def importance(shares: pd.Series) -> bytes:
     """Draw the shares of columns (index) as bars, in the order given, from the top."""
     places = np.arange(len(shares))
-    with _figure(7.5, 1.3 + 0.26 * len(shares)) as (figure, finish):
+    with canvas(7.5, 1.3 + 0.26 * len(shares)) as (figure, finish):
         axes = figure.subplots()
         axes.barh(places, 100 * shares.to_numpy(float), height=0.7, color=BLUE)
         axes.set_yticks(places, labels([str(name) for name in shares.index], 40))
@@ -176,6 +202,15 @@ def labels(names: Sequence[str], longest: int = LONGEST) -> list[str]:
         else f"no. {place}"
         for place, name in enumerate(names, 1)
     ]
+
+
+def legend(names: Sequence[str], longest: int = LONGEST) -> dict[str, str]:
+    """Return what the places stand for that `labels` gives in place of names."""
+    return {
+        label: name
+        for label, name in zip(labels(names, longest), names, strict=True)
+        if label != name and PLACE.fullmatch(label)
+    }
 
 
 def _shortened(name: str, longest: int) -> str:
@@ -204,14 +239,14 @@ def _percent(share: float, _: int) -> str:
 
 
 @contextlib.contextmanager
-def _figure(width: float, height: float) -> Iterator[tuple[Any, Any]]:
-    """Give an empty figure [inch] in the common look and the function that makes it a PNG."""
+def canvas(width: float, height: float, theme: str = "light") -> Iterator[tuple[Any, Any]]:
+    """Give an empty figure [inch] in one of the `THEMES` and the function that makes it a PNG."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     # What a user's matplotlibrc says holds again afterwards.
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(THEMES[theme]):
         figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
         FigureCanvasAgg(figure)
 

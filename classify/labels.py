@@ -6,22 +6,36 @@ It comes from the table itself, a CSV, the names of folders, or the files' own t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from classify import tags
 from extract import tables
-from extract.errors import LabelError
+from extract.errors import DecodeError, LabelError
 from extract.files import find
 
-__all__ = ["ALBUM_COLUMNS", "ARTIST_COLUMNS", "NAME_COLUMNS", "read"]
+__all__ = [
+    "ALBUM_COLUMNS",
+    "ARTIST_COLUMNS",
+    "GENRE_COLUMNS",
+    "NAME_COLUMNS",
+    "TITLE_COLUMNS",
+    "Matcher",
+    "genre_column",
+    "read",
+]
 
 NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 """What the column is called that names the tracks, the likeliest first."""
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+TITLE_COLUMNS = ("title", "track_name", "name", "song")
+
+GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "label")
+"""What the column of the genre is called in tables that go round, the likeliest first."""
 
 FEW_UNKNOWN = 0.01
 """Share of the labels that may be of tracks which the table does not have: a published list often
@@ -36,7 +50,7 @@ def read(
     where: str | Path,
     source: str | None,
     *,
-    label: str,
+    label: str | None,
     group: str | None = None,
     split: str | None = None,
     ignore_unknown: bool = False,
@@ -52,7 +66,9 @@ def read(
         Where it comes from.
     source : str, optional
         As `labels` of `classify.dataset.build`.
-    label, group, split, ignore_unknown, audio
+    label : str, optional
+        As there; None looks for one of `GENRE_COLUMNS`.
+    group, split, ignore_unknown, audio
         As there.
 
     Returns
@@ -72,6 +88,7 @@ def read(
     roles = _roles(list(frame.columns), group, split)
     notes: list[str] = []
     if source is None:
+        label = label or genre_column(frame.columns) or GENRE_COLUMNS[0]
         if label not in frame:
             raise LabelError(
                 f"{where}: has no column {label!r}; name a CSV of labels (--labels), or the column "
@@ -100,6 +117,12 @@ def read(
                 f"{place}: {problem} column {name!r} to {purpose}; it has {', '.join(named[:8])}"
             )
     return known, notes
+
+
+def genre_column(columns: Iterable[str]) -> str | None:
+    """Return which of the columns of a table is most likely the genre, if any."""
+    present = set(columns)
+    return next((name for name in GENRE_COLUMNS if name in present), None)
 
 
 def _roles(columns: Sequence[str], group: str | None, split: str | None) -> dict[str, str]:
@@ -140,12 +163,6 @@ def _from_folders(paths: pd.Series) -> pd.DataFrame:
 def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     if audio is None:
         raise LabelError("--labels tags reads the files again: name their folder with --audio")
-    try:
-        import mutagen
-    except ImportError:
-        raise LabelError(
-            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
     found, failures = find([audio])
     if failures and not found:
         raise failures[0]
@@ -153,12 +170,14 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     rows = []
     for path in paths:
         try:
-            tags = mutagen.File(locations[path], easy=True) if path in locations else None
-        except mutagen.MutagenError:
-            tags = None
-        values = {key: next(iter(value or []), None) for key, value in dict(tags or {}).items()}
-        artist = values.get("artist") or values.get("albumartist")
-        rows.append((values.get("genre"), artist, values.get("album")))
+            values = tags.read(locations[path]) if path in locations else {}
+        except DecodeError:
+            values = {}
+        genre, artist, owner, album = (
+            next(iter(values.get(name, [])), None)
+            for name in ("genre", "artist", "albumartist", "album")
+        )
+        rows.append((genre, artist or owner, album))
     roles = ("label", "artist", "album")
     given = pd.DataFrame(rows, paths.index, list(roles), dtype="object")
     known = _known(paths, given, {role: role for role in roles})
@@ -173,8 +192,14 @@ def _failed(table: str | Path) -> set[str]:
     return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
 
 
-class _Matcher:
-    """Finds the track of a table that a label names: by path, by name, by name without ending."""
+class Matcher:
+    """Finds the track of a table that a label names: by path, by name, by name without ending.
+
+    Parameters
+    ----------
+    paths : Series
+        Of the table, each once.
+    """
 
     def __init__(self, paths: pd.Series) -> None:
         self.paths = set(paths)
@@ -182,6 +207,7 @@ class _Matcher:
         self.names, self.stems = _unique(names), _unique(names.map(_stem))
 
     def __call__(self, named: str) -> str | None:
+        """Return the path of the track in the table; None where there is none, or several."""
         named = named.strip().replace("\\", "/").removeprefix("./")
         if named in self.paths:
             return named
@@ -203,14 +229,14 @@ def _from_csv(
     path: str,
     paths: pd.Series,
     failed: set[str],
-    label: str,
+    label: str | None,
     group: str | None,
     split: str | None,
     ignore_unknown: bool,
     notes: list[str],
 ) -> tuple[pd.DataFrame, list[str]]:
     given = _read_labels(path)
-    label = label.strip().lower()
+    label = (label or genre_column(given.columns) or GENRE_COLUMNS[0]).strip().lower()
     group, split = (name and name.strip().lower() for name in (group, split))
     columns = list(given.columns)
     keys = [name for name in NAME_COLUMNS if name in given]
@@ -226,7 +252,7 @@ def _from_csv(
             f"{shown}"
         )
     given = given[given[label].notna()]
-    match = _Matcher(paths)
+    match = Matcher(paths)
     matches = {name: given[name].map(match, na_action="ignore") for name in keys}
     # Several columns may name the tracks: files elsewhere, and what they are called everywhere.
     key = max(keys, key=lambda name: int(matches[name].notna().sum()))

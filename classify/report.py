@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import re
-from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import figures, metrics
+from classify import document, figures, metrics
 from classify.groups import KINDS
-from extract.errors import printable
 from extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -28,9 +25,6 @@ FILES = ("report.html", "confusion.png", "genres.png", "calibration.png", "impor
 
 PAIRS, EXAMPLES, ERRORS, COLUMNS, REASONS = 20, 5, 20, 25, 3
 """How many worst confusions, tracks of each, worst errors, columns and reasons the page lists."""
-
-OPEN = 30
-"""Rows up to which a table stands open on the page."""
 
 MEASURES = {
     "accuracy": "accuracy",
@@ -46,54 +40,6 @@ SHORT = {"top_3": "top-3", "top_5": "top-5", "ece": "calibration error", "log_lo
 """What they are called where there is no room."""
 
 NONE = "–"
-
-UNWRITABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udc7f\udd00-\udfff]")
-"""Control characters, and surrogates but those that stand for a byte of a path: these are shown."""
-
-STYLE = """
-:root { color-scheme: light dark; --text: #222; --soft: #5c5c5c; --line: #d9d9d9; --back: #fff;
-  --panel: #f4f6f8; --blue: #00609a; --orange: #b04e00 }
-@media (prefers-color-scheme: dark) { :root { --text: #e4e4e4; --soft: #a5a5a5; --line: #3d3d3d;
-  --back: #161616; --panel: #212427; --blue: #6cb8ea; --orange: #f0995a }
-  /* The pictures are drawn on white: turned over, with their hues turned back. */
-  img { filter: invert(0.914) hue-rotate(180deg) } }
-* { box-sizing: border-box }
-body { margin: 0 auto; padding: 1rem 1rem 4rem; max-width: 62rem; background: var(--back);
-  color: var(--text); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere }
-h1 { font-size: 1.6rem; line-height: 1.25; margin: 1rem 0 0.5rem }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 0.5rem; border-bottom: 1px solid var(--line) }
-h3 { font-size: 1.05rem; margin: 1.5rem 0 0.5rem }
-p, li { max-width: 46rem }
-.verdict { font-size: 1.15rem }
-.note { color: var(--soft); font-size: 0.9rem }
-.numbers { display: flex; flex-wrap: wrap; gap: 0.75rem; margin: 1.25rem 0 }
-.numbers > div { flex: 1 1 14rem; padding: 0.75rem 1rem; background: var(--panel);
-  border-left: 4px solid var(--line); border-radius: 4px }
-.numbers > .honest { border-color: var(--blue) }
-.numbers > .leaky { border-color: var(--orange) }
-.numbers b { display: block; font-size: 2rem; line-height: 1.2 }
-.honest b { color: var(--blue) }
-.leaky b { color: var(--orange) }
-.scroll { overflow-x: auto; margin: 0.75rem 0 }
-table { border-collapse: collapse; font-size: 0.9rem; overflow-wrap: normal }
-th, td { padding: 0.3rem 0.9rem 0.3rem 0; text-align: left; vertical-align: top;
-  border-bottom: 1px solid var(--line) }
-th { color: var(--soft); font-weight: 600; vertical-align: bottom }
-.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums }
-td bdi { overflow-wrap: anywhere }
-td.names { min-width: 13rem }
-td.names bdi { display: block }
-@media (max-width: 40rem) {
-  .tracks tr { display: flex; flex-wrap: wrap; border-bottom: 1px solid var(--line) }
-  .tracks th, .tracks td { border: 0 }
-  .tracks .names { flex: 1 0 100% } }
-figure { margin: 1rem 0; overflow-x: auto }
-img { display: block; max-width: 100%; height: auto }
-img.wide { min-width: 44rem }
-summary { cursor: pointer; margin: 0.75rem 0 }
-pre, code { font: 0.9em ui-monospace, monospace }
-pre { overflow-x: auto; padding: 0.75rem; background: var(--panel) }
-"""
 
 
 def write(
@@ -189,7 +135,7 @@ def render(
         _measures(numbers),
         _doubles(numbers.get("doubles", {})),
         _genres(table, files["genres.png"]),
-        _section(
+        document.section(
             "Confusion matrix",
             "<p>A row for each true genre, a column for each genre that was predicted; the colour "
             "is the share of the row. A perfect model has the diagonal only.</p>",
@@ -204,22 +150,8 @@ def render(
         files["importance.png"] = figures.importance(largest)
         sections.append(_importances(largest, len(importances), files["importance.png"]))
     if card:
-        sections.append(_section("Model card", _markdown(card)))
-    page = f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
- content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{_text(title)}</title>
-<style>{STYLE}</style>
-</head>
-<body>
-{"".join(sections)}</body>
-</html>
-"""
-    return {"report.html": page.encode(), **files}
+        sections.append(document.section("Model card", _markdown(card)))
+    return {"report.html": document.page(title, sections), **files}
 
 
 def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> str:
@@ -252,7 +184,7 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
         for genre, entry in metrics["genres"].items()
     ]
     newline = "\n"
-    card = f"""# {_line(title)}
+    card = f"""# {document.line(title)}
 
 {newline.join(lines)}
 
@@ -271,7 +203,7 @@ def model_card(title: str, metrics: Mapping[str, Any], lines: Sequence[str]) -> 
 These are numbers for music like that it was trained on. On other people's files, mastered and
 encoded otherwise, expect less.
 """
-    return _writable(card)
+    return document.writable(card)
 
 
 def _how(numbers: Mapping[str, Any]) -> str:
@@ -325,12 +257,14 @@ def summary(numbers: Mapping[str, Any]) -> list[str]:
             f"{_added(numbers):+.3f}"
         )
     for genre, tracks in numbers.get("unknown", {}).items():
-        lines.append(f"  {_line(genre)}: {tracks} tracks, a genre that the model does not know")
+        lines.append(
+            f"  {document.line(genre)}: {tracks} tracks, a genre that the model does not know"
+        )
     worst = sorted(
-        ((_line(genre), entry) for genre, entry in numbers["genres"].items()),
+        ((document.line(genre), entry) for genre, entry in numbers["genres"].items()),
         key=lambda entry: entry[1]["recall"] or 0,
     )
-    if len(worst) > OPEN:
+    if len(worst) > document.OPEN:
         lines.append(f"  of {len(worst)} genres the ten that are found least:")
         worst = worst[:10]
     width = max(len(genre) for genre, _ in worst)
@@ -375,7 +309,7 @@ def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
     unheard = "it was not trained on" if by == "track" else f"whose {by} it was not trained on"
     alone = numbers.get("commonest")
     sentence = (
-        f"On tracks {_text(unheard)} this model names the right genre {_in_ten(right)} "
+        f"On tracks {document.text(unheard)} this model names the right genre {_in_ten(right)} "
         f"({_percent(right)})"
         + (
             ""
@@ -410,7 +344,7 @@ def _verdict(title: str, numbers: Mapping[str, Any]) -> str:
         about += [f"{numbers['folds']} fold{'s' * (numbers['folds'] > 1)}"]
         about += [f"{numbers['repeats']} times"] if _repeated(numbers) else []
     return (
-        f'<h1>{_text(title)}</h1>\n<p class="verdict">{sentence}</p>\n'
+        f'<h1>{document.text(title)}</h1>\n<p class="verdict">{sentence}</p>\n'
         f'<div class="numbers">{"".join(boxes)}</div>\n<p class="note">{", ".join(about)}</p>\n'
     )
 
@@ -426,8 +360,8 @@ def _box(
     if base is None and not _missing(numbers.get("top_3")):
         also.append(f"{_percent(numbers['top_3'])} among the first three")
     return (
-        f'<div class="{kind}">{_text(name)}<b>{shown}</b>{"; ".join(also)}'
-        f'<div class="note">{_text(why)}</div></div>'
+        f'<div class="{kind}">{document.text(name)}<b>{shown}</b>{"; ".join(also)}'
+        f'<div class="note">{document.text(why)}</div></div>'
     )
 
 
@@ -436,7 +370,7 @@ def _measures(numbers: Mapping[str, Any]) -> str:
     leaky, again = numbers.get("leaky", {}), _repeated(numbers)
     rows = [
         [
-            _text(name),
+            document.text(name),
             _fixed(numbers[key]),
             *([_fixed(spread.get(key))] if again else []),
             _interval(bounds.get(key), 3),
@@ -449,9 +383,9 @@ def _measures(numbers: Mapping[str, Any]) -> str:
     if not _missing(numbers.get("commonest")):
         others = [NONE] * (len(heads) - 2)
         rows.append(["the commonest genre alone", _fixed(numbers["commonest"]), *others])
-    return _section(
+    return document.section(
         "Measures",
-        _table(heads, rows, numeric="1234"),
+        document.table(heads, rows, numeric="1234"),
         '<p class="note">'
         + ("± is the standard deviation over repeats with other folds. " if again else "")
         + "The interval says what other tracks by other people could have given. Of the "
@@ -463,19 +397,22 @@ def _doubles(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Name tracks that are there more than once."""
     rows = [
         [
-            _text(KINDS[kind]),
+            document.text(KINDS[kind]),
             _count(own["tracks"]),
-            "".join(f"<div>{_name(a)}, {_name(b)}</div>" for a, b in own.get("examples", [])),
+            "".join(
+                f"<div>{document.name(a)}, {document.name(b)}</div>"
+                for a, b in own.get("examples", [])
+            ),
         ]
         for kind, own in found.items()
     ]
     if not rows:
         return ""
-    return _section(
+    return document.section(
         "Doubles",
         "<p>These tracks are there more than once. All versions of one stay on one side of every "
         "split.</p>",
-        _table(["what they share", "tracks", "for example"], rows, numeric="1"),
+        document.table(["what they share", "tracks", "for example"], rows, numeric="1"),
     )
 
 
@@ -483,7 +420,7 @@ def _genres(table: pd.DataFrame, picture: bytes) -> str:
     rows = [
         [
             str(place),
-            _name(genre),
+            document.name(genre),
             _count(row["tracks"]),
             _count(row["groups"]),
             *(_percent(row[key], 0) for key in ("recall", "precision")),
@@ -492,12 +429,16 @@ def _genres(table: pd.DataFrame, picture: bytes) -> str:
         for place, (genre, row) in enumerate(table.iterrows(), 1)
     ]
     heads = ["", "genre", "tracks", "groups", "recall", "precision", "F1"]
-    return _section(
+    return document.section(
         "Genres",
         "<p>Recall is the share of a genre's tracks that are found, precision the share of those "
         f"called so that are it. {NONE} stands where the model never says the genre.</p>",
         _picture(picture, "Precision and recall of each genre", list(table.index)),
-        _folded(f"{len(rows)} genres in numbers", len(rows), _table(heads, rows, numeric="023456")),
+        document.folded(
+            f"{len(rows)} genres in numbers",
+            len(rows),
+            document.table(heads, rows, numeric="023456"),
+        ),
     )
 
 
@@ -518,15 +459,15 @@ def _confusions(evaluation: Evaluation, counts: NDArray[np.int64], genres: list[
         found = found[np.argsort(-sure[found], kind="stable")][:EXAMPLES]
         rows.append(
             [
-                f"{_name(genres[true])} → {_name(genres[called])}",
+                f"{document.name(genres[true])} → {document.name(genres[called])}",
                 _count(wrong[true, called]),
                 _percent(wrong[true, called] / counts[true].sum(), 0),
-                "".join(map(_name, paths[found])),
+                "".join(map(document.name, paths[found])),
             ]
         )
-    return _section(
+    return document.section(
         "Worst confusions",
-        _table(
+        document.table(
             ["true → predicted", "tracks", "of the genre", "for example, the surest first"],
             rows,
             numeric="12",
@@ -554,20 +495,20 @@ def _errors(evaluation: Evaluation, explanations: pd.DataFrame | None) -> str:
         own = position.get(truth[index])
         rows.append(
             [
-                _name(paths[index]),
-                _name(truth[index]),
+                document.name(paths[index]),
+                document.name(truth[index]),
                 _percent(None if own is None else chances[index, own], 0),
-                _name(called[index]),
+                document.name(called[index]),
                 _percent(sure[index], 0),
             ]
         )
         if explained:
             rows[-1].append(_reasons(explanations, paths[index], called[index]))
     heads = ["track", "is", "given", "called", "given"] + ["what spoke for it"] * explained
-    return _section(
+    return document.section(
         "Surest errors",
         "<p>Either the model is wrong, or the label is: a look at these pays.</p>",
-        _table(heads, rows, numeric="24", names="05"),
+        document.table(heads, rows, numeric="24", names="05"),
     )
 
 
@@ -578,7 +519,7 @@ def _reasons(explanations: pd.DataFrame | None, path: object, genre: object) -> 
     own = explanations[(explanations["path"] == path) & (explanations["genre"] == genre)]
     own = own[own["contribution"] > 0].sort_values("contribution", ascending=False, kind="stable")
     return "".join(
-        f"<bdi>{_text(feature)} = {_text(_value(value))} ({contribution:+.2f})</bdi>"
+        document.name(f"{feature} = {_value(value)} ({contribution:+.2f})")
         for feature, value, contribution in own[["feature", "value", "contribution"]]
         .head(REASONS)
         .itertuples(index=False)
@@ -599,17 +540,17 @@ def _calibration(
         for low, high, confidence, right, tracks in bins.itertuples(index=False)
         if tracks
     ]
-    return _section(
+    return document.section(
         "Calibration",
         "<p>Of the tracks that the model is 70 % sure of, 70 % ought to be right. Its "
         f"probabilities are off by {100 * error:.1f} points on average"
         + ("" if _missing(tempered) else f", after they were tempered (T = {tempered:.2f})")
         + ".</p>",
         _picture(picture, "Calibration curve", []),
-        _folded(
+        document.folded(
             "the curve in numbers",
             0,
-            _table(["sure by [%]", "tracks", "mean", "right"], rows, numeric="0123"),
+            document.table(["sure by [%]", "tracks", "mean", "right"], rows, numeric="0123"),
         ),
         '<p class="note">Expected calibration error: Guo, Pleiss, Sun and Weinberger, ICML '
         "2017.</p>",
@@ -618,59 +559,22 @@ def _calibration(
 
 def _importances(largest: pd.Series, of: int, picture: bytes) -> str:
     rows = [
-        [str(place), _name(name), _percent(share)]
+        [str(place), document.name(name), _percent(share)]
         for place, (name, share) in enumerate(largest.items(), 1)
     ]
-    return _section(
+    return document.section(
         "What the model looks at",
         f"<p>The {len(rows)} most important of {of} columns. Of columns that say the same, one may "
         "stand for all of them.</p>",
         _picture(picture, "Importance of columns", [str(name) for name in largest.index]),
-        _folded("the same in numbers", 0, _table(["", "column", "share"], rows, numeric="02")),
+        document.folded(
+            "the same in numbers", 0, document.table(["", "column", "share"], rows, numeric="02")
+        ),
     )
-
-
-def _section(heading: str, *parts: str) -> str:
-    return f"<section>\n<h2>{heading}</h2>\n{''.join(parts)}\n</section>\n"
-
-
-def _folded(summary: str, rows: int, content: str) -> str:
-    state = " open" if 0 < rows <= OPEN else ""
-    return f"<details{state}><summary>{summary}</summary>{content}</details>"
 
 
 def _picture(png: bytes, what: str, names: Sequence[str]) -> str:
-    """Put a picture into the page, and under it what its numbers stand for, if it has any."""
-    numbered = [
-        f"{label} = {_name(name)}"
-        for label, name in zip(figures.labels(names), names, strict=True)
-        if label != name and re.fullmatch(r"no\. \d+", label)
-    ]
-    legend = f'<figcaption class="note">{"; ".join(numbered)}</figcaption>' if numbered else ""
-    wide = ' class="wide"' if len(names) > OPEN else ""
-    # The pixels of a PNG stand in its header; half as many on the page are sharp on any screen.
-    width = int.from_bytes(png[16:20], "big")
-    return (
-        f'<figure><img{wide} alt="{what}" width="{round(width / 1.3)}" '
-        f'src="data:image/png;base64,{b64encode(png).decode()}">{legend}</figure>'
-    )
-
-
-def _table(
-    heads: Sequence[str], rows: Iterable[Sequence[str]], numeric: str, names: str = ""
-) -> str:
-    """Make a table of cells that are HTML; columns of numbers and of names are given by place."""
-
-    def cell(tag: str, place: int, content: str) -> str:
-        kind = "n" if str(place) in numeric else "names" if str(place) in names else ""
-        return f'<{tag} class="{kind}">{content}</{tag}>' if kind else f"<{tag}>{content}</{tag}>"
-
-    def line(tag: str, cells: Sequence[str]) -> str:
-        return f"<tr>{''.join(cell(tag, *entry) for entry in enumerate(cells))}</tr>\n"
-
-    body = "".join(line("td", row) for row in rows)
-    kind = ' class="tracks"' if names else ""
-    return f'<div class="scroll"><table{kind}>\n{line("th", heads)}{body}</table></div>\n'
+    return document.picture(png, what, figures.legend(names), wide=len(names) > document.OPEN)
 
 
 def _markdown(card: str) -> str:
@@ -679,7 +583,7 @@ def _markdown(card: str) -> str:
 
     # Tags in it are text, and it loads no pictures.
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
-    tokens = parser.parse(_writable(card))
+    tokens = parser.parse(document.writable(card))
     for token in tokens:
         if token.type.startswith("heading"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
@@ -689,28 +593,9 @@ def _markdown(card: str) -> str:
     )
 
 
-def _writable(text: object) -> str:
-    """Return text that is valid UTF-8 and has no control characters but tabs and new lines."""
-    return printable(UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", str(text)))
-
-
-def _line(name: object) -> str:
-    """Return a name as it can stand in a line of a terminal."""
-    return " ".join(_writable(name).split())
-
-
-def _text(value: object) -> str:
-    return html.escape(_writable(value))
-
-
-def _name(value: object) -> str:
-    """Show a name that may be of any script, without effect on the direction of its neighbours."""
-    return f"<bdi>{_text(value)}</bdi>"
-
-
 def _cell(name: object) -> str:
     """Return a name for a cell of a Markdown table, in which it is nothing but text."""
-    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", _line(name))
+    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", document.line(name))
 
 
 def _sides(numbers: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -25,6 +26,7 @@ __all__ = [
     "failed",
     "failure",
     "numbered",
+    "one_thread",
     "stamp",
     "warm",
 ]
@@ -157,11 +159,7 @@ def _settle() -> None:
 
 
 def _analyse(track: Track, job: Job) -> Outcome:
-    # The threads of a library would take turns with the other workers, and round otherwise.
-    with (
-        _thread_pools().limit(limits=1, user_api="blas"),
-        decode.open_audio(track.location) as audio,
-    ):
+    with one_thread(), decode.open_audio(track.location) as audio:
         rows = job.rows(audio)
     if not rows.duration:
         raise DecodeError(track.path, EMPTY)
@@ -171,6 +169,11 @@ def _analyse(track: Track, job: Job) -> Outcome:
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keep libraries to one thread: more would be in the way of other workers, and round else."""
+    return _thread_pools().limit(limits=1, user_api="blas")
 
 
 @lru_cache(maxsize=1)

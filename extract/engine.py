@@ -7,7 +7,10 @@ Nothing but the summaries grows with the length of the file.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from extract import frames, reduce
 from extract.config import Settings
@@ -25,6 +28,7 @@ def listen(
     descriptors: tuple[Descriptor, ...],
     settings: Settings,
     lengths: Collection[float],
+    watch: Callable[[Mapping[str, NDArray[np.float32]]], None] | None = None,
 ) -> dict[float, Track]:
     """Read the audio once and return the track, summed up over windows of each length.
 
@@ -39,6 +43,8 @@ def listen(
     lengths : collection of float
         Lengths in seconds of the windows. Spectra and frame descriptors are computed once for all
         of them.
+    watch : callable, optional
+        Is shown the frame series of each block, by name, before they are summed up.
     """
     todo = reduce.plan(descriptors)
     meter = Meter(audio.sample_rate, audio.channels, todo.peaks)
@@ -46,6 +52,8 @@ def listen(
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
     for block in frames.blocks(audio, meter, settings):
         series = {entry.name: entry.function(block) for entry in todo.frames}
+        if watch is not None:
+            watch(series)
         for seconds, cutter in cutters.items():
             summaries[seconds] += (reduce.summarise(window, todo) for window in cutter.feed(series))
     for seconds, cutter in cutters.items():

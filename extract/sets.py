@@ -7,7 +7,7 @@ the values or the columns of a set, so that two tables of `default-1` can be lai
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import ModuleType
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extract import engine, reduce, registry, samples
-from extract.config import Settings
+from extract.config import DEFAULTS, Settings
 from extract.decode import Audio
 from extract.errors import SettingsError
 from extract.registry import Column
@@ -124,9 +124,16 @@ class DescriptorSet:
 
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
         """Read the audio once and describe it: as a whole, window by window, or both."""
-        descriptors = self.descriptors
         lengths = ({TRACK_WINDOW} if whole else set()) | ({windows} if windows else set())
-        tracks = engine.listen(audio, descriptors, settings, lengths)
+        return self.described(
+            engine.listen(audio, self.descriptors, settings, lengths), windows, whole
+        )
+
+    def described(
+        self, tracks: Mapping[float, reduce.Track], windows: float | None, whole: bool
+    ) -> Rows:
+        """Describe what was listened to, by the length of the windows; see `rows`."""
+        descriptors = self.descriptors
         parts = [(np.nan, tracks[TRACK_WINDOW])] if whole else []
         parts += tracks[windows].stretches() if windows else []
         return Rows(
@@ -209,10 +216,12 @@ class SpotifySet(DescriptorSet):
             for name in self._order(own)
         )
 
-    def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
-        """Read the audio once and describe it: as a whole, window by window, or both."""
-        rows = super().rows(audio, settings, windows, whole)
-        own = [column.name for column in super().columns(settings)]
+    def described(
+        self, tracks: Mapping[float, reduce.Track], windows: float | None, whole: bool
+    ) -> Rows:
+        """Describe what was listened to, by the length of the windows; see `rows`."""
+        rows = super().described(tracks, windows, whole)
+        own = [column.name for column in super().columns(DEFAULTS)]
         order = self._order(own)
         values = rows.values[:, [own.index(name) for name in order]]
         keys = values[:, order.index("key")]

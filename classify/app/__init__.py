@@ -1,0 +1,49 @@
+"""The app: pages over what the command line does, for people who would rather look and listen.
+
+A page draws and calls, and knows no more than that. What takes long runs in worker processes
+(`classify.app.line`), what comes from outside goes through `classify.app.uploads` and
+`classify.app.setting`, and what is shown looks as `classify.app.look` says.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+
+PAGES = (
+    ("listen", "Classify", ":material/graphic_eq:"),
+    ("by_hand", "By hand", ":material/tune:"),
+    ("library", "Library", ":material/library_music:"),
+    ("insights", "Insights", ":material/insights:"),
+    ("train", "Train", ":material/model_training:"),
+)
+"""Module, title and icon of each page, in the order in which people need them."""
+
+
+def main() -> None:
+    """Draw the page that is asked for: what `app.py` runs."""
+    import streamlit as st
+
+    from classify.app import look, state
+
+    st.set_page_config(page_title="Earmark", page_icon=":material/hearing:", layout="wide")
+    look.frame()
+    pages = [
+        st.Page(_page(module), title=title, icon=icon, url_path=module, default=not place)
+        for place, (module, title, icon) in enumerate(PAGES)
+    ]
+    chosen = st.navigation(pages, position="top")
+    with look.kept_in_words():
+        # Workers start while somebody reads the page.
+        state.line()
+        chosen.run()
+
+
+def _page(module: str) -> Callable[[], None]:
+    def draw() -> None:
+        from classify.app import look
+
+        with look.kept_in_words():
+            importlib.import_module(f"classify.app.pages.{module}").page()
+
+    return draw

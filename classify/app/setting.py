@@ -1,0 +1,120 @@
+"""What the app may do: how much, how long, and where; told by the environment.
+
+Every field of `Setting` is set by the variable ``EARMARK_APP_`` and its name in capitals, which is
+also how `earmark app` hands its options on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from extract.errors import FindError, SettingsError, printable
+
+__all__ = ["PREFIX", "Setting", "inside", "read", "setting"]
+
+PREFIX = "EARMARK_APP_"
+
+
+class Setting(BaseModel):
+    """Limits of the app.
+
+    Parameters
+    ----------
+    root : Path
+        Folders and tables are named below it, and nowhere else.
+    workers : int
+        Processes that analyse.
+    upload_mb : int
+        Megabytes of one file that is uploaded.
+    uploads : int
+        Files that somebody may have here at a time.
+    session_mb : int
+        Megabytes of all of them together.
+    track_seconds : float
+        Seconds that the analysis of a file may take.
+    training_seconds : float
+        Seconds that a training, or the pictures of a table, may take.
+    folder_tracks : int
+        Tracks of a folder that are analysed at a time.
+    table_mb : int
+        Megabytes of a table that is opened.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    root: Path = Field(default_factory=Path.cwd)
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    upload_mb: int = Field(200, ge=1, le=10_000)
+    uploads: int = Field(50, ge=1, le=10_000)
+    session_mb: int = Field(1000, ge=1, le=1_000_000)
+    track_seconds: float = Field(120, ge=1, le=86_400)
+    training_seconds: float = Field(3600, ge=1, le=604_800)
+    folder_tracks: int = Field(5000, ge=1, le=1_000_000)
+    table_mb: int = Field(1000, ge=1, le=100_000)
+
+
+def read(environment: Mapping[str, str]) -> Setting:
+    """Return what the variables say.
+
+    Raises
+    ------
+    SettingsError
+        A variable is unknown or out of its range, or the root is no folder.
+    """
+    given = {
+        name.removeprefix(PREFIX).lower(): value
+        for name, value in environment.items()
+        if name.startswith(PREFIX)
+    }
+    try:
+        found = Setting.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"{PREFIX}{str(first['loc'][0]).upper()}"
+        known = ", ".join(f"{PREFIX}{field.upper()}" for field in Setting.model_fields)
+        what = (
+            f"is unknown; there is {known}" if first["type"] == "extra_forbidden" else first["msg"]
+        )
+        raise SettingsError(f"{name} = {first['input']!r}: {what}") from None
+    if not found.root.is_dir():
+        raise SettingsError(f"{PREFIX}ROOT = {printable(found.root)}: is no folder")
+    return found.model_copy(update={"root": found.root.resolve()})
+
+
+@cache
+def setting() -> Setting:
+    """Return what this process was told, read once."""
+    return read(os.environ)
+
+
+def inside(named: str, root: Path | None = None) -> Path:
+    """Return the file or folder that somebody named below the root.
+
+    Parameters
+    ----------
+    named : str
+        Relative to the root, or absolute. Links are followed before they are judged.
+    root : Path, optional
+        By default that of the setting.
+
+    Raises
+    ------
+    FindError
+        It lies elsewhere, or is not there. Both are said in the same words: what lies elsewhere is
+        nobody's business.
+    """
+    root = root or setting().root
+    try:
+        found = (root / Path(named.strip() or ".").expanduser()).resolve(strict=True)
+    except (OSError, RuntimeError, ValueError):
+        found = None
+    if found is None or not found.is_relative_to(root):
+        raise FindError(
+            printable(named), f"is not there; name a folder or a file below {printable(root)}"
+        )
+    return found
