@@ -194,17 +194,28 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
     there = {item.name: str(item.path) for item in shown} if own.source else None
     grid.downloads(found, "genres", there)
-    if st.button("What would the tags be?", icon=":material/sell:", disabled=busy):
-        st.session_state["plan"] = True
-    if st.session_state.get("plan"):
+    with st.container(horizontal=True):
+        planned = st.toggle(
+            "What would the tags be?",
+            disabled=busy,
+            key="plan",
+            help="A dry run: what would be written into the files, beside what is there.",
+        )
+        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
+            own.clear()
+            state.scratch().clear()
+            st.rerun()
+    if planned and not busy:
         _plan(shown, found)
 
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
     plan = tags.plan(found, {item.name: item.path for item in shown})
-    st.dataframe(plan, hide_index=True)
-    st.caption("A dry run: no file is touched.")
+    counts = plan["what"].value_counts()
+    said = [f"{counts.get(what, 0)} to {what}" for what in ("add", "replace", "keep")]
+    st.caption(f"A dry run, no file is touched: {', '.join(said)}.")
+    st.dataframe(plan, hide_index=True, key="planned")
 
 
 def _track(own: Shelf) -> None:
