@@ -35,8 +35,10 @@ def page() -> None:
             "and nothing is kept.",
         )
         return
-    _board(own)
-    _track(own)
+    # Of one track there is more to see than a row.
+    parts = (_board, _track) if len(own.items) > 1 else (_track, _board)
+    for part in parts:
+        part(own)
 
 
 def _shelf(model: Path) -> Shelf:
@@ -125,8 +127,6 @@ def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) 
 def _board(own: Shelf) -> None:
     """Draw the table, again and again for as long as there is more to come."""
     busy = own.refresh(state.line())
-    if len(own.items) == 1 and not own.failed:
-        return
     look.living(_table, POLL if busy else None)(own)
 
 
