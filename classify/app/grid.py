@@ -13,6 +13,7 @@ import streamlit as st
 
 from classify import playlists
 from classify.app import look
+from classify.charts import KEYS
 from extract import registry, sets, tables
 from extract.config import DEFAULTS
 
@@ -27,9 +28,6 @@ __all__ = [
     "spoken",
     "values",
 ]
-
-KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-"""Pitch classes as they are called most often."""
 
 MIME = {
     ".csv": "text/csv",
