@@ -133,7 +133,7 @@ def _said(name: str, value: float, mode: float = float("nan")) -> str:
             minutes, seconds = divmod(round(value / 1000), 60)
             return f"{minutes}:{seconds:02d}"
         case "loudness":
-            return f"{value:.1f} LUFS"
+            return f"{value:.1f} LUFS".replace("-", "−")
         case "tempo":
             return f"{value:.0f} BPM"
         case "time_signature":
