@@ -250,8 +250,7 @@ def classify_command(
     import classify
     from classify import predict
     from classify.explain import explanations
-    from extract import config, run, tables
-    from extract.errors import BundleError
+    from extract import run, tables
 
     bundle = classify.load(model)
     output = output or _default_folder() / "predictions.csv"
@@ -271,16 +270,7 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        if bundle.set_name is None:
-            raise BundleError(
-                f"{model}: was trained on a table that Earmark did not extract; it can classify "
-                "tables with the same columns, not audio files"
-            )
-        job = run.Job(
-            bundle.set_name,
-            config.parse(bundle.settings, str(model or "the default model")),
-            bundle.windows,
-        )
+        job = predict.job_of(bundle, str(model or "the default model"))
         result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(job.schema)
@@ -505,6 +495,83 @@ def beats_command(
         print(f"{second:.3f}\t{beat}")
 
 
+@app.command("playlist", epilog="Example:  earmark playlist genres.csv -o ~/Music --audio ~/Music")
+def playlist_command(
+    predictions: Annotated[
+        Path,
+        typer.Argument(help="Predictions of `earmark classify`, or any table with genres."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", help="Folder for the playlists.", show_default=False, metavar="DIR"
+        ),
+    ],
+    by: Annotated[
+        str, typer.Option(help="Column whose values become playlists.", metavar="COLUMN")
+    ] = "genre",
+    at_least: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave out tracks that are less probable.")
+    ] = 0.5,
+    audio: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder that was classified: the playlists then lead to its files. By default "
+            "they hold the paths of the table, which are right in that folder only."
+        ),
+    ] = None,
+) -> None:
+    """Write a playlist (.m3u8) for each genre, the surest tracks first."""
+    from classify import playlists
+    from extract import tables
+    from extract.errors import SchemaError
+
+    table, _ = tables.read(predictions)
+    paths = playlists.locate(audio, output) if audio else None
+    made = playlists.write(table, output, by=by, at_least=at_least, paths=paths)
+    if paths is not None:
+        away = table.loc[~table["path"].isin(paths.keys()), "path"].nunique()
+        if away:
+            _say(f"{away} {'track is' if away == 1 else 'tracks are'} not in {audio}: left out")
+    if not made:
+        raise SchemaError(
+            f"{predictions}: no track has a {by} with a probability of {at_least:g} or more; "
+            "lower --at-least"
+        )
+    for playlist in made:
+        print(f"{playlist.tracks:6}  {playlist.path}")
+
+
+@app.command(
+    "similar", epilog="Example:  earmark similar 'Miles Davis/So What.mp3' features.parquet"
+)
+def similar_command(
+    track: Annotated[
+        str,
+        typer.Argument(help="A track as the table names it, or an audio file.", metavar="TRACK"),
+    ],
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
+    doubles: Annotated[
+        bool, typer.Option("--doubles", help="Also name the same recording in another file.")
+    ] = False,
+) -> None:
+    """Find the tracks of a table that sound most like a track: a line each, similarity and path.
+
+    1 is alike in everything, 0 is nothing in common, below that the two differ from the average
+    track in opposite ways.
+    """
+    from classify import dataset, similar
+    from extract import tables
+
+    rows, about = tables.read(table)
+    found = similar.find(track, rows, about, str(table), count=count, doubles=doubles)
+    if not len(found):
+        _say(f"{track}: nothing is like it: it is silent, or the only one")
+    for path, alike in found.itertuples(index=False):
+        print(f"{alike:.3f}\t{dataset.one_line(path)}")
+
+
 @app.command("info", epilog="Example:  earmark info features.parquet")
 def info_command(
     thing: Annotated[
@@ -547,6 +614,49 @@ def info_command(
     else:
         for name, value in extract.features(thing).items():
             print(f"{name} {value:g}")
+
+
+@app.command("app", epilog="Example:  earmark app --root ~/Music")
+def app_command(
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folders and tables can be named below this one, and nowhere else; by default the "
+            "current one.",
+        ),
+    ] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="By default 8501.")] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="Address to listen on; by default this computer alone, 127.0.0.1. With 0.0.0.0 "
+            "everybody in the network can use it: there is no password."
+        ),
+    ] = None,
+    upload_mb: Annotated[
+        int | None, typer.Option(min=1, help="Megabytes of one file; by default 200.")
+    ] = None,
+    browser: Annotated[
+        bool | None, typer.Option("--browser/--no-browser", help="Open a browser.")
+    ] = None,
+) -> None:
+    """Look at music in the browser: classify, browse, compare, train.
+
+    What else is limited is set by variables of the environment, such as EARMARK_APP_UPLOADS.
+    """
+    import os
+
+    from classify.app import serve, setting
+
+    for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
+        if value is not None:
+            os.environ[f"{setting.PREFIX}{name}"] = str(value)
+    serve.serve(
+        Path(__file__).with_name("app.py").resolve(),
+        server_port=port,
+        server_address=address,
+        server_headless=None if browser is None else not browser,
+    )
 
 
 def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import report, structure
+from classify import report, structure, ubjson
+from classify import typical as typicals
 from classify.ensemble import Ensemble, softmax
 from classify.linear import Linear
 from extract import config, sets
@@ -30,19 +31,29 @@ from extract.errors import BundleError, SettingsError, WriteError
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DEFAULT", "PROTOCOL", "Bundle", "load", "save"]
+__all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "load", "save"]
 
-PROTOCOL = 2
-"""Raised when the meaning of a bundle's parts changes."""
+PROTOCOL = 3
+"""Raised when a bundle has parts that older versions of Earmark do not know what to do with."""
 
-READABLE = (1, 2)
-"""Protocols that are read. 1 had trees alone, without a temperature."""
+READABLE = (1, 2, 3)
+"""Protocols that are read. 1 had trees alone, without a temperature; 2 no typical values."""
 
 DEFAULT = Path(__file__).parent / "models" / "default"
 """The default model that ships with Earmark."""
 
+SPOTIFY = DEFAULT.with_name("spotify")
+"""The model of Spotify's table that ships with Earmark."""
+
+SHIPPED = {path.name: path for path in (DEFAULT, SPOTIFY)}
+"""Models that ship with Earmark, by the names that stand for their directories."""
+
 MODEL, ABOUT, CARD = "model.ubj", "bundle.json", "MODEL_CARD.md"
 PICKLES = ("model.joblib", "encoder.joblib")
+
+VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
+"""What only trees with vectors in their leaves have, and the XGBoost from which on they can be
+used: older ones end the whole process over them."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,8 @@ class Bundle:
         What the evaluation gave.
     versions : dict
         Of Earmark and XGBoost.
+    typical : dict
+        What tracks of each genre measure (`classify.typical`); empty where nobody knows.
     """
 
     model: bytes = field(repr=False)
@@ -102,6 +115,7 @@ class Bundle:
     learner: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    typical: typicals.Typical = field(default_factory=dict)
 
     @property
     def set_name(self) -> str | None:
@@ -113,6 +127,12 @@ class Bundle:
         """The trees, ready to predict."""
         import xgboost
 
+        known = tuple(map(int, xgboost.__version__.split(".")[:2]))
+        if VECTOR_LEAVES in self.model and known < KNOWS_VECTORS:
+            raise BundleError(
+                f"its trees are for all genres at once, which XGBoost {xgboost.__version__} does "
+                f"not know; install {'.'.join(map(str, KNOWS_VECTORS))} or newer"
+            )
         return xgboost.Booster(model_file=bytearray(self.model))
 
     @cached_property
@@ -201,7 +221,8 @@ def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | N
         for name, value in (pickles or {}).items():
             import joblib
 
-            joblib.dump(value, temporary / name)
+            # The leaves of most trees hold the same number for most genres.
+            joblib.dump(value, temporary / name, compress=1)
         if directory.exists():
             _replace(temporary, directory)
         else:
@@ -244,12 +265,19 @@ def check_directory(directory: Path) -> None:
 def load(directory: str | Path) -> Bundle:
     """Read a bundle and check that its parts fit together.
 
+    Parameters
+    ----------
+    directory : str or Path
+        Where it is, or the name of one that ships with Earmark where nothing is called so.
+
     Raises
     ------
     BundleError
         A part is missing, damaged or inconsistent, or the protocol is not known here.
     """
     directory = Path(directory)
+    if not directory.exists():
+        directory = SHIPPED.get(str(directory), directory)
     for name in (ABOUT, MODEL):
         # A pipe, or a device without an end, would be waited for.
         if (directory / name).exists() and not (directory / name).is_file():
@@ -260,7 +288,8 @@ def load(directory: str | Path) -> Bundle:
     except (FileNotFoundError, NotADirectoryError) as error:
         name = Path(error.filename).name
         raise BundleError(
-            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`"
+            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`, "
+            f"or name one that ships with Earmark: {', '.join(SHIPPED)}"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
@@ -268,7 +297,7 @@ def load(directory: str | Path) -> Bundle:
         found = about.get("protocol") if isinstance(about, dict) else None
         raise BundleError(
             f"{directory}: has protocol {found!r}, and this version of Earmark reads "
-            f"{' and '.join(map(str, READABLE))}; train the model again, or use the version that "
+            f"{', '.join(map(str, READABLE))}; train the model again, or use the version that "
             "made it"
         )
     digest = about.pop("sha256", None)
@@ -303,7 +332,15 @@ def _check(bundle: Bundle) -> None:
         )
         if twice:
             raise BundleError(f"it names {twice[0]!r} twice")
-    for name in ("settings", "metrics", "learner", "versions", "categories", "stand_ins"):
+    for name in (
+        "settings",
+        "metrics",
+        "learner",
+        "versions",
+        "categories",
+        "stand_ins",
+        "typical",
+    ):
         if not isinstance(getattr(bundle, name), dict):
             raise BundleError(f"its {name} are no table")
     for name in ("set", "fingerprint"):
@@ -318,7 +355,7 @@ def _check(bundle: Bundle) -> None:
             f"its trees take {features} columns and give {outputs} genres, but it names "
             f"{len(bundle.inputs)} and {len(bundle.genres)}"
         )
-    structure.check(json.loads(bundle.booster.save_raw("json")), features, int(outputs))
+    structure.check(ubjson.decode(bundle.booster.save_raw("ubj")), features, int(outputs))
     for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
         foreign = sorted(set(getattr(bundle, name)) - set(known))
         if foreign:
@@ -326,6 +363,7 @@ def _check(bundle: Bundle) -> None:
     for name, values in bundle.categories.items():
         if values != sorted(set(values)) or not np.isfinite(values).all():
             raise BundleError(f"the categories of {name} are no sorted numbers")
+    typicals.check(bundle.typical, bundle.genres)
     if not set(bundle.stand_ins) <= set(bundle.inputs):
         raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
     if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(

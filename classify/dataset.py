@@ -17,6 +17,7 @@ from classify import labels as labelling
 from extract import schema, sets, tables
 from extract.config import DEFAULTS
 from extract.errors import LabelError, SchemaError
+from extract.registry import Column
 
 __all__ = [
     "CATEGORIES",
@@ -39,7 +40,10 @@ FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 CATEGORIES = ("explicit", "key", "mode", "time_signature")
 """Numbers whose order says nothing."""
 
-SPOTIFY_EXTRAS = ("popularity", "explicit")
+SPOTIFY_EXTRAS = {
+    "popularity": Column("popularity", "", (0, 100), dtype="int64"),
+    "explicit": Column("explicit", "0 no, 1 yes", (0, 1), dtype="int64"),
+}
 """What Spotify's tables say beside the sound; audio files do not."""
 
 STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
@@ -76,6 +80,8 @@ class Dataset:
         The published fold of each row, missing where it has none.
     duplicates : Duplicates, optional
         The tracks that are there more than once; None where nobody looked.
+    ignored : DataFrame of shape (rows, columns), optional
+        The descriptors that are not learned from.
     """
 
     features: pd.DataFrame
@@ -89,6 +95,7 @@ class Dataset:
     keys: pd.Series = None  # type: ignore[assignment]
     split: pd.Series | None = None
     duplicates: grouping.Duplicates | None = None
+    ignored: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         if self.keys is None:
@@ -103,7 +110,7 @@ class Dataset:
         """Return some rows, by position or as a mask; of doubles nothing is known there."""
         parts = {
             name: getattr(self, name).iloc[rows].reset_index(drop=True)
-            for name in ("features", "labels", "groups", "tracks", "keys", "split")
+            for name in ("features", "labels", "groups", "tracks", "keys", "split", "ignored")
             if getattr(self, name) is not None
         }
         return replace(self, **parts, duplicates=None)
@@ -242,6 +249,7 @@ def build(
         keys=pd.Series(keys[rows], dtype=str),
         split=None if split is None else used["path"].map(known["split"]),
         duplicates=found,
+        ignored=used[[name for name in columns if name not in inputs]],
     )
     extras = [name for name in SPOTIFY_EXTRAS if name in inputs and about.get("set")]
     if extras:
@@ -260,7 +268,10 @@ def build(
 
 def one_line(label: object) -> str:
     """Return a genre without line breaks and other signs that steer."""
-    return " ".join("".join(sign if sign.isprintable() else " " for sign in str(label)).split())
+    text = str(label)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())
 
 
 def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:

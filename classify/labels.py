@@ -11,8 +11,9 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
+from classify import tags
 from extract import tables
-from extract.errors import LabelError
+from extract.errors import DecodeError, LabelError
 from extract.files import find
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "ARTIST_COLUMNS",
     "GENRE_COLUMNS",
     "NAME_COLUMNS",
+    "TITLE_COLUMNS",
+    "Matcher",
     "genre_column",
     "read",
 ]
@@ -29,6 +32,7 @@ NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+TITLE_COLUMNS = ("title", "track_name", "name", "song")
 
 GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "label")
 """What the column of the genre is called in tables that go round, the likeliest first."""
@@ -159,12 +163,6 @@ def _from_folders(paths: pd.Series) -> pd.DataFrame:
 def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     if audio is None:
         raise LabelError("--labels tags reads the files again: name their folder with --audio")
-    try:
-        import mutagen
-    except ImportError:
-        raise LabelError(
-            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
     found, failures = find([audio])
     if failures and not found:
         raise failures[0]
@@ -172,12 +170,14 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     rows = []
     for path in paths:
         try:
-            tags = mutagen.File(locations[path], easy=True) if path in locations else None
-        except mutagen.MutagenError:
-            tags = None
-        values = {key: next(iter(value or []), None) for key, value in dict(tags or {}).items()}
-        artist = values.get("artist") or values.get("albumartist")
-        rows.append((values.get("genre"), artist, values.get("album")))
+            values = tags.read(locations[path]) if path in locations else {}
+        except DecodeError:
+            values = {}
+        genre, artist, owner, album = (
+            next(iter(values.get(name, [])), None)
+            for name in ("genre", "artist", "albumartist", "album")
+        )
+        rows.append((genre, artist or owner, album))
     roles = ("label", "artist", "album")
     given = pd.DataFrame(rows, paths.index, list(roles), dtype="object")
     known = _known(paths, given, {role: role for role in roles})
@@ -192,8 +192,14 @@ def _failed(table: str | Path) -> set[str]:
     return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
 
 
-class _Matcher:
-    """Finds the track of a table that a label names: by path, by name, by name without ending."""
+class Matcher:
+    """Finds the track of a table that a label names: by path, by name, by name without ending.
+
+    Parameters
+    ----------
+    paths : Series
+        Of the table, each once.
+    """
 
     def __init__(self, paths: pd.Series) -> None:
         self.paths = set(paths)
@@ -201,6 +207,7 @@ class _Matcher:
         self.names, self.stems = _unique(names), _unique(names.map(_stem))
 
     def __call__(self, named: str) -> str | None:
+        """Return the path of the track in the table; None where there is none, or several."""
         named = named.strip().replace("\\", "/").removeprefix("./")
         if named in self.paths:
             return named
@@ -245,7 +252,7 @@ def _from_csv(
             f"{shown}"
         )
     given = given[given[label].notna()]
-    match = _Matcher(paths)
+    match = Matcher(paths)
     matches = {name: given[name].map(match, na_action="ignore") for name in keys}
     # Several columns may name the tracks: files elsewhere, and what they are called everywhere.
     key = max(keys, key=lambda name: int(matches[name].notna().sum()))

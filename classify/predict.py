@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from classify.bundle import Bundle
 from classify.dataset import finite, flags, row_names
 from classify.ensemble import softmax
-from extract import schema, sets, tables
-from extract.errors import SchemaError
+from extract import config, schema, sets, tables
+from extract.analyse import Job
+from extract.errors import BundleError, SchemaError
 
-__all__ = ["audible", "check", "paths_of", "pool", "predictions", "track_logits"]
+__all__ = ["audible", "check", "job_of", "paths_of", "pool", "predictions", "track_logits"]
 
 
 def predictions(
@@ -64,6 +65,29 @@ def predictions(
         columns[f"probability{suffix}"] = pd.Series(chances[:, rank], order, dtype="float32")
     paths = paths_of(table).drop_duplicates()
     return pd.DataFrame(columns).reindex(paths).rename_axis("path").reset_index()
+
+
+def job_of(bundle: Bundle, where: str) -> Job:
+    """Return what has to be computed of audio files for a model.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    where : str
+        What to call it in an error.
+
+    Raises
+    ------
+    BundleError
+        It was trained on a table that Earmark did not make.
+    """
+    if bundle.set_name is None:
+        raise BundleError(
+            f"{where}: was trained on a table that Earmark did not extract; it can classify "
+            "tables with the same columns, not audio files"
+        )
+    return Job(bundle.set_name, config.parse(bundle.settings, where), bundle.windows)
 
 
 def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, where: str) -> None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from extract import mp3
 from extract.errors import DecodeError
 
-__all__ = ["Audio", "open_audio"]
+__all__ = ["Audio", "codec", "open_audio"]
 
 BLOCK_LENGTH = 65536
 """Samples per channel in a block: half a megabyte in stereo stays in a second-level cache."""
@@ -137,20 +137,9 @@ def _open_soundfile(path: Path) -> Iterator[Audio]:
 
 @contextlib.contextmanager
 def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Audio]:
-    # Imported here because most collections never need it.
     import av
 
-    try:
-        # FFmpeg gets the open file, not its name, which it might take for a protocol; and a list
-        # of other files that calls itself audio opens none of them.
-        container = av.open(
-            handle, metadata_errors="replace", options={"protocol_whitelist": "none"}
-        )
-    except (av.error.FFmpegError, ValueError) as error:
-        raise DecodeError(
-            path, f"is not audio in any format that is known here ({_reason(error)})"
-        ) from error
-    with container:
+    with _container(path, handle) as container:
         if not container.streams.audio:
             raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
         stream = container.streams.audio[0]
@@ -177,6 +166,27 @@ def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Au
                 yield np.concatenate(held)
 
         yield Audio(stream.sample_rate, stream.channels, blocks())
+
+
+def codec(path: Path) -> str:
+    """Return what FFmpeg calls the codec of a file's audio, such as ``flac``; empty for none."""
+    with path.open("rb") as handle, _container(path, handle) as container:
+        contexts = [stream.codec_context for stream in container.streams.audio]
+        return str(contexts[0].codec.canonical_name) if contexts and contexts[0] else ""
+
+
+def _container(path: Path, handle: BinaryIO) -> Any:
+    # Imported here because most collections never need it.
+    import av
+
+    try:
+        # FFmpeg gets the open file, not its name, which it might take for a protocol; and a list
+        # of other files that calls itself audio opens none of them.
+        return av.open(handle, metadata_errors="replace", options={"protocol_whitelist": "none"})
+    except (av.error.FFmpegError, ValueError) as error:
+        raise DecodeError(
+            path, f"is not audio in any format that is known here ({_reason(error)})"
+        ) from error
 
 
 def _frames(container: Any, stream: Any, lenient: bool) -> Iterator[Any]:

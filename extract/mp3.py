@@ -10,7 +10,7 @@ import os
 import struct
 from typing import BinaryIO
 
-__all__ = ["is_joined"]
+__all__ = ["after_tag", "begins", "is_joined"]
 
 # Kilobits per second of layer III, by the index in the header: MPEG 1, and MPEG 2 and 2.5.
 _BITRATES = (
@@ -41,7 +41,7 @@ def is_joined(file: BinaryIO) -> bool:
     """
     before = file.tell()
     try:
-        start = _after_tag(file, 0)
+        start = after_tag(file, 0)
         file.seek(start)
         head = file.read(4096)
         found = [at for at in (head.find(b"Xing"), head.find(b"Info")) if at >= 0]
@@ -54,14 +54,19 @@ def is_joined(file: BinaryIO) -> bool:
         end = start + fields[flags & 1]
         if end >= file.seek(0, os.SEEK_END):
             return False
-        file.seek(_after_tag(file, end))
+        file.seek(after_tag(file, end))
         rest = file.read(SEARCHED)
-        return any(_has_frames(rest, at) for at in range(len(rest)) if rest[at] == 0xFF)
+        return begins(rest)
     finally:
         file.seek(before)
 
 
-def _after_tag(file: BinaryIO, at: int) -> int:
+def begins(data: bytes) -> bool:
+    """Tell whether frames begin somewhere in the data and go on."""
+    return any(_has_frames(data, at) for at in range(len(data)) if data[at] == 0xFF)
+
+
+def after_tag(file: BinaryIO, at: int) -> int:
     """Return where an ID3v2 tag at a place ends, or the place where there is none."""
     file.seek(at)
     head = file.read(10)

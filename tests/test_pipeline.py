@@ -106,7 +106,9 @@ def test_wrong_use_gets_one_clear_line(earmark, demo, tmp_path, arguments, statu
 
 
 def test_every_command_has_help_with_an_example(earmark):
-    for command in ("extract", "classify", "train", "evaluate", "beats", "info"):
+    for command in (
+        *("extract", "classify", "train", "evaluate", "beats", "playlist", "similar", "info"),
+    ):
         status, out, _ = earmark(command, "--help")
         assert status == 0
         assert f"Example:  earmark {command}" in " ".join(out.split("\n"))

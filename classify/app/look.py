@@ -1,4 +1,4 @@
-"""The one visual language of the app: its frame, its words for what is empty or wrong, its charts."""
+"""The one visual language of the app: its frame, its words for what is wrong, its charts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import logging
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -24,6 +25,7 @@ __all__ = [
     "frame",
     "head",
     "kept_in_words",
+    "living",
     "plain",
     "theme",
     "trouble",
@@ -84,10 +86,31 @@ def kept_in_words() -> Iterator[None]:
     except Exception as error:
         logging.getLogger("earmark").exception("a page failed")
         st.error(
-            f"Something went wrong that should not ({type(error).__name__}). Reload the page; if it "
-            "comes again, please report it with what the terminal says.",
+            f"Something went wrong that should not ({type(error).__name__}). Reload the page; if "
+            "it comes again, please report it with what the terminal says.",
             icon=":material/error:",
         )
+
+
+def living(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """Return a part of a page that is drawn anew by itself.
+
+    Parameters
+    ----------
+    function : callable
+        Draws it.
+    every : float, optional
+        Seconds after which it is drawn again; by default only when somebody touches it.
+    """
+
+    @wraps(function)
+    def drawn(*arguments: Any) -> None:
+        # What goes wrong in a part would be told by Streamlit itself.
+        with kept_in_words():
+            function(*arguments)
+
+    found: Callable[..., None] = st.fragment(drawn, run_every=every)
+    return found
 
 
 def plain(text: str, longest: int = LONGEST) -> str:

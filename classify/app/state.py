@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
+from dataclasses import dataclass
 
 import streamlit as st
 
-from classify.app import uploads
+from classify.app import hear, uploads
 from classify.app.line import Line
 from classify.app.setting import setting
 
@@ -17,7 +17,7 @@ __all__ = ["line", "owner", "scratch", "setting"]
 @st.cache_resource(show_spinner=False)
 def line() -> Line:
     """Return the one queue of this process; its workers start with it."""
-    return Line(workers=setting().workers)
+    return Line(workers=setting().workers, warm=hear.warm)
 
 
 def owner() -> str:
@@ -28,11 +28,31 @@ def owner() -> str:
     return found
 
 
-def scratch() -> Path:
+def scratch() -> uploads.Scratch:
     """Return the folder of this session; it goes when the session does."""
-    return _scratch(owner()).path
+    return _session(owner()).scratch
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda folder: folder.close())
-def _scratch(owner: str) -> uploads.Scratch:
-    return uploads.Scratch()
+@dataclass(frozen=True)
+class _Session:
+    """What goes when a session does."""
+
+    owner: str
+    scratch: uploads.Scratch
+
+    def close(self) -> None:
+        line().leave(self.owner)
+        self.scratch.close()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=_Session.close)
+def _session(owner: str) -> _Session:
+    limits, megabyte = setting(), 10**6
+    return _Session(
+        owner,
+        uploads.Scratch(
+            uploads.Limits(
+                limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
+            )
+        ),
+    )

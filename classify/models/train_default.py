@@ -1,7 +1,8 @@
 """Train the default model: every labelled track of three corpora, and an honest card.
 
 The audio is not part of this project. The script expects a folder with ``gtzan/``, ``emotify/`` and
-``panda4q/``, each holding ``audio/`` and ``tracks.csv``:
+``panda4q/``, each holding ``audio/`` and ``tracks.csv``, and Spotify's table of tracks in
+``spotify/``:
 
     python classify/models/train_default.py ../shared/data
 
@@ -13,20 +14,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from classify import bundle, evaluate, groups, metrics, report, train
+from classify import bundle, evaluate, groups, metrics, report, train, typical
 from classify.dataset import Dataset, without
 from classify.ensemble import softmax
 from classify.model import GenreClassifier
 from classify.predict import pool
 from extract import run, tables
 from extract.config import DEFAULTS
+from extract.sets import SPOTIFY_COLUMNS
 
 WINDOWS = 6.0
 STRENGTH = 0.02
@@ -61,6 +63,9 @@ GENRE_OF_TAG = {
     "Rap": "hiphop",
     "Reggae": "reggae",
 }
+SPOTIFY_NAMES = {"hiphop": "hip-hop", "rnb": "r-n-b"}
+"""What Spotify's table calls the genres that it calls otherwise."""
+
 AMBIGUOUS = "pop|rock"
 """What panda4q calls Pop/Rock: nothing to train on, and right in a test if either is found."""
 
@@ -133,6 +138,19 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
     return dataset, table["corpus"]
 
 
+def of_spotify(data: Path, genres: Sequence[str]) -> typical.Typical:
+    """Return what whole songs of the genres measure.
+
+    The corpora cannot say it: theirs are clips, with a level that somebody has set.
+    """
+    table = pd.read_csv(data / "spotify" / "spotify_tracks.csv.gz")
+    of_genre = typical.of(
+        table[list(SPOTIFY_COLUMNS)], table["track_genre"], table.index.to_series()
+    )
+    names = {genre: SPOTIFY_NAMES.get(genre, genre) for genre in genres}
+    return {genre: of_genre[name] for genre, name in names.items() if name in of_genre}
+
+
 def leave_out(
     dataset: Dataset, corpus: pd.Series, name: str, model: GenreClassifier
 ) -> dict[str, float]:
@@ -177,7 +195,7 @@ def within(evaluation: evaluate.Evaluation, corpus: str) -> dict[str, float]:
 def main() -> None:
     """Extract, measure, train and write the bundle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("data", type=Path, help="folder with gtzan, emotify and panda4q")
+    parser.add_argument("data", type=Path, help="folder with gtzan, emotify, panda4q, spotify")
     parser.add_argument("-o", "--output", type=Path, default=bundle.DEFAULT)
     arguments = parser.parse_args()
 
@@ -197,6 +215,9 @@ def main() -> None:
     evaluation.metrics["left_out"] = outside
     evaluation.metrics["corpora"] = {name: within(evaluation, name) for name in CORPORA}
     trained, _ = train.fit(clear, model, evaluation)
+    # What Spotify's table has no genre for keeps what the corpora say of it.
+    typicals = trained.typical | of_spotify(arguments.data, trained.genres)
+    trained = replace(trained, typical=typicals)
     numbers = evaluation.metrics
     print("\n".join(report.summary(numbers)), file=sys.stderr)
     for name in CORPORA:

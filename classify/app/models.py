@@ -1,0 +1,55 @@
+"""The models that a page offers: those that ship, those below the root, and the session's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from classify import bundle
+from classify.app.setting import setting
+
+__all__ = ["add", "choose", "found", "name"]
+
+SHIPPED = {
+    bundle.DEFAULT: "Earmark's default",
+    bundle.DEFAULT.with_name("spotify"): "Spotify's 114 genres",
+}
+"""What the models that ship are called."""
+
+FOLDERS = ("models", "data/models")
+"""Where below the root models are looked for: a folder in one of these, or a level deeper."""
+
+MOST = 100
+
+
+def found(root: Path) -> dict[Path, str]:
+    """Return the directories of models and what they are called, those that ship first."""
+    own = [
+        about.parent
+        for folder in FOLDERS
+        for pattern in (f"*/{bundle.ABOUT}", f"*/*/{bundle.ABOUT}")
+        for about in sorted((root / folder).glob(pattern))[:MOST]
+    ]
+    trained: list[Path] = [path for path in st.session_state.get("models", []) if path.is_dir()]
+    names = {path: name for path, name in SHIPPED.items() if path.is_dir()}
+    return names | {path: path.name for path in (*trained, *own) if path.resolve() not in names}
+
+
+def add(directory: Path) -> None:
+    """Offer a model that this session trained."""
+    known = [path for path in st.session_state.get("models", []) if path != directory]
+    st.session_state["models"] = [directory, *known]
+
+
+def name(directory: Path) -> str:
+    """Return what a model is called."""
+    return SHIPPED.get(directory, directory.name)
+
+
+def choose(key: str, *, first: Path = bundle.DEFAULT) -> Path:
+    """Let somebody choose a model, and return its directory."""
+    names = found(setting().root)
+    options = sorted(names, key=lambda path: path != first)
+    chosen: Path = st.selectbox("Model", options, format_func=lambda path: names[path], key=key)
+    return chosen

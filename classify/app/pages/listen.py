@@ -1,0 +1,285 @@
+"""Classify: files or a folder become genres, with what is to be seen of each track, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from classify import predict, tags
+from classify.app import charts, grid, look, models, player, radar, shelf, state
+from classify.app.hear import Heard, model_at
+from classify.app.setting import inside, setting
+from classify.app.shelf import Item, Shelf
+from extract import files
+from extract.errors import EarmarkError, FindError
+
+__all__ = ["page"]
+
+POLL = 0.4
+"""Seconds between two looks at what the workers have done."""
+
+
+def page() -> None:
+    """Draw the page."""
+    look.head("Classify", "A genre for every track, what speaks for it, and how it sounds.")
+    model = models.choose("listen model")
+    own = _shelf(model)
+    _sources(own)
+    if not own.items:
+        look.empty(
+            "Nothing here yet",
+            "Drop a few tracks above, or name a folder. They are analysed on this computer "
+            "and nothing is kept.",
+        )
+        return
+    # Of one track there is more to see than a row.
+    parts = (_board, _track) if len(own.items) > 1 else (_track, _board)
+    for part in parts:
+        part(own)
+
+
+def _shelf(model: Path) -> Shelf:
+    """Return the shelf of this session, described by the model that is chosen."""
+    if "shelf" not in st.session_state:
+        st.session_state["shelf"] = Shelf(
+            state.owner(), model, setting().track_seconds, state.scratch().path
+        )
+    own: Shelf = st.session_state["shelf"]
+    if own.model != model:
+        predict.job_of(model_at(model), models.name(model))
+        own.again(model)
+    return own
+
+
+def _sources(own: Shelf) -> None:
+    dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
+    with dropped:
+        _drop(own)
+    with named:
+        _name(own)
+
+
+def _drop(own: Shelf) -> None:
+    limits = setting()
+    # Another key is an empty box, and what was in the last one is forgotten by Streamlit.
+    turn = st.session_state.setdefault("uploads turn", 0)
+    dropped = st.file_uploader(
+        "Audio files",
+        accept_multiple_files=True,
+        key=f"uploads {turn}",
+        max_upload_size=limits.upload_mb,
+        label_visibility="collapsed",
+    )
+    for message in st.session_state.pop("uploads refused", []):
+        look.trouble(message)
+    if not dropped:
+        return
+    kept: list[tuple[str, Path]] = []
+    refused: list[str] = []
+    for file in dropped:
+        try:
+            upload = state.scratch().keep(file.name, file)
+            kept.append((upload.name, upload.path))
+        except EarmarkError as error:
+            refused.append(str(error))
+    st.session_state["uploads refused"] = refused
+    st.session_state["uploads turn"] = turn + 1
+    _begin(own, kept, None)
+    st.rerun()
+
+
+def _name(own: Shelf) -> None:
+    root = setting().root
+    with st.form("folder", border=False):
+        named = st.text_input(
+            "Folder",
+            placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
+            help=f"Below {look.plain(str(root))}; searched at every depth.",
+        )
+        if not st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
+            return
+    folder = inside(named)
+    found, failures = files.find([folder])
+    # A link may lead out of the root.
+    tracks = [track for track in found if track.location.is_relative_to(root)]
+    if not tracks:
+        raise failures[0] if failures else FindError(named, "holds no audio files")
+    most = setting().folder_tracks
+    if len(tracks) > most:
+        st.warning(
+            f"{len(tracks):,} tracks: the first {most:,} are taken. `earmark classify` takes all."
+        )
+    own.clear()
+    _begin(own, [(track.path, track.location) for track in tracks[:most]], folder)
+
+
+def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) -> None:
+    """Put tracks on the shelf; what comes from elsewhere makes room for them."""
+    if own.source != folder:
+        own.clear()
+    own.source = folder
+    own.add(tracks)
+
+
+def _board(own: Shelf) -> None:
+    """Draw the table, again and again for as long as there is more to come."""
+    busy = own.refresh(state.line())
+    look.living(_table, POLL if busy else None)(own)
+
+
+def _table(own: Shelf) -> None:
+    busy = own.refresh(state.line())
+    done, failed = own.done, own.failed
+    left = len(own.items) - len(done) - len(failed)
+    if left:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.progress(
+                1 - left / len(own.items), f"{len(own.items) - left} of {len(own.items)} tracks"
+            )
+            if st.button("Stop", icon=":material/stop:"):
+                own.stop()
+    elif not busy and st.session_state.get("was busy"):
+        st.session_state["was busy"] = False
+        st.rerun()
+    st.session_state["was busy"] = busy
+    for item in failed[:5]:
+        look.trouble(f"{item.name}: {item.error}")
+    if len(failed) > 5:
+        with st.expander(f"{len(failed) - 5} more failed"):
+            rows = [(item.name, item.error) for item in failed[5:]]
+            st.dataframe(pd.DataFrame(rows, columns=["track", "why"]), hide_index=True)
+    if not done:
+        return
+    _results(own, done, busy)
+
+
+def _results(own: Shelf, done: list[Item], busy: bool) -> None:
+    words, genres, least = st.columns([3, 3, 2])
+    text = words.text_input("Search", placeholder="part of a name", key="listen search")
+    names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
+    chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
+    share = least.slider("At least", 0, 100, 0, 5, format="%d %%", key="listen least")
+    shown = [
+        item
+        for item in done
+        if text.casefold() in item.name.casefold()
+        and (
+            not chosen or (item.heard and item.heard.genres[:1] and item.heard.genres[0] in chosen)
+        )
+        and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
+    ]
+    found = shelf.table(shown)
+    before: list[Item] = st.session_state.get("listen shown", [])
+    event = st.dataframe(
+        grid.spoken(found),
+        hide_index=True,
+        column_config=grid.columns(),
+        height=min(38 + 35 * max(len(found), 1), 420),
+        on_select="rerun",
+        selection_mode="single-row",
+        key="listen table",
+    )
+    st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
+    places = event["selection"]["rows"]
+    # What was selected was selected in the rows that were shown then.
+    if places and places[0] < len(before) and st.session_state.get("listen place") != places:
+        st.session_state["listen place"] = places
+        own.chosen = before[places[0]]
+        st.session_state["listen shown"] = shown
+        st.rerun()
+    st.session_state["listen shown"] = shown
+    # A playlist of what was uploaded knows names alone: nobody finds our copies.
+    there = {item.name: str(item.path) for item in shown} if own.source else None
+    grid.downloads(found, "genres", there)
+    with st.container(horizontal=True):
+        planned = st.toggle(
+            "What would the tags be?",
+            disabled=busy,
+            key="plan",
+            help="A dry run: what would be written into the files, beside what is there.",
+        )
+        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
+            own.clear()
+            state.scratch().clear()
+            st.rerun()
+    if planned and not busy:
+        _plan(shown, found)
+
+
+def _plan(shown: list[Item], found: pd.DataFrame) -> None:
+    """Show what would be written into the files; nothing is."""
+    plan = tags.plan(found, {item.name: item.path for item in shown})
+    counts = plan["what"].value_counts()
+    said = [f"{counts.get(what, 0)} to {what}" for what in ("add", "replace", "keep")]
+    st.caption(f"A dry run, no file is touched: {', '.join(said)}.")
+    st.dataframe(plan, hide_index=True, key="planned")
+
+
+def _track(own: Shelf) -> None:
+    item = own.chosen
+    if item is None or item not in own.items:
+        return
+    if not item.picture:
+        own.show(item)
+        own.refresh(state.line())
+    if item.waits:
+        look.living(_waiting, POLL)(own, item)
+    elif item.error and item.heard is None:
+        look.trouble(f"{item.name}: {item.error}")
+    else:
+        _portrait(own, item)
+
+
+def _waiting(own: Shelf, item: Item) -> None:
+    """Say how long it takes, until it is there."""
+    own.refresh(state.line())
+    if not item.waits:
+        st.rerun()
+    st.subheader(look.plain(item.name), anchor=False)
+    ticket = item.ticket
+    if ticket is not None and ticket.state == "waiting" and ticket.ahead:
+        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
+    else:
+        text = "Listening…"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(ticket.progress[0] if ticket else 0.0, text)
+        if st.button("Stop", icon=":material/stop:", key="stop one"):
+            own.stop()
+            st.rerun()
+
+
+def _portrait(own: Shelf, item: Item) -> None:
+    heard = item.heard
+    assert heard is not None
+    st.divider()
+    if heard.picture is not None:
+        sound = Path(heard.sound) if heard.sound else None
+        player.show(heard.picture, sound, item.name, "player")
+    _facts(heard)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("##### Genre")
+        if not heard.genres:
+            look.empty("No genre", "It is silent, or shorter than a tenth of a second.")
+            return
+        look.figure(charts.genres(heard.genres, heard.probabilities), key="genres")
+        st.markdown(f"##### Why {look.plain(heard.genres[0])}?")
+        look.figure(charts.reasons(heard.reasons), key="reasons")
+        st.caption("Green speaks for it, orange against it, beside the average genre.")
+    with right:
+        st.markdown("##### The thirteen values")
+        typical = model_at(own.model).typical.get(heard.genres[0], {})
+        look.figure(radar.radar(heard.values, typical), key="radar")
+        st.dataframe(
+            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+        )
+
+
+def _facts(heard: Heard) -> None:
+    minutes, seconds = divmod(int(heard.duration), 60)
+    facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
+    facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
+    st.caption(" · ".join(facts))

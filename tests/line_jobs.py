@@ -1,0 +1,116 @@
+"""Jobs for the tests of the line: in a file of their own, because workers import it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from extract.errors import DecodeError
+
+
+def add(one, other):
+    return one + other
+
+
+def pid():
+    return os.getpid()
+
+
+def sleep(seconds, value=None):
+    time.sleep(seconds)
+    return value
+
+
+def touch(path, seconds=0.0):
+    Path(path).touch()
+    time.sleep(seconds)
+
+
+def hang(path):
+    """Say that it has begun, and keep the interpreter busy for ever."""
+    Path(path).write_text(str(os.getpid()), encoding="ascii")
+    while True:
+        pass
+
+
+def with_child(path):
+    """Start a process of its own, and hang."""
+    child = subprocess.Popen(["sleep", "600"])
+    Path(path).write_text(f"{os.getpid()} {child.pid}", encoding="ascii")
+    time.sleep(600)
+
+
+def crash():
+    ctypes.string_at(0)
+
+
+def leave():
+    os._exit(3)
+
+
+def leave_by_exit():
+    sys.exit(4)
+
+
+def starve():
+    raise MemoryError
+
+
+def fill():
+    return len(bytearray(2**32))
+
+
+def refuse():
+    raise DecodeError("song.mp3", "is no song")
+
+
+def stumble():
+    return {}["no such key"]
+
+
+def odd():
+    return object()
+
+
+def lie():
+    """Write past the protocol, as a decoder that was taken over might."""
+    for number in range(3, 64):
+        try:
+            os.write(number, struct.pack("<Qc", 7, b"D") + b"\x80\x05cos\n.")
+        except OSError:
+            continue
+
+
+def chatter():
+    print("this is no answer")
+    os.system("echo neither is this")
+    return sys.stdin.read()
+
+
+def steps(count, report):
+    for step in range(count):
+        report(step / count, f"step {step}")
+        time.sleep(0.15)
+    return count
+
+
+def wild(report):
+    report(float("nan"), "x" * 5000)
+    time.sleep(1)
+
+
+def warm():
+    os.environ["WARMED"] = "yes"
+
+
+def warmed():
+    return os.environ.get("WARMED"), os.environ.get("OMP_NUM_THREADS")
+
+
+def cannot_start():
+    raise RuntimeError("no model")

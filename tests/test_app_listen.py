@@ -1,0 +1,103 @@
+"""The page that classifies, drawn without a browser, with real workers and real files."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from classify.app import setting, state
+
+
+def script():
+    from classify.app import look
+    from classify.app.pages import listen
+
+    with look.kept_in_words():
+        listen.page()
+
+
+@pytest.fixture
+def app(demo, tmp_path, monkeypatch):
+    """The page, with the demo tracks and some trouble below its root."""
+    music = tmp_path / "music"
+    music.mkdir()
+    for name in ("jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"):
+        (music / name).write_bytes((demo / name).read_bytes())
+    (music / "no **song**.mp3").write_text("<html>", encoding="utf-8")
+    (music / "elsewhere.mp3").symlink_to(demo / "hip-hop-90bpm-d-minor.mp3")
+    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
+    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
+    setting.setting.cache_clear()
+    yield AppTest.from_function(script, default_timeout=60)
+    state.line().close()
+    st.cache_resource.clear()
+    setting.setting.cache_clear()
+
+
+def run_until(app, condition, seconds=120):
+    """Draw the page anew, as its fragments do, until something is there."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, [element.value for element in app.markdown]
+        time.sleep(0.1)
+        app.run()
+    return app
+
+
+def name_folder(app, named):
+    app.run()
+    app.text_input[0].set_value(named)
+    next(button for button in app.button if button.label == "Analyse").click().run()
+
+
+def test_an_empty_page_says_what_to_do(app):
+    app.run()
+    assert not app.exception
+    assert "Nothing here yet" in app.markdown[0].value
+
+
+@pytest.mark.parametrize("named", ["..", "/etc", "nowhere", "music/no **song**.mp3/x"])
+def test_a_folder_elsewhere_is_refused_in_a_sentence(app, named):
+    name_folder(app, named)
+    assert "is not there" in app.error[0].value.replace("\\", "")
+    assert not app.exception
+
+
+def test_a_folder_becomes_a_table(app):
+    name_folder(app, "music")
+    shelf = app.session_state["shelf"]
+    run_until(app, lambda: len(shelf.done) == 2 and not any(item.waits for item in shelf.items))
+    app.run()
+    assert not app.exception
+    # The link out of the root is passed over, and what is no song is named as it is called.
+    assert len(shelf.items) == 3
+    assert r"no \*\*song\*\*\.mp3" in app.error[0].value
+    found = app.dataframe[0].value
+    assert found["path"].tolist() == ["jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"]
+    assert found["probability"].between(0, 100).all()
+    assert found["tempo"].round().tolist() == [120, 96]
+    assert found["key"].tolist() == ["B♭ major", "F major"]
+
+    next(box for box in app.text_input if box.label == "Search").set_value("WALTZ").run()
+    assert app.dataframe[0].value["path"].tolist() == ["waltz-96bpm-f-major.flac"]
+
+    app.toggle(key="plan").set_value(True).run()
+    plan = app.dataframe[1].value
+    assert set(plan["field"]) == {"genre", "bpm", "key"}
+    assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
+
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert not shelf.items
+    assert "Nothing here yet" in app.markdown[0].value
+
+
+def test_somebody_who_stops_keeps_what_is_there(app):
+    name_folder(app, "music")
+    shelf = app.session_state["shelf"]
+    next(button for button in app.button if button.label == "Stop").click().run()
+    assert not any(item.waits for item in shelf.items)
+    assert any("stopped" in item.error for item in shelf.failed)
+    assert not app.exception

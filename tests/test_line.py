@@ -1,0 +1,549 @@
+"""The line of the app's work: real processes that hang, crash and are cancelled."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import line_jobs as jobs
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
+
+from classify.app import line as lines
+from classify.app import parcel
+from classify.app.line import Kind, Line, Ring, starts
+from extract.errors import BusyError, JobError
+
+HERE = Path(__file__).parent
+
+PATIENCE = 60
+"""Seconds after which a test gives up; nothing is expected to take so long."""
+
+
+# --- Fixtures ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make(monkeypatch):
+    """Make a line whose workers find the jobs of this file: `make(kind=Kind(...), ...)`."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    made = []
+
+    def call(workers=1, per_owner=100, in_all=200, **options):
+        kinds = {"listen": Kind(workers, eager=True, **options), "train": Kind()}
+        made.append(Line(kinds=kinds, per_owner=per_owner, in_all=in_all))
+        return made[-1]
+
+    yield call
+    for line in made:
+        line.close()
+
+
+def until(condition):
+    """Wait until something holds."""
+    end = time.monotonic() + PATIENCE
+    while not (found := condition()):
+        assert time.monotonic() < end, "it never came to this"
+        time.sleep(0.01)
+    return found
+
+
+def running(number):
+    """Tell whether a process is there and not merely waited for."""
+    try:
+        state = Path(f"/proc/{number}/stat").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return state.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def read(path):
+    return path.read_text(encoding="ascii") if path.exists() else ""
+
+
+def submit(line, function, *arguments, owner="me", timeout=PATIENCE, **options):
+    return line.submit(owner, function, *arguments, timeout=timeout, **options)
+
+
+# --- What a job gives --------------------------------------------------------------------------
+
+
+def test_a_job_gives_its_result_and_the_worker_stays(make):
+    line = make()
+    ticket = submit(line, jobs.add, 1, 2)
+    assert ticket.result(PATIENCE) == 3
+    assert (ticket.state, ticket.error, ticket.progress[0]) == ("done", "", 1.0)
+    assert (ticket.ahead, ticket.wait) == (0, 0.0)
+    assert (
+        submit(line, jobs.pid).result(PATIENCE)
+        == submit(line, jobs.pid).result(PATIENCE)
+        != os.getpid()
+    )
+
+
+def test_what_libraries_print_is_no_answer_and_nobody_types(make, capfd):
+    assert submit(make(), jobs.chatter).result(PATIENCE) == ""
+    said = capfd.readouterr()
+    assert (said.out, "this is no answer" in said.err) == ("", True)
+
+
+def test_a_job_says_how_far_it_is(make):
+    ticket = submit(make(), jobs.steps, 8)
+    seen = until(lambda: ticket.progress[1] and ticket.progress)
+    assert 0 <= seen[0] < 1
+    assert seen[1].startswith("step ")
+    assert ticket.state == "running"
+    assert ticket.result(PATIENCE) == 8
+
+
+def test_a_report_that_is_none_is_harmless(make):
+    ticket = submit(make(), jobs.wild)
+    fraction, text = until(lambda: ticket.progress[1] and ticket.progress)
+    assert (fraction, len(text)) == (0.0, 200)
+
+
+def test_workers_are_warm_and_keep_to_one_thread(make):
+    line = make(warm=jobs.warm)
+    assert submit(line, jobs.warmed).result(PATIENCE) == ("yes", "1")
+    assert line.ready
+
+
+def test_a_result_that_nobody_waits_for_is_not_kept(make):
+    line = make()
+    ticket = submit(line, jobs.sleep, 0, "x" * 1000)
+    ticket.result(PATIENCE)
+    submit(line, jobs.pid).result(PATIENCE)
+    seen = weakref.ref(ticket)
+    del ticket
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_worker_retires_when_nobody_waits(make, monkeypatch):
+    monkeypatch.setattr(lines, "RETIRES_AFTER", 2)
+    line = make()
+    tickets = [submit(line, jobs.pid) for _ in range(5)]
+    first, *_, last = [ticket.result(PATIENCE) for ticket in tickets]
+    assert first == last
+    assert submit(line, jobs.pid).result(PATIENCE) != first
+
+
+# --- What goes wrong ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (jobs.crash, "ended the process that worked on it .SIGSEGV.; the file may be damaged"),
+        (jobs.leave, "ended the process that worked on it .status 3."),
+        (jobs.leave_by_exit, "went wrong .SystemExit: 4.; please report it"),
+        (jobs.starve, "needs more memory than a job may take"),
+        (jobs.refuse, "^song.mp3: is no song$"),
+        (jobs.stumble, "went wrong .KeyError: 'no such key'.; please report it"),
+        (jobs.odd, "went wrong .TypeError: a result cannot hold a builtins.object; give plain"),
+        (jobs.lie, "the answer of the worker cannot be read"),
+    ],
+)
+def test_what_goes_wrong_ends_its_own_job_alone(make, function, message):
+    line = make()
+    ticket, after = submit(line, function), submit(line, jobs.add, 1, 2)
+    with pytest.raises(JobError, match=message):
+        ticket.result(PATIENCE)
+    assert ticket.state == "failed"
+    assert "Traceback" not in ticket.error
+    assert after.result(PATIENCE) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
+def test_a_worker_has_no_more_memory_than_it_was_given(make):
+    line = make(memory=2**30)
+    with pytest.raises(JobError, match="needs more memory than a job may take"):
+        submit(line, jobs.fill).result(PATIENCE)
+    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+
+
+def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_path):
+    line = make()
+    until(lambda: line.ready)
+    ticket = submit(line, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
+    with pytest.raises(JobError, match=r"took longer than 1 s, which is the limit here"):
+        ticket.result(PATIENCE)
+    assert not running(int(read(tmp_path / "pid")))
+    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+
+
+def test_what_a_job_has_started_ends_with_it(make, tmp_path):
+    line = make()
+    ticket = submit(line, jobs.with_child, str(tmp_path / "pids"))
+    numbers = [int(one) for one in until(lambda: read(tmp_path / "pids")).split()]
+    assert all(map(running, numbers))
+    ticket.cancel()
+    until(lambda: not any(map(running, numbers)))
+
+
+def test_a_worker_that_cannot_start_is_said_and_does_not_spin(make, monkeypatch):
+    begun = []
+    process = lines._Process
+    monkeypatch.setattr(lines, "_Process", lambda kind: begun.append(kind) or process(kind))
+    line = make(warm=jobs.cannot_start)
+    with pytest.raises(JobError, match="no worker could be started: it ended while it started"):
+        submit(line, jobs.add, 1, 2).result(PATIENCE)
+    assert len(begun) <= 2
+    assert not line.ready
+
+
+def test_only_functions_of_modules_are_taken(make):
+    line = make()
+    with pytest.raises(TypeError, match="is no function of a module"):
+        submit(line, lambda: 1)
+    with pytest.raises(TypeError, match="is no function of a module"):
+        submit(line, Path("x").exists)
+
+
+# --- Cancelling --------------------------------------------------------------------------------
+
+
+def test_a_waiting_job_leaves_the_line(make, tmp_path):
+    line = make()
+    first = submit(line, jobs.hang, str(tmp_path / "pid"))
+    second, third = submit(line, jobs.touch, str(tmp_path / "second")), submit(line, jobs.add, 1, 2)
+    until(lambda: read(tmp_path / "pid"))
+    second.cancel()
+    assert second.state == "cancelled"
+    assert third.ahead == 0
+    first.cancel()
+    assert third.result(PATIENCE) == 3
+    for ticket in (first, second):
+        with pytest.raises(JobError, match="was cancelled"):
+            ticket.result(PATIENCE)
+    assert not (tmp_path / "second").exists()
+    assert not running(int(read(tmp_path / "pid")))
+
+
+def test_what_has_finished_is_not_cancelled(make):
+    ticket = submit(make(), jobs.add, 1, 2)
+    ticket.result(PATIENCE)
+    ticket.cancel()
+    assert (ticket.state, ticket.result()) == ("done", 3)
+
+
+def test_cancelling_at_any_moment_harms_nobody_else(make):
+    line = make(workers=2)
+    until(lambda: line.ready)
+    pairs = [
+        (submit(line, jobs.sleep, 0.02, owner="a"), submit(line, jobs.sleep, 0, turn, owner="b"))
+        for turn in range(15)
+    ]
+    for turn, (ticket, _) in enumerate(pairs):
+        time.sleep(0.002 * turn)
+        ticket.cancel()
+    assert [ticket.result(PATIENCE) for _, ticket in pairs] == list(range(15))
+    until(lambda: all(ticket.finished for ticket, _ in pairs))
+
+
+def test_whoever_leaves_takes_all_along(make, tmp_path):
+    line = make()
+    mine = [submit(line, jobs.hang, str(tmp_path / "pid"))]
+    mine += [submit(line, jobs.add, 1, 2) for _ in range(5)]
+    theirs = submit(line, jobs.add, 1, 2, owner="you")
+    until(lambda: read(tmp_path / "pid"))
+    line.leave("me")
+    assert theirs.result(PATIENCE) == 3
+    assert {ticket.state for ticket in mine} == {"cancelled"}
+
+
+# --- Turns -------------------------------------------------------------------------------------
+
+
+def test_a_single_file_does_not_wait_for_a_folder_of_five_hundred(make):
+    line = make(per_owner=500, in_all=1000)
+    folder = [submit(line, jobs.sleep, 0.02, owner="folder") for _ in range(500)]
+    until(lambda: folder[0].finished)
+    single = submit(line, jobs.pid, owner="single")
+    assert single.ahead <= 1
+    single.result(PATIENCE)
+    assert sum(ticket.finished for ticket in folder) < 50
+    line.leave("folder")
+
+
+def test_a_training_does_not_hold_up_an_analysis(make, tmp_path):
+    line = make()
+    training = submit(line, jobs.hang, str(tmp_path / "pid"), kind="train")
+    until(lambda: read(tmp_path / "pid"))
+    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+    assert training.state == "running"
+
+
+def test_ten_owners_at_once_wait_no_longer_than_they_were_told(make):
+    line = make(workers=2)
+    # What is not known yet is bounded by its limit alone.
+    assert submit(line, jobs.sleep, 0.1, owner="first").result(PATIENCE) is None
+    until(lambda: line.ready)
+    folder = [submit(line, jobs.sleep, 0.1, owner="folder") for _ in range(60)]
+    promised, waited, counted = {}, {}, {}
+
+    def one(owner):
+        ticket = submit(line, jobs.sleep, 0.1, owner=owner)
+        began = time.monotonic()
+        promised[owner], counted[owner] = ticket.wait, ticket.ahead
+        before = time.monotonic() - began
+        while ticket.state == "waiting":
+            # Nor is anybody told less than it takes from then on.
+            promised[owner] = min(promised[owner], time.monotonic() - began + ticket.wait)
+            time.sleep(0.005)
+        waited[owner] = time.monotonic() - began - before
+        ticket.result(PATIENCE)
+
+    owners = [threading.Thread(target=one, args=(f"owner {number}",)) for number in range(10)]
+    for owner in owners:
+        owner.start()
+    for owner in owners:
+        owner.join(PATIENCE)
+    assert len(waited) == 10
+    assert all(waited[owner] <= promised[owner] for owner in waited)
+    assert max(counted.values()) <= 11
+    assert max(promised.values()) < 10, "an estimate that says nothing is not honest either"
+    assert sum(ticket.finished for ticket in folder) < 30
+    line.leave("folder")
+
+
+def test_what_was_never_measured_is_bounded_by_its_limit(make):
+    line = make()
+    until(lambda: line.ready)
+    first = submit(line, jobs.sleep, 0.5, timeout=40)
+    second = submit(line, jobs.sleep, 0.0, timeout=40)
+    until(lambda: first.state == "running")
+    assert 38 < second.wait < 60
+    first.result(PATIENCE)
+    second.result(PATIENCE)
+    submit(line, jobs.sleep, 0.5, timeout=40)
+    assert submit(line, jobs.sleep, 0.0, timeout=40).wait < 5
+
+
+def test_more_than_may_wait_is_refused(make):
+    line = make(per_owner=3, in_all=5)
+    busy = submit(line, jobs.sleep, 5, owner="busy")
+    until(lambda: busy.state == "running")
+    mine = [submit(line, jobs.sleep, 0) for _ in range(3)]
+    with pytest.raises(BusyError, match="3 jobs of yours are waiting, and more are not taken"):
+        submit(line, jobs.sleep, 0)
+    mine[1].cancel()
+    submit(line, jobs.sleep, 0)
+    submit(line, jobs.sleep, 0, owner="a", kind="listen")
+    submit(line, jobs.sleep, 0, owner="b")
+    with pytest.raises(BusyError, match=r"5 jobs are waiting, .* try again in a few minutes"):
+        submit(line, jobs.sleep, 0, owner="c")
+
+
+class Waiting:
+    """As much of a ticket as a ring looks at."""
+
+    def __init__(self, owner):
+        self.owner = owner
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.data())
+def test_a_ring_gives_what_it_foretold(owners, data):
+    ring, left = Ring(), []
+    for owner in owners:
+        left.append(Waiting(f"{owner}"))
+        ring.add(left[-1])
+        if data.draw(st.booleans()):
+            gone = data.draw(st.sampled_from(left))
+            left.remove(gone)
+            ring.remove(gone)
+        elif data.draw(st.booleans()):
+            left.remove(ring.take())
+    assert len(ring) == len(left)
+    assert [ring.of(str(owner)) for owner in range(6)] == [
+        sum(ticket.owner == str(owner) for ticket in left) for owner in range(6)
+    ]
+    foretold = list(ring)
+    assert [ring.take() for _ in left] == foretold
+    assert len(ring) == 0
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.lists(st.integers(0, 5)))
+def test_nobody_who_comes_later_goes_before_the_first_job_of_another(before, after):
+    ring = Ring()
+    for owner in before:
+        ring.add(Waiting(f"{owner}"))
+    promised = {}
+    for ahead, ticket in enumerate(ring):
+        promised.setdefault(ticket.owner, (ahead, ticket))
+    for owner in after:
+        ring.add(Waiting(f"{owner}"))
+    order = list(ring)
+    assert all(order.index(ticket) == ahead for ahead, ticket in promised.values())
+
+
+times = st.floats(0, 100)
+
+
+@given(st.lists(st.tuples(times, times), min_size=1, max_size=5), st.lists(st.tuples(times, times)))
+def test_upper_estimates_give_upper_estimates(free, durations):
+    upper = starts([max(pair) for pair in free], [max(pair) for pair in durations])
+    real = starts([pair[0] for pair in free], [pair[0] for pair in durations])
+    assert all(one <= other for one, other in zip(real, upper, strict=True))
+    assert upper == sorted(upper)
+
+
+# --- The end -----------------------------------------------------------------------------------
+
+SERVER = """
+import os, sys, time
+import line_jobs
+from classify.app.line import Kind, Line
+line = Line(kinds={"listen": Kind(2, eager=True)})
+line.submit("me", line_jobs.with_child, sys.argv[1], timeout=600)
+line.submit("me", line_jobs.hang, sys.argv[2], timeout=600)
+if sys.argv[3] == "wait":
+    time.sleep(600)
+while not all(os.path.exists(path) and os.path.getsize(path) for path in sys.argv[1:3]):
+    time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("end", [None, signal.SIGKILL])
+def test_no_process_outlives_the_server(tmp_path, end):
+    paths = [tmp_path / "child", tmp_path / "busy"]
+    server = subprocess.Popen(
+        [
+            *(sys.executable, "-c", SERVER, *map(str, paths)),
+            "wait" if end else "leave",
+        ],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])},
+    )
+    numbers = [int(one) for path in paths for one in until(lambda path=path: read(path)).split()]
+    assert len(numbers) == 3
+    if end:
+        assert all(map(running, numbers))
+        server.send_signal(end)
+    assert server.wait(PATIENCE) == (-end if end else 0)
+    until(lambda: not any(map(running, numbers)))
+
+
+def test_a_closed_line_takes_nothing_and_leaves_nobody_waiting(make, tmp_path):
+    line = make()
+    first, second = submit(line, jobs.hang, str(tmp_path / "pid")), submit(line, jobs.add, 1, 2)
+    number = int(until(lambda: read(tmp_path / "pid")))
+    line.close()
+    for ticket in (first, second):
+        with pytest.raises(JobError, match="was cancelled, for the app is closing"):
+            ticket.result(PATIENCE)
+    with pytest.raises(BusyError, match="the app is closing; start it again"):
+        submit(line, jobs.add, 1, 2)
+    until(lambda: not running(number))
+
+
+# --- Parcels -----------------------------------------------------------------------------------
+
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text()
+    | st.text(st.characters(categories=["Cs", "L"]))
+    | st.binary(max_size=20)
+    | st.builds(Path, st.text("abc/", max_size=8)),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@given(plain)
+def test_a_parcel_gives_back_what_went_in(value):
+    assert parcel.unpack(parcel.pack(value)) == value
+
+
+@given(st.binary(max_size=300))
+def test_what_is_no_parcel_is_refused_and_nothing_else(data):
+    with pytest.raises(JobError, match="the answer of the worker cannot be read"):
+        parcel.unpack(data)
+
+
+@given(st.data())
+def test_a_damaged_parcel_is_refused_or_plain(data):
+    good = parcel.pack({"a": np.arange(5.0), "b": [1, "x", (None, 2.5)]})
+    at = data.draw(st.integers(0, len(good) - 1))
+    damaged = good[:at] + data.draw(st.binary(min_size=1, max_size=4)) + good[at + 1 :]
+    with contextlib.suppress(JobError):
+        found = parcel.unpack(damaged)
+        assert parcel.pack(found)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype="int16").reshape(2, 3),
+        np.empty((0, 4), np.float32),
+        np.array(7.5),
+        np.array([True, False]),
+        np.array(["a", "ßü"]),
+        np.array(["2024-01-01"], "datetime64[s]"),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.array([1 + 2j, np.nan]),
+    ],
+)
+def test_arrays_come_back_as_they_were_and_can_be_written(array):
+    found = parcel.unpack(parcel.pack(array))
+    assert (found.dtype, found.shape) == (array.dtype, array.shape)
+    np.testing.assert_array_equal(found, array)
+    found[...] = found
+
+
+def test_tables_come_back_as_they_were():
+    frame = pd.DataFrame(
+        {
+            "path": ["a", None],
+            "genre": pd.Categorical(["jazz", "rock"]),
+            "energy": np.array([0.5, np.nan], np.float32),
+            "when": pd.to_datetime(["2024-01-01", None]),
+        },
+        index=pd.Index(["x", "y"], name="row"),
+    )
+    frame = frame.astype({"path": "str"})
+    (found,) = parcel.unpack(parcel.pack([frame]))
+    assert_frame_equal(found, frame)
+    assert parcel.unpack(parcel.pack(np.float32(0.5))) == 0.5
+
+
+@pytest.mark.parametrize(
+    "value", [object(), np.array([object()]), {1, 2}, print, Kind(), pd.Series([1])]
+)
+def test_what_is_not_plain_does_not_leave_the_worker(value):
+    with pytest.raises(TypeError, match=r"a result cannot hold a .*; give plain values"):
+        parcel.pack(value)
+
+
+def test_nothing_without_an_end_is_packed():
+    value: list = []
+    value.append(value)
+    with pytest.raises(TypeError, match="nested too deeply"):
+        parcel.pack(value)
+    deep = list(itertools.accumulate(range(30), lambda inner, _: [inner], initial=[]))
+    assert parcel.unpack(parcel.pack(deep)) == deep
+
+
+def test_an_array_of_objects_is_no_array_whatever_a_parcel_says():
+    good = parcel.pack(np.zeros(3))
+    with pytest.raises(JobError, match="cannot be read"):
+        parcel.unpack(good.replace(b"<f8", b"|O8"))

@@ -1,0 +1,216 @@
+"""The tracks that somebody looks at: asked for in turn, taken in, forgotten, stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classify import bundle
+from classify.app import shelf
+from classify.app.hear import Heard, hear
+from classify.app.shelf import AHEAD, PICTURES, Shelf
+from extract.errors import BusyError
+
+SENT = {
+    "duration": 2.0,
+    "sample_rate": 22050,
+    "channels": 1,
+    "values": {"tempo": 120.0, "energy": 0.5},
+    "genres": ["jazz", "blues"],
+    "probabilities": [0.75, 0.25],
+    "reasons": [["energy", 0.5, 0.25]],
+}
+
+
+class Ticket:
+    def __init__(self, function, arguments, timeout):
+        self.state, self.error, self.arguments, self.timeout = "waiting", "", arguments, timeout
+        assert function is hear
+
+    def result(self):
+        path, _, folder = self.arguments
+        if folder is None:
+            return dict(SENT)
+        drawn = {
+            "waveform": np.zeros((2, 3), np.float32),
+            "waveform_rate": 1.0,
+            "mel": np.zeros((3, 2), np.uint8),
+            "mel_rate": 1.0,
+            "mel_frequencies": np.ones(3),
+            "beat_times": np.array([0.5]),
+            "beat_numbers": np.array([1]),
+        }
+        return SENT | drawn | {"sound": path}
+
+    def cancel(self):
+        self.state = "cancelled"
+
+
+class Line:
+    """A line whose jobs are done when a test says so."""
+
+    def __init__(self, room=10**6):
+        self.tickets, self.room = [], room
+
+    def submit(self, owner, function, *arguments, timeout):
+        assert owner == "me"
+        if len(self.open) >= self.room:
+            raise BusyError("too many")
+        self.tickets.append(Ticket(function, arguments, timeout))
+        return self.tickets[-1]
+
+    @property
+    def open(self):
+        return [ticket for ticket in self.tickets if ticket.state == "waiting"]
+
+    def finish(self, state="done", error=""):
+        for ticket in self.open:
+            ticket.state, ticket.error = state, error
+
+
+@pytest.fixture
+def own(tmp_path):
+    return Shelf("me", Path("model"), 60, tmp_path)
+
+
+def tracks(count):
+    return [(f"{number}.mp3", Path(f"/music/{number}.mp3")) for number in range(count)]
+
+
+def test_tracks_are_asked_for_some_at_a_time_until_all_are_known(own):
+    own.add(tracks(2 * AHEAD + 5))
+    line = Line()
+    assert own.refresh(line)
+    assert len(line.open) == AHEAD
+    own.refresh(line)
+    assert len(line.open) == AHEAD
+    for _ in range(3):
+        line.finish()
+        own.refresh(line)
+    assert not own.refresh(line)
+    assert len(own.done) == len(own.items) == len(line.tickets)
+    assert own.chosen is own.items[0]
+
+
+def test_what_is_looked_at_comes_first_and_few_pictures_are_kept(own, tmp_path):
+    own.add(tracks(PICTURES + 40))
+    line = Line()
+    own.show(own.items[-1])
+    own.refresh(line)
+    assert line.tickets[0].arguments == ("/music/45.mp3", "model", str(tmp_path))
+    assert line.tickets[1].arguments == ("/music/0.mp3", "model", None)
+    while own.refresh(line):
+        line.finish()
+    for item in own.items[: PICTURES + 2]:
+        own.show(item)
+        own.refresh(line)
+        line.finish()
+        own.refresh(line)
+        assert item.heard.picture is not None
+    drawn = [item for item in own.items if item.heard.picture is not None]
+    assert drawn == own.items[2 : PICTURES + 2]
+    assert own.items[0].heard.genres == ["jazz", "blues"]
+
+
+def test_what_fails_is_named_and_not_asked_for_again(own):
+    own.add(tracks(2))
+    line = Line()
+    own.refresh(line)
+    line.finish("failed", "is no audio")
+    assert not own.refresh(line)
+    assert [item.error for item in own.failed] == ["is no audio"] * 2
+    # Nor is a picture that cannot be drawn of a track of which the rest is known.
+    own.clear()
+    own.add(tracks(1))
+    own.refresh(line)
+    line.finish()
+    own.show(own.items[0])
+    own.refresh(line)
+    line.finish("failed", "is gone")
+    assert not own.refresh(line)
+    assert len(own.done) == 1
+
+
+def test_a_full_line_is_waited_for_or_named(own):
+    own.add(tracks(5))
+    line = Line(room=2)
+    assert own.refresh(line)
+    assert len(line.open) == 2
+    full = Line(room=0)
+    other = Shelf("me", Path("model"), 60, Path("/x"))
+    other.add(tracks(1))
+    other.refresh(full)
+    assert other.failed[0].error == "too many"
+
+
+def test_stopping_leaves_what_is_known(own):
+    own.add(tracks(AHEAD + 3))
+    line = Line()
+    own.refresh(line)
+    line.tickets[0].state = "done"
+    own.refresh(line)
+    own.stop()
+    assert not own.refresh(line)
+    assert (len(own.done), len(own.failed)) == (1, AHEAD + 2)
+    assert not line.open
+    assert "stopped" in own.failed[0].error
+
+
+def test_another_model_describes_everything_anew(own):
+    own.add(tracks(2))
+    line = Line()
+    own.refresh(line)
+    line.finish()
+    own.refresh(line)
+    own.again(Path("other"))
+    assert own.refresh(line)
+    assert [ticket.arguments[1] for ticket in line.open] == ["other", "other"]
+
+
+@pytest.mark.parametrize(
+    ("sound", "kept"),
+    [("/music/0.mp3", True), ("{}/0.flac", True), ("/etc/passwd", False), ("{}/../x", False)],
+)
+def test_a_worker_names_no_file_that_is_not_its_own(own, tmp_path, sound, kept):
+    item = own.add(tracks(1))[0]
+    named = sound.format(tmp_path)
+    assert own._trusted(item, Heard.of(SENT | {"sound": named})).sound == (named if kept else "")
+
+
+def test_the_table_is_one_of_predictions_with_the_values_beside_them(own):
+    own.add([("a.mp3", Path("/a.mp3")), ("silent.wav", Path("/b.wav"))])
+    own.items[0].heard = Heard.of(SENT)
+    own.items[1].heard = Heard.of(SENT | {"genres": [], "probabilities": [], "reasons": []})
+    found = shelf.table(own.items)
+    assert found.columns[:5].tolist() == [
+        "path",
+        "genre",
+        "probability",
+        "genre_2",
+        "probability_2",
+    ]
+    assert found.loc[0, ["path", "genre", "probability_2", "tempo"]].tolist() == [
+        *("a.mp3", "jazz", 0.25, 120.0)
+    ]
+    assert found.loc[1, ["genre", "probability"]].isna().all()
+    assert shelf.table([]).columns.tolist() == found.columns.tolist()
+
+
+def test_a_worker_hears_what_the_tables_say(demo, tmp_path):
+    import classify
+    import extract
+
+    file = demo / "jazz-120bpm-b-flat-major.wav"
+    heard = Heard.of(hear(str(file), str(bundle.DEFAULT), str(tmp_path)))
+    model = classify.load()
+    table = extract.table([file], windows=model.windows)
+    found = model.predict(table, top=12).iloc[0]
+    assert heard.genres[0] == found["genre"]
+    assert heard.probabilities[0] == pytest.approx(found["probability"], abs=1e-6)
+    assert sum(heard.probabilities) == pytest.approx(1, abs=1e-5)
+    assert heard.values["tempo"] == pytest.approx(extract.features(file)["tempo"])
+    assert heard.picture is not None
+    assert Path(heard.sound) == file
+    assert {name for name, _, _ in heard.reasons} <= set(model.inputs)

@@ -1,0 +1,147 @@
+"""Similar tracks: on paper, on the demo tracks and on real music."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import extract
+from classify import similar
+from extract import run, tables
+from extract.errors import DecodeError, FindError, SchemaError
+
+
+@pytest.fixture
+def toy():
+    """Six tracks along a circle: their neighbours are known on paper."""
+    angles = np.array([0, 10, 25, 90, 180, 200]) * np.pi / 180
+    return pd.DataFrame(
+        {
+            "path": [f"{letter}.mp3" for letter in "abcdef"],
+            "x": np.cos(angles),
+            "y": np.sin(angles),
+            "constant": 3.3,
+            "key": [0, 11, 3, 5, 0, 11],
+            "Unnamed: 0": range(6),
+        }
+    )
+
+
+def test_pitches_names_and_what_is_about_the_file_are_not_compared(toy):
+    assert similar.compared(toy, {}) == ["x", "y", "constant"]
+    made = toy.assign(sha256="0", loudness=-9.0, duration_ms=1, mode=1, tonnetz_00_mean=1.0)
+    assert similar.compared(made, {}) == ["x", "y", "constant"]
+    with pytest.raises(SchemaError, match="no descriptors to compare tracks by"):
+        similar.compared(toy[["path", "key"]], {})
+
+
+def test_vectors_have_length_one_and_a_constant_says_nothing(toy):
+    vectors = similar.standardised(toy, ["x", "y", "constant"])
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
+    assert not vectors[:, 2].any()
+    expected = (toy[["x", "y"]] - toy[["x", "y"]].mean()) / toy[["x", "y"]].std(ddof=0)
+    expected = expected.div(np.linalg.norm(expected, axis=1), axis=0)
+    np.testing.assert_allclose(vectors[:, :2], expected, atol=1e-6)
+
+
+def test_the_nearest_come_first_and_the_track_itself_never(toy):
+    index = similar.index(toy, {})
+    found = index.nearest(0, 2)
+    assert found["path"].tolist() == ["b.mp3", "c.mp3"]
+    assert found["similarity"].is_monotonic_decreasing
+    cosine = float(index.vectors[0] @ index.vectors[1])
+    assert found["similarity"][0] == pytest.approx(cosine)
+    assert len(index.nearest(0, 99)) == 5
+
+
+def test_what_is_missing_counts_as_the_mean_and_silence_is_like_nothing(toy):
+    toy.loc[1, "x"] = np.nan
+    toy.loc[2, ["x", "y", "constant"]] = np.nan
+    toy.loc[3, "y"] = np.inf
+    index = similar.index(toy, {})
+    assert index.vectors[1, 0] == 0
+    assert np.isfinite(index.vectors).all()
+    assert len(index.nearest(2)) == 0
+    assert "c.mp3" not in set(index.nearest(0)["path"])
+
+
+def test_windows_are_averaged_per_track(toy):
+    halves = [toy.assign(x=toy["x"] + step, start=step, seconds=6.0) for step in (-0.3, 0.3)]
+    index = similar.index(pd.concat(halves), {})
+    whole = similar.index(toy, {})
+    assert index.paths.tolist() == whole.paths.tolist()
+    np.testing.assert_allclose(index.vectors, whole.vectors, atol=1e-6)
+
+
+def test_doubles_are_named_once_or_when_asked_for(toy):
+    twice = pd.concat([toy, toy.assign(path="copy of " + toy["path"])], ignore_index=True)
+    index = similar.index(twice, {})
+    assert index.nearest(0, 2)["path"].tolist() == ["b.mp3", "c.mp3"]
+    assert index.nearest(0, 3, doubles=True)["path"].tolist() == [
+        "copy of a.mp3",
+        "b.mp3",
+        "copy of b.mp3",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_few_tracks_are_no_error(toy, count):
+    index = similar.index(toy.head(count), {})
+    assert len(index.nearest(0)) <= count - 1
+
+
+def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_path):
+    job = run.Job("default", windows=6)
+    rows = run.extract([demo], job).table
+    about = tables.metadata(job.schema)
+    waltz = demo / "waltz-96bpm-f-major.flac"
+    copy = tmp_path / "renamed.flac"
+    copy.write_bytes(waltz.read_bytes())
+    by_name = similar.find(waltz.name, rows, about)
+    assert waltz.name not in set(by_name["path"])
+    pd.testing.assert_frame_equal(similar.find(str(copy), rows, about), by_name)
+    pd.testing.assert_frame_equal(similar.find("waltz-96bpm-f-major.mp3", rows, about), by_name)
+    others = rows[rows["path"] != waltz.name]
+    pd.testing.assert_frame_equal(similar.find(str(waltz), others, about), by_name)
+    with pytest.raises(FindError, match=r"none\.mp3: t\.csv has no such track, and there is no"):
+        similar.find("none.mp3", rows, about, "t.csv")
+    (tmp_path / "text.mp3").write_text("no audio")
+    with pytest.raises(DecodeError, match="not audio"):
+        similar.find(str(tmp_path / "text.mp3"), rows, about)
+    with pytest.raises(SchemaError, match="another version of Earmark"):
+        similar.find(str(waltz), others, about | {"fingerprint": "0"})
+    with pytest.raises(SchemaError, match="was not made by Earmark"):
+        similar.find(str(waltz), others.drop(columns="sha256"), {})
+
+
+def test_the_command_prints_a_line_for_each_track(earmark, demo, tmp_path):
+    table = tmp_path / "t.csv"
+    assert earmark("extract", demo, "-o", table, "-q")[0] == 0
+    status, out, _ = earmark("similar", "waltz-96bpm-f-major.flac", table, "-n", 2)
+    assert status == 0
+    lines = [line.split("\t") for line in out.splitlines()]
+    assert len(lines) == 2
+    assert all(-1 <= float(alike) <= 1 and path.count("bpm") == 1 for alike, path in lines)
+    status, _, err = earmark("similar", "none", table)
+    assert (status, "has no such track" in err) == (1, True)
+
+
+@pytest.mark.real_audio
+def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(shared, tmp_path):
+    labels = pd.read_csv(shared / "emotify" / "tracks.csv").set_index("file")
+    table = extract.table([shared / "emotify" / "audio"], workers=2)
+    about = tables.metadata(run.Job("default").schema)
+    index = similar.index(table, about)
+    genres = labels["genre"].reindex(index.paths).to_numpy()
+    same = [
+        (genres[index.nearest(place)["place"]] == genre).mean()
+        for place, genre in enumerate(genres)
+    ]
+    # By chance a quarter would be.
+    assert np.mean(same) > 0.4
+    # Two pairs of Emotify are one recording each.
+    inside = [index.nearest(place, 5, doubles=True)["path"] for place in range(len(genres))]
+    outside = [index.nearest(place, 5)["path"] for place in range(len(genres))]
+    lost = [set(a) - set(b) for a, b in zip(inside, outside, strict=True)]
+    assert sum(map(bool, lost)) >= 4

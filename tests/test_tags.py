@@ -1,0 +1,143 @@
+"""What files say of themselves, and what would be written: nothing is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pandas as pd
+import pytest
+
+from classify import tags
+from extract.errors import DecodeError, FindError, SchemaError
+
+mutagen = pytest.importorskip("mutagen")
+
+
+def tagged(path, *, genre=None, bpm=None, key=None):
+    """Write tags as other programs do."""
+    from mutagen import id3, mp4
+
+    file = mutagen.File(path)
+    if file.tags is None:
+        file.add_tags()
+    own = "----:com.apple.iTunes:initialkey"
+    for value, frame, atom, comment in (
+        (genre, id3.TCON, "\xa9gen", "genre"),
+        (bpm, id3.TBPM, "tmpo", "bpm"),
+        (key, id3.TKEY, own, "initialkey"),
+    ):
+        if value is None:
+            continue
+        if isinstance(file.tags, id3.ID3):
+            file.tags.add(frame(encoding=3, text=[value]))
+        elif isinstance(file, mp4.MP4):
+            file.tags[atom] = [{"tmpo": int, own: str.encode}.get(atom, str)(value)]
+        else:
+            file.tags[comment] = [value]
+    file.save()
+
+
+@pytest.fixture
+def music(demo, tmp_path):
+    """The demo tracks, to be tagged: all formats that they are in."""
+    folder = tmp_path / "music"
+    shutil.copytree(demo, folder, ignore=shutil.ignore_patterns("*.py", "*.csv", "*.md"))
+    return folder
+
+
+def test_what_each_format_holds_is_read(music):
+    for path in music.iterdir():
+        tagged(path, genre="Trip Hop", bpm="91", key="F#m")
+        found = tags.read(path)
+        assert {name: found[name] for name in tags.FIELDS} == {
+            "genre": ["Trip Hop"],
+            "bpm": ["91"],
+            "key": ["F#m"],
+        }, path
+        assert 12 < float(found["seconds"][0]) < 21
+
+
+def test_genres_by_number_and_several_of_them_are_read(music):
+    path = music / "house-128bpm-a-minor.mp3"
+    tagged(path, genre="(17)")
+    assert tags.read(path)["genre"] == ["Rock"]
+    path = music / "waltz-96bpm-f-major.flac"
+    file = mutagen.File(path)
+    file.tags["genre"] = ["Waltz", "Classical"]
+    file.save()
+    assert tags.read(path)["genre"] == ["Waltz", "Classical"]
+
+
+def test_a_plan_says_what_is_there_and_what_would_be(music):
+    flac, mp3 = music / "waltz-96bpm-f-major.flac", music / "house-128bpm-a-minor.mp3"
+    tagged(flac, genre="classical", bpm="95.6")
+    tagged(mp3, genre="Noise")
+    before = {path: path.read_bytes() for path in music.iterdir()}
+    rows = pd.DataFrame(
+        {
+            "path": [flac.name, mp3.name],
+            "genre": ["Classical", "electronic"],
+            "probability": [0.9, 0.4],
+            "tempo": [96.2, 128.0],
+            "key": [5, -1],
+            "mode": [1, 0],
+        }
+    )
+    plan = tags.plan(rows, music)
+    assert plan.to_numpy().tolist() == [
+        [flac.name, "genre", "classical", "Classical", "keep"],
+        [flac.name, "bpm", "95.6", "96", "keep"],
+        [flac.name, "key", "", "F", "add"],
+        [mp3.name, "genre", "Noise", "electronic", "replace"],
+        [mp3.name, "bpm", "", "128", "add"],
+        [mp3.name, "key", "", "", "keep"],
+    ]
+    sure = tags.plan(rows, music, ["genre"], at_least=0.5)
+    assert sure["what"].tolist() == ["keep", "keep"]
+    named = {row: music / row for row in rows["path"]}
+    pd.testing.assert_frame_equal(tags.plan(rows, named), plan)
+    assert tags.plan(rows, {})["what"].tolist() == ["is not in the folder"] * 2
+    assert before == {path: path.read_bytes() for path in music.iterdir()}
+
+
+def test_a_file_that_cannot_be_read_is_a_row_with_the_reason(music, tmp_path):
+    (music / "broken.flac").write_bytes(b"fLaC" + b"\xff" * 40)
+    (music / "text.mp3").write_text("no audio")
+    (music / "empty.ogg").touch()
+    (tmp_path / "outside.mp3").write_bytes((music / "house-128bpm-a-minor.mp3").read_bytes())
+    names = ["broken.flac", "text.mp3", "empty.ogg", "gone.mp3", "../outside.mp3"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(music / "pipe.mp3")
+        names.append("pipe.mp3")
+    plan = tags.plan(pd.DataFrame({"path": names, "genre": "x"}), music)
+    assert plan["path"].tolist() == names
+    assert (plan["field"] == "").all()
+    said = dict(zip(plan["path"], plan["what"], strict=True))
+    assert "cannot be read" in said["broken.flac"]
+    assert "is not in" in said["gone.mp3"]
+    assert "is not in" in said["../outside.mp3"]
+    if "pipe.mp3" in said:
+        assert said["pipe.mp3"] == "is not a regular file"
+    assert all(said.values())
+
+
+def test_wrong_use_is_said(music, tmp_path):
+    rows = pd.DataFrame({"path": ["a"], "genre": ["x"]})
+    with pytest.raises(SchemaError, match="no tag 'mood' can be written; choose from genre"):
+        tags.plan(rows, music, ["mood"])
+    with pytest.raises(SchemaError, match="no column 'path'"):
+        tags.plan(rows.drop(columns="path"), music)
+    with pytest.raises(FindError, match="does not exist"):
+        tags.plan(rows, tmp_path / "none")
+    with pytest.raises(DecodeError, match="cannot be read: No such file"):
+        tags.read(tmp_path / "none.mp3")
+
+
+def test_keys_are_named_as_tags_have_them():
+    names = [tags.key_name(key, mode) for mode in (1, 0) for key in range(12)]
+    assert names[:12] == ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
+    assert names[12:] == [
+        *("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
+    ]
+    assert [tags.key_name(*pair) for pair in ((-1, 1), (float("nan"), 0), (3, -1))] == [""] * 3
