@@ -363,6 +363,11 @@ def test_genres_from_predictions_and_from_named_columns(invented, tmp_path):
         insights.describe(bare, label="style")
 
 
+def test_how_sure_a_prediction_is_describes_no_sound(invented):
+    sure = invented.assign(probability=0.5, probability_2=0.1, **{"Unnamed: 0": range(36)})
+    assert insights.describe(sure).descriptors == insights.describe(invented).descriptors
+
+
 def test_every_row_is_a_track_of_its_own(invented):
     # As in Spotify's table, where a track stands under each of its genres.
     double = pd.concat([invented, invented.assign(genre="again")])
@@ -405,7 +410,7 @@ def test_hostile_names_are_text(invented, tmp_path):
     assert "&lt;i&gt;t.csv" in page
     assert "http://" not in page
     assert "https://" not in page
-    assert "\x1b" not in "".join(insights.summary(tracks, made))
+    assert "\x1b" not in "".join(insights.findings(made))
     legend = {
         full for found in made if isinstance(found, Picture) for full in found.legend.values()
     }
@@ -450,7 +455,7 @@ def test_odd_tables_are_drawn_or_named(invented, kind):
     assert all(
         found.png.startswith(PNG) if isinstance(found, Picture) else found.reason for found in made
     )
-    assert insights.render(tracks, made).startswith(b"<!DOCTYPE html>")
+    assert insights.render("t", [], made).startswith(b"<!DOCTYPE html>")
 
 
 def test_pictures_are_the_same_for_the_same_table_and_differ_by_theme(invented):
@@ -510,8 +515,8 @@ def test_a_run_that_stopped_leaves_a_directory_that_can_be_used_again(invented, 
 def test_a_dark_page_keeps_dark_pictures_as_they_are(invented):
     tracks = insights.describe(invented)
     made = [insights.picture("tempo", tracks, "dark")]
-    assert 'class="wide dark"' in insights.render(tracks, made, "dark").decode()
-    assert "img:not(.dark)" in insights.render(tracks, made, "light").decode()
+    assert 'class="wide dark"' in insights.render("t", [], made, "dark").decode()
+    assert "img:not(.dark)" in insights.render("t", [], made, "light").decode()
 
 
 # The command.
