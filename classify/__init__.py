@@ -24,7 +24,7 @@ def load(path: str | Path | None = None) -> Bundle:
     Parameters
     ----------
     path : str or Path, optional
-        The directory of the bundle.
+        The directory of the bundle, or the name of another that ships with Earmark: ``"spotify"``.
 
     Returns
     -------

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import report, structure
+from classify import report, structure, ubjson
 from classify import typical as typicals
 from classify.ensemble import Ensemble, softmax
 from classify.linear import Linear
@@ -31,7 +31,7 @@ from extract.errors import BundleError, SettingsError, WriteError
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DEFAULT", "PROTOCOL", "Bundle", "load", "save"]
+__all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "load", "save"]
 
 PROTOCOL = 3
 """Raised when a bundle has parts that older versions of Earmark do not know what to do with."""
@@ -42,8 +42,18 @@ READABLE = (1, 2, 3)
 DEFAULT = Path(__file__).parent / "models" / "default"
 """The default model that ships with Earmark."""
 
+SPOTIFY = DEFAULT.with_name("spotify")
+"""The model of Spotify's table that ships with Earmark."""
+
+SHIPPED = {path.name: path for path in (DEFAULT, SPOTIFY)}
+"""Models that ship with Earmark, by the names that stand for their directories."""
+
 MODEL, ABOUT, CARD = "model.ubj", "bundle.json", "MODEL_CARD.md"
 PICKLES = ("model.joblib", "encoder.joblib")
+
+VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
+"""What only trees with vectors in their leaves have, and the XGBoost from which on they can be
+used: older ones end the whole process over them."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +127,12 @@ class Bundle:
         """The trees, ready to predict."""
         import xgboost
 
+        known = tuple(map(int, xgboost.__version__.split(".")[:2]))
+        if VECTOR_LEAVES in self.model and known < KNOWS_VECTORS:
+            raise BundleError(
+                f"its trees are for all genres at once, which XGBoost {xgboost.__version__} does "
+                f"not know; install {'.'.join(map(str, KNOWS_VECTORS))} or newer"
+            )
         return xgboost.Booster(model_file=bytearray(self.model))
 
     @cached_property
@@ -205,7 +221,8 @@ def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | N
         for name, value in (pickles or {}).items():
             import joblib
 
-            joblib.dump(value, temporary / name)
+            # The leaves of most trees hold the same number for most genres.
+            joblib.dump(value, temporary / name, compress=1)
         if directory.exists():
             _replace(temporary, directory)
         else:
@@ -248,12 +265,19 @@ def check_directory(directory: Path) -> None:
 def load(directory: str | Path) -> Bundle:
     """Read a bundle and check that its parts fit together.
 
+    Parameters
+    ----------
+    directory : str or Path
+        Where it is, or the name of one that ships with Earmark where nothing is called so.
+
     Raises
     ------
     BundleError
         A part is missing, damaged or inconsistent, or the protocol is not known here.
     """
     directory = Path(directory)
+    if not directory.exists():
+        directory = SHIPPED.get(str(directory), directory)
     for name in (ABOUT, MODEL):
         # A pipe, or a device without an end, would be waited for.
         if (directory / name).exists() and not (directory / name).is_file():
@@ -264,7 +288,8 @@ def load(directory: str | Path) -> Bundle:
     except (FileNotFoundError, NotADirectoryError) as error:
         name = Path(error.filename).name
         raise BundleError(
-            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`"
+            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`, "
+            f"or name one that ships with Earmark: {', '.join(SHIPPED)}"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
@@ -330,7 +355,7 @@ def _check(bundle: Bundle) -> None:
             f"its trees take {features} columns and give {outputs} genres, but it names "
             f"{len(bundle.inputs)} and {len(bundle.genres)}"
         )
-    structure.check(json.loads(bundle.booster.save_raw("json")), features, int(outputs))
+    structure.check(ubjson.decode(bundle.booster.save_raw("ubj")), features, int(outputs))
     for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
         foreign = sorted(set(getattr(bundle, name)) - set(known))
         if foreign:

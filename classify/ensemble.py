@@ -5,7 +5,6 @@ Nothing here needs scikit-learn, so that a model can be used without waiting for
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from classify import ubjson
 from classify.linear import Categories, Linear
 from classify.single import has_vector_leaves, single
 
@@ -108,13 +108,13 @@ class Ensemble:
         """The trees in JSON where they have vectors in their leaves."""
         if not self.together:
             return None
-        model: dict[str, Any] = json.loads(self.booster.save_raw("json"))
+        model: dict[str, Any] = ubjson.decode(self.booster.save_raw("ubj"))
         return model
 
     @cached_property
     def together(self) -> bool:
         """Whether one tree a round is for all genres, with a vector in each leaf."""
-        return has_vector_leaves(json.loads(self.booster[:1].save_raw("json")))
+        return has_vector_leaves(ubjson.decode(self.booster[:1].save_raw("ubj")))
 
     def _matrix(self, values: NDArray[np.float32]) -> xgboost.DMatrix:
         return matrix(values, self.categories, self.n_jobs, ordinal=self.together)

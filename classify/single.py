@@ -29,7 +29,7 @@ def single(model: dict[str, Any], genre: int) -> xgboost.Booster:
     Parameters
     ----------
     model : dict
-        Of trees with vectors in their leaves, in XGBoost's JSON.
+        Of trees with vectors in their leaves, in XGBoost's JSON (`classify.ubjson`).
     genre : int
         Which number of each leaf.
 
@@ -55,7 +55,8 @@ def single(model: dict[str, Any], genre: int) -> xgboost.Booster:
         "objective": {"name": "reg:squarederror", "reg_loss_param": {"scale_pos_weight": "1"}},
         "gradient_booster": {**booster, "model": {**booster["model"], "trees": trees}},
     }
-    return xgboost.Booster(model_file=bytearray(json.dumps({**model, "learner": own}).encode()))
+    text = json.dumps({**model, "learner": own}, default=np.ndarray.tolist)
+    return xgboost.Booster(model_file=bytearray(text.encode()))
 
 
 def _scalar(tree: dict[str, Any], genre: int) -> dict[str, Any]:

@@ -31,11 +31,11 @@ def fit(
     bundle : Bundle
         Ready to be saved.
     pickles : dict
-        A plain `xgboost.XGBClassifier` and a `LabelEncoder`, for scikit-learn users, by file name.
+        For scikit-learn users, by file name: a plain `xgboost.XGBClassifier`, behind what turns
+        categories into their places where there are any, and a `LabelEncoder`.
     """
     from importlib.metadata import version
 
-    import xgboost
     from sklearn.base import clone
     from sklearn.preprocessing import LabelEncoder
 
@@ -74,9 +74,46 @@ def fit(
             pd.concat([dataset.features, dataset.ignored], axis=1), dataset.labels, dataset.tracks
         ),
     )
-    plain = xgboost.XGBClassifier()
-    plain.load_model(bytearray(raw))
-    return bundle, {"model.joblib": plain, "encoder.joblib": LabelEncoder().fit(dataset.labels)}
+    return bundle, {
+        "model.joblib": _plain(bundle, dataset),
+        "encoder.joblib": LabelEncoder().fit(dataset.labels),
+    }
+
+
+def _plain(bundle: Bundle, dataset: Dataset) -> Any:
+    """Return the trees as scikit-learn's users know them: rows of the inputs → numbers of genres.
+
+    It is made of others' classes alone: who loads it needs nothing of Earmark.
+    """
+    import xgboost
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
+
+    def encoder(values: list[float]) -> Any:
+        return OrdinalEncoder(
+            categories=[np.array(values, np.float32)],
+            handle_unknown="use_encoded_value",
+            unknown_value=np.nan,
+        )
+
+    known = [bundle.categories.get(name) for name in bundle.inputs]
+    types = ["float" if own is None else "c" for own in known]
+    ordinal = not bundle.categories or bundle.ensemble.together
+    trees = xgboost.XGBClassifier(feature_types=None if ordinal else types)
+    trees.load_model(bytearray(bundle.model))
+    if not bundle.categories:
+        return trees
+    # The inputs by their number: their names stand in the card, and lists of numbers have none.
+    places = ColumnTransformer(
+        [
+            (name, "passthrough" if own is None else encoder(own), [place])
+            for place, (name, own) in enumerate(zip(bundle.inputs, known, strict=True))
+        ]
+    )
+    numbers = FunctionTransformer(np.asarray, kw_args={"dtype": np.float32})
+    prepared = Pipeline([("numbers", numbers), ("places", places)]).fit(dataset.features)
+    return Pipeline([*prepared.steps, ("trees", trees)])
 
 
 def _stand_ins(dataset: Dataset) -> dict[str, list[float]]:

@@ -10,17 +10,17 @@ import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("streamlit")
-sync_api = pytest.importorskip("playwright.sync_api")
-
 from extract.analyse import Job
 from extract.portrait import portrait
 
+pytest.importorskip("streamlit")
+sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parent.parent
@@ -34,12 +34,16 @@ import streamlit as st
 from classify.app import player
 
 st.set_page_config(layout="wide")
-track = st.radio("track", sorted(path.stem for path in Path().glob("*.pkl")), horizontal=True)
+tracks = sorted((path.stem for path in Path().glob("*.pkl")), key=lambda name: name != "hip")
+track = st.radio("track", tracks, horizontal=True)
 sound = st.checkbox("sound", value=True)
 st.button("again")
 file, seen = pickle.loads(Path(f"{track}.pkl").read_bytes())
 player.show(seen, file if sound else None, st.query_params.get("name", file.name), "one")
-st.write("the end")
+if "two" in st.query_params:
+    player.show(seen, file, "the second", "two")
+st.session_state.runs = st.session_state.get("runs", 0) + 1
+st.write(f"run {st.session_state.runs}")
 """
 
 TRACKS = {
@@ -57,6 +61,8 @@ def address(demo, tmp_path_factory):
     for name, file in TRACKS.items():
         seen = portrait(demo / file, Job("default"))
         (folder / f"{name}.pkl").write_bytes(pickle.dumps((demo / file, seen)))
+    (folder / "broken.mp3").write_bytes(b"no sound at all" * 1000)
+    (folder / "broken.pkl").write_bytes(pickle.dumps((folder / "broken.mp3", seen)))
     (folder / "page.py").write_text(SCRIPT)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -90,7 +96,7 @@ def visit(browser, address):
     """Open the page and return it; nothing may go wrong in it."""
     contexts, wrong = [], []
 
-    def open_page(query="", width=1280, **options):
+    def open_page(query="", width=1280, several=False, **options):
         options = {"viewport": {"width": width, "height": 900}, **options}
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
@@ -101,8 +107,9 @@ def visit(browser, address):
                 break
             except sync_api.Error:
                 page.wait_for_timeout(500)
-        page.locator(".clock").get_by_text("/").wait_for()
-        page.get_by_text("the end").wait_for()
+        clocks = page.locator(".clock").get_by_text("/")
+        clocks.nth(1 if several else 0).wait_for()
+        page.get_by_text("run 1").wait_for()
         return page
 
     yield open_page
@@ -122,6 +129,15 @@ def colours(page, part):
     )
 
 
+def until(page, condition):
+    """Wait for something to be true of the sound."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(element => {"
+        "const audio = element.shadowRoot?.querySelector('audio');"
+        f"return audio && {condition}; }})"
+    )
+
+
 def sound(page):
     return page.locator("audio").evaluate(
         "({currentTime, paused, duration, error}) => ({currentTime, paused, duration, error})"
@@ -129,10 +145,7 @@ def sound(page):
 
 
 def ready(page):
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].some("
-        "e => e.shadowRoot?.querySelector('audio')?.readyState >= 1)"
-    )
+    until(page, "audio.readyState >= 1")
 
 
 def choose(page, track):
@@ -165,8 +178,8 @@ def test_it_draws_plays_and_seeks(visit, track):
     page.mouse.click(*place(page, 0.5))
     half = sound(page)["duration"] / 2
     assert half > 5
-    page.wait_for_timeout(700)
-    assert half < sound(page)["currentTime"] < half + 3
+    until(page, f"audio.currentTime > {half} + 0.2")
+    assert sound(page)["currentTime"] < half + 5
     page.keyboard.press("Space")
     page.get_by_label("Play", exact=True).wait_for()
     held = sound(page)
@@ -215,10 +228,34 @@ def test_wheel_buttons_and_dragging_change_the_view(visit):
 
 
 def test_a_wheel_over_the_whole_track_scrolls_the_page(visit):
-    page = visit()
+    page = visit(viewport={"width": 1280, "height": 500})
     page.mouse.move(*place(page, 0.5))
-    page.mouse.wheel(0, 300)
+    top = page.locator(".stage").bounding_box()["y"]
+    page.mouse.wheel(0, 100)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(element => element.scrollTop > 0)"
+    )
+    assert page.locator(".stage").bounding_box()["y"] < top
     assert shown(page) == "Shown: 0:00 to 0:16"
+
+
+def test_light_and_dark_are_drawn_in_their_colours(visit):
+    page = visit(color_scheme="light")
+    # What there is most of on the upper edge of the waveform is what lies behind it.
+    behind = """canvas => {
+        const {data} = canvas.getContext("2d").getImageData(60, 20, 800, 1);
+        const count = {};
+        for (const pixel of new Uint32Array(data.buffer)) count[pixel] = (count[pixel] ?? 0) + 1;
+        return Object.keys(count).sort((a, b) => count[b] - count[a])[0] & 255;
+    }"""
+    assert page.locator(".picture").evaluate(behind) > 200
+    page.emulate_media(color_scheme="dark")
+    for _ in range(100):
+        if page.locator(".picture").evaluate(behind) < 80:
+            break
+        page.wait_for_timeout(100)
+    else:
+        pytest.fail("the picture stayed light")
 
 
 def test_the_view_turns_pages_after_the_sound(visit):
@@ -281,10 +318,28 @@ def test_beats_can_be_switched_off(visit):
 
 
 def test_a_hostile_name_is_text(visit):
-    page = visit(f"/?name={urllib.request.quote(HOSTILE)}")
+    page = visit(f"/?name={urllib.parse.quote(HOSTILE)}")
     assert page.locator(".name").text_content() == HOSTILE
     assert page.locator(".player img").count() == 0
     assert page.title() != "1"
+
+
+def test_what_is_no_sound_is_told(visit):
+    page = visit()
+    page.get_by_text("broken", exact=True).click()
+    page.get_by_text("this browser cannot play it").wait_for()
+    assert page.get_by_label("Play", exact=True).is_disabled()
+    choose(page, "jazz")
+    assert page.get_by_label("Play", exact=True).is_enabled()
+
+
+def test_of_two_players_one_is_heard(visit):
+    page = visit("/?two=1", several=True)
+    for player in (0, 1):
+        one = page.locator(".player").nth(player)
+        one.get_by_label("Play", exact=True).click()
+        one.get_by_label("Pause", exact=True).wait_for()
+    page.locator(".player").nth(0).get_by_label("Play", exact=True).wait_for()
 
 
 def test_sound_may_come_later_and_nothing_is_lost(visit):
@@ -308,22 +363,19 @@ def test_a_run_of_the_page_neither_stops_it_nor_sends_it_again(visit):
     page.get_by_label("Play", exact=True).click()
     page.get_by_label("Pause", exact=True).wait_for()
     got = []
-
-    def heard(frame):
-        got.append(len(frame))
-
-    context = page.context.new_cdp_session(page)
-    context.send("Network.enable")
-    context.on(
-        "Network.webSocketFrameReceived", lambda event: heard(event["response"]["payloadData"])
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on(
+        "Network.webSocketFrameReceived",
+        lambda event: got.append(len(event["response"]["payloadData"])),
     )
     at = sound(page)["currentTime"]
-    for _ in range(3):
+    for run in range(3):
         page.get_by_role("button", name="again").click()
-        page.wait_for_timeout(400)
+        page.get_by_text(f"run {run + 2}").wait_for()
     assert len(got) > 3
     assert sum(got) < 30_000
-    assert sound(page)["currentTime"] > at
+    until(page, f"audio.currentTime > {at} + 0.2")
     assert not sound(page)["paused"]
 
 
@@ -341,6 +393,8 @@ def test_another_track_takes_its_place_and_the_old_sound_is_let_go(visit, addres
     choose(page, "jazz")
     assert shown(page) == "Shown: 0:00 to 0:12"
     assert sound(page)["currentTime"] == 0
-    page.wait_for_timeout(500)
+    # Files that no page shows any more are forgotten when a run has ended.
+    page.get_by_role("button", name="again").click()
+    page.get_by_text("run 3").wait_for()
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(old)
