@@ -21,6 +21,7 @@ from classify import figures
 __all__ = [
     "COLOURED",
     "KEYS",
+    "MEDIAN",
     "Head",
     "Panel",
     "correlations",
@@ -40,6 +41,9 @@ KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 COLOURED = len(MARKERS)
 """Genres that are told apart in one picture, by colour and by shape."""
+
+MEDIAN = 3
+"""Tracks of a genre from which on their median is drawn."""
 
 NUMBERED = 24
 """Columns up to which the cells of a correlation matrix hold numbers."""
@@ -236,7 +240,7 @@ def scatter(
             kept = np.sort(random.choice(own, share, replace=False)) if len(own) > share else own
             drawn.append((place, x[kept], y[kept], np.median(x[own]), np.median(y[own])))
         crowd = sum(len(xs) for _, xs, *_ in drawn)
-        size = 40 if crowd < 100 else 22 if crowd < 800 else 9
+        size = 90 if crowd < 30 else 40 if crowd < 100 else 22 if crowd < 800 else 9
         style: dict[str, Any] = {"edgecolors": ink.back, "zorder": 2}
         for place, xs, ys, *_ in drawn:
             axes.scatter(
@@ -248,14 +252,14 @@ def scatter(
                 **style | {"linewidths": 0.2},
             )
         for place, xs, _, middle, height in drawn:
-            # Where there is one track, its point is its median.
-            axes.scatter(
-                *([middle], [height]),
-                s=150 if len(xs) > 1 else size,
-                color=ink.palette[place],
-                marker=MARKERS[place],
-                **style | {"linewidths": 1.6, "zorder": 4},
-            )
+            if len(xs) >= MEDIAN:
+                axes.scatter(
+                    *([middle], [height]),
+                    s=150,
+                    color=ink.palette[place],
+                    marker=MARKERS[place],
+                    **style | {"linewidths": 1.6, "zorder": 4},
+                )
             axes.plot(
                 *([], []),
                 color=ink.palette[place],
@@ -294,9 +298,12 @@ def distributions(panels: Sequence[Panel], head: Head) -> bytes:
                 many = len(panel.categories)
                 counts = np.bincount(panel.values.astype(int), minlength=many)
                 axes.bar(range(many), 100 * counts / counts.sum(), color=ink.first, width=0.8)
-                axes.set_xticks(
-                    range(many), panel.categories, fontsize=7 if many < 9 else 5.5, rotation=0
-                )
+                # Twelve keys have no room for more than the white ones.
+                named = [
+                    place for place in range(many) if many < 9 or panel.categories[place][1:] == ""
+                ]
+                axes.set_xticks(named, [panel.categories[place] for place in named])
+                axes.set_xlim(-1 if many < 3 else -0.6, many if many < 3 else many - 0.4)
                 axes.tick_params(axis="x", length=0)
             else:
                 inner, beyond = _inner(panel.values)
@@ -647,7 +654,7 @@ def _tick(value: float, _: int) -> str:
     for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if size >= factor and (factor > 1e3 or size >= 1e4):
             return f"{value / factor:.4g} {unit}".replace("-", "−")
-    return f"{value:.4g}".replace("-", "−")
+    return _short(value) if 0 < size < 1e-3 else f"{value:.4g}".replace("-", "−")
 
 
 def _share(share: float) -> str:

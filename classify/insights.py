@@ -147,9 +147,14 @@ class Tracks:
         return count
 
     @property
+    def descriptors(self) -> list[str]:
+        """The names of the descriptors."""
+        return [str(name) for name in self.values]
+
+    @cached_property
     def varying(self) -> list[str]:
         """The descriptors that differ between tracks."""
-        return [name for name in self.values if self.values[name].nunique() > 1]
+        return [name for name in self.descriptors if self.values[name].nunique() > 1]
 
     @cached_property
     def ranked(self) -> pd.DataFrame:
@@ -160,12 +165,12 @@ class Tracks:
     @cached_property
     def principal(self) -> list[str]:
         """The descriptors that are shown one by one: all, or some that stand for all."""
-        present = [name for name in self.values if self.values[name].notna().any()]
+        present = self.descriptors
         if len(present) <= ALL:
             return present
         known = (*sets.SPOTIFY_COLUMNS, *dataset.SPOTIFY_EXTRAS)
         chosen = [name for name in known if name in present]
-        others = [name for name in self.ranked if name not in chosen]
+        others = [str(name) for name in self.ranked if name not in chosen]
         chosen += representatives(self.ranked.loc[others, others], CHOSEN - len(chosen))
         return chosen or present[:CHOSEN]
 
@@ -186,8 +191,6 @@ class Picture:
         The picture; title and caption stand in it, too.
     legend : dict
         What labels such as ``no. 3`` stand for, which its font could not write.
-    wide : bool
-        Whether it needs more room than a phone has.
     """
 
     name: str
@@ -195,7 +198,6 @@ class Picture:
     caption: str
     png: bytes
     legend: dict[str, str] = field(default_factory=dict)
-    wide: bool = False
 
     @property
     def heading(self) -> str:
@@ -290,15 +292,19 @@ def describe(
         As for `read`.
     """
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
-    frame = frame.loc[:, ~frame.columns.duplicated()].reset_index(drop=True)
+    frame = frame.loc[:, ~frame.columns.duplicated()].reset_index(drop=True).copy()
     about = about or dataset.recognise(frame)
     gaps = frame.isna().mean()
-    if "path" not in frame:
-        names = pd.Series(dataset.row_names(frame), frame.index, name="path")
-        frame = pd.concat([names, frame], axis=1)
+    windows = "start" in frame
+    if source is None and not windows:
+        # Nothing is joined by name: every row is a track, whatever it is called.
+        frame["path"] = [f"row {place}" for place in range(len(frame))]
+    elif "path" not in frame:
+        frame["path"] = dataset.row_names(frame)
     frame["path"] = frame["path"].astype(str)
     genre = label or labels.genre_column(frame.columns)
-    known, notes = None, []
+    known: pd.DataFrame | None = None
+    notes: list[str] = []
     if source is not None or genre is not None:
         known, notes = labels.read(
             *(frame, where, source),
@@ -316,15 +322,17 @@ def describe(
     if wild.any():
         notes.append(f"{_counted(int(wild.sum()), 'infinite value')} taken for missing")
         values = values.mask(wild)
-        gaps[list(values)] += wild.mean(axis=0)
+        gaps = gaps.add(pd.Series(wild.mean(axis=0), values.columns), fill_value=0)[gaps.index]
+    # Below this, differences have no digits left to be divided by.
+    values = values.mask(values.abs() < np.finfo(np.float32).tiny, 0.0)
     if "key" in values:
         values["key"] = values["key"].where(values["key"].between(0, 11))
-    empty = [name for name in values if values[name].isna().all()]
+    empty = [str(name) for name in values if values[name].isna().all()]
     if empty:
         notes.append(f"nothing at all in {_listed(empty)}")
     values = values.drop(columns=empty)
     paths, rows = frame["path"], len(frame)
-    if "start" in frame:
+    if windows:
         values, paths = _per_track(values, paths)
     of = {
         role: None if known is None else paths.map(known[role]).reset_index(drop=True)
@@ -346,7 +354,7 @@ def describe(
         artists=of["artist"],
         gaps=gaps,
         rows=rows,
-        units=_units(list(values), about, "sha256" in frame),
+        units=_units([str(name) for name in values], about, "sha256" in frame),
         notes=notes,
     )
 
@@ -477,7 +485,8 @@ def render(tracks: Tracks, made: Sequence[Picture | Absent], theme: str = "light
                 found.png,
                 f"{found.title}. {found.caption}",
                 found.legend,
-                wide=found.wide,
+                # Small enough for a phone, nothing on it could be read.
+                wide=True,
                 dark=theme == "dark",
             ),
         )
@@ -596,8 +605,9 @@ def representatives(matrix: pd.DataFrame, count: int) -> list[str]:
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
+    names = [str(name) for name in matrix]
     if count < 1 or len(matrix) <= count:
-        return list(matrix)[: max(count, 0)]
+        return names[: max(count, 0)]
     near = matrix.abs().fillna(0).to_numpy(copy=True)
     np.fill_diagonal(near, 1)
     groups = fcluster(linkage(squareform(1 - near, checks=False), "average"), count, "maxclust")
@@ -605,7 +615,7 @@ def representatives(matrix: pd.DataFrame, count: int) -> list[str]:
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
         found.append(members[near[np.ix_(members, members)].sum(axis=1).argmax()])
-    return [matrix.columns[place] for place in sorted(found)]
+    return [names[place] for place in sorted(found)]
 
 
 def apart(points: pd.DataFrame, genres: pd.Series, count: int) -> list[str]:
@@ -676,7 +686,7 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
     caption = f"n = {_counted(len(points), 'track')}"
     if len(points) > 2 and (points.nunique() > 1).all():
         r = float(np.corrcoef(points.to_numpy().T)[0, 1])
-        rho = float(rank_correlations(points).iloc[0, 1])
+        rho = float(rank_correlations(points).to_numpy()[0, 1])
         bounds = _fisher(r, len(points))
         how = "rise together" if r >= 0.3 else "run opposite" if r <= -0.3 else "hardly go together"
         title = f"Loudness and energy {how}: {_equals('r', r)}"
@@ -693,7 +703,8 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
             if total > len(chosen)
             else "; coloured by genre"
         )
-        caption += "; large: medians"
+        if genres.value_counts()[chosen].max() >= charts.MEDIAN:
+            caption += "; large: medians"
     unit = tracks.units.get("loudness")
     png = charts.scatter(
         *(points, genres, chosen, figures.labels(chosen)),
@@ -715,9 +726,7 @@ def _distributions(tracks: Tracks, theme: str) -> Picture | str:
         title = f"{len(names)} of {total:,} descriptors, one by one"
         caption += "; those shown stand for groups that say nearly the same"
     png = charts.distributions(panels, Head(title, caption, theme))
-    return Picture(
-        *("distributions", title, caption, png, figures.legend(names, 26)), wide=len(names) > 2
-    )
+    return Picture("distributions", title, caption, png, figures.legend(names, 26))
 
 
 def _correlations(tracks: Tracks, theme: str) -> Picture | str:
@@ -731,30 +740,29 @@ def _correlations(tracks: Tracks, theme: str) -> Picture | str:
         return "fewer than two descriptors that vary"
     order = _alike(matrix.fillna(0).to_numpy())
     matrix = matrix.iloc[order, order]
-    pairs = matrix.where(np.tri(len(matrix), k=-1, dtype=bool)).stack().dropna()
-    best, worst = pairs.idxmax(), pairs.idxmin()
-    shown = dict(zip(matrix, figures.labels(list(matrix), 30), strict=True))
-    parts = [
-        f"{how}: {shown[other]} and {shown[one]} ({_equals('ρ', pairs[one, other])})"
-        for how, (one, other), is_so in (
-            ("Most alike", best, pairs[best] > 0),
-            ("most opposed", worst, pairs[worst] < 0),
-        )
-        if is_so
-    ]
+    shown_of = [str(name) for name in matrix]
+    shown = figures.labels(shown_of, 30)
+    lower = np.where(np.tri(len(matrix), k=-1, dtype=bool), matrix.to_numpy(), np.nan)
+    parts = []
+    for how, place, sign in (
+        ("Most alike", np.nanargmax(lower), 1),
+        ("most opposed", np.nanargmin(lower), -1),
+    ):
+        one, other = divmod(int(place), len(matrix))
+        if lower[one, other] * sign > 0:
+            parts.append(
+                f"{how}: {shown[other]} and {shown[one]} ({_equals('ρ', lower[one, other])})"
+            )
     title = "; ".join(parts) or "No two descriptors go together"
     title = title[0].upper() + title[1:]
     caption = f"Of {len(matrix)} descriptors, those that are alike side by side; n = {tracks.count}"
-    constant = [n for n in tracks.principal if n not in matrix and n not in UNORDERED]
+    constant = [name for name in tracks.principal if name not in {*shown_of, *UNORDERED}]
     if constant:
         caption += f"; left out, since it never differs: {_listed(constant)}"
     if len(tracks.values) < MANY:
         caption += "; among so few tracks high values come by chance"
     png = charts.correlations(matrix, Head(title, caption, theme))
-    return Picture(
-        *("correlations", title, caption, png, figures.legend(list(matrix), 30)),
-        wide=len(matrix) > 8,
-    )
+    return Picture("correlations", title, caption, png, figures.legend(shown_of, 30))
 
 
 def _families(tracks: Tracks, theme: str) -> Picture | str:
@@ -763,14 +771,14 @@ def _families(tracks: Tracks, theme: str) -> Picture | str:
         return "all descriptors are in the picture of correlations"
     if len(tracks.values) < 3 or len(matrix) < 2:
         return "no correlations in this table"
-    order, blocks = family_blocks(list(matrix))
+    order, blocks = family_blocks([str(name) for name in matrix])
     matrix = matrix.loc[order, order]
     title = f"{len(matrix)} descriptors against one another, by families"
     caption = f"n = {tracks.count}; families of {FAMILY_SIZE} and more, named where there is room"
     if len(matrix) < tracks.values.shape[1]:
         caption += f"; of {tracks.values.shape[1]:,} columns"
     png = charts.families(matrix, blocks, Head(title, caption, theme))
-    return Picture("families", title, caption, png, wide=True)
+    return Picture("families", title, caption, png)
 
 
 def _genres(tracks: Tracks, theme: str) -> Picture | str:
@@ -783,21 +791,21 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
     if not len(shares):
         return "no descriptor differs between tracks with a genre"
     table = profiles(tracks, list(shares.index))
-    same = [name for name in table if (table[name].fillna(0) == 0).all()]
+    same = [str(name) for name in table if (table[name].fillna(0) == 0).all()]
     table = table.drop(columns=same if len(same) < table.shape[1] else [])
     shown = figures.labels(list(shares.index), 30)
     title = (
         f"{shown[0]} and {shown[1]} tell the genres apart most"
-        if len(shown) > 1
-        else f"{shown[0]} by genre"
+        if len(shown) > 1 and tracks.genres.value_counts().max() >= FEW
+        else f"{_counted(len(table), 'genre')} side by side"
     )
     sizes = tracks.genres.value_counts()
     total = len(sizes)
     which = f"The largest {len(table)} of {total:,}" if total > len(table) else str(total)
     fewest, most = int(sizes[table.index].min()), int(sizes[table.index].max())
-    each = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    each = (f"{fewest:,} to " if fewest < most else "") + _counted(most, "track")
     caption = (
-        f"{which} genres of {each} tracks each, alike ones side by side; descriptors from the one "
+        f"{which} genres of {each} each, alike ones side by side; descriptors from the one "
         "whose ranks differ most between genres to the one whose differ least"
     )
     medians = [name for name in SHARES if name in table]
@@ -809,7 +817,7 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; the same median in all genres: {_listed(same)}"
     png = charts.profile(table, Head(title, caption, theme))
     legend = figures.legend([str(genre) for genre in table.index])
-    return Picture(*("genres", title, caption, png, legend), wide=table.shape[1] > 8)
+    return Picture("genres", title, caption, png, legend)
 
 
 def _tempo(tracks: Tracks, theme: str) -> Picture | str:
@@ -853,9 +861,10 @@ def _keys(tracks: Tracks, theme: str) -> Picture | str:
     total = int(counts.to_numpy().sum())
     if not total:
         return "no track has a key"
-    place, column = np.unravel_index(counts.to_numpy().argmax(), counts.shape)
+    place, column = divmod(int(counts.to_numpy().argmax()), counts.shape[1])
     commonest = charts.KEYS[place] + (f" {counts.columns[column]}" if counts.shape[1] > 1 else "")
-    title = f"{commonest} is the commonest key ({_percent(counts.iat[place, column] / total)})"
+    share = float(counts.to_numpy().max()) / total
+    title = f"{commonest} is the commonest key ({_percent(share)})"
     caption = f"n = {_counted(total, 'track')}"
     if counts.shape[1] > 1:
         caption += f"; {_percent(counts['major'].sum() / total)} are in a major key"
@@ -946,7 +955,7 @@ def _per_track(values: pd.DataFrame, paths: pd.Series) -> tuple[pd.DataFrame, pd
         found["tempo"] = grouped["tempo"].median()
     if "duration_ms" in found:
         found["duration_ms"] = grouped["duration_ms"].sum()
-    for name in found.columns.intersection(dataset.CATEGORIES):
+    for name in found.columns.intersection(list(dataset.CATEGORIES)):
         counts = pd.crosstab(codes, values[name].to_numpy())
         found[name] = counts.idxmax(axis=1).reindex(found.index)
     return found, pd.Series(unique)

@@ -127,7 +127,8 @@ def kind_of(path: Path) -> str | None:
         else:
             with path.open(encoding="utf-8") as lines:
                 line = lines.readline(100_000)
-            names = list(json.loads(line)) if line.startswith("{") else line.split(",")
+            head = line.rstrip("\r\n").split(",")
+            names = list(json.loads(line)) if line.startswith("{") else head
     except (OSError, ValueError, pa.ArrowException):
         return None
     return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)

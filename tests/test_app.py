@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -62,6 +62,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
         setting.inside(named, root)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 @example("x" * 5000)
 @example("a\0b")
@@ -72,6 +73,7 @@ def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
         assert setting.inside(named, root).is_relative_to(root)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 @example("<img src=x onerror=alert(1)>.mp3")
 @example("**bold** [link](http://x) `code` $x$ :red[red] :material/home: ~~a~~")

@@ -84,10 +84,14 @@ def test_a_folder_becomes_a_table(app):
     next(box for box in app.text_input if box.label == "Search").set_value("WALTZ").run()
     assert app.dataframe[0].value["path"].tolist() == ["waltz-96bpm-f-major.flac"]
 
-    next(box for box in app.button if "tags" in box.label).click().run()
+    app.toggle(key="plan").set_value(True).run()
     plan = app.dataframe[1].value
     assert set(plan["field"]) == {"genre", "bpm", "key"}
     assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
+
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert not shelf.items
+    assert "Nothing here yet" in app.markdown[0].value
 
 
 def test_somebody_who_stops_keeps_what_is_there(app):

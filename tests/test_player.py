@@ -52,7 +52,9 @@ def test_what_is_packed_is_what_was_seen(seen):
     assert header["duration"] == seen.duration
     assert (header["waveRate"], header["melRate"]) == (seen.waveform_rate, seen.mel_rate)
     np.testing.assert_allclose(header["frequencies"], seen.mel_frequencies, atol=0.05)
-    np.testing.assert_allclose(wave / 127, seen.waveform, atol=0.5 / 127 + 1e-6)
+    peak = np.abs(seen.waveform).max()
+    assert header["peak"] == peak
+    np.testing.assert_allclose(wave / 127 * peak, seen.waveform, atol=0.5 / 127 * peak + 1e-6)
     np.testing.assert_array_equal(mel, seen.mel)
     np.testing.assert_allclose(times, seen.beats["time"], atol=1e-4)
     np.testing.assert_array_equal(numbers, seen.beats["beat"])
@@ -114,8 +116,9 @@ def test_without_beats_columns_or_sense(seen):
         waveform=np.array([[-2, np.nan, np.inf], [-1, 1, 0.5]], np.float32),
         beats=pd.DataFrame({"time": [2.0, np.nan, 1.0], "beat": [300, 1, np.nan]}),
     )
-    _, times, wave, numbers, _ = unpacked(player.pack(odd, "n", None))
-    np.testing.assert_array_equal(wave, [[-127, 0, 127], [-127, 127, 64]])
+    header, times, wave, numbers, _ = unpacked(player.pack(odd, "n", None))
+    assert header["peak"] == 2
+    np.testing.assert_array_equal(wave, [[-127, 0, 64], [-64, 64, 32]])
     np.testing.assert_array_equal(times, [1, 2])
     np.testing.assert_array_equal(numbers, [0, 255])
 
@@ -169,7 +172,7 @@ def test_a_page_shows_it_with_sound_and_without(seen, demo, tmp_path, sound):
 
 
 def test_the_texts_of_the_component_are_whole():
-    """The browser gets them as they are: nothing from elsewhere, nothing that makes code of data."""
+    """The browser gets them as they are: nothing from elsewhere, nothing makes code of data."""
     folder = Path(player.__file__).parent
     texts = {
         name: (folder / name).read_text("utf-8")

@@ -10,17 +10,17 @@ import socket
 import subprocess
 import sys
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("streamlit")
-sync_api = pytest.importorskip("playwright.sync_api")
-
 from extract.analyse import Job
 from extract.portrait import portrait
 
+pytest.importorskip("streamlit")
+sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parent.parent
@@ -39,7 +39,8 @@ sound = st.checkbox("sound", value=True)
 st.button("again")
 file, seen = pickle.loads(Path(f"{track}.pkl").read_bytes())
 player.show(seen, file if sound else None, st.query_params.get("name", file.name), "one")
-st.write("the end")
+st.session_state.runs = st.session_state.get("runs", 0) + 1
+st.write(f"run {st.session_state.runs}")
 """
 
 TRACKS = {
@@ -102,7 +103,7 @@ def visit(browser, address):
             except sync_api.Error:
                 page.wait_for_timeout(500)
         page.locator(".clock").get_by_text("/").wait_for()
-        page.get_by_text("the end").wait_for()
+        page.get_by_text("run 1").wait_for()
         return page
 
     yield open_page
@@ -122,6 +123,15 @@ def colours(page, part):
     )
 
 
+def until(page, condition):
+    """Wait for something to be true of the sound."""
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(element => {"
+        "const audio = element.shadowRoot?.querySelector('audio');"
+        f"return audio && {condition}; }})"
+    )
+
+
 def sound(page):
     return page.locator("audio").evaluate(
         "({currentTime, paused, duration, error}) => ({currentTime, paused, duration, error})"
@@ -129,10 +139,7 @@ def sound(page):
 
 
 def ready(page):
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('*')].some("
-        "e => e.shadowRoot?.querySelector('audio')?.readyState >= 1)"
-    )
+    until(page, "audio.readyState >= 1")
 
 
 def choose(page, track):
@@ -165,8 +172,8 @@ def test_it_draws_plays_and_seeks(visit, track):
     page.mouse.click(*place(page, 0.5))
     half = sound(page)["duration"] / 2
     assert half > 5
-    page.wait_for_timeout(700)
-    assert half < sound(page)["currentTime"] < half + 3
+    until(page, f"audio.currentTime > {half} + 0.2")
+    assert sound(page)["currentTime"] < half + 5
     page.keyboard.press("Space")
     page.get_by_label("Play", exact=True).wait_for()
     held = sound(page)
@@ -215,10 +222,34 @@ def test_wheel_buttons_and_dragging_change_the_view(visit):
 
 
 def test_a_wheel_over_the_whole_track_scrolls_the_page(visit):
-    page = visit()
+    page = visit(viewport={"width": 1280, "height": 500})
     page.mouse.move(*place(page, 0.5))
-    page.mouse.wheel(0, 300)
+    top = page.locator(".stage").bounding_box()["y"]
+    page.mouse.wheel(0, 100)
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('*')].some(element => element.scrollTop > 0)"
+    )
+    assert page.locator(".stage").bounding_box()["y"] < top
     assert shown(page) == "Shown: 0:00 to 0:16"
+
+
+def test_light_and_dark_are_drawn_in_their_colours(visit):
+    page = visit(color_scheme="light")
+    # What there is most of on the upper edge of the waveform is what lies behind it.
+    behind = """canvas => {
+        const {data} = canvas.getContext("2d").getImageData(60, 20, 800, 1);
+        const count = {};
+        for (const pixel of new Uint32Array(data.buffer)) count[pixel] = (count[pixel] ?? 0) + 1;
+        return Object.keys(count).sort((a, b) => count[b] - count[a])[0] & 255;
+    }"""
+    assert page.locator(".picture").evaluate(behind) > 200
+    page.emulate_media(color_scheme="dark")
+    for _ in range(100):
+        if page.locator(".picture").evaluate(behind) < 80:
+            break
+        page.wait_for_timeout(100)
+    else:
+        pytest.fail("the picture stayed light")
 
 
 def test_the_view_turns_pages_after_the_sound(visit):
@@ -281,7 +312,7 @@ def test_beats_can_be_switched_off(visit):
 
 
 def test_a_hostile_name_is_text(visit):
-    page = visit(f"/?name={urllib.request.quote(HOSTILE)}")
+    page = visit(f"/?name={urllib.parse.quote(HOSTILE)}")
     assert page.locator(".name").text_content() == HOSTILE
     assert page.locator(".player img").count() == 0
     assert page.title() != "1"
@@ -308,22 +339,19 @@ def test_a_run_of_the_page_neither_stops_it_nor_sends_it_again(visit):
     page.get_by_label("Play", exact=True).click()
     page.get_by_label("Pause", exact=True).wait_for()
     got = []
-
-    def heard(frame):
-        got.append(len(frame))
-
-    context = page.context.new_cdp_session(page)
-    context.send("Network.enable")
-    context.on(
-        "Network.webSocketFrameReceived", lambda event: heard(event["response"]["payloadData"])
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.on(
+        "Network.webSocketFrameReceived",
+        lambda event: got.append(len(event["response"]["payloadData"])),
     )
     at = sound(page)["currentTime"]
-    for _ in range(3):
+    for run in range(3):
         page.get_by_role("button", name="again").click()
-        page.wait_for_timeout(400)
+        page.get_by_text(f"run {run + 2}").wait_for()
     assert len(got) > 3
     assert sum(got) < 30_000
-    assert sound(page)["currentTime"] > at
+    until(page, f"audio.currentTime > {at} + 0.2")
     assert not sound(page)["paused"]
 
 
@@ -341,6 +369,8 @@ def test_another_track_takes_its_place_and_the_old_sound_is_let_go(visit, addres
     choose(page, "jazz")
     assert shown(page) == "Shown: 0:00 to 0:12"
     assert sound(page)["currentTime"] == 0
-    page.wait_for_timeout(500)
+    # Files that no page shows any more are forgotten when a run has ended.
+    page.get_by_role("button", name="again").click()
+    page.get_by_text("run 3").wait_for()
     with pytest.raises(urllib.error.HTTPError, match="404"):
         urllib.request.urlopen(old)

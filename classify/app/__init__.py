@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from pathlib import Path
 
 PAGES = (
     ("listen", "Classify", ":material/graphic_eq:"),
@@ -26,7 +27,9 @@ def main() -> None:
 
     from classify.app import look, state
 
-    st.set_page_config(page_title="Earmark", page_icon=":material/hearing:", layout="wide")
+    # A picture of our own: those that have names are fetched from elsewhere.
+    icon = Path(__file__).with_name("icon.png")
+    st.set_page_config(page_title="Earmark", page_icon=icon, layout="wide")
     look.frame()
     pages = [
         st.Page(_page(module), title=title, icon=icon, url_path=module, default=not place)

@@ -5,10 +5,12 @@ Pure functions that return Plotly's figures; `classify.app.look.figure` shows th
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from classify.app.grid import meaning
 from classify.app.look import OTHERS, PALETTE
 
 __all__ = ["genres", "reasons"]
@@ -62,8 +64,9 @@ def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure
                 "color": [FOR if added > 0 else AGAINST for _, _, added in shown],
                 "cornerradius": 3,
             },
-            customdata=[f"{value:.3g}" for _, value, _ in shown],
-            hovertemplate="%{y} is %{customdata}<br>adds %{x:+.2f} to the log-odds<extra></extra>",
+            customdata=[(f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown],
+            hovertemplate="<b>%{y}</b> is %{customdata[0]}: adds %{x:+.2f} to the log-odds"
+            "<br>%{customdata[1]}<extra></extra>",
         )
     )
     chart.add_vline(x=0, line_width=1, line_color=OTHERS)
@@ -73,6 +76,10 @@ def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure
     chart.update_yaxes(autorange="reversed", ticks="", fixedrange=True, automargin=True)
     chart.update_layout(height=24 * len(shown) + 64, bargap=0.25, showlegend=False)
     return chart
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(_text(line) for line in textwrap.wrap(text, 40))
 
 
 def _text(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,17 @@ from classify.app import look
 from extract import registry, sets, tables
 from extract.config import DEFAULTS
 
-__all__ = ["KEYS", "as_csv", "as_parquet", "columns", "downloads", "key_of", "spoken", "values"]
+__all__ = [
+    "KEYS",
+    "as_csv",
+    "as_parquet",
+    "columns",
+    "downloads",
+    "key_of",
+    "meaning",
+    "spoken",
+    "values",
+]
 
 KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 """Pitch classes as they are called most often."""
@@ -60,15 +71,10 @@ def columns() -> dict[str, Any]:
         for suffix in ("", "_2", "_3")
     }
     named = {f"genre_{rank}": config.TextColumn(f"or ({rank})") for rank in (2, 3)}
-    described = {
-        column.name: (column, (entry.function.__doc__ or "").split("\n")[0].replace("`", ""))
-        for entry in registry.in_set("spotify")
-        for column in entry.columns(DEFAULTS)
-    }
     shares = {
-        name: config.NumberColumn(name, format="%.2f", help=text)
-        for name, (column, text) in described.items()
-        if column.range == (0, 1) and name != "mode"
+        column.name: config.NumberColumn(format="%.2f", help=meaning(column.name))
+        for column in sets.get("spotify").columns(DEFAULTS)
+        if column.range == (0, 1) and column.name != "mode"
     }
     return {
         "path": config.TextColumn("track", width="large", pinned=True),
@@ -76,14 +82,27 @@ def columns() -> dict[str, Any]:
         **named,
         **chances,
         **shares,
-        "loudness": config.NumberColumn(
-            "loudness", format="%.1f LUFS", help=described["loudness"][1]
-        ),
-        "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=described["tempo"][1]),
-        "key": config.TextColumn("key", help=described["key"][1]),
+        "loudness": config.NumberColumn("loudness", format="%.1f LUFS", help=meaning("loudness")),
+        "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=meaning("tempo")),
+        "key": config.TextColumn("key", help=meaning("key")),
         "time_signature": config.NumberColumn("beats in a bar", format="%.0f"),
         "duration_ms": config.NumberColumn("duration", format="%.0f s"),
     }
+
+
+@cache
+def _meanings() -> dict[str, str]:
+    entries = (*registry.in_set("default"), *registry.in_set("spotify"))
+    return {
+        column.name: (entry.function.__doc__ or "").split("\n")[0].replace("`", "")
+        for entry in entries
+        for column in entry.columns(DEFAULTS)
+    }
+
+
+def meaning(column: str) -> str:
+    """Return a sentence on a column; nothing for one that Earmark does not make."""
+    return _meanings().get(column, "")
 
 
 def values(found: Mapping[str, float], typical: Mapping[str, list[float]]) -> pd.DataFrame:

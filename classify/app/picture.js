@@ -84,7 +84,6 @@ class Picture {
     const pen = canvas.getContext("2d");
     pen.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
     pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.font = `11px ${this.ink.font}`;
     return pen;
   }
 
@@ -93,13 +92,14 @@ class Picture {
   draw(withBeats) {
     const style = getComputedStyle(this.root);
     const ink = (name) => style.getPropertyValue(`--st-${name}`);
-    this.ink = { text: ink("text-color"), back: ink("background-color"), own: ink("primary-color") };
-    Object.assign(this.ink, { lane: ink("secondary-background-color"), font: style.fontFamily });
+    this.ink = { text: ink("text-color"), back: ink("background-color") };
+    Object.assign(this.ink, { own: ink("primary-color"), lane: ink("secondary-background-color") });
     const pen = this.clean(this.still);
+    pen.font = `11px ${style.fontFamily}`;
     this.drawScales(pen);
     inside(pen, GUTTER, this.wave.top, this.width, this.wave.height, () => {
       box(pen, GUTTER, this.wave.top, this.width, this.wave.height, this.ink.lane);
-      this.drawWave(pen, this.wave, this.from, this.to);
+      this.drawWave(pen, { top: this.wave.top + 3, height: this.wave.height - 6 }, this.from, this.to);
     });
     inside(pen, GUTTER, this.mel.top, this.width, this.mel.height, () => this.drawMel(pen));
     if (withBeats) this.drawBeats(pen);
@@ -145,7 +145,8 @@ class Picture {
       pen.globalAlpha = 0.35;
     };
     pen.fillStyle = this.ink.text;
-    for (const [text, share] of [["+1", 0], ["0", 0.5], ["−1", 1]]) {
+    const peak = +this.track.peak.toPrecision(2);
+    for (const [text, share] of [[`+${peak}`, 0], ["0", 0.5], [`−${peak}`, 1]]) {
       const y = this.wave.top + share * this.wave.height;
       label(text, GUTTER - 8, y + 5 - 10 * share, "right", "middle");
     }
@@ -276,8 +277,8 @@ function unpack(bytes) {
   return track;
 }
 
-// Lowest, highest and RMS between two places of the waveform, in columns: of all columns that they
-// cover, or, from nearer, between the two columns next to them.
+// Lowest, highest and RMS between two places of the waveform, in columns, the track's peak being 1:
+// of all columns that they cover, or, from nearer, between the two columns next to them.
 function envelope(wave, begin, end) {
   const last = wave.length / 3 - 1;
   if (last < 0) return [0, 0, 0];

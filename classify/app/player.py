@@ -1,8 +1,8 @@
 """A track to see and to hear: waveform, mel spectrogram, beats and bars over one axis of time.
 
-The drawing is done in the browser (`picture.js`, `player.js`). What it draws goes there as one run of bytes,
-which Streamlit sends again only when it differs; the sound is served from memory by Streamlit, in
-parts as the browser asks for them, until no page shows it any more.
+The drawing is done in the browser (`picture.js`, `player.js`). What it draws goes there as one run
+of bytes, which Streamlit sends again only when it differs; the sound is served from memory by
+Streamlit, in parts as the browser asks for them, until no page shows it any more.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
 
     Four bytes hold the length of a header in JSON, little end first; then the header, then, each as
     long as the header says: times of the beats (float32), lowest, highest sample and root mean
-    square of each column of the waveform (int8, 127 being full scale), numbers of the beats in
-    their bars (uint8), and the shades of the mel spectrogram, band after band (uint8).
+    square of each column of the waveform (int8, 127 being the track's ``peak``), numbers of the
+    beats in their bars (uint8), and the shades of the mel spectrogram, band after band (uint8).
 
     Parameters
     ----------
@@ -87,10 +87,11 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
         The same for the same track, so that it is sent once.
     """
     beats = portrait.beats[np.isfinite(portrait.beats["time"].to_numpy(float))].sort_values("time")
-    wave = np.nan_to_num(np.asarray(portrait.waveform, np.float32).reshape(-1, 3))
+    wave = np.nan_to_num(portrait.waveform.reshape(-1, 3), posinf=1, neginf=-1)
+    peak = float(np.abs(wave).max(initial=0)) or 1.0
     mel = np.ascontiguousarray(portrait.mel, np.uint8)
     seen = (
-        np.rint(wave.clip(-1, 1) * 127).astype(np.int8).tobytes(),
+        np.rint(wave / peak * 127).astype(np.int8).tobytes(),
         np.nan_to_num(beats["beat"].to_numpy(float)).clip(0, 255).astype(np.uint8).tobytes(),
         mel.tobytes(),
     )
@@ -102,6 +103,7 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
         "duration": float(portrait.duration),
         "beats": len(beats),
         "columns": len(wave),
+        "peak": peak,
         "waveRate": float(portrait.waveform_rate),
         "bands": mel.shape[0],
         "melColumns": mel.shape[1],

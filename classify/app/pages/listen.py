@@ -35,8 +35,10 @@ def page() -> None:
             "and nothing is kept.",
         )
         return
-    _board(own)
-    _track(own)
+    # Of one track there is more to see than a row.
+    parts = (_board, _track) if len(own.items) > 1 else (_track, _board)
+    for part in parts:
+        part(own)
 
 
 def _shelf(model: Path) -> Shelf:
@@ -125,8 +127,6 @@ def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) 
 def _board(own: Shelf) -> None:
     """Draw the table, again and again for as long as there is more to come."""
     busy = own.refresh(state.line())
-    if len(own.items) == 1 and not own.failed:
-        return
     look.living(_table, POLL if busy else None)(own)
 
 
@@ -194,17 +194,28 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
     there = {item.name: str(item.path) for item in shown} if own.source else None
     grid.downloads(found, "genres", there)
-    if st.button("What would the tags be?", icon=":material/sell:", disabled=busy):
-        st.session_state["plan"] = True
-    if st.session_state.get("plan"):
+    with st.container(horizontal=True):
+        planned = st.toggle(
+            "What would the tags be?",
+            disabled=busy,
+            key="plan",
+            help="A dry run: what would be written into the files, beside what is there.",
+        )
+        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
+            own.clear()
+            state.scratch().clear()
+            st.rerun()
+    if planned and not busy:
         _plan(shown, found)
 
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
     plan = tags.plan(found, {item.name: item.path for item in shown})
-    st.dataframe(plan, hide_index=True)
-    st.caption("A dry run: no file is touched.")
+    counts = plan["what"].value_counts()
+    said = [f"{counts.get(what, 0)} to {what}" for what in ("add", "replace", "keep")]
+    st.caption(f"A dry run, no file is touched: {', '.join(said)}.")
+    st.dataframe(plan, hide_index=True, key="planned")
 
 
 def _track(own: Shelf) -> None:
@@ -262,11 +273,13 @@ def _portrait(own: Shelf, item: Item) -> None:
         st.markdown("##### The thirteen values")
         typical = model_at(own.model).typical.get(heard.genres[0], {})
         look.figure(radar.radar(heard.values, typical), key="radar")
-        st.dataframe(grid.values(heard.values, typical), hide_index=True)
+        st.dataframe(
+            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+        )
 
 
 def _facts(heard: Heard) -> None:
-    minutes, seconds = divmod(round(heard.duration), 60)
+    minutes, seconds = divmod(int(heard.duration), 60)
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
     st.caption(" · ".join(facts))
