@@ -125,7 +125,7 @@ def _widget(field: Field, value: float) -> float:
             return float(st.radio(options=options, format_func=names, horizontal=True, **shared))
         return float(st.selectbox(options=options, format_func=names, **shared))
     if field.name in DURATIONS:
-        bounds = {"min_value": _time(field.low), "max_value": _time(field.high)}
+        bounds: dict[str, Any] = {"min_value": _time(field.low), "max_value": _time(field.high)}
         moved = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
         return 1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second)
     digits = max(0, -math.floor(math.log10(field.step)))
