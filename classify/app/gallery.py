@@ -9,11 +9,10 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 
@@ -21,18 +20,9 @@ from classify import insights
 from classify.app import parcel
 from classify.app.line import Line, Ticket
 from classify.insights import Absent, Picture, Tracks
-from extract import tables
-from extract.errors import EarmarkError, SchemaError, UploadError
+from extract.errors import EarmarkError, SchemaError
 
-__all__ = ["Gallery", "Source", "draw", "gather", "keep", "listed", "zipped"]
-
-FOLDERS = ("data/features", "data", "")
-"""Where below the root tables are looked for, the likeliest first."""
-
-MOST = 200
-"""Tables that are offered; others can be named."""
-
-PIECE = 2**20
+__all__ = ["Gallery", "Source", "draw", "gather", "zipped"]
 
 
 @dataclass(frozen=True)
@@ -239,61 +229,3 @@ def zipped(own: Gallery) -> bytes:
             if isinstance(found, Picture):
                 put(f"{found.name}.png", found.png)
     return buffer.getvalue()
-
-
-def listed(root: Path) -> list[str]:
-    """Return the tables below the root that are offered, as they are named from there."""
-    found: list[str] = []
-    for folder in FOLDERS:
-        for path in sorted((root / folder).glob("*"))[: 10 * MOST]:
-            if path.name.startswith(".") or not path.name.lower().endswith(tables.READABLE):
-                continue
-            # A link may lead out of the root.
-            if path.is_file() and path.resolve().is_relative_to(root):
-                kind = tables.kind_of(path)
-                # Of other people's files nobody knows what they are, and requirements are many.
-                if kind not in ("failures", "predictions") and (kind or folder):
-                    found.append(path.relative_to(root).as_posix())
-    return found[:MOST]
-
-
-def keep(name: str, source: BinaryIO, folder: Path, most: int) -> Path:
-    """Copy a table that was uploaded, under a name of our own.
-
-    Parameters
-    ----------
-    name : str
-        What somebody calls it.
-    source : binary file
-        What the browser sent.
-    folder : Path
-        Where it is kept.
-    most : int
-        Bytes that it may have.
-
-    Raises
-    ------
-    UploadError
-        It is neither Parquet nor text, or too large.
-    """
-    head = source.read(PIECE)
-    parquet = head.startswith(b"PAR1")
-    if not head.strip() or (not parquet and b"\0" in head):
-        raise UploadError(name, "is no table: CSV and Parquet are" if head else "is empty")
-    path = folder / f"{secrets.token_hex(8)}{'.parquet' if parquet else '.csv'}"
-    try:
-        with path.open("xb") as target:
-            for piece in _pieces(head, source):
-                target.write(piece)
-                if target.tell() > most:
-                    raise UploadError(name, f"is larger than {most // 10**6} MB, the limit here")
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
-
-
-def _pieces(first: bytes, source: BinaryIO) -> Iterable[bytes]:
-    while first:
-        yield first
-        first = source.read(PIECE)

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from classify import insights
-from classify.app import gallery, look, shelf, state
+from classify.app import catalog, gallery, look, shelf, state, training
 from classify.app.gallery import Gallery, Source
 from classify.app.setting import inside, setting
 from classify.insights import Absent, Picture
@@ -110,7 +110,7 @@ def _upload() -> None:
     )
     if file is None:
         return
-    path = gallery.keep(file.name, file, state.scratch().path, limits.upload_mb * 10**6)
+    path = training.keep(file.name, file, state.scratch().path, limits.upload_mb * 10**6)
     _, before = st.session_state.get("insights upload", ("", None))
     if before is not None:
         before.unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _upload() -> None:
 
 
 def _choose() -> str | None:
-    names = gallery.listed(setting().root)
+    names = catalog.listed(setting().root)
     own: shelf.Shelf | None = st.session_state.get("shelf")
     if own is not None and own.done:
         names = [SESSION, *names]
