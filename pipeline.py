@@ -323,7 +323,7 @@ def train_command(
     The directory holds the model, its card, and report.html with pictures.
     """
     from classify import bundle as bundles
-    from classify import evaluate, report, train
+    from classify import evaluate, train
     from classify.model import GenreClassifier, usable_device
     from classify.tune import search
 
@@ -351,16 +351,9 @@ def train_command(
     if tune:
         learner = search(data, learner, tune, seed=seed)
     bundle, pickles = train.fit(data, learner, evaluation, seed=seed)
-    numbers = evaluation.metrics
-    lines = [
-        f"Trained by Earmark on {numbers['tracks']} tracks ({len(data.features)} rows, "
-        f"{len(bundle.inputs)} of {len(bundle.columns)} descriptors) from `{table.name}`; "
-        f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
-        *(f"\n{note}." for note in data.notes),
-    ]
-    card = report.model_card(f"Genre model {output.name}", numbers, lines)
+    card = train.card(f"Genre model {output.name}", table.name, data, bundle)
     train.write(bundle, pickles, evaluation, card, output)
-    _show_evaluation(numbers)
+    _show_evaluation(evaluation.metrics)
     print(f"model, card and report.html: {output}")
 
 
@@ -473,7 +466,7 @@ def insights_command(
         *(table, labels), label=label, ignore_unknown=ignore_unknown, audio=audio
     )
     made = list(insights.write(output, tracks, theme.value))
-    for line in insights.summary(tracks, made):
+    for line in (*insights.about(tracks), *insights.findings(made)):
         print(line)
     for absent in made:
         if isinstance(absent, insights.Absent):

@@ -8,10 +8,12 @@ whatever a stranger put there.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +33,7 @@ from extract.errors import BundleError, SettingsError, WriteError
 if TYPE_CHECKING:
     import xgboost
 
-__all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "load", "save"]
+__all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "copy", "load", "save"]
 
 PROTOCOL = 3
 """Raised when a bundle has parts that older versions of Earmark do not know what to do with."""
@@ -50,6 +52,9 @@ SHIPPED = {path.name: path for path in (DEFAULT, SPOTIFY)}
 
 MODEL, ABOUT, CARD = "model.ubj", "bundle.json", "MODEL_CARD.md"
 PICKLES = ("model.joblib", "encoder.joblib")
+
+KNOWN = frozenset({MODEL, ABOUT, CARD, *PICKLES, *report.FILES})
+"""What there may be in the directory of a bundle."""
 
 VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
 """What only trees with vectors in their leaves have, and the XGBoost from which on they can be
@@ -207,14 +212,9 @@ def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | N
     WriteError
         Something else stands there, or the directory cannot be written.
     """
-    check_directory(directory)
     about = {name: value for name, value in asdict(bundle).items() if name != "model"}
     about |= {"protocol": PROTOCOL, "sha256": hashlib.sha256(bundle.model).hexdigest()}
-    temporary = None
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
-        temporary.chmod(0o755)
+    with _appearing(directory) as temporary:
         (temporary / MODEL).write_bytes(bundle.model)
         (temporary / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
         (temporary / CARD).write_text(card, encoding="utf-8")
@@ -223,6 +223,32 @@ def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | N
 
             # The leaves of most trees hold the same number for most genres.
             joblib.dump(value, temporary / name, compress=1)
+
+
+def copy(source: Path, directory: Path) -> None:
+    """Copy a bundle with its card and report; the directory appears whole, in one step.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or the directory cannot be written.
+    """
+    with _appearing(directory) as temporary:
+        for name in sorted(KNOWN):
+            if (source / name).is_file():
+                shutil.copyfile(source / name, temporary / name)
+
+
+@contextlib.contextmanager
+def _appearing(directory: Path) -> Iterator[Path]:
+    """Yield a directory to fill, which then takes the place of another."""
+    check_directory(directory)
+    temporary = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        temporary.chmod(0o755)
+        yield temporary
         if directory.exists():
             _replace(temporary, directory)
         else:
@@ -254,8 +280,7 @@ def check_directory(directory: Path) -> None:
         return
     if not directory.is_dir():
         raise WriteError(directory, "is a file; name a directory for the model")
-    known = {MODEL, ABOUT, CARD, *PICKLES, *report.FILES}
-    others = sorted(entry.name for entry in directory.iterdir() if entry.name not in known)
+    others = sorted(entry.name for entry in directory.iterdir() if entry.name not in KNOWN)
     if others:
         raise WriteError(
             directory, f"holds other things than a model ({', '.join(others[:3])}); name a new one"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -119,6 +119,7 @@ def cross_validate(
     leaky: bool = False,
     tune: int = 0,
     show_progress: bool = False,
+    progress: Callable[[int, int], object] | None = None,
 ) -> Evaluation:
     """Measure a model by grouped cross-validation.
 
@@ -144,6 +145,8 @@ def cross_validate(
         Trials of a search for better parameters, within the training part of every fold.
     show_progress : bool
         Show a bar on stderr.
+    progress : callable, optional
+        Is told after each fold how many are done, and of how many.
 
     Raises
     ------
@@ -173,7 +176,7 @@ def cross_validate(
             ladders["duplicates"] = list(splits.folds(apart, count, seed))[:tested_folds]
     jobs = [(own, pairs) for own, pairs in zip(shuffles, honest, strict=True)]
     jobs += [(seed, pairs) for pairs in ladders.values()]
-    runs, learners = _runs(dataset, model, jobs, tune, show_progress)
+    runs, learners = _runs(dataset, model, jobs, tune, show_progress, progress)
     genres = sorted(dataset.labels.unique())
     fixed = _fixed_share(model, dataset)
     outcomes = [_calibrated(run, genres, fixed) for run in runs]
@@ -310,6 +313,7 @@ def _runs(
     jobs: Sequence[tuple[int, Sequence[tuple[Indices, Indices]]]],
     tune: int,
     show_progress: bool,
+    progress: Callable[[int, int], object] | None,
 ) -> tuple[list[_Run], list[GenreClassifier]]:
     """Train and test on every pair of every job; also return what was trained for the first."""
     import joblib
@@ -334,11 +338,14 @@ def _runs(
             disable=not show_progress,
         )
     )
-    runs, learners = [], []
+    runs, learners, done = [], [], 0
     for job, (_, pairs) in enumerate(jobs):
         found = []
         for _ in pairs:
             trees, linear, learner = next(parts)
+            done += 1
+            if progress is not None:
+                progress(done, len(tasks))
             found.append((trees, linear))
             if job == 0:
                 learners.append(learner)

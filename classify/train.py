@@ -15,7 +15,7 @@ from classify.evaluate import Evaluation, learn
 from classify.linear import widths
 from classify.model import GenreClassifier
 
-__all__ = ["fit", "write"]
+__all__ = ["card", "fit", "write"]
 
 STAND_INS = 8
 """Tracks whose popularity stands in for that of audio files, which have none."""
@@ -124,6 +124,32 @@ def _stand_ins(dataset: Dataset) -> dict[str, list[float]]:
     known = dataset.features[names].dropna().sort_values(names, ignore_index=True)
     places = ((np.arange(STAND_INS) + 0.5) / STAND_INS * len(known)).astype(int)
     return {name: known[name].iloc[places].astype(float).tolist() for name in names}
+
+
+def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
+    """Write the card of a model that somebody trained.
+
+    Parameters
+    ----------
+    title : str
+        What the model is called.
+    source : str
+        What its table is called.
+    dataset : Dataset
+        What it was trained on.
+    bundle : Bundle
+        The model, with its metrics.
+    """
+    from classify import report
+
+    numbers = bundle.metrics
+    lines = [
+        f"Trained by Earmark on {numbers['tracks']} tracks ({len(dataset.features)} rows, "
+        f"{len(bundle.inputs)} of {len(bundle.columns)} descriptors) from `{source}`; "
+        f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
+        *(f"\n{note}." for note in dataset.notes),
+    ]
+    return report.model_card(title, numbers, lines)
 
 
 def write(

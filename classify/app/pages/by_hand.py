@@ -1,0 +1,176 @@
+"""By hand: somebody gives the values of a track, and sees what genre that would be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from classify import bundle
+from classify.app import charts, form, look, models, radar
+from classify.app.form import Field
+from classify.app.hear import REASONS, model_at
+from classify.app.shelf import Shelf
+from classify.bundle import Bundle
+
+__all__ = ["page"]
+
+DURATIONS = ("duration_ms",)
+"""What is shown in minutes and seconds."""
+
+FEW = 2
+"""Options up to which all of them are shown."""
+
+VALUES = "by hand values"
+"""Where the session keeps what was set; what widgets hold is gone when another page is drawn."""
+
+USUAL, OF_GENRE, OF_TRACK = (
+    "a typical track",
+    "a typical track of a genre",
+    "a track you classified",
+)
+
+STYLE = """
+<style>
+  .st-key-verdict { position: sticky; top: 3.4rem; z-index: 50; padding: 0.5rem 0;
+    background: var(--st-background-color, Canvas); }
+</style>
+"""
+
+
+def page() -> None:
+    """Draw the page."""
+    look.head(
+        "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
+    )
+    directory = models.choose("by hand model", first=bundle.SPOTIFY)
+    model = model_at(directory)
+    own = form.fields(model)
+    _start(model, own)
+    st.html(STYLE)
+    verdict = st.container(key="verdict")
+    left, right = st.columns([6, 5], gap="large")
+    with left:
+        values = _form(own)
+    with right:
+        _result(model, directory, values, verdict)
+
+
+def _start(model: Bundle, own: Mapping[str, Field]) -> None:
+    """Let somebody begin with a track that there is."""
+    tracks = _classified()
+    starts = [USUAL, *([OF_GENRE] if model.typical else []), *([OF_TRACK] if tracks else [])]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        how = st.selectbox("Start from", starts, key="by hand start", width=260)
+        chosen: Mapping[str, float] = {}
+        if how == OF_GENRE:
+            genre = st.selectbox(
+                "Genre", list(model.typical), key="by hand genre", width=260, format_func=str
+            )
+            chosen = {name: middle for name, (_, middle, _) in model.typical[genre].items()}
+        elif how == OF_TRACK:
+            name = st.selectbox("Track", list(tracks), key="by hand track", width=260)
+            chosen = tracks[name]
+        st.button(
+            "Set", icon=":material/restart_alt:", on_click=_set, args=(form.settled(own, chosen),)
+        )
+
+
+def _classified() -> dict[str, dict[str, float]]:
+    """Return the values of the tracks that this session has classified, by name."""
+    shelf: Shelf | None = st.session_state.get("shelf")
+    return {item.name: item.heard.values for item in shelf.done if item.heard} if shelf else {}
+
+
+def _set(values: Mapping[str, float]) -> None:
+    """Put values into the form."""
+    st.session_state[VALUES] = dict(values)
+    for name in values:
+        st.session_state.pop(_key(name), None)
+
+
+def _key(name: str) -> str:
+    return f"by hand {name}"
+
+
+def _form(own: Mapping[str, Field]) -> dict[str, float]:
+    """Draw the form, and return what it holds."""
+    known = form.settled(own, st.session_state.get(VALUES, {}))
+    for group, names in form.GROUPS.items():
+        shown = [own[name] for name in names if name in own]
+        if not shown:
+            continue
+        st.markdown(f"##### {group}")
+        for place in range(0, len(shown), 2):
+            pair = shown[place : place + 2]
+            for column, field in zip(st.columns(2, gap="medium"), pair, strict=False):
+                with column:
+                    known[field.name] = _widget(field, known[field.name])
+    st.session_state[VALUES] = st.session_state.get(VALUES, {}) | known
+    return known
+
+
+def _widget(field: Field, value: float) -> float:
+    """Draw what sets one value."""
+    key, meaning = _key(field.name), look.plain(field.meaning, 500)
+    shared: dict[str, Any] = {"label": field.title, "key": key, "help": meaning}
+    st.session_state.setdefault(key, _time(value) if field.name in DURATIONS else value)
+    if field.options:
+        options, names = list(field.options), field.options.__getitem__
+        if len(options) <= FEW:
+            return float(st.radio(options=options, format_func=names, horizontal=True, **shared))
+        return float(st.selectbox(options=options, format_func=names, **shared))
+    if field.name in DURATIONS:
+        bounds: dict[str, Any] = {"min_value": _time(field.low), "max_value": _time(field.high)}
+        moved = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
+        return 1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second)
+    digits = max(0, -math.floor(math.log10(field.step)))
+    unit = f" {field.unit}" if field.unit else ""
+    moved = st.slider(
+        min_value=field.low,
+        max_value=field.high,
+        step=field.step,
+        format=f"%.{digits}f{unit}",
+        **shared,
+    )
+    return float(moved)
+
+
+def _time(milliseconds: float) -> time:
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return time(minutes // 60, minutes % 60, seconds)
+
+
+def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict: Any) -> None:
+    table = form.row(model, values)
+    found = model.predict(table, top=6).iloc[0]
+    count = min(6, len(model.genres))
+    suffixes = ["", *(f"_{rank}" for rank in range(2, count + 1))]
+    genres = [str(found[f"genre{suffix}"]) for suffix in suffixes]
+    chances = [float(found[f"probability{suffix}"]) for suffix in suffixes]
+    with verdict:
+        others = ", ".join(
+            f"{look.plain(name)} {_percent(share)}"
+            for name, share in zip(genres[1:3], chances[1:3], strict=True)
+        )
+        st.markdown(f"#### {look.plain(genres[0])} {_percent(chances[0])} :gray[:small[{others}]]")
+    st.markdown("##### Genre")
+    look.figure(charts.genres(genres, chances), key="by hand genres")
+    st.markdown("##### Beside a typical track of it")
+    look.figure(radar.radar(values, model.typical.get(genres[0], {})), key="by hand radar")
+    st.markdown(f"##### Why {look.plain(genres[0])}?")
+    told = model.explain(table, top=REASONS)
+    reasons = [
+        (str(name), float(value), float(added))
+        for name, value, added in told[["feature", "value", "contribution"]].to_numpy()
+    ]
+    look.figure(charts.reasons(reasons), key="by hand reasons")
+    st.caption("Green speaks for it, orange against it, beside the average genre.")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"

@@ -1,0 +1,336 @@
+"""Train: a table with labels becomes a model that says honestly how right it is."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from classify import bundle
+from classify.app import look, models, state, training
+from classify.app.line import Ticket
+from classify.app.setting import inside, setting
+from extract import tables
+from extract.errors import EarmarkError, FindError
+
+__all__ = ["page"]
+
+POLL = 0.4
+"""Seconds between two looks at what the worker has done."""
+
+HEIGHT = 900
+"""Pixels of the report."""
+
+IN_TABLE, IN_CSV, IN_FOLDERS = "in a column of the table", "in a CSV", "the folder of each file"
+
+BY_ARTIST = "artist or album, where known"
+
+
+@dataclass
+class Work:
+    """What is being trained on, and what has come of it.
+
+    Parameters
+    ----------
+    table : Path
+        The feature table.
+    name : str
+        What somebody calls it.
+    looking : Ticket
+        Of the job that looks at it.
+    labels : Path, optional
+        The CSV of labels, and in `labels_looking` the job that looks at it.
+    training : Ticket, optional
+        Of the job that trains.
+    directory : Path, optional
+        Where the model is.
+    saved : str
+        Where it was put last.
+    """
+
+    table: Path
+    name: str
+    looking: Ticket
+    labels: Path | None = None
+    labels_looking: Ticket | None = None
+    labels_name: str = ""
+    training: Ticket | None = None
+    directory: Path | None = None
+    saved: str = ""
+    called: dict[str, str] = field(default_factory=dict)
+
+
+def page() -> None:
+    """Draw the page."""
+    look.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
+    _source()
+    work: Work | None = st.session_state.get("work")
+    if work is None:
+        look.empty(
+            "No table yet",
+            "Upload a table with a row per track, or name one. `earmark extract` makes them from "
+            "audio; a table of Spotify's values will do as well.",
+            ":material/model_training:",
+        )
+        return
+    seen = _seen(work.looking, f"Looking at {work.name}…")
+    if seen is None:
+        return
+    running = work.training is not None and not work.training.finished
+    _settings(work, seen, running)
+    if work.training is None:
+        return
+    if running:
+        look.living(_progress, POLL)(work.training)
+    elif work.training.state == "done" and work.directory is not None:
+        _outcome(work, work.directory, work.training.result())
+    elif work.training.state == "cancelled":
+        st.info("The training was stopped.", icon=":material/stop_circle:")
+    else:
+        look.trouble(work.training.error)
+
+
+def _source() -> None:
+    """Let somebody bring a table."""
+    dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
+    with dropped:
+        file = st.file_uploader(
+            "CSV or Parquet",
+            type=["csv", "parquet"],
+            key="train upload",
+            max_upload_size=setting().upload_mb,
+        )
+        # Drawn anew the box still holds what was taken from it.
+        if file is not None and st.session_state.get("train taken") != file.file_id:
+            st.session_state["train taken"] = file.file_id
+            kept = training.keep(file.name, file, state.scratch().path, _most())
+            _begin(kept, file.name)
+    with named, st.form("train table", border=False):
+        text = st.text_input(
+            "Table",
+            placeholder="data/features/features.parquet",
+            help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
+        )
+        if st.form_submit_button("Open", icon=":material/table_view:"):
+            path = inside(text)
+            if not path.is_file():
+                raise FindError(path, "is a folder; name a table")
+            if path.stat().st_size > setting().table_mb * 10**6:
+                raise FindError(path, f"is larger than {setting().table_mb} MB, the limit here")
+            _begin(path, path.name)
+
+
+def _most() -> int:
+    return 10**6 * setting().upload_mb
+
+
+def _begin(table: Path, name: str) -> None:
+    """Look at a table; what was trained before is offered elsewhere."""
+    before: Work | None = st.session_state.get("work")
+    if before is not None:
+        for ticket in (before.looking, before.labels_looking, before.training):
+            if ticket is not None:
+                ticket.cancel()
+    st.session_state["work"] = Work(table, name, _looking(table), called={str(table): name})
+
+
+def _looking(table: Path) -> Ticket:
+    return state.line().submit(
+        state.owner(), training.look_at, str(table), timeout=setting().track_seconds
+    )
+
+
+def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
+    """Return what was seen of a table, once it was."""
+    if not ticket.finished:
+        look.living(_wait, POLL)(ticket, text)
+        return None
+    if ticket.state != "done":
+        work: Work = st.session_state["work"]
+        error = ticket.error
+        for ours, theirs in work.called.items():
+            error = error.replace(ours, theirs)
+        look.trouble(error)
+        return None
+    found: dict[str, Any] = ticket.result()
+    return found
+
+
+def _wait(ticket: Ticket, text: str) -> None:
+    if ticket.finished:
+        st.rerun()
+    st.progress(ticket.progress[0], look.plain(text))
+
+
+def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
+    """Ask for what cannot be seen, and train."""
+    about = f" · {seen['set']}" if seen["set"] else ""
+    st.markdown(f"##### {look.plain(work.name)}")
+    st.caption(f"{seen['rows']:,} rows · {len(seen['columns']):,} columns{look.plain(about)}")
+    where = st.radio(
+        "The genres are", [IN_TABLE, IN_CSV, IN_FOLDERS], horizontal=True, disabled=running
+    )
+    columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work)
+    if not columns:
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        label = "genre"
+        group: str | None = None
+        if where != IN_FOLDERS:
+            label = st.selectbox("Genre", columns, disabled=running, width=260, key="train label")
+            groups = [BY_ARTIST, *columns]
+            chosen = st.selectbox(
+                "Kept together",
+                groups,
+                disabled=running,
+                width=260,
+                key="train group",
+                help="Tracks with the same value are never both trained on and tested on, so that "
+                "a model is not praised for knowing an artist.",
+            )
+            group = None if chosen == BY_ARTIST else chosen
+        name = st.text_input(
+            "Name of the model", Path(work.name).stem, max_chars=60, disabled=running, width=260
+        )
+        pressed = st.button(
+            "Train", type="primary", icon=":material/play_arrow:", disabled=running, key="train go"
+        )
+    if pressed:
+        labels = {IN_CSV: str(work.labels), IN_FOLDERS: "folders"}.get(where)
+        _train(work, labels, label, group, training.named(name))
+
+
+def _labels(work: Work) -> list[str]:
+    """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
+    file = st.file_uploader(
+        "Labels: a column that names the tracks as the table does, and one with their genres",
+        type=["csv"],
+        key="train labels",
+        max_upload_size=setting().upload_mb,
+    )
+    if file is None:
+        return []
+    if st.session_state.get("labels taken") != file.file_id:
+        st.session_state["labels taken"] = file.file_id
+        work.labels = training.keep(file.name, file, state.scratch().path, _most())
+        work.called[str(work.labels)] = file.name
+        work.labels_looking = _looking(work.labels)
+    if work.labels_looking is None:
+        return []
+    seen = _seen(work.labels_looking, f"Looking at {file.name}…")
+    return list(seen["columns"]) if seen else []
+
+
+def _train(work: Work, labels: str | None, label: str, group: str | None, name: str) -> None:
+    folder = state.scratch().path / secrets.token_hex(8)
+    work.directory, work.saved = folder / name, ""
+    work.training = state.line().submit(
+        state.owner(),
+        training.train,
+        *(str(work.table), labels, label, group, str(work.directory), work.called),
+        timeout=setting().training_seconds,
+        kind="train",
+    )
+    st.rerun()
+
+
+def _progress(ticket: Ticket) -> None:
+    """Say how far it is, until it is there."""
+    if ticket.finished:
+        st.rerun()
+    if ticket.state == "waiting" and ticket.ahead:
+        text = f"{ticket.ahead} trainings before yours"
+    else:
+        text = ticket.progress[1] or "starting"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(ticket.progress[0], look.plain(text))
+        if st.button("Stop", icon=":material/stop:", key="train stop"):
+            ticket.cancel()
+            st.rerun()
+
+
+def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
+    """Show what a training gave."""
+    if directory not in st.session_state.get("models", []) and not work.saved:
+        models.add(directory)
+    numbers = told["metrics"]
+    st.divider()
+    _numbers(numbers, len(told["genres"]))
+    for note in told["notes"]:
+        st.caption(look.plain(f"{note}.", 500))
+    _take(work, directory)
+    report, card = st.tabs([":material/description: Report", ":material/badge: Model card"])
+    with report:
+        page = (directory / training.REPORT).read_text(encoding="utf-8")
+        st.iframe(training.sandboxed(page, HEIGHT), height=HEIGHT)
+    with card:
+        st.code((directory / bundle.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
+
+
+def _numbers(numbers: dict[str, Any], genres: int) -> None:
+    grouped = numbers["grouped_by"]
+    low, high = (100 * bound for bound in numbers["interval"]["accuracy"])
+    with st.container(horizontal=True):
+        st.metric(
+            "Right, honestly",
+            f"{100 * numbers['accuracy']:.0f} %",
+            help=f"On tracks that it was not trained on, with no {look.plain(str(grouped))} on "
+            f"both sides. 95 % interval: {low:.0f} to {high:.0f} %.",
+            border=True,
+        )
+        for name, title in (("top_3", "Among three"), ("top_5", "Among five")):
+            if name in numbers:
+                st.metric(title, f"{100 * numbers[name]:.0f} %", border=True)
+        st.metric(
+            "A random split says",
+            f"{100 * numbers['leaky']:.0f} %",
+            help="What most people report: tracks of one artist, or parts of one track, are on "
+            "both sides. It says little about other music.",
+            border=True,
+        )
+        st.metric(
+            "Commonest genre",
+            f"{100 * numbers['commonest']:.0f} %",
+            help="How often one would be right who always says the same.",
+            border=True,
+        )
+        st.metric("Learned from", f"{numbers['tracks']:,} tracks, {genres} genres", border=True)
+
+
+def _take(work: Work, directory: Path) -> None:
+    """Offer the model for download, and a place for it."""
+    st.caption("The other pages offer this model for as long as this session lasts.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.download_button(
+            "Download (ZIP)",
+            lambda: training.zipped(directory),
+            f"{directory.name}.zip",
+            "application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="train download",
+        )
+        text = st.text_input(
+            "Keep it in",
+            f"models/{directory.name}",
+            help=f"A folder below {look.plain(str(setting().root))}.",
+            width=320,
+            key=f"train place {directory.parent.name}",
+        )
+        pressed = st.button("Save", icon=":material/save:", key="train save")
+    if pressed:
+        try:
+            saved = training.place(text, setting().root)
+            bundle.copy(directory, saved)
+        except EarmarkError as error:
+            look.trouble(error)
+            return
+        work.saved = text.strip()
+        known = [path for path in st.session_state.get("models", []) if path != directory]
+        st.session_state["models"] = known
+        models.add(saved)
+    if work.saved:
+        st.success(f"Saved in {look.plain(work.saved)}.", icon=":material/check:")

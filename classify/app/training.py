@@ -1,0 +1,237 @@
+"""Training in the app: a table is looked at, a model is trained on it, packed and put away.
+
+No Streamlit here. What reads the table or trains runs in a worker (`classify.app.line`): the table
+is anybody's, and a training takes long.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import secrets
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pandas as pd
+
+from classify import bundle as bundles
+from classify.report import FILES
+from extract import tables
+from extract.errors import EarmarkError, LabelError, UploadError, WriteError, printable
+
+__all__ = ["keep", "look_at", "named", "place", "sandboxed", "train", "zipped"]
+
+PIECE = 2**20
+"""Bytes that are copied at a time."""
+
+REPORT = FILES[0]
+"""The page of the report."""
+
+LABELS = ("genre", "track_genre", "label", "class", "top_genre")
+"""What the column with the genre is called most often."""
+
+MOST_COLUMNS = 2000
+"""Columns whose names are told."""
+
+Report = Callable[[float, str], object]
+
+
+def keep(name: str, source: BinaryIO, folder: Path, most: int) -> Path:
+    """Copy a table that was uploaded, under a name of our own.
+
+    Parameters
+    ----------
+    name : str
+        What somebody calls it.
+    source : binary file
+        What the browser sent.
+    folder : Path
+        Where it is kept.
+    most : int
+        Bytes that it may have.
+
+    Raises
+    ------
+    UploadError
+        It is neither Parquet nor text, or too large.
+    """
+    head = source.read(PIECE)
+    parquet = head.startswith(b"PAR1")
+    if not head.strip() or (not parquet and b"\0" in head):
+        what = "is no table: upload CSV or Parquet" if head.strip() else "is empty"
+        raise UploadError(name, what)
+    path = folder / f"{secrets.token_hex(8)}{'.parquet' if parquet else '.csv'}"
+    size = 0
+    try:
+        with path.open("xb") as target:
+            while head:
+                size += len(head)
+                if size > most:
+                    raise UploadError(
+                        name, f"is larger than {most // 10**6} MB, which is the limit here"
+                    )
+                target.write(head)
+                head = source.read(PIECE)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
+
+
+def look_at(table: str) -> dict[str, Any]:
+    """Say what a table holds: what a worker does first.
+
+    Returns
+    -------
+    dict
+        ``rows``; ``columns``, all names, those that may hold the genre first; ``set``, the feature
+        set that it says it is of.
+    """
+    frame, about = tables.read(table)
+    names = [str(name) for name in frame.columns]
+    frame.columns = pd.Index(names)
+
+    def unlikely(name: str) -> tuple[int, int]:
+        """Return what is small where the genre may stand: a name for it, or else text."""
+        own = frame[name]
+        text = own.dtype.kind not in "biufc" and 2 <= own.astype(str).nunique() < len(own)
+        return LABELS.index(name) if name in LABELS else len(LABELS), not text
+
+    return {
+        "rows": len(frame),
+        "columns": sorted(names, key=unlikely)[:MOST_COLUMNS],
+        "set": str(about.get("set") or ""),
+    }
+
+
+def train(
+    table: str,
+    labels: str | None,
+    label: str,
+    group: str | None,
+    directory: str,
+    called: dict[str, str],
+    report: Report = lambda share, text: None,
+) -> dict[str, Any]:
+    """Train a model, measure it and write it with its report: what a worker does.
+
+    Parameters
+    ----------
+    table : str
+        The feature table.
+    labels : str, optional
+        A CSV of labels, or ``"folders"``; None where the table has them.
+    label, group : str, str or None
+        Columns with the genre and with what never crosses a split; see `classify.dataset.build`.
+    directory : str
+        Where the bundle is written.
+    called : dict
+        What the files are called by those who brought them, by what we call them.
+    report : callable
+        Is told the share that is done, and a text.
+
+    Returns
+    -------
+    dict
+        ``metrics`` that are told first, ``genres`` and ``notes``.
+    """
+    try:
+        return _train(table, labels, label, group, Path(directory), called, report)
+    except EarmarkError as error:
+        message = str(error)
+        for ours, theirs in called.items():
+            message = message.replace(ours, theirs)
+        raise LabelError(message) from error
+
+
+def _train(
+    table: str,
+    labels: str | None,
+    label: str,
+    group: str | None,
+    directory: Path,
+    called: dict[str, str],
+    report: Report,
+) -> dict[str, Any]:
+    from classify import dataset, evaluate
+    from classify import train as training
+    from classify.model import GenreClassifier
+
+    report(0.0, "reading the table")
+    data = dataset.build(table, labels, label=label, group=group, ignore_unknown=True)
+    learner = GenreClassifier()
+
+    def told(done: int, of: int) -> None:
+        # What follows takes about as long as one of them.
+        report(done / (of + 1), f"{done} of {of} parts measured")
+
+    report(0.01, "measuring on tracks that were not trained on")
+    evaluation = evaluate.cross_validate(data, learner, leaky=True, progress=told)
+    report(0.9, "training on all tracks")
+    bundle, pickles = training.fit(data, learner, evaluation)
+    title = f"Genre model {directory.name}"
+    card = training.card(title, called.get(table, Path(table).name), data, bundle)
+    report(0.97, "writing the report")
+    training.write(bundle, pickles, evaluation, card, directory)
+    numbers = evaluation.metrics
+    return {
+        "metrics": {
+            name: numbers[name]
+            for name in ("accuracy", "top_3", "top_5", "commonest", "tracks", "groups", "interval")
+            if name in numbers
+        }
+        | {"leaky": numbers["leaky"]["accuracy"], "grouped_by": numbers["grouped_by"]},
+        "genres": bundle.genres,
+        "notes": data.notes,
+    }
+
+
+def named(text: str) -> str:
+    """Return a name of a model that can be one of a directory."""
+    kept = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
+    return kept[:60] or "model"
+
+
+def place(text: str, root: Path) -> Path:
+    """Return the directory below the root in which somebody wants to have a model.
+
+    Raises
+    ------
+    WriteError
+        It lies elsewhere, or holds other things than a model.
+    """
+    try:
+        found = (root / Path(text.strip()).expanduser()).resolve()
+        inner = found != root and found.is_relative_to(root)
+    except (OSError, RuntimeError, ValueError):
+        inner = False
+    if not text.strip() or not inner:
+        raise WriteError(printable(text), f"is no place below {printable(root)}; name one there")
+    bundles.check_directory(found)
+    return found
+
+
+def zipped(directory: Path) -> bytes:
+    """Return a model as a ZIP archive, in a folder of its own name."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(directory.iterdir()):
+            archive.write(path, f"{directory.name}/{path.name}")
+    return content.getvalue()
+
+
+def sandboxed(page: str, height: int) -> str:
+    """Return HTML that shows a page which can run nothing and reach nobody.
+
+    Parameters
+    ----------
+    page : str
+        HTML of a whole page.
+    height : int
+        In pixels.
+    """
+    style = f"width: 100%; height: {height - 8}px; border: 0; display: block"
+    return f'<iframe sandbox title="Report" style="{style}" srcdoc="{html.escape(page)}"></iframe>'

@@ -1,0 +1,182 @@
+"""The page where the values of a track are set by hand, and the form that it shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from datetime import time
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import classify
+from classify import typical
+from classify.app import form, setting
+from classify.app.hear import Heard
+from classify.app.shelf import Item, Shelf
+from extract.errors import BundleError
+from extract.sets import NO_KEY
+
+
+@pytest.fixture(scope="module")
+def model():
+    return classify.load("spotify")
+
+
+@pytest.fixture(scope="module")
+def own(model):
+    return form.fields(model)
+
+
+def test_all_that_the_model_looks_at_can_be_set(model, own):
+    assert set(own) == set(model.inputs)
+    assert {name for group in form.GROUPS.values() for name in group} == set(typical.COLUMNS)
+    for field in own.values():
+        assert field.meaning
+        assert field.low <= field.usual <= field.high
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "step", "unit"),
+    [
+        ("energy", 0, 1, 0.01, ""),
+        ("loudness", -70, 20, 0.5, "LUFS"),
+        ("tempo", 38, 270, 1, "BPM"),
+        ("popularity", 0, 100, 1, ""),
+        ("duration_ms", 0, 1_200_000, 1000, "ms"),
+    ],
+)
+def test_ranges_are_those_of_the_columns(own, name, low, high, step, unit):
+    field = own[name]
+    assert (field.low, field.high, field.unit) == (low, high, unit)
+    assert field.step == pytest.approx(step)
+
+
+def test_categories_are_chosen_by_name(own):
+    assert own["key"].options[NO_KEY] == "none found"
+    assert own["key"].options[6] == "F♯"
+    assert own["mode"].options == {1: "major", 0: "minor"}
+    assert own["explicit"].options == {0: "no", 1: "yes"}
+    assert list(own["time_signature"].options) == [3, 4, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("energy", 0.12345, 0.12),
+        ("energy", 7.0, 1.0),
+        ("loudness", -12.3, -12.5),
+        ("tempo", 0.0, 38.0),
+        ("duration_ms", 201_499.0, 201_000.0),
+        ("duration_ms", 1e9, 1_200_000.0),
+        ("time_signature", 1.0, 3.0),
+        ("key", 11.0, 11.0),
+    ],
+)
+def test_any_value_is_shown_as_the_form_can(own, name, value, shown):
+    assert own[name].fit(value) == shown
+
+
+def test_what_is_not_known_is_as_usual(own):
+    settled = form.settled(own, {"energy": 0.3, "tempo": math.nan, "mfcc": 1.0})
+    assert settled["energy"] == 0.3
+    assert settled["tempo"] == own["tempo"].usual
+    assert set(settled) == set(own)
+
+
+def test_a_model_of_more_than_that_is_refused():
+    with pytest.raises(BundleError, match=r"looks at 200 descriptors, such as .* by hand"):
+        form.fields(classify.load())
+
+
+def test_a_model_without_typical_values_starts_in_the_middle(model):
+    bare = form.fields(dataclasses.replace(model, typical={}))
+    assert bare["energy"].usual == 0.5
+    assert bare["tempo"].usual == 154
+
+
+def script():
+    from classify.app import look
+    from classify.app.pages import by_hand
+
+    with look.kept_in_words():
+        by_hand.page()
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
+    setting.setting.cache_clear()
+    yield AppTest.from_function(script, default_timeout=60)
+    st.cache_resource.clear()
+    setting.setting.cache_clear()
+
+
+def verdict(app):
+    return next(own.value for own in app.markdown if own.value.startswith("#### "))
+
+
+def choose(app, how, **others):
+    app.selectbox("by hand start").set_value(how).run()
+    for key, value in others.items():
+        app.selectbox(f"by hand {key}").set_value(value).run()
+    next(button for button in app.button if button.label == "Set").click().run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_a_track_of_a_genre_is_of_that_genre_and_another_after_the_sliders(app):
+    app.run()
+    assert not app.exception
+    assert not app.error
+    choose(app, "a typical track of a genre", genre="sleep")
+    assert "sleep" in verdict(app)
+    assert app.slider("by hand energy").value < 0.3
+    for name, value in {"energy": 0.99, "loudness": -4.0, "acousticness": 0.0}.items():
+        app.slider(f"by hand {name}").set_value(value)
+    app.run()
+    assert "sleep" not in verdict(app)
+    shares = [own for own in app.get("plotly_chart")]
+    assert len(shares) == 3
+
+
+def test_selects_and_times_reach_the_model(app):
+    app.run()
+    app.selectbox("by hand key").set_value(-1.0)
+    app.selectbox("by hand time_signature").set_value(3.0)
+    app.radio("by hand mode").set_value(0.0)
+    app.radio("by hand explicit").set_value(1.0)
+    app.slider("by hand duration_ms").set_value(time(0, 3, 21))
+    app.run()
+    assert not app.exception
+    held = app.session_state["by hand values"]
+    chosen = {name: held[name] for name in ("key", "time_signature", "mode", "explicit")}
+    assert chosen == {"key": -1, "time_signature": 3, "mode": 0, "explicit": 1}
+    assert held["duration_ms"] == 201_000
+
+
+def test_a_track_that_was_classified_is_a_start(app):
+    values = {"energy": 0.91, "tempo": 151.2, "key": 4.0, "mode": 0.0, "loudness": -5.2}
+    heard = Heard(200.0, 44100, 2, values, ["metal"], [1.0], [])
+    shelf = Shelf("me", Path("model"), 60, Path("folder"))
+    shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
+    app.session_state["shelf"] = shelf
+    app.run()
+    choose(app, "a track you classified", track="no **song**.mp3")
+    assert app.slider("by hand energy").value == 0.91
+    assert app.slider("by hand tempo").value == 151
+    assert app.selectbox("by hand key").value == 4.0
+
+
+def test_a_model_that_needs_audio_says_so_in_a_sentence(app):
+    app.run()
+    box = app.selectbox("by hand model")
+    box.set_value(next(option for option in models_of(app) if "default" in option)).run()
+    assert "nobody can set by hand" in app.error[0].value.replace("\\", "")
+    assert not app.exception
+
+
+def models_of(app):
+    return app.selectbox("by hand model").options

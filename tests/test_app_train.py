@@ -1,0 +1,261 @@
+"""The page that trains, with real workers, and what it does without a page."""
+
+from __future__ import annotations
+
+import html
+import io
+import time
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+import classify
+from classify import bundle
+from classify.app import setting, state, training
+from extract.errors import LabelError, UploadError, WriteError
+
+
+def table(rows=60, genres=("jazz", "rock"), seed=0):
+    """A table of what tells two genres apart, with artists."""
+    rng = np.random.default_rng(seed)
+    labels = np.resize(genres, rows)
+    loud = pd.Series(labels).map({genre: place for place, genre in enumerate(genres)})
+    return pd.DataFrame(
+        {
+            "path": [f"{row}.mp3" for row in range(rows)],
+            "energy": rng.normal(loud, 0.2),
+            "tempo": rng.normal(120, 20, rows),
+            "genre": labels,
+            "artist": [f"artist {row // 4}" for row in range(rows)],
+        }
+    )
+
+
+def test_a_table_is_taken_for_what_it_is(tmp_path):
+    frame = table()
+    text, columns = io.BytesIO(frame.to_csv(index=False).encode()), io.BytesIO()
+    frame.to_parquet(columns)
+    columns.seek(0)
+    assert training.keep("x.mp3", text, tmp_path, 10**6).suffix == ".csv"
+    kept = training.keep("../../x.csv", columns, tmp_path, 10**6)
+    assert (kept.suffix, kept.parent) == (".parquet", tmp_path)
+    pd.testing.assert_frame_equal(pd.read_parquet(kept), frame)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "x.csv: is empty"),
+        (b" \n", "x.csv: is empty"),
+        (b"\x7fELF\0\0", "is no table: upload CSV or Parquet"),
+        (b"a,b\n" + b"1,2\n" * 300_000, "is larger than 1 MB"),
+    ],
+)
+def test_what_is_no_table_or_too_much_of_one_is_refused(tmp_path, content, message):
+    with pytest.raises(UploadError, match=message):
+        training.keep("x.csv", io.BytesIO(content), tmp_path, 10**6)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_column_with_the_genre_comes_first(tmp_path):
+    path = tmp_path / "table.csv"
+    table().rename(columns={"genre": "track_genre"}).to_csv(path, index=False)
+    seen = training.look_at(str(path))
+    assert seen["rows"] == 60
+    assert seen["columns"] == ["track_genre", "artist", "path", "energy", "tempo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [("My genres!", "My-genres"), ("../../etc", "etc"), ("♯", "model"), ("a" * 99, "a" * 60)],
+)
+def test_a_model_has_a_name_that_a_folder_can_have(name, found):
+    assert training.named(name) == found
+
+
+@pytest.mark.parametrize("text", ["", "..", ".", "/tmp/x", "models/../..", "out/x", "\0"])
+def test_a_model_goes_nowhere_else(tmp_path, text):
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "out").symlink_to(tmp_path)
+    with pytest.raises(WriteError, match="is no place below"):
+        training.place(text, root)
+    assert training.place("models/mine", root) == root / "models" / "mine"
+
+
+def test_a_model_does_not_take_the_place_of_music(tmp_path):
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "song.mp3").write_bytes(b"x")
+    with pytest.raises(WriteError, match="holds other things than a model"):
+        training.place("music", tmp_path)
+
+
+def test_a_report_is_shown_where_it_can_do_nothing():
+    page = training.sandboxed('<p title="x">&amp;</p><script>alert(1)</script>', 300)
+    assert page.startswith('<iframe sandbox title="Report"')
+    shown = page.split('srcdoc="')[1].rstrip("</iframe>").rstrip('"')
+    assert '"' not in shown
+    assert "<" not in shown
+    assert html.unescape(shown) == '<p title="x">&amp;</p><script>alert(1)</script>'
+
+
+def test_what_is_wrong_is_said_of_what_somebody_brought(tmp_path):
+    path = tmp_path / "0123.csv"
+    table(genres=("jazz",)).to_csv(path, index=False)
+    with pytest.raises(LabelError, match=r"all 60 labelled tracks are 'jazz'"):
+        training.train(str(path), None, "genre", None, str(tmp_path / "model"), {})
+    with pytest.raises(LabelError) as error:
+        training.train(
+            str(path), None, "mood", None, str(tmp_path / "m"), {str(path): "my songs.csv"}
+        )
+    assert str(tmp_path) not in str(error.value)
+    assert "my songs.csv" in str(error.value)
+
+
+def script():
+    from classify.app import look
+    from classify.app.pages import train
+
+    with look.kept_in_words():
+        train.page()
+
+
+@pytest.fixture
+def app(tmp_path, monkeypatch):
+    """The page, with some tables below its root."""
+    table().to_csv(tmp_path / "songs.csv", index=False)
+    table(genres=("jazz",)).to_csv(tmp_path / "one.csv", index=False)
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
+    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
+    setting.setting.cache_clear()
+    yield AppTest.from_function(script, default_timeout=60)
+    state.line().close()
+    st.cache_resource.clear()
+    setting.setting.cache_clear()
+
+
+def until(app, condition, seconds=300):
+    """Draw the page anew, as its fragments do, until something is there."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, [own.value for own in app.main]
+        time.sleep(0.1)
+        app.run()
+        assert not app.exception
+    return app
+
+
+def press(app, label):
+    next(button for button in app.button if button.label == label).click().run()
+
+
+def name_table(app, named):
+    app.run()
+    next(own for own in app.text_input if own.label == "Table").set_value(named)
+    press(app, "Open")
+    assert not app.exception
+
+
+def shows(app, label):
+    return lambda: any(button.label == label for button in app.button)
+
+
+def test_an_empty_page_says_what_to_do(app):
+    app.run()
+    assert not app.exception
+    assert "No table yet" in app.markdown[0].value
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("/etc/passwd", "is not there"),
+        ("nowhere.csv", "is not there"),
+        (".", "is a folder"),
+    ],
+)
+def test_a_table_elsewhere_is_refused_in_a_sentence(app, named, message):
+    name_table(app, named)
+    assert message in app.error[0].value.replace("\\", "")
+
+
+def test_a_broken_table_is_named(app):
+    name_table(app, "broken.parquet")
+    until(app, lambda: len(app.error))
+    assert "broken.parquet" in app.error[0].value.replace("\\", "")
+
+
+def test_one_genre_is_not_enough(app):
+    name_table(app, "one.csv")
+    until(app, shows(app, "Train"))
+    press(app, "Train")
+    until(app, lambda: len(app.error))
+    assert "a classifier needs at least two genres" in app.error[0].value.replace("\\", "")
+
+
+def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
+    name_table(app, "songs.csv")
+    until(app, shows(app, "Train"))
+    assert app.selectbox("train label").value == "genre"
+    press(app, "Train")
+    until(app, shows(app, "Save"))
+    assert not app.error
+    assert app.metric[0].label == "Right, honestly"
+    assert int(app.metric[0].value.split()[0]) > 90
+    directory = app.session_state["work"].directory
+    assert app.session_state["models"] == [directory]
+    with zipfile.ZipFile(io.BytesIO(training.zipped(directory))) as archive:
+        names = set(archive.namelist())
+    assert {f"songs/{name}" for name in ("model.ubj", "bundle.json", "report.html")} <= names
+    next(own for own in app.text_input if own.label == "Keep it in").set_value("../elsewhere")
+    press(app, "Save")
+    assert "is no place below" in app.error[0].value.replace("\\", "")
+    next(own for own in app.text_input if own.label == "Keep it in").set_value("models/mine")
+    press(app, "Save")
+    assert not app.error
+    assert app.session_state["models"] == [tmp_path / "models" / "mine"]
+    kept = classify.load(tmp_path / "models" / "mine")
+    assert kept.genres == ["jazz", "rock"]
+    assert (tmp_path / "models" / "mine" / bundle.CARD).is_file()
+
+
+def test_a_training_can_be_stopped(app):
+    name_table(app, "songs.csv")
+    until(app, shows(app, "Train"))
+    press(app, "Train")
+    until(app, shows(app, "Stop"))
+    press(app, "Stop")
+    until(app, lambda: len(app.info))
+    assert "was stopped" in app.info[0].value
+    assert not app.error
+
+
+def test_labels_come_from_elsewhere(app, tmp_path):
+    frame = table()
+    frame.drop(columns=["genre", "artist"]).to_csv(tmp_path / "bare.csv", index=False)
+    labels = frame[["path", "genre"]].to_csv(index=False).encode()
+    name_table(app, "bare.csv")
+    until(app, shows(app, "Train"))
+    app.radio[0].set_value("in a CSV").run()
+    assert not shows(app, "Train")()
+    app.file_uploader("train labels").upload("mine.csv", labels, "text/csv").run()
+    until(app, shows(app, "Train"))
+    press(app, "Train")
+    until(app, shows(app, "Save"))
+    assert not app.error
+
+
+def test_an_uploaded_table_is_called_by_its_name(app):
+    app.run()
+    uploaded = app.file_uploader("train upload")
+    uploaded.upload("<b>mine</b>.csv", b"path,tempo\na,1\nb,2\n", "text/csv").run()
+    until(app, shows(app, "Train"))
+    assert any(r"\<b\>mine\<" in own.value for own in app.markdown)
+    press(app, "Train")
+    until(app, lambda: len(app.error))
+    assert "earmark-app" not in app.error[0].value
