@@ -343,8 +343,14 @@ def _tracks(
     number = st.session_state.get(f"{key} page", 1)
     found = own.page(rows, number - 1, PAGE)
 
+    # The row of the track that is looked at is marked, whatever was marked before in its place.
+    marked = np.flatnonzero(found.index == st.session_state.get(CHOSEN)).tolist()
+    selection = {"rows": marked, "columns": [], "cells": []}
+    if st.session_state.get("library rows", {}).get("selection") != selection:
+        st.session_state["library rows"] = {"selection": selection}
+
     def choose() -> None:
-        picked = st.session_state[f"{key} {number}"]["selection"]["rows"]
+        picked = st.session_state["library rows"]["selection"]["rows"]
         _choose(int(found.index[picked[0]]) if picked else None)
 
     st.dataframe(
@@ -355,7 +361,8 @@ def _tracks(
         height=38 + 35 * min(len(found), 14),
         on_select=choose,
         selection_mode="single-row",
-        key=f"{key} {number}",
+        placeholder="",
+        key="library rows",
     )
     if pages > 1:
         st.pagination(pages, key=f"{key} page")
