@@ -466,7 +466,7 @@ def insights_command(
         *(table, labels), label=label, ignore_unknown=ignore_unknown, audio=audio
     )
     made = list(insights.write(output, tracks, theme.value))
-    for line in insights.summary(tracks, made):
+    for line in (*insights.about(tracks), *insights.findings(made)):
         print(line)
     for absent in made:
         if isinstance(absent, insights.Absent):

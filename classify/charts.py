@@ -1,8 +1,7 @@
 """The pictures of a table, as PNG: how its descriptors lie, and what they say of its genres.
 
-Each function returns the bytes of a picture, the same ones for the same input. They are given
-numbers and words and decide nothing but how these look; the numbers are those of
-`classify.insights`. Every picture has a `Head` above it, which is wrapped to the picture's width.
+Each function returns a picture, the same bytes for the same input. They are given numbers and words
+and decide nothing but how these look; the numbers are those of `classify.insights`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ __all__ = [
     "COLOURED",
     "KEYS",
     "MEDIAN",
+    "Drawn",
     "Head",
     "Panel",
     "correlations",
@@ -81,6 +81,13 @@ class Head:
     def ink(self) -> Ink:
         """The colours of the theme."""
         return INKS[self.theme]
+
+
+class Drawn(NamedTuple):
+    """A picture as PNG: with its title and note above it, and without."""
+
+    png: bytes
+    bare: bytes
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ class Panel:
     categories: tuple[str, ...] = ()
 
 
-def popularity(table: pd.DataFrame, average: float, head: Head) -> bytes:
+def popularity(table: pd.DataFrame, average: float, head: Head) -> Drawn:
     """Draw the mean popularity of genres (rows, from the top) with intervals.
 
     Parameters
@@ -197,7 +204,7 @@ def scatter(
     shown: Sequence[str],
     axis_labels: tuple[str, str],
     head: Head,
-) -> bytes:
+) -> Drawn:
     """Draw two descriptors against each other: all tracks in grey, chosen genres in colour.
 
     Parameters
@@ -276,7 +283,7 @@ def scatter(
         return _headed(figure, finish, head)
 
 
-def distributions(panels: Sequence[Panel], head: Head) -> bytes:
+def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
     """Draw how each of several descriptors lies: quantities as histograms, categories as bars."""
     import seaborn
 
@@ -339,7 +346,7 @@ def distributions(panels: Sequence[Panel], head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def correlations(matrix: pd.DataFrame, head: Head) -> bytes:
+def correlations(matrix: pd.DataFrame, head: Head) -> Drawn:
     """Draw the rank correlations of columns, in the order given, as the lower half of a square."""
     import seaborn
 
@@ -379,7 +386,7 @@ def correlations(matrix: pd.DataFrame, head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def families(matrix: pd.DataFrame, blocks: Sequence[tuple[str, int, int]], head: Head) -> bytes:
+def families(matrix: pd.DataFrame, blocks: Sequence[tuple[str, int, int]], head: Head) -> Drawn:
     """Draw the rank correlations of very many columns, named by families.
 
     Parameters
@@ -421,7 +428,7 @@ def families(matrix: pd.DataFrame, blocks: Sequence[tuple[str, int, int]], head:
         return _headed(figure, finish, head)
 
 
-def profile(table: pd.DataFrame, head: Head) -> bytes:
+def profile(table: pd.DataFrame, head: Head) -> Drawn:
     """Draw what marks each genre (rows): how far its medians lie from those of all."""
     import seaborn
 
@@ -474,7 +481,7 @@ def profile(table: pd.DataFrame, head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def tempo(values: NDArray[np.float64], head: Head) -> bytes:
+def tempo(values: NDArray[np.float64], head: Head) -> Drawn:
     """Draw how often each tempo occurs [BPM], and where half of the tracks lie."""
     import seaborn
 
@@ -522,7 +529,7 @@ def tempo(values: NDArray[np.float64], head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def keys(counts: pd.DataFrame, head: Head) -> bytes:
+def keys(counts: pd.DataFrame, head: Head) -> Drawn:
     """Draw how many tracks each key has: a row per pitch class, a column per mode."""
     ink = head.ink
     many = counts.shape[1]
@@ -552,7 +559,7 @@ def keys(counts: pd.DataFrame, head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def missing(shares: pd.Series, head: Head) -> bytes:
+def missing(shares: pd.Series, head: Head) -> Drawn:
     """Draw the share of rows without a value, by column, from the top."""
     places = np.arange(len(shares))
     with figures.canvas(7.5, 0.9 + 0.27 * len(shares), head.theme) as (figure, finish):
@@ -569,8 +576,11 @@ def missing(shares: pd.Series, head: Head) -> bytes:
         return _headed(figure, finish, head)
 
 
-def _headed(figure: Any, finish: Any, head: Head) -> bytes:
-    """Write title and note above a picture, beyond its edge: all of it is in the file."""
+def _headed(figure: Any, finish: Any, head: Head) -> Drawn:
+    """Finish a picture, and again with title and note above it, beyond its edge."""
+    bare: bytes = finish()
+    # What was laid out stays where it is.
+    figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
     below = 0.06
     for text, size, weight, colour in (
@@ -589,8 +599,7 @@ def _headed(figure: Any, finish: Any, head: Head) -> bytes:
             **({"color": colour} if colour else {}),
         )
         below += len(lines) * size * 1.32 / 72 + 0.04
-    made: bytes = finish()
-    return made
+    return Drawn(finish(), bare)
 
 
 def _inner(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

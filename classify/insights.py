@@ -8,7 +8,7 @@ has nothing for is `Absent`, with the reason.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -29,14 +29,15 @@ __all__ = [
     "Absent",
     "Picture",
     "Tracks",
+    "about",
     "check_directory",
     "demo",
     "describe",
+    "findings",
     "picture",
     "pictures",
     "read",
     "render",
-    "summary",
     "write",
 ]
 
@@ -57,6 +58,9 @@ HEADINGS = {
 }
 NAMES = tuple(HEADINGS)
 """The pictures, in the order in which they are shown."""
+
+MERE = ("distributions", "families")
+"""Those whose titles say what they show, not what is found in it."""
 
 DEMO = Path(__file__).parent.parent / "data" / "raw"
 
@@ -85,7 +89,8 @@ UNORDERED = ("key",)
 SHARES = ("explicit", "mode")
 """Numbers that are 0 or 1: instead of a median they have a mean."""
 
-NO_KEY = sets.NO_KEY
+NO_GENRE = "no genre in this table"
+"""Why genres cannot be compared."""
 
 MEANINGS = {
     "key": charts.KEYS,
@@ -96,6 +101,9 @@ MEANINGS = {
 
 FOREIGN_UNITS = {"loudness": "dB", "popularity": "0 to 100"}
 """Units in tables that Earmark did not make."""
+
+NO_SOUND = re.compile(r"Unnamed:|probability(_\d+)?$")
+"""Columns of numbers that describe no sound: pandas' of rows, and how sure predictions are."""
 
 FAMILY_SIZE = 4
 ALONE = "single ones"
@@ -188,7 +196,9 @@ class Picture:
     caption : str
         What is drawn, of how many tracks, and what was left out.
     png : bytes
-        The picture; title and caption stand in it, too.
+        The picture as it is sent around: title and caption stand above it.
+    bare : bytes
+        The same without these, for who shows them as text.
     legend : dict
         What labels such as ``no. 3`` stand for, which its font could not write.
     """
@@ -197,6 +207,7 @@ class Picture:
     title: str
     caption: str
     png: bytes
+    bare: bytes
     legend: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -394,24 +405,18 @@ def picture(name: str, tracks: Tracks, theme: str = "light") -> Picture | Absent
     return made if isinstance(made, Picture) else Absent(name, made)
 
 
-def summary(tracks: Tracks, made: Sequence[Picture | Absent]) -> list[str]:
-    """Say in sentences what a table holds, and what its pictures show.
-
-    Parameters
-    ----------
-    tracks : Tracks
-        The table.
-    made : sequence
-        Its pictures.
-    """
+def about(tracks: Tracks) -> list[str]:
+    """Say in sentences what a table holds."""
     genres = 0 if tracks.genres is None else tracks.genres.nunique()
     known = _counted(genres, "genre") if genres else "no genres"
-    first = f"{tracks.count}, {_counted(tracks.values.shape[1], 'descriptor')}, {known}"
-    notes = [f"{note[0].upper()}{note[1:]}." for note in tracks.notes]
+    first = f"{tracks.count}, {_counted(tracks.values.shape[1], 'descriptor')}, {known}."
+    return [first, *(f"{note[0].upper()}{note[1:]}." for note in tracks.notes)]
+
+
+def findings(made: Iterable[Picture | Absent]) -> list[str]:
+    """Say in sentences what pictures show."""
     return [
-        f"{first}.",
-        *notes,
-        *(f"{found.title}." for found in made if isinstance(found, Picture)),
+        f"{found.title}." for found in made if isinstance(found, Picture) and found.name not in MERE
     ]
 
 
@@ -471,19 +476,34 @@ def write(directory: Path, tracks: Tracks, theme: str = "light") -> Iterator[Pic
         else:
             (directory / _file(found.name)).unlink(missing_ok=True)
         yield found
-    _put(directory / PAGE, render(tracks, made, theme))
+    _put(directory / PAGE, render(tracks.name, about(tracks), made, theme))
 
 
-def render(tracks: Tracks, made: Sequence[Picture | Absent], theme: str = "light") -> bytes:
-    """Make the page: what was found, the pictures, and what could not be drawn."""
-    lines = "".join(f"<li>{document.text(line)}</li>" for line in summary(tracks, made))
-    sections = [f"<h1>{document.name(tracks.name)}</h1>\n<ul>{lines}</ul>\n"]
+def render(
+    name: str, said: Sequence[str], made: Sequence[Picture | Absent], theme: str = "light"
+) -> bytes:
+    """Make the page: what was found, the pictures, and what could not be drawn.
+
+    Parameters
+    ----------
+    name : str
+        What the table is called.
+    said : sequence of str
+        What it holds, as `about` says.
+    made : sequence
+        Its pictures.
+    theme : {"light", "dark"}
+        How these were drawn.
+    """
+    lines = "".join(f"<li>{document.text(line)}</li>" for line in (*said, *findings(made)))
+    sections = [f"<h1>{document.name(name)}</h1>\n<ul>{lines}</ul>\n"]
     sections += [
         document.section(
-            found.heading,
+            document.text(found.title),
+            f'<p class="note">{document.text(found.caption)}</p>',
             document.picture(
-                found.png,
-                f"{found.title}. {found.caption}",
+                found.bare,
+                found.heading,
                 found.legend,
                 # Small enough for a phone, nothing on it could be read.
                 wide=True,
@@ -502,7 +522,7 @@ def render(tracks: Tracks, made: Sequence[Picture | Absent], theme: str = "light
         sections.append(
             document.section("Not drawn", document.table(["picture", "why"], rows, numeric=""))
         )
-    return document.page(f"Insights: {tracks.name}", sections, maker=MAKER)
+    return document.page(f"Insights: {name}", sections, maker=MAKER)
 
 
 # What the pictures show, as numbers.
@@ -645,7 +665,7 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     if "popularity" not in tracks.values:
         return "no popularity in this table"
     if tracks.genres is None:
-        return "no genre in this table"
+        return NO_GENRE
     table = mean_popularity(tracks)
     if not len(table):
         return "no track has both a genre and a popularity"
@@ -665,10 +685,10 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     )
     if table["tracks"].max() < FEW:
         caption += "; of so few tracks of each, chance leads"
-    png = charts.popularity(
+    made = charts.popularity(
         table, float(tracks.values["popularity"].mean()), Head(title, caption, theme)
     )
-    return Picture("popularity", title, caption, png, figures.legend(genres))
+    return Picture("popularity", title, caption, *made, figures.legend(genres))
 
 
 def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
@@ -706,12 +726,12 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
         if genres.value_counts()[chosen].max() >= charts.MEDIAN:
             caption += "; large: medians"
     unit = tracks.units.get("loudness")
-    png = charts.scatter(
+    made = charts.scatter(
         *(points, genres, chosen, figures.labels(chosen)),
         (f"loudness [{unit}]" if unit else "loudness", "energy [0 to 1]"),
         Head(title, caption, theme),
     )
-    return Picture("loudness-energy", title, caption, png, figures.legend(chosen))
+    return Picture("loudness-energy", title, caption, *made, figures.legend(chosen))
 
 
 def _distributions(tracks: Tracks, theme: str) -> Picture | str:
@@ -725,8 +745,8 @@ def _distributions(tracks: Tracks, theme: str) -> Picture | str:
     if total > len(names):
         title = f"{len(names)} of {total:,} descriptors, one by one"
         caption += "; those shown stand for groups that say nearly the same"
-    png = charts.distributions(panels, Head(title, caption, theme))
-    return Picture("distributions", title, caption, png, figures.legend(names, 26))
+    made = charts.distributions(panels, Head(title, caption, theme))
+    return Picture("distributions", title, caption, *made, figures.legend(names, 26))
 
 
 def _correlations(tracks: Tracks, theme: str) -> Picture | str:
@@ -761,8 +781,8 @@ def _correlations(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; left out, since it never differs: {_listed(constant)}"
     if len(tracks.values) < MANY:
         caption += "; among so few tracks high values come by chance"
-    png = charts.correlations(matrix, Head(title, caption, theme))
-    return Picture("correlations", title, caption, png, figures.legend(shown_of, 30))
+    made = charts.correlations(matrix, Head(title, caption, theme))
+    return Picture("correlations", title, caption, *made, figures.legend(shown_of, 30))
 
 
 def _families(tracks: Tracks, theme: str) -> Picture | str:
@@ -777,13 +797,13 @@ def _families(tracks: Tracks, theme: str) -> Picture | str:
     caption = f"n = {tracks.count}; families of {FAMILY_SIZE} and more, named where there is room"
     if len(matrix) < tracks.values.shape[1]:
         caption += f"; of {tracks.values.shape[1]:,} columns"
-    png = charts.families(matrix, blocks, Head(title, caption, theme))
-    return Picture("families", title, caption, png)
+    made = charts.families(matrix, blocks, Head(title, caption, theme))
+    return Picture("families", title, caption, *made)
 
 
 def _genres(tracks: Tracks, theme: str) -> Picture | str:
     if tracks.genres is None:
-        return "no genre in this table"
+        return NO_GENRE
     if tracks.genres.nunique() < 2:
         return "one genre only: there is nothing to compare"
     names = [name for name in tracks.principal if name in tracks.varying and name not in UNORDERED]
@@ -815,9 +835,9 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
         caption += "; genres of so few tracks differ by chance"
     if same:
         caption += f"; the same median in all genres: {_listed(same)}"
-    png = charts.profile(table, Head(title, caption, theme))
+    made = charts.profile(table, Head(title, caption, theme))
     legend = figures.legend([str(genre) for genre in table.index])
-    return Picture("genres", title, caption, png, legend)
+    return Picture("genres", title, caption, *made, legend)
 
 
 def _tempo(tracks: Tracks, theme: str) -> Picture | str:
@@ -841,7 +861,8 @@ def _tempo(tracks: Tracks, theme: str) -> Picture | str:
     without = len(tracks.values) - len(values)
     if without:
         caption += f"; {_counted(without, 'track')} without a tempo"
-    return Picture("tempo", title, caption, charts.tempo(values, Head(title, caption, theme)))
+    made = charts.tempo(values, Head(title, caption, theme))
+    return Picture("tempo", title, caption, *made)
 
 
 def _keys(tracks: Tracks, theme: str) -> Picture | str:
@@ -870,7 +891,8 @@ def _keys(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; {_percent(counts['major'].sum() / total)} are in a major key"
     if total < len(key):
         caption += f"; {_counted(len(key) - total, 'track')} without a key"
-    return Picture("keys", title, caption, charts.keys(counts, Head(title, caption, theme)))
+    made = charts.keys(counts, Head(title, caption, theme))
+    return Picture("keys", title, caption, *made)
 
 
 def _missing(tracks: Tracks, theme: str) -> Picture | str:
@@ -888,8 +910,8 @@ def _missing(tracks: Tracks, theme: str) -> Picture | str:
     if len(shares) > GAPS:
         caption += f"; the {GAPS} with the largest"
         shares, names = shares.head(GAPS), names[:GAPS]
-    png = charts.missing(shares, Head(title, caption, theme))
-    return Picture("missing", title, caption, png, figures.legend(names, 34))
+    made = charts.missing(shares, Head(title, caption, theme))
+    return Picture("missing", title, caption, *made, figures.legend(names, 34))
 
 
 PICTURES: dict[str, Callable[[Tracks, str], Picture | str]] = {
@@ -937,8 +959,7 @@ def _numbers(frame: pd.DataFrame, others: Collection[str]) -> pd.DataFrame:
     found = {}
     for name in frame:
         column = dataset.flags(frame[name]) if name == "explicit" else frame[name]
-        # pandas calls the number of a row so, where it was written without a name.
-        if name in others or str(name).startswith("Unnamed:"):
+        if name in others or NO_SOUND.match(str(name)):
             continue
         if kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column):
             found[str(name)] = column.to_numpy(dtype=float, na_value=np.nan)

@@ -128,6 +128,17 @@ class Library:
         return sorted(map(str, counts.index), key=lambda name: (-counts[name], name))
 
     @cached_property
+    def bounds(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest value of each column of numbers that differ."""
+        found = {}
+        for name in self.numbers:
+            values = self.tracks[name].to_numpy(np.float64)
+            values = values[np.isfinite(values)]
+            if len(values) and values.min() < values.max():
+                found[name] = float(values.min()), float(values.max())
+        return found
+
+    @cached_property
     def index(self) -> similar.Index:
         """The tracks, ready to be compared; raises `SchemaError` where nothing describes them."""
         return similar.index(self.table, self.about)
@@ -148,10 +159,9 @@ class Library:
     def _codes(self) -> NDArray[np.int64]:
         """The number of each track's genre in `genres`, -1 where it has none."""
         if not self.genres:
-            return np.full(len(self), -1)
+            return np.full(len(self), -1, np.int64)
         places = {name: place for place, name in enumerate(self.genres)}
-        codes: Rows = self.tracks["genre"].map(places).fillna(-1).to_numpy(np.int64)
-        return codes
+        return np.asarray(self.tracks["genre"].map(places).fillna(-1), np.int64)
 
     @cached_property
     def _ranks(self) -> dict[str, NDArray[np.float64]]:
@@ -172,7 +182,7 @@ class Library:
 
     def prepare(self) -> Library:
         """Compute what searches need, and return the library."""
-        _ = self._texts, self._ranks, self.genres, self.places
+        _ = self._texts, self._ranks, self._codes, self.places, self.bounds
         return self
 
     def select(self, query: Query) -> Rows:

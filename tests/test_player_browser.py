@@ -34,11 +34,14 @@ import streamlit as st
 from classify.app import player
 
 st.set_page_config(layout="wide")
-track = st.radio("track", sorted(path.stem for path in Path().glob("*.pkl")), horizontal=True)
+tracks = sorted((path.stem for path in Path().glob("*.pkl")), key=lambda name: name != "hip")
+track = st.radio("track", tracks, horizontal=True)
 sound = st.checkbox("sound", value=True)
 st.button("again")
 file, seen = pickle.loads(Path(f"{track}.pkl").read_bytes())
 player.show(seen, file if sound else None, st.query_params.get("name", file.name), "one")
+if "two" in st.query_params:
+    player.show(seen, file, "the second", "two")
 st.session_state.runs = st.session_state.get("runs", 0) + 1
 st.write(f"run {st.session_state.runs}")
 """
@@ -58,6 +61,8 @@ def address(demo, tmp_path_factory):
     for name, file in TRACKS.items():
         seen = portrait(demo / file, Job("default"))
         (folder / f"{name}.pkl").write_bytes(pickle.dumps((demo / file, seen)))
+    (folder / "broken.mp3").write_bytes(b"no sound at all" * 1000)
+    (folder / "broken.pkl").write_bytes(pickle.dumps((folder / "broken.mp3", seen)))
     (folder / "page.py").write_text(SCRIPT)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -91,7 +96,7 @@ def visit(browser, address):
     """Open the page and return it; nothing may go wrong in it."""
     contexts, wrong = [], []
 
-    def open_page(query="", width=1280, **options):
+    def open_page(query="", width=1280, several=False, **options):
         options = {"viewport": {"width": width, "height": 900}, **options}
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
@@ -102,7 +107,8 @@ def visit(browser, address):
                 break
             except sync_api.Error:
                 page.wait_for_timeout(500)
-        page.locator(".clock").get_by_text("/").wait_for()
+        clocks = page.locator(".clock").get_by_text("/")
+        clocks.nth(1 if several else 0).wait_for()
         page.get_by_text("run 1").wait_for()
         return page
 
@@ -316,6 +322,24 @@ def test_a_hostile_name_is_text(visit):
     assert page.locator(".name").text_content() == HOSTILE
     assert page.locator(".player img").count() == 0
     assert page.title() != "1"
+
+
+def test_what_is_no_sound_is_told(visit):
+    page = visit()
+    page.get_by_text("broken", exact=True).click()
+    page.get_by_text("this browser cannot play it").wait_for()
+    assert page.get_by_label("Play", exact=True).is_disabled()
+    choose(page, "jazz")
+    assert page.get_by_label("Play", exact=True).is_enabled()
+
+
+def test_of_two_players_one_is_heard(visit):
+    page = visit("/?two=1", several=True)
+    for player in (0, 1):
+        one = page.locator(".player").nth(player)
+        one.get_by_label("Play", exact=True).click()
+        one.get_by_label("Pause", exact=True).wait_for()
+    page.locator(".player").nth(0).get_by_label("Play", exact=True).wait_for()
 
 
 def test_sound_may_come_later_and_nothing_is_lost(visit):

@@ -13,6 +13,7 @@ import streamlit as st
 
 from classify import playlists
 from classify.app import look
+from classify.charts import KEYS
 from extract import registry, sets, tables
 from extract.config import DEFAULTS
 
@@ -27,9 +28,6 @@ __all__ = [
     "spoken",
     "values",
 ]
-
-KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-"""Pitch classes as they are called most often."""
 
 MIME = {
     ".csv": "text/csv",
@@ -135,7 +133,7 @@ def _said(name: str, value: float, mode: float = float("nan")) -> str:
             minutes, seconds = divmod(round(value / 1000), 60)
             return f"{minutes}:{seconds:02d}"
         case "loudness":
-            return f"{value:.1f} LUFS"
+            return f"{value:.1f} LUFS".replace("-", "−")
         case "tempo":
             return f"{value:.0f} BPM"
         case "time_signature":

@@ -1,0 +1,189 @@
+"""What the library page holds: tables below the root, opened once for everybody. No Streamlit."""
+
+from __future__ import annotations
+
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from classify import library, playlists
+from classify.app.hear import model_at
+from classify.app.setting import inside
+from classify.library import Library
+from extract import sets, tables
+from extract.errors import FindError, SchemaError
+
+__all__ = [
+    "Opened",
+    "below",
+    "listed",
+    "locate",
+    "named",
+    "opened",
+    "stamp",
+    "typical",
+    "zipped",
+]
+
+FOLDERS = ("data/features", "data", "")
+"""Where below the root tables are looked for, the likeliest first."""
+
+MOST = 200
+"""Tables that are offered; others can be named."""
+
+ENOUGH = 4
+"""Tracks of a genre that say what is typical of it."""
+
+
+@dataclass(eq=False)
+class Opened:
+    """A table that was opened, and what was found out about it since.
+
+    Parameters
+    ----------
+    libraries : dict
+        The library with the genres of the table under an empty name, and with those that models
+        gave, under theirs.
+    places : ndarray of shape (tracks, 2), optional
+        Where its tracks are on the map, once that is known.
+    """
+
+    libraries: dict[str, Library] = field(repr=False)
+    places: NDArray[np.float64] | None = field(default=None, repr=False)
+
+
+def below(folder: Path, paths: Iterable[str]) -> dict[str, str]:
+    """Return where tracks are whose paths begin in a folder."""
+    start = folder.as_posix().rstrip("/")
+    return {path: path if path.startswith("/") else f"{start}/{path}" for path in paths}
+
+
+def listed(root: Path) -> list[str]:
+    """Return the tables below the root that are offered, as they are named from there."""
+    found = []
+    for folder in FOLDERS:
+        for path in sorted((root / folder).glob("*"))[: 10 * MOST]:
+            if path.name.startswith(".") or not path.name.lower().endswith(tables.READABLE):
+                continue
+            if path.is_file() and path.resolve().is_relative_to(root):
+                # Of other people's CSV files nobody knows what they are, and requirements are many.
+                kind = tables.kind_of(path)
+                if kind != "failures" and (kind or folder):
+                    found.append(path.relative_to(root).as_posix())
+    return found[:MOST]
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what changes when a file does."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def opened(path: Path, genres: str | None, megabytes: int) -> Opened:
+    """Open a table.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    genres : str, optional
+        As for `classify.library.open_library`.
+    megabytes : int
+        What its file may have at the most.
+
+    Raises
+    ------
+    SchemaError
+        It is larger, or no table.
+    LabelError
+        The genres do not fit it.
+    """
+    if not path.is_file() or not path.name.lower().endswith(tables.READABLE):
+        raise SchemaError(f"{path.name}: is no table; its name ends in {', '.join(tables.FORMATS)}")
+    size = path.stat().st_size / 1e6
+    if size > megabytes:
+        raise SchemaError(
+            f"{path.name}: has {size:.0f} MB, and {megabytes} may be opened here; "
+            "EARMARK_APP_TABLE_MB allows more"
+        )
+    return Opened({"": library.open_library(path, genres)})
+
+
+def named(
+    path: str, model: str, report: Callable[[float, str], None] | None = None
+) -> pd.DataFrame:
+    """Find the genres of the tracks of a table: what a worker does.
+
+    Returns
+    -------
+    DataFrame
+        ``path``, ``genre`` and ``probability``, a row per track.
+
+    Raises
+    ------
+    SchemaError
+        The table was not made like the one that the model was trained on.
+    """
+    say = report or (lambda share, text: None)
+    say(0.1, "reading the table")
+    own = library.open_library(path)
+    say(0.3, f"finding the genres of {len(own):,} tracks")
+    return own.predicted(model_at(model)).tracks[["path", "genre", "probability"]]
+
+
+def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
+    """Return the file of a track, if it is below the root.
+
+    Parameters
+    ----------
+    path : str
+        As a table has it: relative to what was analysed, or absolute.
+    folders : iterable of str
+        Where it may be relative to, below the root.
+    root : Path
+        Nothing outside it is found.
+    """
+    for folder in folders:
+        try:
+            found = inside(str(Path(folder or ".") / path), root)
+        except FindError:
+            continue
+        if found.is_file():
+            return found
+    return None
+
+
+def typical(own: Library, genre: str) -> dict[str, list[float]]:
+    """Return the quartiles of Spotify's columns among the tracks of a genre, those that are there.
+
+    Of keys and bars, which have no middle, it is thrice the commonest.
+    """
+    part = own.tracks[own.tracks["genre"] == genre]
+    found: dict[str, list[float]] = {}
+    for name in sets.SPOTIFY_COLUMNS:
+        values = part[name].dropna() if name in part else pd.Series(dtype=float)
+        if len(values) < ENOUGH:
+            continue
+        if name in sets.SPOTIFY_INTEGERS and name != "duration_ms":
+            found[name] = [float(values.mode().iloc[0])] * 3
+        else:
+            found[name] = [float(share) for share in values.quantile([0.25, 0.5, 0.75])]
+    return found
+
+
+def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None) -> bytes:
+    """Return a playlist for each genre, all in one ZIP archive."""
+    whole = BytesIO()
+    with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
+        made = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
+        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+            for playlist in made:
+                archive.write(playlist.path, playlist.path.name)
+    return whole.getvalue()

@@ -1,0 +1,239 @@
+"""Insights: what is in a table, as pictures that come one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from classify import insights
+from classify.app import gallery, look, shelf, state
+from classify.app.gallery import Gallery, Source
+from classify.app.setting import inside, setting
+from classify.insights import Absent, Picture
+from extract import tables
+from extract.errors import EarmarkError, FindError
+
+__all__ = ["page"]
+
+POLL = 0.4
+"""Seconds between two looks at what the workers have drawn."""
+
+SESSION = "What was classified in this session"
+DEMO = "The demo tracks"
+UPLOAD = "Uploaded: "
+
+STYLE = """
+<style>
+  /* On a phone pictures are pushed aside: made small, nothing on them could be read. */
+  [class*="st-key-insight-"] { overflow-x: auto; }
+  [class*="st-key-insight-"] img { min-width: 40rem; }
+</style>
+"""
+
+LIGHT = """
+<style>
+  /* What is drawn on white stands on the page as on paper. */
+  [class*="st-key-insight-"] img { mix-blend-mode: multiply; }
+</style>
+"""
+
+
+def page() -> None:
+    """Draw the page."""
+    look.head(
+        "Insights",
+        "What is in a table: its genres, its descriptors, how they go together, what is missing.",
+    )
+    st.html(STYLE if look.theme() == "dark" else STYLE + LIGHT)
+    source = _source()
+    own: Gallery | None = st.session_state.get("gallery")
+    if source is None:
+        if own is not None:
+            own.stop()
+        look.empty(
+            "No table yet",
+            "Name one above, or upload it: a table that `earmark extract` made, one of Spotify's, "
+            "or any other with a row per track. Those in data/features are found by themselves.",
+            ":material/insights:",
+        )
+        return
+    if own is None or own.source != source:
+        if own is not None:
+            own.close()
+        folder = state.scratch().path
+        own = Gallery(source, state.owner(), folder, setting().track_seconds, look.theme())
+        st.session_state["gallery"] = own
+    elif own.theme != look.theme():
+        own.again(look.theme())
+    own.refresh(state.line())
+    look.living(_pictures, POLL if own.busy else None)(own)
+
+
+def _source() -> Source | None:
+    """Let somebody choose a table, and say where its genres are."""
+    choose, upload = st.tabs([":material/table_view: A table", ":material/upload: Upload one"])
+    with upload:
+        _upload()
+    with choose, st.container(horizontal=True, vertical_alignment="bottom"):
+        table = _choose()
+        if table is None:
+            return None
+        labels, label = _genres(table)
+    own: shelf.Shelf | None = st.session_state.get("shelf")
+    if table == SESSION and own is not None:
+        return Source.of(SESSION, shelf.table(own.done))
+    if table == DEMO:
+        return Source(DEMO)
+    name, path = st.session_state.get("insights upload", ("", None))
+    if path is None or table != f"{UPLOAD}{name}":
+        path = inside(table)
+        name = path.name
+        if not path.is_file():
+            raise FindError(table, "is a folder; name a table")
+        if not path.name.lower().endswith(tables.READABLE):
+            raise FindError(table, f"ends in none of {' '.join(tables.READABLE)}")
+        if path.stat().st_size > setting().table_mb * 10**6:
+            raise FindError(table, f"is larger than {setting().table_mb} MB, the limit here")
+    return Source(name, str(path), labels, label)
+
+
+def _upload() -> None:
+    """Take a table, and choose it."""
+    limits = setting()
+    turn = st.session_state.setdefault("insights turn", 0)
+    file = st.file_uploader(
+        "CSV or Parquet",
+        type=["csv", "parquet"],
+        key=f"insights file {turn}",
+        max_upload_size=limits.upload_mb,
+    )
+    if file is None:
+        return
+    path = gallery.keep(file.name, file, state.scratch().path, limits.upload_mb * 10**6)
+    _, before = st.session_state.get("insights upload", ("", None))
+    if before is not None:
+        before.unlink(missing_ok=True)
+    st.session_state["insights upload"] = file.name, path
+    st.session_state["insights table"] = f"{UPLOAD}{file.name}"
+    # Another key is an empty box, and what was in the last one is forgotten by Streamlit.
+    st.session_state["insights turn"] = turn + 1
+    st.rerun()
+
+
+def _choose() -> str | None:
+    names = gallery.listed(setting().root)
+    own: shelf.Shelf | None = st.session_state.get("shelf")
+    if own is not None and own.done:
+        names = [SESSION, *names]
+    name, path = st.session_state.get("insights upload", ("", None))
+    if path is not None:
+        names = [f"{UPLOAD}{name}", *names]
+    if (insights.DEMO / "tracks.csv").is_file():
+        names = [*names, DEMO]
+    chosen: str | None = st.selectbox(
+        "Table",
+        names,
+        index=0 if names else None,
+        accept_new_options=True,
+        placeholder="data/features/music.parquet",
+        help=f"Choose one, or type where it is below {look.plain(str(setting().root))}.",
+        key="insights table",
+    )
+    return chosen
+
+
+def _genres(table: str) -> tuple[str | None, str | None]:
+    """Let somebody say where the genres are."""
+    if table in (SESSION, DEMO):
+        return None, None
+    with st.popover("Genres", icon=":material/tune:"):
+        named = st.text_input(
+            "File of genres",
+            placeholder="predictions.csv",
+            help="A CSV that names the tracks and their genres, such as predictions; by default "
+            "those in the table.",
+            key=f"insights labels {table}",
+        )
+        column = st.text_input(
+            "Column of the genre",
+            placeholder="genre, track_genre, genre_top or label",
+            key=f"insights label {table}",
+        )
+        labels = None
+        if named:
+            try:
+                labels = str(inside(named))
+            except EarmarkError as error:
+                look.trouble(error)
+    return labels, column.strip() or None
+
+
+def _pictures(own: Gallery) -> None:
+    """Draw what is there, again and again for as long as there is more to come."""
+    own.refresh(state.line())
+    if not own.busy and st.session_state.get("gallery busy"):
+        st.session_state["gallery busy"] = False
+        st.rerun()
+    st.session_state["gallery busy"] = own.busy
+    st.markdown(f"##### {look.plain(own.source.name)}")
+    if own.about:
+        st.caption(look.plain(" ".join(own.about), 600))
+    if own.error:
+        look.trouble(own.error)
+        return
+    if own.busy:
+        _progress(own)
+    else:
+        with st.container(horizontal=True):
+            if own.stopped and st.button("Go on", icon=":material/play_arrow:"):
+                own.resume()
+                st.rerun()
+            if own.made:
+                st.download_button(
+                    "Download all (ZIP)",
+                    lambda: gallery.zipped(own),
+                    f"{Path(own.source.name).name.partition('.')[0] or 'insights'}.zip",
+                    "application/zip",
+                    icon=":material/download:",
+                    on_click="ignore",
+                    key="insights download",
+                )
+    made = [own.made[name] for name in insights.NAMES if name in own.made]
+    for found in made:
+        if isinstance(found, Picture):
+            _show(found)
+    absent = [found for found in made if isinstance(found, Absent)]
+    if any(found.reason == insights.NO_GENRE for found in absent):
+        st.caption("Genres can be compared once a file of them is named: see Genres above.")
+    if absent:
+        st.markdown("##### Not drawn")
+        st.caption("  \n".join(look.plain(f"{one.heading}: {one.reason}", 400) for one in absent))
+
+
+def _progress(own: Gallery) -> None:
+    ticket = own.gathering
+    if ticket is not None and ticket.state == "waiting" and ticket.ahead:
+        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
+    elif not own.file:
+        text = "Reading the table…" if own.source != Source(DEMO) else "Listening to six tracks…"
+    else:
+        text = f"{len(own.made)} of {len(insights.NAMES)} pictures"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(len(own.made) / len(insights.NAMES), text)
+        if st.button("Stop", icon=":material/stop:", key="insights stop"):
+            own.stop()
+            st.rerun()
+
+
+def _show(found: Picture) -> None:
+    with st.container(border=True):
+        st.markdown(f"##### {look.plain(found.title, 300)}")
+        st.caption(look.plain(found.caption, 600))
+        # The pixels of a PNG stand in its header; fewer on the page are sharp on any screen.
+        width = round(int.from_bytes(found.bare[16:20], "big") / 1.3)
+        with st.container(key=f"insight-{found.name}"):
+            st.image(found.bare, width=width)
+        if found.legend:
+            named = (f"{label} = {full}" for label, full in found.legend.items())
+            st.caption("  \n".join(look.plain(line) for line in named))

@@ -1,0 +1,595 @@
+"""Library: a table of many tracks to search, to see as a map, to hear, to make playlists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from classify import atlas, playlists
+from classify.app import catalog, grid, look, models, shelf, state
+from classify.app.catalog import Opened
+from classify.app.line import Ticket
+from classify.app.playable import playable
+from classify.app.scatter import drawn, tracks_map
+from classify.app.setting import inside, setting
+from classify.library import Library, Query, from_table
+from extract.errors import EarmarkError, SchemaError
+
+__all__ = ["page"]
+
+POLL = 0.4
+"""Seconds between two looks at what a worker does."""
+
+PAGE = 50
+"""Rows that are sent to a browser."""
+
+SIMILAR = 10
+"""Tracks that are named as similar."""
+
+SESSION = "What was classified in this session"
+
+OWN, FOLDERS = "in the table", "folders of the files"
+"""Where genres come from, beside a file that is named."""
+
+ANY = "any"
+
+CHOSEN = "library track"
+"""Where a session keeps the row of the track that is looked at."""
+
+PLAY = "library play"
+
+
+def page() -> None:
+    """Draw the page."""
+    look.head(
+        "Library", "A table of many tracks: search it, see it as a map, make playlists of it."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        table = _choose_table()
+        if table is None:
+            look.empty(
+                "No table yet",
+                "Name one above: a table that `earmark extract` made, predictions, or a table of "
+                "Spotify's. Those in data/features are found by themselves. What is classified "
+                "here becomes a library, too.",
+                ":material/library_music:",
+            )
+            return
+        genres, audio = _choose_details(table)
+    if table == SESSION:
+        own, stack = _of_session()
+    else:
+        stack = _opened(table, genres)
+        own = stack.libraries[""]
+        if not own.genres:
+            model = _choose_model(table)
+            if model and model not in stack.libraries:
+                look.living(_naming, POLL)(stack, table, model)
+                return
+            own = stack.libraries[model]
+    if st.session_state.get("library shown") != (table, len(own)):
+        st.session_state["library shown"] = table, len(own)
+        st.session_state[CHOSEN] = None
+    look.living(_browse)(own, stack, table, audio)
+
+
+def _choose_model(table: str) -> str:
+    """Where a table has no genres, let somebody have a model find them; the directory of that."""
+    key = f"library model {table}"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        directory = str(models.choose("library model"))
+        taken: str = st.session_state.get(key, "")
+
+        def take() -> None:
+            st.session_state[key] = directory
+
+        st.button(
+            "Find the genres",
+            icon=":material/auto_awesome:",
+            on_click=take,
+            disabled=taken == directory,
+        )
+    if not taken:
+        st.caption("The table has no genres. Name a file that has them under Options, or a model.")
+    return taken
+
+
+def _choose_table() -> str | None:
+    names = catalog.listed(setting().root)
+    own: shelf.Shelf | None = st.session_state.get("shelf")
+    if own is not None and own.done:
+        names = [SESSION, *names]
+    chosen: str | None = st.selectbox(
+        "Table",
+        names,
+        index=0 if names else None,
+        accept_new_options=True,
+        placeholder="data/features/music.parquet",
+        help=f"Choose one, or type where it is below {look.plain(str(setting().root))}.",
+        key="library table",
+    )
+    return chosen
+
+
+def _choose_details(table: str) -> tuple[str, str]:
+    """Let somebody say where the genres come from and where the music is."""
+    with st.popover("Options", icon=":material/tune:"):
+        genres = st.selectbox(
+            "Genres",
+            [OWN, FOLDERS] if table != SESSION else [OWN],
+            accept_new_options=table != SESSION,
+            help="Or type where predictions or a CSV with a column genre are.",
+            key=f"library genres {table}",
+        )
+        audio = st.text_input(
+            "Folder of the music",
+            placeholder="where the paths of the table begin",
+            help="Then tracks can be played, and playlists lead to them.",
+            key=f"library audio {table}",
+        )
+        if audio:
+            try:
+                inside(audio)
+            except EarmarkError as error:
+                look.trouble(error)
+                audio = ""
+    return genres or OWN, audio
+
+
+def _opened(table: str, genres: str) -> Opened:
+    path = inside(table)
+    if genres == FOLDERS:
+        source: str | None = "folders"
+    elif genres == OWN:
+        source = None
+    else:
+        source = str(inside(genres))
+    stamps = (
+        catalog.stamp(path),
+        catalog.stamp(Path(source)) if source and source != "folders" else None,
+    )
+    with st.spinner("Opening the table…"):
+        return _held(str(path), source, stamps)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _held(path: str, genres: str | None, stamps: object) -> Opened:
+    """Open a table once for all sessions, for as long as the files stay as they are."""
+    return catalog.opened(Path(path), genres, setting().table_mb)
+
+
+def _of_session() -> tuple[Library, Opened]:
+    """Return what was classified in this session as a library."""
+    own: shelf.Shelf = st.session_state["shelf"]
+    mark = [id(item.heard) for item in own.done]
+    if st.session_state.get("library session mark") != mark:
+        table = shelf.table(own.done).drop_duplicates("path")
+        st.session_state["library session mark"] = mark
+        st.session_state["library session"] = Opened({"": from_table(table, {})})
+    stack: Opened = st.session_state["library session"]
+    return stack.libraries[""], stack
+
+
+def _naming(stack: Opened, table: str, model: str) -> None:
+    """Have a model name the genres, and say how far it is."""
+    ticket = _job("library naming", catalog.named, str(inside(table)), model)
+    if _waits(ticket, "library naming"):
+        return
+    stack.libraries[model] = stack.libraries[""].with_genres(ticket.result()).prepare()
+    st.rerun()
+
+
+def _job(key: str, function: Any, *arguments: Any) -> Ticket:
+    """Return the ticket of a job of this session; what was asked for before is stopped."""
+    known: tuple[object, Ticket] | None = st.session_state.get(key)
+    mark = [id(one) if isinstance(one, np.ndarray) else one for one in arguments]
+    if known is None or known[0] != mark:
+        if known is not None:
+            known[1].cancel()
+        ticket = state.line().submit(
+            state.owner(), function, *arguments, timeout=setting().training_seconds
+        )
+        st.session_state[key] = mark, ticket
+        return ticket
+    return known[1]
+
+
+def _waits(ticket: Ticket, key: str) -> bool:
+    """Show how far a job is, with a way to stop it; False once there is a result."""
+    if ticket.state == "done":
+        return False
+    if ticket.state in ("failed", "cancelled"):
+        if ticket.state == "failed":
+            look.trouble(ticket.error)
+        else:
+            st.caption("Stopped.")
+        if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
+            for name in [name for name, held in st.session_state.items() if _holds(held, ticket)]:
+                del st.session_state[name]
+            st.rerun()
+        return True
+    share, text = ticket.progress
+    if ticket.state == "waiting" and ticket.ahead:
+        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.progress(share, f"{text or 'waiting'}…")
+        if st.button("Stop", icon=":material/stop:", key=f"{key} stop"):
+            ticket.cancel()
+    return True
+
+
+def _holds(held: object, ticket: Ticket) -> bool:
+    return isinstance(held, tuple) and len(held) == 2 and held[1] is ticket
+
+
+def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
+    """Draw all that depends on what is looked for; only this is drawn anew when that changes."""
+    query = _filters(own, table)
+    rows = own.select(query)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        view = st.segmented_control(
+            "View",
+            ["Tracks", "Map", "Playlists"],
+            default="Tracks",
+            required=True,
+            label_visibility="collapsed",
+            key="library view",
+        )
+        st.markdown(f"**{len(rows):,}** of {len(own):,} tracks")
+    where = _places_of(own, rows, table, audio)
+    left, right = st.columns([2, 1], gap="large")
+    with left:
+        if view == "Map":
+            _map(own, stack, rows)
+        elif view == "Playlists":
+            _playlists(own, rows, where)
+        else:
+            _tracks(own, rows, query, where)
+    with right:
+        _track(own, table, audio, where)
+
+
+def _filters(own: Library, table: str) -> Query:
+    """Draw what can be looked for, and return what is."""
+    key = f"library {table} "
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        text = st.text_input(
+            "Search", placeholder="words of title, artist, path …", key=f"{key}text", width=260
+        )
+        genres = (
+            st.multiselect("Genres", own.genres, placeholder="all", key=f"{key}genres", width=260)
+            if own.genres
+            else []
+        )
+        names = [str(name) for name in own.tracks]
+        sort = st.selectbox("Sort by", names, key=f"{key}sort", width=150)
+        descending = st.toggle("Descending", key=f"{key}descending")
+        with st.popover("Values", icon=":material/filter_alt:"):
+            ranges = _ranges(own, key)
+    if ranges:
+        # What is folded away must not be forgotten.
+        st.caption(f":material/filter_alt: {look.plain(_spoken(ranges))}")
+    return Query(text, tuple(genres), ranges, sort or "path", descending)
+
+
+def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
+    ranges: dict[str, tuple[float, float]] = {}
+    if {"key", "mode"} <= set(own.tracks):
+        pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=f"{key}pitch")
+        mode = st.segmented_control(
+            "Mode", [ANY, "major", "minor"], default=ANY, required=True, key=f"{key}mode"
+        )
+        if pitch in grid.KEYS:
+            ranges["key"] = (grid.KEYS.index(pitch),) * 2
+        if mode in ("major", "minor"):
+            ranges["mode"] = (float(mode == "major"),) * 2
+    for name, (low, high) in own.bounds.items():
+        if name in ("key", "mode"):
+            continue
+        unit = 1000.0 if name == "duration_ms" else 1.0
+        least, most, step = _ends(low / unit, high / unit)
+        label = "duration (s)" if name == "duration_ms" else name
+        form = "%.0f" if step >= 1 else "%.2f"
+        name_of = f"{key}range {name}"
+        chosen = st.slider(label, least, most, (least, most), step, format=form, key=name_of)
+        if chosen != (least, most):
+            # What is shown is rounded: the ends of the slider are the ends of the values.
+            ranges[name] = (
+                chosen[0] * unit if chosen[0] > least else -np.inf,
+                chosen[1] * unit if chosen[1] < most else np.inf,
+            )
+    return ranges
+
+
+def _spoken(ranges: Mapping[str, tuple[float, float]]) -> str:
+    """Say which values are looked for."""
+    said = []
+    for name, (low, high) in ranges.items():
+        if name == "key":
+            said.append(grid.KEYS[int(low)])
+        elif name == "mode":
+            said.append("major" if low else "minor")
+        else:
+            unit = 1000 if name == "duration_ms" else 1
+            ends = [f"{end / unit:g}" for end in (low, high) if np.isfinite(end)]
+            sign = "≥ " if high == np.inf else "≤ " if low == -np.inf else ""
+            said.append(f"{name.removesuffix('_ms')} {sign}{' – '.join(ends)}")
+    return " · ".join(said)
+
+
+def _ends(low: float, high: float) -> tuple[float, float, float]:
+    """Return ends of a slider that hold the values between them, and its step."""
+    step = 10.0 ** np.floor(np.log10(high - low) - 2)
+    return float(np.floor(low / step) * step), float(np.ceil(high / step) * step), float(step)
+
+
+def _tracks(
+    own: Library, rows: NDArray[np.int64], query: Query, where: Mapping[str, str] | None
+) -> None:
+    if not len(rows):
+        look.empty("Nothing found", "Take a word or a filter away.", ":material/search_off:")
+        return
+    mark = hash(
+        (query.text, query.genres, tuple(query.ranges.items()), query.sort, query.descending)
+    )
+    key = f"library rows {mark}"
+    pages = -(-len(rows) // PAGE)
+    number = st.session_state.get(f"{key} page", 1)
+    found = own.page(rows, number - 1, PAGE)
+
+    def choose() -> None:
+        picked = st.session_state[f"{key} {number}"]["selection"]["rows"]
+        _choose(int(found.index[picked[0]]) if picked else None)
+
+    st.dataframe(
+        grid.spoken(found),
+        hide_index=True,
+        column_config=_columns(found),
+        column_order=_order(found),
+        height=38 + 35 * min(len(found), 14),
+        on_select=choose,
+        selection_mode="single-row",
+        key=f"{key} {number}",
+    )
+    if pages > 1:
+        st.pagination(pages, key=f"{key} page")
+    grid.downloads(own.tracks.iloc[rows], "library", where)
+
+
+def _order(found: pd.DataFrame) -> list[str]:
+    """Return the columns in the order in which they are read; a path says least beside a title."""
+    first = [name for name in ("title", "artist", "genre", "probability") if name in found]
+    rest = [name for name in map(str, found) if name not in (*first, "path", "mode")]
+    return [*first, *rest, "path"] if "title" in found else ["path", *first, *rest]
+
+
+def _columns(found: pd.DataFrame) -> dict[str, Any]:
+    """Return how the columns are shown: what names a track stays in sight."""
+    config = st.column_config.TextColumn
+    if "title" not in found:
+        return grid.columns()
+    return grid.columns() | {
+        "title": config("title", width=200, pinned=True),
+        "artist": config("artist", width=150),
+        "album": config("album", width=150),
+        "path": config("path", width="large"),
+    }
+
+
+def _choose(place: int | None, play: bool = True) -> None:
+    st.session_state[CHOSEN] = place
+    st.session_state[PLAY] = play and place is not None
+
+
+def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
+    if stack.places is None:
+        look.living(_mapping, POLL)(own, stack)
+        return
+    chosen = st.session_state.get(CHOSEN)
+    if not len(rows):
+        st.caption("Nothing found: all tracks are in the background.")
+
+    def choose() -> None:
+        picked = st.session_state["library map"]["selection"]["points"]
+        if picked:
+            data = picked[0].get("customdata")
+            _choose(int(data[0] if isinstance(data, list) else data))
+
+    look.figure(
+        tracks_map(stack.places, own.tracks, rows, own.genres, chosen),
+        height=560,
+        modebar=True,
+        key="library map",
+        on_select=choose,
+        selection_mode="points",
+    )
+    dots = len(drawn(len(own), rows)[0])
+    part = (
+        f" {dots:,} of the {len(rows):,} tracks that were found are drawn."
+        if dots < len(rows)
+        else ""
+    )
+    st.caption(f"Tracks that sound alike lie together. Click one to hear it.{part}")
+
+
+def _mapping(own: Library, stack: Opened) -> None:
+    """Have the map drawn up, and say how far it is."""
+    if stack.places is None:
+        ticket = _job("library mapping", atlas.layout, own.index.vectors)
+        if _waits(ticket, "library mapping"):
+            return
+        stack.places = ticket.result()
+    st.rerun()
+
+
+def _places_of(
+    own: Library, rows: NDArray[np.int64], table: str, audio: str
+) -> Mapping[str, str] | None:
+    """Return what playlists say of each track; None for the paths of the table."""
+    if table == SESSION:
+        shown: shelf.Shelf = st.session_state["shelf"]
+        return {item.name: str(item.path) for item in shown.done} if shown.source else None
+    return catalog.below(inside(audio), own.tracks["path"]) if audio else None
+
+
+def _playlists(own: Library, rows: NDArray[np.int64], where: Mapping[str, str] | None) -> None:
+    if where is None:
+        st.caption(
+            "The playlists hold the paths of the table: put them into the folder that was "
+            "analysed, or name that folder under Options."
+        )
+    with st.container(border=True):
+        st.markdown("##### What was found")
+        most = st.slider("Tracks at most", 10, 500, 100, 10, key="library found most")
+        found = own.tracks.iloc[rows[:most]]
+        st.caption(f"The first {len(found):,}, in the order in which they are sorted.")
+        _offer("found", lambda: playlists.text(found, where).encode(), not len(found))
+    with st.container(border=True):
+        st.markdown("##### Like one track")
+        place = st.session_state.get(CHOSEN)
+        if place is None:
+            st.caption("Select a track under Tracks or on the map.")
+        else:
+            count = st.slider("Tracks", 5, 100, 25, 5, key="library similar count")
+            st.caption(f"{look.plain(_name(own, place))}, and those most like it.")
+            _offer("similar", lambda: _similar_list(own, place, count, where))
+    if own.genres:
+        with st.container(border=True):
+            st.markdown("##### One for each genre")
+            least = (
+                st.slider("Probability at least", 0, 100, 50, 5, format="%d %%", key="library sure")
+                if "probability" in own.tracks
+                else 0
+            )
+            st.caption("Of what was found, in one ZIP file.")
+            part = own.tracks.iloc[rows]
+            _offer(
+                "genres", lambda: catalog.zipped(part, least / 100, where), not len(part), ".zip"
+            )
+
+
+def _offer(name: str, made: Any, disabled: bool = False, ending: str = playlists.ENDING) -> None:
+    st.download_button(
+        "Playlists" if ending == ".zip" else "Playlist",
+        made,
+        f"{name}{ending}",
+        "application/zip" if ending == ".zip" else grid.MIME[ending],
+        icon=":material/queue_music:",
+        on_click="ignore",
+        disabled=disabled,
+        key=f"library playlist {name}",
+    )
+
+
+def _similar_list(own: Library, place: int, count: int, where: Mapping[str, str] | None) -> bytes:
+    near = own.index.nearest(place, count)["place"].to_numpy()
+    return playlists.text(own.tracks.iloc[[place, *near]], where).encode()
+
+
+def _name(own: Library, place: int) -> str:
+    row = own.tracks.iloc[place]
+    title = row.get("title")
+    return title if isinstance(title, str) else str(row["path"])
+
+
+def _track(own: Library, table: str, audio: str, where: Mapping[str, str] | None) -> None:
+    """Draw the track that is looked at: its sound, its values, and what is like it."""
+    place = st.session_state.get(CHOSEN)
+    if place is None or place >= len(own):
+        look.empty("No track selected", "Select one to hear it, and to find others like it.")
+        return
+    row = own.tracks.iloc[place]
+    st.markdown(f"#### {look.plain(_name(own, place))}")
+    words = [row.get(name) for name in ("artist", "album", "genre")]
+    words = [look.plain(word) for word in words if isinstance(word, str)]
+    st.caption(" · ".join(words) or "no genre known")
+    _sound(own, place, table, audio)
+    _similar(own, place)
+    genre = row.get("genre")
+    usual = catalog.typical(own, genre) if isinstance(genre, str) else {}
+    numbers = {name: float(row[name]) for name in own.numbers}
+    with st.expander("Values", icon=":material/equalizer:"):
+        config = st.column_config.TextColumn
+        st.dataframe(
+            grid.values(numbers, usual),
+            hide_index=True,
+            column_config={
+                "descriptor": config(width=115),
+                "this track": config(width=80),
+                "typical": config("its genre here" if usual else "", width=130),
+            },
+        )
+
+
+def _sound(own: Library, place: int, table: str, audio: str) -> None:
+    path = str(own.tracks["path"].iloc[place])
+    if table == SESSION:
+        shown: shelf.Shelf = st.session_state["shelf"]
+        file = next((item.path for item in shown.done if item.name == path), None)
+    else:
+        folders = [audio] if audio else ["", str(Path(table).parent)]
+        file = catalog.locate(path, folders, setting().root)
+    if file is None:
+        st.caption(":material/volume_off: Its file is not found. Name its folder under Options.")
+        return
+    ticket = _job("library sound", playable, str(file), str(state.scratch().path))
+    if ticket.finished:
+        _player(ticket, file)
+    else:
+        look.living(_listening, POLL)(ticket)
+
+
+def _listening(ticket: Ticket) -> None:
+    if ticket.finished:
+        st.rerun()
+    st.skeleton(height=54)
+
+
+def _player(ticket: Ticket, file: Path) -> None:
+    if ticket.state != "done":
+        look.trouble(ticket.error)
+        return
+    sound, kind = ticket.result()
+    # A worker reads what strangers made: no other file is taken from it.
+    if Path(sound) == file or Path(sound).parent == state.scratch().path:
+        st.audio(str(sound), format=kind, autoplay=bool(st.session_state.pop(PLAY, False)))
+
+
+def _similar(own: Library, place: int) -> None:
+    try:
+        near = own.index.nearest(place, SIMILAR)
+    except SchemaError:
+        return
+    if not len(near):
+        return
+    found = own.tracks.iloc[near["place"]]
+    shown = pd.DataFrame({"track": [_name(own, other) for other in near["place"]]})
+    for name in ("genre", "artist"):
+        if name in found:
+            shown[name] = found[name].to_numpy()
+    shown.insert(min(2, len(shown.columns)), "%", 100 * near["similarity"].to_numpy())
+
+    def choose() -> None:
+        picked = st.session_state[f"library similar {place}"]["selection"]["rows"]
+        if picked:
+            _choose(int(near["place"].iloc[picked[0]]))
+
+    st.markdown("##### Similar tracks")
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config={
+            "track": st.column_config.TextColumn("track", width=150),
+            "genre": st.column_config.TextColumn("genre", width=80),
+            "%": st.column_config.NumberColumn("%", format="%.0f", width=45),
+        },
+        on_select=choose,
+        selection_mode="single-row",
+        key=f"library similar {place}",
+    )

@@ -1,0 +1,309 @@
+"""The library page, drawn without a browser, and what it stands on."""
+
+from __future__ import annotations
+
+import time
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from classify import library
+from classify.app import catalog, scatter, setting, state
+from classify.app.hear import Heard
+from classify.app.shelf import Shelf
+from extract import run, tables
+from extract.errors import SchemaError
+
+
+def songs(count=200):
+    """A table such as Spotify's, with names of every kind."""
+    rng = np.random.default_rng(0)
+    kinds = np.arange(count) % 4
+    return pd.DataFrame(
+        {
+            "path": [
+                f"album {index // 10}/{index:03d} <b>*song*</b>.mp3" for index in range(count)
+            ],
+            "artists": [f"Ärtist{index % 7}" for index in range(count)],
+            "track_name": [f"[Song]({index})" for index in range(count)],
+            "tempo": 60 + 25.0 * kinds + rng.normal(0, 3, count),
+            "energy": np.clip(kinds / 4 + rng.normal(0, 0.05, count), 0, 1),
+            "valence": np.clip(kinds % 2 / 2 + rng.uniform(0, 0.4, count), 0, 1),
+            "key": np.arange(count) % 12,
+            "mode": np.arange(count) % 2,
+            "track_genre": np.array(["rock", "jazz", "r&b/soul", "<i>odd</i>"])[kinds],
+        }
+    )
+
+
+def script():
+    from classify.app import look
+    from classify.app.pages import library
+
+    with look.kept_in_words():
+        library.page()
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A root with tables of several kinds below it."""
+    folder = tmp_path / "data" / "features"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
+    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
+    setting.setting.cache_clear()
+    yield tmp_path
+    state.line().close()
+    st.cache_resource.clear()
+    setting.setting.cache_clear()
+
+
+@pytest.fixture
+def app(root):
+    songs().to_csv(root / "data" / "features" / "songs.csv", index=False)
+    (root / "data" / "broken.csv").write_bytes(b'"\xff')
+    return AppTest.from_function(script, default_timeout=60)
+
+
+def box(app, kind, label):
+    return next(element for element in getattr(app, kind) if element.label == label)
+
+
+def said(app):
+    return " ".join(element.value for element in (*app.markdown, *app.caption))
+
+
+def run_until(app, condition, seconds=120):
+    end = time.monotonic() + seconds
+    app.run()
+    while not condition():
+        assert time.monotonic() < end, said(app)
+        time.sleep(0.1)
+        app.run()
+
+
+def test_without_tables_the_page_says_what_to_do(root):
+    app = AppTest.from_function(script, default_timeout=60).run()
+    assert "No table yet" in said(app)
+    assert not app.exception
+
+
+def test_a_table_is_searched_filtered_sorted_and_paged(app):
+    app.run()
+    assert not app.exception
+    assert "**200** of 200 tracks" in said(app)
+    shown = app.dataframe[0].value
+    assert len(shown) == 50
+    assert shown["path"].iloc[0] == "album 0/000 <b>*song*</b>.mp3"
+
+    box(app, "text_input", "Search").set_value("artist3").run()
+    assert "**29** of 200 tracks" in said(app)
+    assert set(app.dataframe[0].value["artist"]) == {"Ärtist3"}
+
+    box(app, "multiselect", "Genres").set_value(["jazz"]).run()
+    assert set(app.dataframe[0].value["genre"]) == {"jazz"}
+
+    box(app, "text_input", "Search").set_value("").run()
+    box(app, "multiselect", "Genres").set_value([]).run()
+    box(app, "selectbox", "Sort by").set_value("tempo").run()
+    box(app, "toggle", "Descending").set_value(True).run()
+    tempo = app.dataframe[0].value["tempo"]
+    assert tempo.is_monotonic_decreasing
+    assert tempo.iloc[0] == pytest.approx(songs()["tempo"].max())
+
+    tempo = box(app, "slider", "tempo")
+    tempo.set_range(tempo.min, 90).run()
+    assert app.dataframe[0].value["tempo"].max() <= 90
+    assert r"tempo ≤ 90" in said(app).replace("\\", "")
+
+    box(app, "text_input", "Search").set_value("nothing like it").run()
+    assert "Nothing found" in said(app)
+    assert not app.exception
+
+
+def test_key_and_mode_are_chosen_by_name(app):
+    app.run()
+    box(app, "selectbox", "Key").set_value("D").run()
+    assert app.dataframe[0].value["key"].tolist() == ["D minor"] * sum(songs()["key"] == 2)
+    assert "D" in said(app)
+    box(app, "segmented_control", "Mode").set_value("major").run()
+    assert "Nothing found" in said(app)
+
+
+def test_a_track_shows_what_is_like_it_and_no_name_is_markup(app):
+    app.run()
+    app.session_state["library track"] = 5
+    app.run()
+    assert not app.exception
+    headings = [element.value for element in app.markdown]
+    assert r"#### \[Song\]\(5\)" in headings
+    assert "file is not found" in said(app)
+    near = app.dataframe[1].value
+    assert len(near) == 10
+    assert (near["genre"] == "jazz").mean() > 0.7
+    assert near["%"].is_monotonic_decreasing
+    values = app.dataframe[2].value.set_index("descriptor")
+    assert values.loc["energy", "this track"] == f"{songs()['energy'][5]:.2f}"
+    assert " – " in values.loc["energy", "typical"]
+
+
+def test_playlists_are_offered_of_what_was_found(app):
+    app.run()
+    box(app, "text_input", "Search").set_value("artist3").run()
+    box(app, "segmented_control", "View").set_value("Playlists")
+    app.session_state["library track"] = 5
+    app.run()
+    assert not app.exception
+    assert "What was found" in said(app)
+    assert "One for each genre" in said(app)
+    assert r"\[Song\]\(5\), and those most like it" in said(app)
+
+
+def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
+    app.run()
+    box(app, "segmented_control", "View").set_value("Map").run()
+    stop = [button for button in app.button if button.label == "Stop"]
+    assert stop
+    stop[0].click().run()
+    app.run()
+    assert "Stopped." in said(app)
+    box(app, "button", "Try again").click().run()
+    run_until(app, lambda: "lie together" in said(app))
+    assert not app.exception
+
+
+@pytest.mark.parametrize("named", ["../x.csv", "/etc/passwd", "data", "data/broken.csv", "a\0b"])
+def test_a_table_that_is_none_is_refused_in_a_sentence(app, named):
+    app.session_state["library table"] = named
+    app.run()
+    assert len(app.error) == 1
+    assert not app.exception
+
+
+def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, demo):
+    music = root / "music"
+    music.mkdir()
+    for name in ("jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"):
+        (music / name).write_bytes((demo / name).read_bytes())
+    job = run.Job("default", windows=6)
+    table = run.extract([music], job).table
+    tables.write(table, root / "data" / "features" / "own.parquet", job.schema)
+    app = AppTest.from_function(script, default_timeout=60).run()
+    assert "The table has no genres" in said(app)
+    box(app, "button", "Find the genres").click()
+    run_until(app, lambda: bool(app.multiselect))
+    assert app.dataframe[0].value["genre"].notna().all()
+    box(app, "text_input", "Folder of the music").set_value("music")
+    app.session_state["library track"] = 0
+    run_until(app, lambda: bool(app.get("audio")))
+    assert not app.exception
+    box(app, "text_input", "Folder of the music").set_value("..").run()
+    assert "is not there" in app.error[0].value.replace("\\", "")
+
+
+def test_what_was_classified_in_this_session_is_a_library(root):
+    app = AppTest.from_function(script, default_timeout=60)
+    shelf = Shelf("me", root, 1.0, root)
+    values = {name: 0.5 for name in ("energy", "valence", "tempo")}
+    for item in shelf.add([(f"{name}.mp3", root / name) for name in "abc"]):
+        item.heard = Heard(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
+    app.session_state["shelf"] = shelf
+    app.run()
+    assert not app.exception
+    assert box(app, "selectbox", "Table").value == "What was classified in this session"
+    assert app.dataframe[0].value["path"].tolist() == ["a.mp3", "b.mp3", "c.mp3"]
+    assert app.dataframe[0].value["genre"].tolist() == ["jazz"] * 3
+
+
+def test_tables_are_offered_and_other_files_are_not(root):
+    features = root / "data" / "features"
+    tables.write(pd.DataFrame({"path": ["a"], "sha256": ["0"], "x": [1.0]}), features / "a.csv")
+    tables.write_failures([("a", "find", "E", "m")], features / "a.csv")
+    (features / "README.md").write_text("no table", encoding="utf-8")
+    (features / ".hidden.csv").write_text("path\na\n", encoding="utf-8")
+    (root / "foreign.csv").write_text("x,y\n1,2\n", encoding="utf-8")
+    tables.write(
+        pd.DataFrame({"path": ["a"], "genre": ["b"], "probability": [1.0]}), root / "genres.csv"
+    )
+    assert catalog.listed(root) == ["data/features/a.csv", "genres.csv"]
+
+
+def test_a_large_table_is_refused(root):
+    path = root / "large.csv"
+    path.write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
+    with pytest.raises(SchemaError, match="has 1 MB, and 1 may be opened here"):
+        catalog.opened(path, None, 1)
+    with pytest.raises(SchemaError, match="is no table"):
+        catalog.opened(root, None, 1)
+
+
+def test_a_track_is_found_below_the_root_only(root):
+    (root / "music").mkdir()
+    (root / "music" / "a.mp3").write_bytes(b"x")
+    (root / "music" / "out.mp3").symlink_to("/etc/passwd")
+    own = root / "music" / "a.mp3"
+    assert catalog.locate("a.mp3", ["", "music"], root) == own
+    assert catalog.locate(str(own), [""], root) == own
+    for path in ("out.mp3", "../../etc/passwd", "/etc/passwd", "b.mp3", ".", "a\0b"):
+        assert catalog.locate(path, ["", "music"], root) is None
+    assert catalog.below(root / "music", ["a.mp3", "/b.mp3"]) == {
+        "a.mp3": f"{root.as_posix()}/music/a.mp3",
+        "/b.mp3": "/b.mp3",
+    }
+
+
+def test_playlists_of_all_genres_come_in_one_archive():
+    own = library.from_table(songs(), {})
+    made = zipfile.ZipFile(BytesIO(catalog.zipped(own.tracks, 0.5)))
+    assert sorted(made.namelist()) == ["_i_odd__i_.m3u8", "jazz.m3u8", "r&b_soul.m3u8", "rock.m3u8"]
+    assert made.read("jazz.m3u8").decode().count("#EXTINF") == 50
+
+
+def test_what_is_typical_of_a_genre_is_the_middle_half_of_its_tracks():
+    own = library.from_table(songs(), {})
+    found = catalog.typical(own, "jazz")
+    part = songs()[songs()["track_genre"] == "jazz"]
+    assert found["energy"] == pytest.approx(part["energy"].quantile([0.25, 0.5, 0.75]).tolist())
+    assert found["mode"] == [1, 1, 1]
+    assert "acousticness" not in found
+    assert catalog.typical(own, "unknown") == {}
+
+
+def test_dots_are_coloured_by_genre_and_say_names_as_text():
+    own = library.from_table(songs(), {})
+    places = np.random.default_rng(0).uniform(-1, 1, (200, 2))
+    rows = own.select(library.Query(genres=("jazz", "<i>odd</i>")))
+    chart = scatter.tracks_map(places, own.tracks, rows, own.genres, chosen=1)
+    names = [trace.name for trace in chart.data]
+    assert names == ["not found", "&lt;i&gt;odd&lt;/i&gt;", "jazz", None]
+    dots = chart.data[2]
+    assert sorted(dots.customdata) == sorted(np.flatnonzero(songs()["track_genre"] == "jazz"))
+    place = int(dots.customdata[0])
+    assert dots.text[0] == f"[Song]({place})<br>Ärtist{place % 7}<br>jazz"
+    assert (dots.x[0], dots.y[0]) == pytest.approx(tuple(places[place]))
+    assert chart.data[3].x[0] == pytest.approx(places[1, 0])
+    bare = scatter.tracks_map(places, own.tracks[["path"]], rows, [])
+    assert "&lt;b&gt;" in bare.data[1].text[0]
+
+
+def test_more_dots_than_a_browser_likes_are_drawn_in_part_and_by_webgl():
+    count = 50_000
+    tracks = pd.DataFrame({"path": [str(index) for index in range(count)]})
+    places = np.zeros((count, 2))
+    rows = np.arange(30_000)
+    inside, others = scatter.drawn(count, rows)
+    assert (len(inside), len(others)) == (scatter.DOTS, 0)
+    assert inside.max() < 30_000
+    np.testing.assert_array_equal(inside, scatter.drawn(count, rows)[0])
+    inside, others = scatter.drawn(count, rows[:7])
+    assert sorted(inside) == list(range(7))
+    assert len(others) == scatter.BACKGROUND
+    assert others.min() >= 7
+    assert {trace.type for trace in scatter.tracks_map(places, tracks, rows, []).data} == {
+        "scattergl"
+    }

@@ -1,0 +1,263 @@
+"""The app as people have it: the real server, looked at in a real Chromium.
+
+With EARMARK_SCREENSHOTS=FOLDER the tests leave there what the README shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_decode import encoded
+
+pytest.importorskip("streamlit")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+
+import browser as browsing  # noqa: E402
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = "<img src=x onerror=alert(1)> **b** [x](javascript:alert(2)).mp3"
+
+PATIENCE = 60_000
+"""Milliseconds after which a test gives up; nothing is expected to take so long."""
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if browsing.chromium() is None:
+        pytest.skip("no Chromium: neither EARMARK_CHROMIUM nor the path holds it")
+    with browsing.browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def app(chromium, demo, tmp_path_factory):
+    """The app over the demo tracks; what it logs holds no traceback at the end."""
+    with browsing.served(tmp_path_factory.mktemp("app"), EARMARK_APP_ROOT=str(demo)) as served:
+        yield served
+    assert "Traceback" not in served.log.read_text(errors="replace")
+
+
+@pytest.fixture
+def visit(chromium, app):
+    """Open a page of the app in a session of its own: `visit("library")`."""
+    contexts, wrong = [], []
+
+    def open_page(path="", address=app.address, **options):
+        context = chromium.new_context(viewport={"width": 1280, "height": 900}, **options)
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.goto(f"{address}/{path}")
+        page.get_by_role("heading", level=1).wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        for page in context.pages:
+            settled(page)
+            assert "Traceback" not in page.content()
+            assert page.get_by_text("Something went wrong that should not").count() == 0
+            # Streamlit's own box for what nobody has caught.
+            assert page.locator("[data-testid=stException]").count() == 0
+        context.close()
+    assert wrong == []
+
+
+def settled(page):
+    """Wait until the page is drawn."""
+    page.wait_for_function(
+        "!document.querySelector('[data-testid=stApp]')"
+        "?.dataset.testScriptState?.match(/running|initial/i)"
+    )
+
+
+def drop(page, *files):
+    """Drop files on the page: paths, or pairs of name and bytes."""
+    page.locator("input[type=file]").first.set_input_files(
+        [
+            str(file)
+            if isinstance(file, Path)
+            else {"name": file[0], "mimeType": "application/octet-stream", "buffer": file[1]}
+            for file in files
+        ]
+    )
+
+
+def shot(page, name):
+    """Keep a picture of the page, where somebody asks for it."""
+    if folder := os.environ.get("EARMARK_SCREENSHOTS"):
+        settled(page)
+        # What Plotly draws moves for a moment.
+        page.wait_for_timeout(1500)
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder, f"{name}.png"))
+
+
+@pytest.fixture(scope="module")
+def genres(demo, tmp_path_factory):
+    """What the command line says of the demo tracks: genre by name."""
+    import pipeline
+
+    output = tmp_path_factory.mktemp("genres") / "genres.csv"
+    with pytest.raises(SystemExit):
+        pipeline.main(["classify", "-q", str(demo), "-o", str(output)])
+    return pd.read_csv(output).set_index("path")
+
+
+# --- Classify ----------------------------------------------------------------------------------
+
+
+def test_an_uploaded_mp3_gets_the_genre_that_the_command_line_gives(visit, demo, genres):
+    name = "house-128bpm-a-minor.mp3"
+    page = visit()
+    page.get_by_text("Nothing here yet").wait_for()
+    drop(page, demo / name)
+    page.get_by_role("heading", name=f"Why {genres.loc[name, 'genre']}?").wait_for()
+    page.get_by_text(name, exact=True).first.wait_for()
+    page.get_by_text("mel spectrogram").wait_for()
+    page.get_by_role("heading", name="The thirteen values").wait_for()
+    shot(page, "classify")
+
+
+def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres, tmp_path):
+    page = visit()
+    page.get_by_role("tab", name="Name a folder").click()
+    page.get_by_label("Folder").fill(".")
+    page.get_by_role("button", name="Analyse").click()
+    page.get_by_text(re.compile(r"^6 of 6 tracks")).wait_for()
+    shot(page, "folder")
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "genres.csv")
+    found = pd.read_csv(tmp_path / "genres.csv").set_index("path")
+    assert set(found.index) == set(genres.index)
+    expected = genres.loc[found.index]
+    assert found["genre"].tolist() == expected["genre"].tolist()
+    np.testing.assert_allclose(found["probability"], expected["probability"], atol=1e-3)
+    assert found["tempo"].between(60, 200).all()
+    assert found["duration_ms"].gt(5000).all()
+
+    page.get_by_label("Search").fill("jazz")
+    page.get_by_label("Search").press("Enter")
+    page.get_by_text(re.compile(r"^1 of 6 tracks")).wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    download.value.save_as(tmp_path / "one.csv")
+    assert pd.read_csv(tmp_path / "one.csv")["path"].tolist() == ["jazz-120bpm-b-flat-major.wav"]
+
+
+def test_a_hostile_name_is_text(visit):
+    page = visit()
+    drop(page, (HOSTILE, encoded(kind="MP3", subtype="MPEG_LAYER_III")))
+    page.get_by_text(HOSTILE, exact=True).first.wait_for()
+    page.get_by_text("mel spectrogram").wait_for()
+    assert page.locator("img[src=x]").count() == 0
+    assert page.locator("a[href^=javascript]").count() == 0
+    assert page.locator("strong", has_text=re.compile("^b$")).count() == 0
+
+
+def test_what_is_no_audio_is_refused_by_what_it_is(visit):
+    page = visit()
+    drop(
+        page,
+        ("paper.mp3", b"%PDF-1.7 and so on"),
+        ("page.mp3", b"<!DOCTYPE html><title>Not found</title>"),
+        ("empty.mp3", b""),
+        ("noise.mp3", b"\xff\xfb\x90\x00" + np.random.default_rng(0).bytes(50_000)),
+    )
+    page.get_by_text("paper.mp3: is a PDF").wait_for()
+    page.get_by_text("page.mp3: is a web page (HTML)").wait_for()
+    page.get_by_text("empty.mp3: is empty (0 bytes)").wait_for()
+    page.get_by_text("noise.mp3: is no audio in a format that is known here").wait_for()
+
+
+def test_a_damaged_file_fails_alone(visit, demo):
+    damaged = (demo / "waltz-96bpm-f-major.flac").read_bytes()[:2000]
+    page = visit()
+    drop(page, ("damaged.flac", damaged), demo / "jazz-120bpm-b-flat-major.wav")
+    page.get_by_text("damaged.flac: ").first.wait_for()
+    page.get_by_text(re.compile(r"^1 of 2 tracks")).wait_for()
+
+
+def test_what_lies_outside_the_root_is_not_there(visit):
+    page = visit()
+    page.get_by_role("tab", name="Name a folder").click()
+    for named in ("..", "/etc", "../../../../etc", "~"):
+        page.get_by_label("Folder").fill(named)
+        page.get_by_role("button", name="Analyse").click()
+        page.get_by_text(f"{named}: is not there; name a folder or a file below").wait_for()
+
+
+# --- The server --------------------------------------------------------------------------------
+
+
+def listening(process):
+    """Return the addresses that a process listens on, as the kernel writes them."""
+    found = set()
+    inodes = set()
+    for handle in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            inodes |= set(re.findall(r"socket:\[(\d+)\]", str(handle.readlink())))
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                found.add(fields[1].partition(":")[0])
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says who listens")
+def test_the_app_listens_to_this_computer_alone(app, visit):
+    visit()
+    assert listening(app.process.pid) == {"0100007F"}
+    # Nor do its workers listen to anybody.
+    others = [one for one in browsing.tree(app.process.pid) if one != app.process.pid]
+    assert others
+    assert not any(listening(one) for one in others)
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_nothing_is_left_when_the_server_ends(visit, demo, tmp_path, end):
+    with browsing.served(tmp_path, EARMARK_APP_ROOT=str(demo)) as served:
+        page = visit(address=served.address)
+        drop(page, demo / "house-128bpm-a-minor.mp3")
+        page.get_by_text("mel spectrogram").wait_for()
+        assert list(served.temporary.rglob("*.mp3"))
+        processes = browsing.tree(served.process.pid)
+        assert len(processes) > 1
+        page.context.close()
+        served.process.send_signal(end)
+        served.process.wait(60)
+    assert list(served.temporary.iterdir()) == []
+    assert [one for one in processes if Path(f"/proc/{one}").exists()] == []
+
+
+def test_what_was_uploaded_goes_with_the_session(visit, demo, app):
+    before = set(app.temporary.rglob("*.mp3"))
+    page = visit()
+    drop(page, demo / "house-128bpm-a-minor.mp3")
+    page.get_by_text("mel spectrogram").wait_for()
+    (kept,) = set(app.temporary.rglob("*.mp3")) - before
+    assert kept.parent.stat().st_mode & 0o777 == 0o700
+    other = visit()
+    page.close()
+    # Streamlit forgets sessions when it is asked for something.
+    for _ in range(600):
+        if not kept.exists():
+            break
+        other.wait_for_timeout(200)
+    assert not kept.exists()
