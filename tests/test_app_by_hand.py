@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import classify
-from classify import typical
+from classify import dataset, typical
 from classify.app import form, setting
 from classify.app.hear import Heard
 from classify.app.shelf import Item, Shelf
@@ -59,7 +59,11 @@ def test_categories_are_chosen_by_name(own):
     assert own["key"].options[6] == "F♯"
     assert own["mode"].options == {1: "major", 0: "minor"}
     assert own["explicit"].options == {0: "no", 1: "yes"}
-    assert list(own["time_signature"].options) == [3, 4, 5, 6, 7]
+    assert own["time_signature"].options[3] == "3/4"
+    # Where there are words for categories they are all that can be.
+    for name in ("mode", "explicit", "time_signature"):
+        assert sorted(own[name].options) == list(range(int(own[name].low), int(own[name].high) + 1))
+    assert {name for name, field in own.items() if field.options} == set(dataset.CATEGORIES)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +126,6 @@ def choose(app, how, **others):
     app.selectbox("by hand start").set_value(how).run()
     for key, value in others.items():
         app.selectbox(f"by hand {key}").set_value(value).run()
-    next(button for button in app.button if button.label == "Set").click().run()
     assert not app.exception
     assert not app.error
 
@@ -138,8 +141,9 @@ def test_a_track_of_a_genre_is_of_that_genre_and_another_after_the_sliders(app):
         app.slider(f"by hand {name}").set_value(value)
     app.run()
     assert "sleep" not in verdict(app)
-    shares = [own for own in app.get("plotly_chart")]
-    assert len(shares) == 3
+    assert len(app.get("plotly_chart")) == 3
+    next(button for button in app.button if button.label == "Back to it").click().run()
+    assert "sleep" in verdict(app)
 
 
 def test_selects_and_times_reach_the_model(app):

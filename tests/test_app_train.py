@@ -107,13 +107,24 @@ def test_what_is_wrong_is_said_of_what_somebody_brought(tmp_path):
     path = tmp_path / "0123.csv"
     table(genres=("jazz",)).to_csv(path, index=False)
     with pytest.raises(LabelError, match=r"all 60 labelled tracks are 'jazz'"):
-        training.train(str(path), None, "genre", None, str(tmp_path / "model"), {})
+        training.train(str(path), str(tmp_path / "model"), {})
     with pytest.raises(LabelError) as error:
-        training.train(
-            str(path), None, "mood", None, str(tmp_path / "m"), {str(path): "my songs.csv"}
-        )
+        training.train(str(path), str(tmp_path / "m"), {str(path): "my songs.csv"}, label="mood")
     assert str(tmp_path) not in str(error.value)
     assert "my songs.csv" in str(error.value)
+
+
+def test_what_audio_does_not_have_can_be_left_out(tmp_path):
+    path, told = tmp_path / "table.csv", []
+    table().assign(popularity=50, explicit=True).to_csv(path, index=False)
+    extras = ["popularity", "explicit"]
+    training.train(
+        str(path), str(tmp_path / "m"), {}, ignore=extras, report=lambda *own: told.append(own)
+    )
+    assert classify.load(tmp_path / "m").inputs == ["energy", "tempo"]
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert shares[-1] < 1
 
 
 def script():

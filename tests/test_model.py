@@ -268,6 +268,18 @@ def _edit(directory, **values):
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
+def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
+    bundle.copy(saved, tmp_path / "a" / "copy")
+    names = sorted(path.name for path in saved.iterdir())
+    assert "report.html" in names
+    assert sorted(path.name for path in (tmp_path / "a" / "copy").iterdir()) == names
+    assert classify.load(tmp_path / "a" / "copy") == classify.load(saved)
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "song.mp3").write_bytes(b"x")
+    with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
+        bundle.copy(saved, tmp_path / "music")
+
+
 def test_models_that_ship_go_by_their_names(tmp_path, monkeypatch):
     assert bundle.load("default") == bundle.load(bundle.DEFAULT)
     monkeypatch.chdir(tmp_path)

@@ -15,7 +15,7 @@ import pandas as pd
 from classify import typical
 from classify.app.grid import KEYS
 from classify.bundle import Bundle
-from classify.dataset import CATEGORIES, SPOTIFY_EXTRAS
+from classify.dataset import SPOTIFY_EXTRAS
 from extract import pages, registry
 from extract.config import DEFAULTS
 from extract.errors import BundleError
@@ -38,9 +38,10 @@ TITLES = {"duration_ms": "duration"}
 WORDS: dict[str, dict[float, str]] = {
     "key": {float(NO_KEY): "none found", **{float(own): key for own, key in enumerate(KEYS)}},
     "mode": {1.0: "major", 0.0: "minor"},
+    "time_signature": {float(beats): f"{beats}/4" for beats in range(3, 8)},
     "explicit": {0.0: "no", 1.0: "yes"},
 }
-"""What the values of categories are called; others are numbers."""
+"""What the values of categories are called."""
 
 MEANING = {
     "popularity": "How much it is played, 100 being the most: Spotify's own count, which no audio "
@@ -145,11 +146,7 @@ def _field(column: Column, meaning: str, usual: float) -> Field:
         high, step = LONGEST, SECOND
     else:
         step = _step((high - low) / STEPS)
-    options: dict[float, str] = {}
-    if column.name in CATEGORIES:
-        options = WORDS.get(
-            column.name, {float(own): str(own) for own in range(int(low), int(high) + 1)}
-        )
+    options = WORDS.get(column.name, {})
     title = TITLES.get(column.name, column.name.replace("_", " ")).capitalize()
     field = Field(column.name, title, column.unit, low, high, step, low, meaning, options)
     return replace(field, usual=field.fit(usual if math.isfinite(usual) else (low + high) / 2))

@@ -11,7 +11,7 @@ import io
 import re
 import secrets
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -109,11 +109,12 @@ def look_at(table: str) -> dict[str, Any]:
 
 def train(
     table: str,
-    labels: str | None,
-    label: str,
-    group: str | None,
     directory: str,
     called: dict[str, str],
+    labels: str | None = None,
+    label: str = "genre",
+    group: str | None = None,
+    ignore: Sequence[str] | None = None,
     report: Report = lambda share, text: None,
 ) -> dict[str, Any]:
     """Train a model, measure it and write it with its report: what a worker does.
@@ -122,14 +123,12 @@ def train(
     ----------
     table : str
         The feature table.
-    labels : str, optional
-        A CSV of labels, or ``"folders"``; None where the table has them.
-    label, group : str, str or None
-        Columns with the genre and with what never crosses a split; see `classify.dataset.build`.
     directory : str
         Where the bundle is written.
     called : dict
         What the files are called by those who brought them, by what we call them.
+    labels, label, group, ignore
+        As for `classify.dataset.build`.
     report : callable
         Is told the share that is done, and a text.
 
@@ -139,7 +138,8 @@ def train(
         ``metrics`` that are told first, ``genres`` and ``notes``.
     """
     try:
-        return _train(table, labels, label, group, Path(directory), called, report)
+        options = {"labels": labels, "label": label, "group": group, "ignore": ignore}
+        return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
         message = str(error)
         for ours, theirs in called.items():
@@ -148,27 +148,20 @@ def train(
 
 
 def _train(
-    table: str,
-    labels: str | None,
-    label: str,
-    group: str | None,
-    directory: Path,
-    called: dict[str, str],
-    report: Report,
+    table: str, directory: Path, called: dict[str, str], options: dict[str, Any], report: Report
 ) -> dict[str, Any]:
     from classify import dataset, evaluate
     from classify import train as training
     from classify.model import GenreClassifier
 
     report(0.0, "reading the table")
-    data = dataset.build(table, labels, label=label, group=group, ignore_unknown=True)
+    data = dataset.build(table, **options, ignore_unknown=True)
     learner = GenreClassifier()
 
     def told(done: int, of: int) -> None:
-        # What follows takes about as long as one of them.
-        report(done / (of + 1), f"{done} of {of} parts measured")
+        report(0.9 * done / of, f"{done} of {of} parts measured")
 
-    report(0.01, "measuring on tracks that were not trained on")
+    report(0.0, "measuring on tracks that were not trained on")
     evaluation = evaluate.cross_validate(data, learner, leaky=True, progress=told)
     report(0.9, "training on all tracks")
     bundle, pickles = training.fit(data, learner, evaluation)

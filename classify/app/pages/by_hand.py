@@ -36,10 +36,11 @@ USUAL, OF_GENRE, OF_TRACK = (
 
 STYLE = """
 <style>
-  .st-key-verdict { position: sticky; top: 3.4rem; z-index: 50; padding: 0.5rem 0;
-    background: var(--st-background-color, Canvas); }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-verdict) {{ position: sticky; top: 3.75rem;
+    z-index: 50; padding-block: 0.4rem; background: {} }}
 </style>
 """
+"""What comes out stays in sight while the form is scrolled, on a phone above all."""
 
 
 def page() -> None:
@@ -51,7 +52,7 @@ def page() -> None:
     model = model_at(directory)
     own = form.fields(model)
     _start(model, own)
-    st.html(STYLE)
+    st.html(STYLE.format(st.get_option(f"theme.{look.theme()}.backgroundColor") or "Canvas"))
     verdict = st.container(key="verdict")
     left, right = st.columns([6, 5], gap="large")
     with left:
@@ -61,23 +62,29 @@ def page() -> None:
 
 
 def _start(model: Bundle, own: Mapping[str, Field]) -> None:
-    """Let somebody begin with a track that there is."""
+    """Let somebody begin with a track that there is; what is chosen stands in the form at once."""
     tracks = _classified()
     starts = [USUAL, *([OF_GENRE] if model.typical else []), *([OF_TRACK] if tracks else [])]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        how = st.selectbox("Start from", starts, key="by hand start", width=260)
+
+    def restart() -> None:
         chosen: Mapping[str, float] = {}
+        match st.session_state["by hand start"]:
+            case how if how == OF_GENRE:
+                genre = st.session_state.get("by hand genre", next(iter(model.typical)))
+                chosen = {name: middle for name, (_, middle, _) in model.typical[genre].items()}
+            case how if how == OF_TRACK:
+                chosen = tracks[st.session_state.get("by hand track", next(iter(tracks)))]
+        _set(form.settled(own, chosen))
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:
-            genre = st.selectbox(
-                "Genre", list(model.typical), key="by hand genre", width=260, format_func=str
+            st.selectbox(
+                "Genre", list(model.typical), key="by hand genre", width=260, on_change=restart
             )
-            chosen = {name: middle for name, (_, middle, _) in model.typical[genre].items()}
         elif how == OF_TRACK:
-            name = st.selectbox("Track", list(tracks), key="by hand track", width=260)
-            chosen = tracks[name]
-        st.button(
-            "Set", icon=":material/restart_alt:", on_click=_set, args=(form.settled(own, chosen),)
-        )
+            st.selectbox("Track", list(tracks), key="by hand track", width=260, on_change=restart)
+        st.button("Back to it", icon=":material/restart_alt:", on_click=restart)
 
 
 def _classified() -> dict[str, dict[str, float]]:

@@ -13,6 +13,7 @@ from classify import bundle
 from classify.app import look, models, state, training
 from classify.app.line import Ticket
 from classify.app.setting import inside, setting
+from classify.dataset import SPOTIFY_EXTRAS
 from extract import tables
 from extract.errors import EarmarkError, FindError
 
@@ -176,6 +177,14 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work)
     if not columns:
         return
+    beside = [name for name in SPOTIFY_EXTRAS if name in seen["columns"]]
+    sound_alone = bool(beside) and st.checkbox(
+        f"Learn from the sound alone, without {' and '.join(beside)}",
+        disabled=running,
+        key="train sound",
+        help="Audio files have neither. A model that is to classify files is more often right "
+        "without, one for Spotify's values with them.",
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
@@ -200,7 +209,8 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
         )
     if pressed:
         labels = {IN_CSV: str(work.labels), IN_FOLDERS: "folders"}.get(where)
-        _train(work, labels, label, group, training.named(name))
+        ignore = beside if sound_alone else None
+        _train(work, training.named(name), labels, label, group, ignore)
 
 
 def _labels(work: Work) -> list[str]:
@@ -224,13 +234,13 @@ def _labels(work: Work) -> list[str]:
     return list(seen["columns"]) if seen else []
 
 
-def _train(work: Work, labels: str | None, label: str, group: str | None, name: str) -> None:
-    folder = state.scratch().path / secrets.token_hex(8)
-    work.directory, work.saved = folder / name, ""
+def _train(work: Work, name: str, *options: Any) -> None:
+    """Have a model trained, with the options of `training.train`."""
+    work.directory, work.saved = state.scratch().path / secrets.token_hex(8) / name, ""
     work.training = state.line().submit(
         state.owner(),
         training.train,
-        *(str(work.table), labels, label, group, str(work.directory), work.called),
+        *(str(work.table), str(work.directory), work.called, *options),
         timeout=setting().training_seconds,
         kind="train",
     )
@@ -260,7 +270,7 @@ def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
     st.divider()
     _numbers(numbers, len(told["genres"]))
     for note in told["notes"]:
-        st.caption(look.plain(f"{note}.", 500))
+        st.caption(look.plain(f"{note[:1].upper()}{note[1:]}.", 500))
     _take(work, directory)
     report, card = st.tabs([":material/description: Report", ":material/badge: Model card"])
     with report:
@@ -297,7 +307,7 @@ def _numbers(numbers: dict[str, Any], genres: int) -> None:
             help="How often one would be right who always says the same.",
             border=True,
         )
-        st.metric("Learned from", f"{numbers['tracks']:,} tracks, {genres} genres", border=True)
+    st.caption(f"Learned from {numbers['tracks']:,} tracks of {genres} genres.")
 
 
 def _take(work: Work, directory: Path) -> None:
