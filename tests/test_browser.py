@@ -78,22 +78,26 @@ def visit(chromium, app):
 
 def settled(page):
     """Wait until the page is drawn."""
-    page.wait_for_function(
-        "!document.querySelector('[data-testid=stApp]')"
-        "?.dataset.testScriptState?.match(/running|initial/i)"
-    )
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def drop(page, *files):
     """Drop files on the page: paths, or pairs of name and bytes."""
+    pairs = [(file.name, file.read_bytes()) if isinstance(file, Path) else file for file in files]
     page.locator("input[type=file]").first.set_input_files(
         [
-            str(file)
-            if isinstance(file, Path)
-            else {"name": file[0], "mimeType": "application/octet-stream", "buffer": file[1]}
-            for file in files
+            {"name": name, "mimeType": "application/octet-stream", "buffer": data}
+            for name, data in pairs
         ]
     )
+
+
+def downloaded(page, what, path):
+    """Press a button that downloads, and return the path of what came."""
+    with page.expect_download() as download:
+        page.locator("[data-testid=stDownloadButton]").filter(has_text=what).click()
+    download.value.save_as(path)
+    return path
 
 
 def shot(page, name):
@@ -135,15 +139,12 @@ def test_an_uploaded_mp3_gets_the_genre_that_the_command_line_gives(visit, demo,
 def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres, tmp_path):
     page = visit()
     page.get_by_role("tab", name="Name a folder").click()
-    page.get_by_label("Folder").fill(".")
+    page.get_by_role("textbox", name="Folder").fill(".")
     page.get_by_role("button", name="Analyse").click()
     page.get_by_text(re.compile(r"^6 of 6 tracks")).wait_for()
     shot(page, "folder")
 
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
-    download.value.save_as(tmp_path / "genres.csv")
-    found = pd.read_csv(tmp_path / "genres.csv").set_index("path")
+    found = pd.read_csv(downloaded(page, "CSV", tmp_path / "genres.csv")).set_index("path")
     assert set(found.index) == set(genres.index)
     expected = genres.loc[found.index]
     assert found["genre"].tolist() == expected["genre"].tolist()
@@ -151,13 +152,11 @@ def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres,
     assert found["tempo"].between(60, 200).all()
     assert found["duration_ms"].gt(5000).all()
 
-    page.get_by_label("Search").fill("jazz")
-    page.get_by_label("Search").press("Enter")
+    page.get_by_role("textbox", name="Search").fill("jazz")
+    page.get_by_role("textbox", name="Search").press("Enter")
     page.get_by_text(re.compile(r"^1 of 6 tracks")).wait_for()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="CSV").click()
-    download.value.save_as(tmp_path / "one.csv")
-    assert pd.read_csv(tmp_path / "one.csv")["path"].tolist() == ["jazz-120bpm-b-flat-major.wav"]
+    shown = pd.read_csv(downloaded(page, "CSV", tmp_path / "one.csv"))
+    assert shown["path"].tolist() == ["jazz-120bpm-b-flat-major.wav"]
 
 
 def test_a_hostile_name_is_text(visit):
@@ -197,7 +196,7 @@ def test_what_lies_outside_the_root_is_not_there(visit):
     page = visit()
     page.get_by_role("tab", name="Name a folder").click()
     for named in ("..", "/etc", "../../../../etc", "~"):
-        page.get_by_label("Folder").fill(named)
+        page.get_by_role("textbox", name="Folder").fill(named)
         page.get_by_role("button", name="Analyse").click()
         page.get_by_text(f"{named}: is not there; name a folder or a file below").wait_for()
 
