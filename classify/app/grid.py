@@ -75,7 +75,7 @@ def columns() -> dict[str, Any]:
         if column.range == (0, 1) and column.name != "mode"
     }
     return {
-        "path": config.TextColumn("track", width="large", pinned=True),
+        "path": config.TextColumn("track", width="medium"),
         "genre": config.TextColumn("genre"),
         **named,
         **chances,
