@@ -8,8 +8,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +26,46 @@ sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
 
 import browser as browsing  # noqa: E402
 
+import classify  # noqa: E402
+from classify import bundle  # noqa: E402
+from classify.app import form  # noqa: E402
+
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror=alert(1)> **b** [x](javascript:alert(2)).mp3"
 
+GENRES = ("jazz", "metal", "**b** <b>")
+"""Of the table: one of them is somebody's joke."""
+
 PATIENCE = 60_000
 """Milliseconds after which a test gives up; nothing is expected to take so long."""
+
+
+def table():
+    """A table of Spotify's columns, in which loudness and acousticness tell the genres apart."""
+    rng = np.random.default_rng(0)
+    rows = 240
+    genre = np.arange(rows) % len(GENRES)
+    return pd.DataFrame(
+        {
+            "path": [f"{GENRES[own]} {row}" for row, own in enumerate(genre)],
+            "artist": [f"artist {row % 40}" for row in range(rows)],
+            "genre": np.array(GENRES)[genre],
+            "danceability": rng.uniform(0.3, 0.8, rows),
+            "energy": rng.uniform(0.3, 0.8, rows),
+            "key": rng.integers(0, 12, rows),
+            "loudness": rng.normal(-20 + 6 * genre, 1.5),
+            "mode": rng.integers(0, 2, rows),
+            "speechiness": rng.uniform(0, 0.3, rows),
+            "acousticness": np.clip(rng.normal(0.9 - 0.4 * genre, 0.05), 0, 1),
+            "instrumentalness": rng.uniform(0, 1, rows),
+            "liveness": rng.uniform(0, 0.4, rows),
+            "valence": rng.uniform(0, 1, rows),
+            "tempo": rng.normal(120, 20, rows),
+            "time_signature": 4,
+            "duration_ms": rng.integers(100_000, 300_000, rows),
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +77,19 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def app(chromium, demo, tmp_path_factory):
-    """The app over the demo tracks; what it logs holds no traceback at the end."""
-    with browsing.served(tmp_path_factory.mktemp("app"), EARMARK_APP_ROOT=str(demo)) as served:
+def root(demo, tmp_path_factory):
+    """A folder of music, and a table as people have it."""
+    root = tmp_path_factory.mktemp("root")
+    shutil.copytree(demo, root / "music", ignore=shutil.ignore_patterns("*.py", "*.csv"))
+    (root / "data" / "features").mkdir(parents=True)
+    table().to_csv(root / "data" / "features" / "library.csv", index=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def app(chromium, root, tmp_path_factory):
+    """The app over that folder; what it logs holds no traceback at the end."""
+    with browsing.served(tmp_path_factory.mktemp("app"), EARMARK_APP_ROOT=str(root)) as served:
         yield served
     assert "Traceback" not in served.log.read_text(errors="replace")
 
@@ -100,6 +146,14 @@ def downloaded(page, what, path):
     return path
 
 
+def choose(page, label, option):
+    """Choose an option in a box."""
+    box = page.get_by_role("combobox", name=label)
+    box.first.click()
+    page.get_by_role("option", name=option, exact=True).first.click()
+    page.keyboard.press("Escape")
+
+
 def shot(page, name):
     """Keep a picture of the page, where somebody asks for it."""
     if folder := os.environ.get("EARMARK_SCREENSHOTS"):
@@ -139,7 +193,7 @@ def test_an_uploaded_mp3_gets_the_genre_that_the_command_line_gives(visit, demo,
 def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres, tmp_path):
     page = visit()
     page.get_by_role("tab", name="Name a folder").click()
-    page.get_by_role("textbox", name="Folder").fill(".")
+    page.get_by_role("textbox", name="Folder").fill("music")
     page.get_by_role("button", name="Analyse").click()
     page.get_by_text(re.compile(r"^6 of 6 tracks")).wait_for()
     shot(page, "folder")
@@ -199,6 +253,134 @@ def test_what_lies_outside_the_root_is_not_there(visit):
         page.get_by_role("textbox", name="Folder").fill(named)
         page.get_by_role("button", name="Analyse").click()
         page.get_by_text(f"{named}: is not there; name a folder or a file below").wait_for()
+
+
+# --- By hand -----------------------------------------------------------------------------------
+
+
+def test_the_form_says_what_the_model_says(visit):
+    model = classify.load(bundle.SPOTIFY)
+    own = form.fields(model)
+    genre = sorted(model.typical)[3]
+    values = form.settled(own, {name: row[1] for name, row in model.typical[genre].items()})
+
+    def verdict():
+        found = model.predict(form.row(model, values)).iloc[0]
+        share = 100 * found["probability"]
+        return f"{found['genre']} {share:.0f} %" if share >= 0.5 else f"{found['genre']} < 1 %"
+
+    page = visit("by_hand")
+    choose(page, "Start from", "a typical track of a genre")
+    choose(page, "Genre", genre)
+    said = page.locator(".st-key-verdict h4")
+    sync_api.expect(said).to_contain_text(verdict())
+    shot(page, "by-hand")
+
+    before = verdict()
+    for name, key, end in (("energy", "Home", "low"), ("acousticness", "End", "high")):
+        page.get_by_role("slider", name=own[name].title).press(key)
+        values[name] = getattr(own[name], end)
+        sync_api.expect(said).to_contain_text(verdict())
+    assert verdict() != before
+
+
+# --- Library -----------------------------------------------------------------------------------
+
+
+def test_a_library_is_filtered_and_downloaded(visit, tmp_path):
+    own = table()
+    page = visit("library")
+    page.get_by_text(re.compile(r"^240 of 240 tracks")).wait_for()
+    shot(page, "library")
+
+    page.get_by_role("textbox", name="Search").fill("jazz 1")
+    page.get_by_role("textbox", name="Search").press("Enter")
+    # Words are looked for in the artist, too.
+    words = own["path"] + own["artist"]
+    expected = own[words.str.contains("jazz") & words.str.contains("1")]
+    page.get_by_text(re.compile(rf"^{len(expected)} of 240 tracks")).wait_for()
+    found = pd.read_csv(downloaded(page, "CSV", tmp_path / "found.csv"))
+    assert found["path"].tolist() == sorted(expected["path"])
+    np.testing.assert_allclose(
+        found.set_index("path")["tempo"], expected.set_index("path")["tempo"][found["path"]]
+    )
+
+    page.get_by_role("textbox", name="Search").fill("")
+    page.get_by_role("textbox", name="Search").press("Enter")
+    choose(page, "Genres", GENRES[2])
+    page.get_by_text(re.compile(r"^80 of 240 tracks")).wait_for()
+    # Anybody's genre is text, in the boxes too.
+    assert page.locator("b, strong", has_text=re.compile("^b$")).count() == 0
+    found = pd.read_csv(downloaded(page, "CSV", tmp_path / "hostile.csv"))
+    assert set(found["genre"]) == {GENRES[2]}
+
+
+def test_a_map_is_drawn(visit):
+    page = visit("library")
+    page.get_by_role("radio", name="Map").or_(page.get_by_role("button", name="Map")).first.click()
+    page.get_by_text("Tracks that sound alike lie together").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+    assert page.locator("b, strong", has_text=re.compile("^b$")).count() == 0
+    shot(page, "map")
+
+
+# --- Insights ----------------------------------------------------------------------------------
+
+
+def test_pictures_of_a_table_are_drawn_and_downloaded(visit, tmp_path):
+    page = visit("insights")
+    page.get_by_text("Download all (ZIP)").wait_for()
+    assert page.locator("[class*=st-key-insight-] img").count() >= 5
+    path = downloaded(page, "Download all", tmp_path / "pictures.zip")
+    with zipfile.ZipFile(path) as file:
+        assert file.testzip() is None
+        assert sum(name.endswith(".png") for name in file.namelist()) >= 5
+    shot(page, "insights")
+
+
+# --- Train -------------------------------------------------------------------------------------
+
+
+def test_a_table_becomes_a_model_that_the_other_pages_offer(visit, tmp_path):
+    page = visit("train")
+    drop(page, ("mine.csv", table().to_csv(index=False).encode()))
+    page.get_by_text("240 rows").wait_for()
+    choose(page, "Genre", "genre")
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("Right, honestly").wait_for(timeout=5 * PATIENCE)
+    shot(page, "train")
+    with zipfile.ZipFile(downloaded(page, "Download", tmp_path / "model.zip")) as file:
+        file.extractall(tmp_path / "model")
+    (about,) = (tmp_path / "model").rglob("bundle.json")
+    model = classify.load(about.parent)
+    assert set(model.genres) == set(GENRES)
+    assert model.metrics["accuracy"] > 0.8
+
+    page.get_by_role("link", name="By hand").click()
+    page.get_by_role("heading", name="By hand", level=1).wait_for()
+    choose(page, "Model", "mine")
+    page.locator(".st-key-verdict h4").wait_for()
+
+
+# --- Every page --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["", "by_hand", "library", "insights", "train"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_can_be_read_on_a_phone(visit, path, scheme):
+    page = visit(path, color_scheme=scheme)
+    page.set_viewport_size({"width": 390, "height": 844})
+    settled(page)
+    wide = "document.querySelector('[data-testid=stMain]').scrollWidth"
+    assert page.evaluate(wide) <= 390
+    ground, ink = (
+        page.evaluate(f"getComputedStyle(document.querySelector('[data-testid=stApp]')).{what}")
+        for what in ("backgroundColor", "color")
+    )
+    dark = [sum(map(int, re.findall(r"\d+", colour)[:3])) < 384 for colour in (ground, ink)]
+    assert dark == [scheme == "dark", scheme == "light"]
+    if path == "":
+        shot(page, f"phone-{scheme}")
 
 
 # --- The server --------------------------------------------------------------------------------
