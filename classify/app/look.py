@@ -43,6 +43,8 @@ OTHERS = "#8a8f98"
 LONGEST = 120
 """Characters of a name that are shown."""
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 STYLE = """
 <style>
   .block-container { padding-top: 4.2rem; max-width: 76rem; }
@@ -120,7 +122,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
     Markdown or HTML would take for its own is escaped, and what is too long is cut.
     """
     shown = "".join(
-        " " if sign.isspace() else sign
+        " " if sign.isspace() and sign != NO_BREAK else sign
         for sign in text
         if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
