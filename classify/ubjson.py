@@ -10,6 +10,7 @@ Universal Binary JSON Specification, draft 12, https://ubjson.org.
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,19 @@ from numpy.typing import NDArray
 
 __all__ = ["decode"]
 
-NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
-"""Markers of numbers and NumPy's names of what follows them."""
+NUMBERS = {
+    ord(marker): np.dtype(name)
+    for marker, name in zip(
+        "iUIlLdD", (">i1", ">u1", ">i2", ">i4", ">i8", ">f4", ">f8"), strict=True
+    )
+}
+"""Markers of numbers and the types of what follows them."""
 
-CONSTANTS = {"T": True, "F": False, "Z": None}
+CONSTANTS = {ord("T"): True, ord("F"): False, ord("Z"): None}
+
+LONG, TEXT, LIST, BOX, BOX_END, TYPE, COUNT = b"LS[{}$#"
+
+_long = struct.Struct(">q").unpack_from
 
 
 def decode(content: bytes | bytearray) -> Any:
@@ -28,44 +38,46 @@ def decode(content: bytes | bytearray) -> Any:
 
     It trusts its input: it is for what `xgboost.Booster.save_raw` has just written, not for files.
     """
-    value, _ = _value(memoryview(content), 0)
+    value, _ = _value(bytes(content), 0)
     return value
 
 
-def _value(content: memoryview, place: int) -> tuple[Any, int]:
+def _value(content: bytes, place: int) -> tuple[Any, int]:
     """Return the value that begins at a place, and where the next one does."""
-    marker, place = chr(content[place]), place + 1
-    if marker == "{":
-        return _object(content, place)
-    if marker == "[":
-        return _array(content, place)
-    if marker == "S":
-        return _text(content, place)
+    marker = content[place]
+    if marker == LIST:
+        return _array(content, place + 1)
+    if marker == TEXT:
+        return _text(content, place + 1)
+    if marker == BOX:
+        return _object(content, place + 1)
+    if marker == LONG:
+        return _long(content, place + 1)[0], place + 9
     if marker in NUMBERS:
-        numbers, place = _numbers(content, place, marker, 1)
+        numbers, place = _numbers(content, place + 1, marker, 1)
         return numbers[0].item(), place
     if marker in CONSTANTS:
-        return CONSTANTS[marker], place
-    raise ValueError(f"no UBJSON as XGBoost writes it: {marker!r} at {place - 1}")
+        return CONSTANTS[marker], place + 1
+    raise ValueError(f"no UBJSON as XGBoost writes it: {chr(marker)!r} at {place}")
 
 
-def _object(content: memoryview, place: int) -> tuple[dict[str, Any], int]:
+def _object(content: bytes, place: int) -> tuple[dict[str, Any], int]:
     found = {}
-    while content[place] != ord("}"):
+    while content[place] != BOX_END:
         name, place = _text(content, place)
         found[name], place = _value(content, place)
     return found, place + 1
 
 
-def _array(content: memoryview, place: int) -> tuple[Any, int]:
+def _array(content: bytes, place: int) -> tuple[Any, int]:
     """Read the type of the elements, where they have one, then their number, then themselves."""
-    marker = ""
-    if content[place] == ord("$"):
-        marker, place = chr(content[place + 1]), place + 2
-    if content[place] != ord("#"):
+    marker = None
+    if content[place] == TYPE:
+        marker, place = content[place + 1], place + 2
+    if content[place] != COUNT:
         raise ValueError(f"no UBJSON as XGBoost writes it: an array without a length at {place}")
     count, place = _value(content, place + 1)
-    if marker:
+    if marker is not None:
         return _numbers(content, place, marker, count)
     found = []
     for _ in range(count):
@@ -74,11 +86,11 @@ def _array(content: memoryview, place: int) -> tuple[Any, int]:
     return found, place
 
 
-def _text(content: memoryview, place: int) -> tuple[str, int]:
+def _text(content: bytes, place: int) -> tuple[str, int]:
     length, place = _value(content, place)
-    return str(content[place : place + length], "utf-8"), place + length
+    return content[place : place + length].decode(), place + length
 
 
-def _numbers(content: memoryview, place: int, marker: str, count: int) -> tuple[NDArray[Any], int]:
-    found = np.frombuffer(content, NUMBERS[marker], count, place)
-    return found, place + found.nbytes
+def _numbers(content: bytes, place: int, marker: int, count: int) -> tuple[NDArray[Any], int]:
+    kind = NUMBERS[marker]
+    return np.frombuffer(content, kind, count, place), place + count * kind.itemsize
