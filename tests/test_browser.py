@@ -140,6 +140,8 @@ def drop(page, *files):
 
 def downloaded(page, what, path):
     """Press a button that downloads, and return the path of what came."""
+    # A page that is drawn anew takes back what it has offered.
+    settled(page)
     with page.expect_download() as download:
         page.locator("[data-testid=stDownloadButton]").filter(has_text=what).click()
     download.value.save_as(path)
