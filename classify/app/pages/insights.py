@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from classify import insights
+from classify import insights, tracks
 from classify.app import catalog, gallery, look, shelf, state, training
 from classify.app.gallery import Gallery, Source
 from classify.app.setting import inside, setting
@@ -129,7 +129,7 @@ def _choose() -> str | None:
     name, path = st.session_state.get("insights upload", ("", None))
     if path is not None:
         names = [f"{UPLOAD}{name}", *names]
-    if (insights.DEMO / "tracks.csv").is_file():
+    if (tracks.DEMO / "tracks.csv").is_file():
         names = [*names, DEMO]
     chosen: str | None = st.selectbox(
         "Table",
