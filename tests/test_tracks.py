@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import extract
-from classify import pictures, tracks
+from classify import labels, pictures, tracks
 from classify.pictures import Picture
 from extract import tables
 from extract.errors import LabelError
@@ -54,7 +54,7 @@ def test_a_table_of_250_columns_in_windows(demo, tmp_path):
     assert "by families" in families.title
 
 
-@pytest.mark.parametrize("column", ["genre", "track_genre", "genre_top", "label"])
+@pytest.mark.parametrize("column", labels.GENRE_COLUMNS)
 def test_the_column_of_the_genre_is_found(invented, column):
     found = tracks.describe(invented.rename(columns={"genre": column}))
     assert found.genres.nunique() == 3
