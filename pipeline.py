@@ -444,7 +444,7 @@ def insights_command(
     label: Annotated[
         str | None,
         typer.Option(
-            help="Column that holds the genre; by default genre, track_genre, genre_top or label.",
+            help="Column that holds the genre; by default genre, track_genre, label or the like.",
             show_default=False,
         ),
     ] = None,

@@ -1,7 +1,7 @@
 """The pictures of a table, as PNG: how its descriptors lie, and what they say of its genres.
 
 Each function returns a picture, the same bytes for the same input. They are given numbers and words
-and decide nothing but how these look; the numbers are those of `classify.insights`.
+and decide nothing but how these look; what they show is chosen in `classify.pictures`.
 """
 
 from __future__ import annotations

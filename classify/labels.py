@@ -34,7 +34,7 @@ ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumarti
 ALBUM_COLUMNS = ("album", "album_name")
 TITLE_COLUMNS = ("title", "track_name", "name", "song")
 
-GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "label")
+GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "top_genre", "genres", "label", "class")
 """What the column of the genre is called in tables that go round, the likeliest first."""
 
 FEW_UNKNOWN = 0.01

@@ -30,9 +30,6 @@ __all__ = ["VALUES", "Library", "Query", "from_table", "open_library", "plain"]
 
 Rows = NDArray[np.int64]
 
-GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "genres", "label")
-"""What the column is called that holds the genre, the likeliest first."""
-
 TEXTS = {
     "title": labels.TITLE_COLUMNS,
     "artist": labels.ARTIST_COLUMNS,
@@ -258,7 +255,8 @@ def open_library(
         Where the genres are: predictions, a CSV of labels, or ``"folders"`` for the folder of each
         file. By default a column of the table.
     label : str, optional
-        What the column of the genre is called; by default one of `GENRE_COLUMNS`.
+        What the column of the genre is called; by default one of
+        `classify.labels.GENRE_COLUMNS`.
 
     Raises
     ------
@@ -302,7 +300,7 @@ def from_table(
             numbers = means.to_numpy()
         columns[name] = numbers.astype(np.float32)
     library = Library(pd.DataFrame(columns), table, about)
-    named = label or next((name for name in GENRE_COLUMNS if name in table), None)
+    named = label or labels.genre_column(table.columns)
     if genres is None and named is None:
         return library.prepare()
     if (
@@ -315,7 +313,7 @@ def from_table(
         table.assign(path=paths)[["path", *([named] if named in table else [])]],
         where,
         None if genres is None else str(genres),
-        label=label or (named if genres is None else "genre") or "genre",
+        label=label,
         ignore_unknown=True,
     )
     found = known["label"].rename("genre").reset_index()
@@ -332,7 +330,7 @@ def _numbers(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
     others = [
         name
         for name in tables.feature_columns(table, {})
-        if name not in (*known, *labels.NAME_COLUMNS, *GENRE_COLUMNS)
+        if name not in (*known, *labels.NAME_COLUMNS, *labels.GENRE_COLUMNS)
         and not name.startswith(("Unnamed:", "probability"))
     ]
     return known + others[: max(0, MOST_VALUES - len(known))]

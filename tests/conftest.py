@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -70,3 +71,31 @@ def earmark(capsys):
         return stop.value.code, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture(scope="session")
+def spotify(shared):
+    """Spotify's table as a whole, as tracks."""
+    from classify import insights
+
+    return insights.read(shared / "spotify" / "spotify_tracks.csv.gz")
+
+
+@pytest.fixture
+def invented():
+    """Tracks of three genres: loud ones have energy, quiet ones are acoustic."""
+    random = np.random.default_rng(0)
+    level = np.repeat([-20.0, -12.0, -5.0], 12) + random.normal(0, 1, 36)
+    return pd.DataFrame(
+        {
+            "path": [f"{place}.mp3" for place in range(36)],
+            "genre": np.repeat(["lullaby", "folk", "metal"], 12),
+            "popularity": np.repeat([10, 20, 60], 12) + np.arange(36) % 3,
+            "loudness": level,
+            "energy": (level + 22) / 20,
+            "acousticness": -level / 25,
+            "tempo": np.repeat([70.0, 100.0, 160.0], 12),
+            "key": np.arange(36) % 12,
+            "mode": [1, 1, 1, 0] * 9,
+        }
+    )

@@ -12,7 +12,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from classify import insights
+from classify import insights, tracks
 from classify.app import gallery, setting, state
 from classify.app.gallery import Gallery, Source
 from classify.insights import Absent, Picture
@@ -130,7 +130,7 @@ def test_without_a_table_the_demo_tracks_are_shown(app):
 
 
 def test_without_any_table_the_page_says_what_to_do(app, monkeypatch, tmp_path):
-    monkeypatch.setattr(insights, "DEMO", tmp_path)
+    monkeypatch.setattr(tracks, "DEMO", tmp_path)
     app.run()
     assert not app.exception
     assert "No table yet" in app.markdown[0].value

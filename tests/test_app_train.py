@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 import classify
 from classify import bundle
 from classify.app import setting, state, training
-from extract.errors import LabelError, UploadError, WriteError
+from extract.errors import LabelError, WriteError
 
 
 def table(rows=60, genres=("jazz", "rock"), seed=0):
@@ -33,32 +33,6 @@ def table(rows=60, genres=("jazz", "rock"), seed=0):
             "artist": [f"artist {row // 4}" for row in range(rows)],
         }
     )
-
-
-def test_a_table_is_taken_for_what_it_is(tmp_path):
-    frame = table()
-    text, columns = io.BytesIO(frame.to_csv(index=False).encode()), io.BytesIO()
-    frame.to_parquet(columns)
-    columns.seek(0)
-    assert training.keep("x.mp3", text, tmp_path, 10**6).suffix == ".csv"
-    kept = training.keep("../../x.csv", columns, tmp_path, 10**6)
-    assert (kept.suffix, kept.parent) == (".parquet", tmp_path)
-    pd.testing.assert_frame_equal(pd.read_parquet(kept), frame)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"", "x.csv: is empty"),
-        (b" \n", "x.csv: is empty"),
-        (b"\x7fELF\0\0", "is no table: upload CSV or Parquet"),
-        (b"a,b\n" + b"1,2\n" * 300_000, "is larger than 1 MB"),
-    ],
-)
-def test_what_is_no_table_or_too_much_of_one_is_refused(tmp_path, content, message):
-    with pytest.raises(UploadError, match=message):
-        training.keep("x.csv", io.BytesIO(content), tmp_path, 10**6)
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_column_with_the_genre_comes_first(tmp_path):

@@ -15,6 +15,7 @@ import unicodedata
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from hypothesis import given
@@ -296,6 +297,32 @@ def test_a_disk_that_is_full_while_it_is_written(scratch, monkeypatch):
 
 
 # --- For how long ------------------------------------------------------------------------------
+
+
+def test_a_table_is_taken_for_what_it_is(scratch):
+    frame = pd.DataFrame({"path": ["a.mp3", "b.mp3"], "energy": [0.25, 0.5]})
+    text, columns = io.BytesIO(frame.to_csv(index=False).encode()), io.BytesIO()
+    frame.to_parquet(columns)
+    columns.seek(0)
+    assert scratch.keep_table("x.mp3", text).suffix == ".csv"
+    kept = scratch.keep_table("../../x.csv", columns)
+    assert (kept.suffix, kept.parent) == (".parquet", scratch.path)
+    pd.testing.assert_frame_equal(pd.read_parquet(kept), frame)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "x.csv: is empty"),
+        (b" \n", "x.csv: is empty"),
+        (b"\x7fELF\0\0", "is no table: upload CSV or Parquet"),
+        (b"a,b\n" + b"1,2\n" * 300_000, "is larger than 1 MB"),
+    ],
+)
+def test_what_is_no_table_or_too_much_of_one_is_refused(scratch, content, message):
+    with pytest.raises(UploadError, match=message):
+        scratch.keep_table("x.csv", io.BytesIO(content))
+    assert not list(scratch.path.iterdir())
 
 
 def test_nobody_else_can_look_into_the_folder(scratch):

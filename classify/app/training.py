@@ -9,76 +9,28 @@ from __future__ import annotations
 import html
 import io
 import re
-import secrets
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pandas as pd
 
 from classify import bundle as bundles
+from classify import labels as labelling
 from classify.report import FILES
 from extract import tables
-from extract.errors import EarmarkError, LabelError, UploadError, WriteError, printable
+from extract.errors import EarmarkError, LabelError, WriteError, printable
 
-__all__ = ["keep", "look_at", "named", "place", "sandboxed", "train", "zipped"]
-
-PIECE = 2**20
-"""Bytes that are copied at a time."""
+__all__ = ["look_at", "named", "place", "sandboxed", "train", "zipped"]
 
 REPORT = FILES[0]
 """The page of the report."""
-
-LABELS = ("genre", "track_genre", "label", "class", "top_genre")
-"""What the column with the genre is called most often."""
 
 MOST_COLUMNS = 2000
 """Columns whose names are told."""
 
 Report = Callable[[float, str], object]
-
-
-def keep(name: str, source: BinaryIO, folder: Path, most: int) -> Path:
-    """Copy a table that was uploaded, under a name of our own.
-
-    Parameters
-    ----------
-    name : str
-        What somebody calls it.
-    source : binary file
-        What the browser sent.
-    folder : Path
-        Where it is kept.
-    most : int
-        Bytes that it may have.
-
-    Raises
-    ------
-    UploadError
-        It is neither Parquet nor text, or too large.
-    """
-    head = source.read(PIECE)
-    parquet = head.startswith(b"PAR1")
-    if not head.strip() or (not parquet and b"\0" in head):
-        what = "is no table: upload CSV or Parquet" if head.strip() else "is empty"
-        raise UploadError(name, what)
-    path = folder / f"{secrets.token_hex(8)}{'.parquet' if parquet else '.csv'}"
-    size = 0
-    try:
-        with path.open("xb") as target:
-            while head:
-                size += len(head)
-                if size > most:
-                    raise UploadError(
-                        name, f"is larger than {most // 10**6} MB, which is the limit here"
-                    )
-                target.write(head)
-                head = source.read(PIECE)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return path
 
 
 def look_at(table: str) -> dict[str, Any]:
@@ -91,14 +43,14 @@ def look_at(table: str) -> dict[str, Any]:
         set that it says it is of.
     """
     frame, about = tables.read(table)
-    names = [str(name) for name in frame.columns]
+    names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
 
     def unlikely(name: str) -> tuple[int, int]:
         """Return what is small where the genre may stand: a name for it, or else text."""
         own = frame[name]
         text = own.dtype.kind not in "biufc" and 2 <= own.astype(str).nunique() < len(own)
-        return LABELS.index(name) if name in LABELS else len(LABELS), not text
+        return known.index(name) if name in known else len(known), not text
 
     return {
         "rows": len(frame),

@@ -234,6 +234,44 @@ class Scratch:
         self._kept.append(Upload(name, final, kind, size))
         return self._kept[-1]
 
+    def keep_table(self, name: str, source: BinaryIO) -> Path:
+        """Copy a table that was uploaded; whether it is one is seen when a worker reads it.
+
+        Parameters
+        ----------
+        name, source
+            As for `keep`.
+
+        Raises
+        ------
+        UploadError
+            It is neither Parquet nor text, or too large; or there is no room for it.
+        """
+        name, most = shown(name), self.limits.file_bytes
+        piece = source.read(PIECE)
+        parquet = piece.startswith(b"PAR1")
+        if not piece.strip():
+            raise UploadError(name, "is empty")
+        if not parquet and b"\0" in piece:
+            raise UploadError(name, "is no table: upload CSV or Parquet")
+        path = self.path / f"{secrets.token_hex(8)}.part"
+        size = 0
+        try:
+            with path.open("xb") as target:
+                while piece:
+                    size += len(piece)
+                    if size > most:
+                        raise UploadError(
+                            name, f"is larger than {_megabytes(most)}, which is the limit here"
+                        )
+                    target.write(piece)
+                    piece = source.read(PIECE)
+            return path.rename(path.with_suffix(".parquet" if parquet else ".csv"))
+        except OSError as error:
+            raise UploadError(name, _reason(error)) from error
+        finally:
+            path.unlink(missing_ok=True)
+
     def remove(self, upload: Upload) -> None:
         """Forget one file."""
         self._kept.remove(upload)

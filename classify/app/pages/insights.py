@@ -6,8 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from classify import insights
-from classify.app import catalog, gallery, look, shelf, state, training
+from classify import insights, tracks
+from classify.app import catalog, gallery, look, shelf, state
 from classify.app.gallery import Gallery, Source
 from classify.app.setting import inside, setting
 from classify.insights import Absent, Picture
@@ -110,7 +110,7 @@ def _upload() -> None:
     )
     if file is None:
         return
-    path = training.keep(file.name, file, state.scratch().path, limits.upload_mb * 10**6)
+    path = state.scratch().keep_table(file.name, file)
     _, before = st.session_state.get("insights upload", ("", None))
     if before is not None:
         before.unlink(missing_ok=True)
@@ -129,7 +129,7 @@ def _choose() -> str | None:
     name, path = st.session_state.get("insights upload", ("", None))
     if path is not None:
         names = [f"{UPLOAD}{name}", *names]
-    if (insights.DEMO / "tracks.csv").is_file():
+    if (tracks.DEMO / "tracks.csv").is_file():
         names = [*names, DEMO]
     chosen: str | None = st.selectbox(
         "Table",
@@ -157,7 +157,7 @@ def _genres(table: str) -> tuple[str | None, str | None]:
         )
         column = st.text_input(
             "Column of the genre",
-            placeholder="genre, track_genre, genre_top or label",
+            placeholder="genre, track_genre, label or the like",
             key=f"insights label {table}",
         )
         labels = None

@@ -107,7 +107,7 @@ def _source() -> None:
         # Drawn anew the box still holds what was taken from it.
         if file is not None and st.session_state.get("train taken") != file.file_id:
             st.session_state["train taken"] = file.file_id
-            kept = training.keep(file.name, file, state.scratch().path, _most())
+            kept = state.scratch().keep_table(file.name, file)
             _begin(kept, file.name)
     with named, st.form("train table", border=False):
         text = st.text_input(
@@ -122,10 +122,6 @@ def _source() -> None:
             if path.stat().st_size > setting().table_mb * 10**6:
                 raise FindError(path, f"is larger than {setting().table_mb} MB, the limit here")
             _begin(path, path.name)
-
-
-def _most() -> int:
-    return 10**6 * setting().upload_mb
 
 
 def _begin(table: Path, name: str) -> None:
@@ -225,7 +221,7 @@ def _labels(work: Work) -> list[str]:
         return []
     if st.session_state.get("labels taken") != file.file_id:
         st.session_state["labels taken"] = file.file_id
-        work.labels = training.keep(file.name, file, state.scratch().path, _most())
+        work.labels = state.scratch().keep_table(file.name, file)
         work.called[str(work.labels)] = file.name
         work.labels_looking = _looking(work.labels)
     if work.labels_looking is None:
