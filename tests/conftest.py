@@ -9,11 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+from hypothesis import settings
 
 import pipeline
 from extract import run
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no fault of the code.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
