@@ -17,7 +17,7 @@ from classify.app import catalog, scatter, setting, state
 from classify.app.hear import Heard
 from classify.app.shelf import Shelf
 from extract import run, tables
-from extract.errors import SchemaError
+from extract.errors import FindError
 
 
 def songs(count=200):
@@ -233,13 +233,19 @@ def test_tables_are_offered_and_other_files_are_not(root):
     assert catalog.listed(root) == ["data/features/a.csv", "genres.csv"]
 
 
-def test_a_large_table_is_refused(root):
-    path = root / "large.csv"
-    path.write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
-    with pytest.raises(SchemaError, match="has 1 MB, and 1 may be opened here"):
-        catalog.opened(path, None, 1)
-    with pytest.raises(SchemaError, match="is no table"):
-        catalog.opened(root, None, 1)
+def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
+    monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
+    setting.setting.cache_clear()
+    (root / "large.csv").write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
+    (root / "page.html").touch()
+    for named, message in (
+        ("large.csv", "is larger than 1 MB"),
+        (".", "is a folder"),
+        ("page.html", "ends in none of"),
+        ("../x.csv", "is not there"),
+    ):
+        with pytest.raises(FindError, match=message):
+            catalog.find(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):

@@ -33,7 +33,7 @@ def test_the_demo_tracks_with_their_genres(demo, monkeypatch, tmp_path):
 
 
 def test_a_table_of_250_columns_in_windows(demo, tmp_path):
-    table, windows = extract.tracks_and_windows([demo], windows=6)
+    table, windows = extract.tracks_and_windows([demo], windows=3)
     tables.write(windows, tmp_path / "windows.csv")
     found = tracks.read(tmp_path / "windows.csv", str(demo / "tracks.csv"))
     assert (len(found.values), found.rows) == (6, len(windows))

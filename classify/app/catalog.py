@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from classify import library, playlists
 from classify.app.hear import model_at
-from classify.app.setting import inside
+from classify.app.setting import inside, setting
 from classify.library import Library
 from extract import sets, tables
-from extract.errors import FindError, SchemaError
+from extract.errors import FindError, printable
 
 __all__ = [
     "Opened",
     "below",
+    "find",
     "listed",
     "locate",
     "named",
@@ -86,33 +87,37 @@ def stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def opened(path: Path, genres: str | None, megabytes: int) -> Opened:
-    """Open a table.
+def find(named: str) -> Path:
+    """Return the table that somebody named below the root.
 
-    Parameters
-    ----------
-    path : Path
-        The table.
-    genres : str, optional
-        As for `classify.library.open_library`.
-    megabytes : int
-        What its file may have at the most.
+    Raises
+    ------
+    FindError
+        It lies elsewhere or is not there, is no table, or is larger than tables may be here.
+    """
+    path, most = inside(named), setting().table_mb
+    if not path.is_file():
+        raise FindError(printable(named), "is a folder; name a table")
+    if not path.name.lower().endswith(tables.READABLE):
+        raise FindError(printable(named), f"ends in none of {' '.join(tables.READABLE)}")
+    if path.stat().st_size > most * 10**6:
+        raise FindError(
+            printable(named),
+            f"is larger than {most} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
+        )
+    return path
+
+
+def opened(path: Path, genres: str | None) -> Opened:
+    """Open a table, with the genres as for `classify.library.open_library`.
 
     Raises
     ------
     SchemaError
-        It is larger, or no table.
+        It is no table.
     LabelError
         The genres do not fit it.
     """
-    if not path.is_file() or not path.name.lower().endswith(tables.READABLE):
-        raise SchemaError(f"{path.name}: is no table; its name ends in {', '.join(tables.FORMATS)}")
-    size = path.stat().st_size / 1e6
-    if size > megabytes:
-        raise SchemaError(
-            f"{path.name}: has {size:.0f} MB, and {megabytes} may be opened here; "
-            "EARMARK_APP_TABLE_MB allows more"
-        )
     return Opened({"": library.open_library(path, genres)})
 
 

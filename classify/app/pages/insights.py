@@ -7,19 +7,16 @@ from pathlib import Path
 import streamlit as st
 
 from classify import insights, tracks
-from classify.app import catalog, gallery, look, shelf, state
+from classify.app import catalog, gallery, look, pick, shelf, state, waiting
 from classify.app.gallery import Gallery, Source
+from classify.app.pick import SESSION
 from classify.app.setting import inside, setting
+from classify.app.waiting import POLL
 from classify.insights import Absent, Picture
-from extract import tables
-from extract.errors import EarmarkError, FindError
+from extract.errors import EarmarkError
 
 __all__ = ["page"]
 
-POLL = 0.4
-"""Seconds between two looks at what the workers have drawn."""
-
-SESSION = "What was classified in this session"
 DEMO = "The demo tracks"
 UPLOAD = "Uploaded: "
 
@@ -87,60 +84,34 @@ def _source() -> Source | None:
         return Source(DEMO)
     name, path = st.session_state.get("insights upload", ("", None))
     if path is None or table != f"{UPLOAD}{name}":
-        path = inside(table)
+        path = catalog.find(table)
         name = path.name
-        if not path.is_file():
-            raise FindError(table, "is a folder; name a table")
-        if not path.name.lower().endswith(tables.READABLE):
-            raise FindError(table, f"ends in none of {' '.join(tables.READABLE)}")
-        if path.stat().st_size > setting().table_mb * 10**6:
-            raise FindError(table, f"is larger than {setting().table_mb} MB, the limit here")
     return Source(name, str(path), labels, label)
 
 
 def _upload() -> None:
     """Take a table, and choose it."""
-    limits = setting()
     turn = st.session_state.setdefault("insights turn", 0)
-    file = st.file_uploader(
-        "CSV or Parquet",
-        type=["csv", "parquet"],
-        key=f"insights file {turn}",
-        max_upload_size=limits.upload_mb,
-    )
-    if file is None:
+    upload = pick.uploaded("CSV or Parquet", f"insights file {turn}")
+    if upload is None:
         return
-    path = state.scratch().keep_table(file.name, file)
     _, before = st.session_state.get("insights upload", ("", None))
     if before is not None:
         before.unlink(missing_ok=True)
-    st.session_state["insights upload"] = file.name, path
-    st.session_state["insights table"] = f"{UPLOAD}{file.name}"
+    st.session_state["insights upload"] = upload.name, upload.path
+    st.session_state["insights table"] = f"{UPLOAD}{upload.name}"
     # Another key is an empty box, and what was in the last one is forgotten by Streamlit.
     st.session_state["insights turn"] = turn + 1
     st.rerun()
 
 
 def _choose() -> str | None:
-    names = catalog.listed(setting().root)
-    own: shelf.Shelf | None = st.session_state.get("shelf")
-    if own is not None and own.done:
-        names = [SESSION, *names]
     name, path = st.session_state.get("insights upload", ("", None))
-    if path is not None:
-        names = [f"{UPLOAD}{name}", *names]
-    if (tracks.DEMO / "tracks.csv").is_file():
-        names = [*names, DEMO]
-    chosen: str | None = st.selectbox(
-        "Table",
-        names,
-        index=0 if names else None,
-        accept_new_options=True,
-        placeholder="data/features/music.parquet",
-        help=f"Choose one, or type where it is below {look.plain(str(setting().root))}.",
-        key="insights table",
+    return pick.table(
+        "insights table",
+        before=[] if path is None else [f"{UPLOAD}{name}"],
+        after=[DEMO] if (tracks.DEMO / "tracks.csv").is_file() else [],
     )
-    return chosen
 
 
 def _genres(table: str) -> tuple[str | None, str | None]:
@@ -212,18 +183,13 @@ def _pictures(own: Gallery) -> None:
 
 
 def _progress(own: Gallery) -> None:
-    ticket = own.gathering
-    if ticket is not None and ticket.state == "waiting" and ticket.ahead:
-        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
-    elif not own.file:
+    text = waiting.turn(own.gathering)
+    if not text and not own.file:
         text = "Reading the table…" if own.source != Source(DEMO) else "Listening to six tracks…"
-    else:
-        text = f"{len(own.made)} of {len(insights.NAMES)} pictures"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(len(own.made) / len(insights.NAMES), text)
-        if st.button("Stop", icon=":material/stop:", key="insights stop"):
-            own.stop()
-            st.rerun()
+    text = text or f"{len(own.made)} of {len(insights.NAMES)} pictures"
+    if waiting.bar(len(own.made) / len(insights.NAMES), text, "insights stop"):
+        own.stop()
+        st.rerun()
 
 
 def _show(found: Picture) -> None:

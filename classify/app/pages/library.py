@@ -12,27 +12,24 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from classify import atlas, playlists
-from classify.app import catalog, grid, look, models, shelf, state
+from classify.app import catalog, grid, look, models, pick, shelf, state, waiting
 from classify.app.catalog import Opened
 from classify.app.line import Ticket
+from classify.app.pick import SESSION
 from classify.app.playable import playable
 from classify.app.scatter import drawn, tracks_map
 from classify.app.setting import inside, setting
+from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
 from extract.errors import EarmarkError, SchemaError
 
 __all__ = ["page"]
-
-POLL = 0.4
-"""Seconds between two looks at what a worker does."""
 
 PAGE = 50
 """Rows that are sent to a browser."""
 
 SIMILAR = 10
 """Tracks that are named as similar."""
-
-SESSION = "What was classified in this session"
 
 OWN, FOLDERS = "in the table", "folders of the files"
 """Where genres come from, beside a file that is named."""
@@ -51,7 +48,7 @@ def page() -> None:
         "Library", "A table of many tracks: search it, see it as a map, make playlists of it."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        table = _choose_table()
+        table = pick.table("library table")
         if table is None:
             look.empty(
                 "No table yet",
@@ -100,23 +97,6 @@ def _choose_model(table: str) -> str:
     return taken
 
 
-def _choose_table() -> str | None:
-    names = catalog.listed(setting().root)
-    own: shelf.Shelf | None = st.session_state.get("shelf")
-    if own is not None and own.done:
-        names = [SESSION, *names]
-    chosen: str | None = st.selectbox(
-        "Table",
-        names,
-        index=0 if names else None,
-        accept_new_options=True,
-        placeholder="data/features/music.parquet",
-        help=f"Choose one, or type where it is below {look.plain(str(setting().root))}.",
-        key="library table",
-    )
-    return chosen
-
-
 def _choose_details(table: str) -> tuple[str, str]:
     """Let somebody say where the genres come from and where the music is."""
     with st.popover("Options", icon=":material/tune:"):
@@ -143,7 +123,7 @@ def _choose_details(table: str) -> tuple[str, str]:
 
 
 def _opened(table: str, genres: str) -> Opened:
-    path = inside(table)
+    path = catalog.find(table)
     if genres == FOLDERS:
         source: str | None = "folders"
     elif genres == OWN:
@@ -161,7 +141,7 @@ def _opened(table: str, genres: str) -> Opened:
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _held(path: str, genres: str | None, stamps: object) -> Opened:
     """Open a table once for all sessions, for as long as the files stay as they are."""
-    return catalog.opened(Path(path), genres, setting().table_mb)
+    return catalog.opened(Path(path), genres)
 
 
 def _of_session() -> tuple[Library, Opened]:
@@ -215,12 +195,8 @@ def _waits(ticket: Ticket, key: str) -> bool:
             st.rerun()
         return True
     share, text = ticket.progress
-    if ticket.state == "waiting" and ticket.ahead:
-        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, f"{text or 'waiting'}…")
-        if st.button("Stop", icon=":material/stop:", key=f"{key} stop"):
-            ticket.cancel()
+    if waiting.bar(share, waiting.turn(ticket) or f"{text or 'waiting'}…", f"{key} stop"):
+        ticket.cancel()
     return True
 
 

@@ -9,17 +9,15 @@ import pandas as pd
 import streamlit as st
 
 from classify import predict, tags
-from classify.app import charts, grid, look, models, player, radar, shelf, state
+from classify.app import charts, grid, look, models, player, radar, shelf, state, waiting
 from classify.app.hear import Heard, model_at
 from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
+from classify.app.waiting import POLL
 from extract import files
 from extract.errors import EarmarkError, FindError
 
 __all__ = ["page"]
-
-POLL = 0.4
-"""Seconds between two looks at what the workers have done."""
 
 
 def page() -> None:
@@ -135,12 +133,9 @@ def _table(own: Shelf) -> None:
     done, failed = own.done, own.failed
     left = len(own.items) - len(done) - len(failed)
     if left:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(
-                1 - left / len(own.items), f"{len(own.items) - left} of {len(own.items)} tracks"
-            )
-            if st.button("Stop", icon=":material/stop:"):
-                own.stop()
+        text = f"{len(own.items) - left} of {len(own.items)} tracks"
+        if waiting.bar(1 - left / len(own.items), text, "stop all"):
+            own.stop()
     elif not busy and st.session_state.get("was busy"):
         st.session_state["was busy"] = False
         st.rerun()
@@ -240,15 +235,10 @@ def _waiting(own: Shelf, item: Item) -> None:
         st.rerun()
     st.subheader(look.plain(item.name), anchor=False)
     ticket = item.ticket
-    if ticket is not None and ticket.state == "waiting" and ticket.ahead:
-        text = f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
-    else:
-        text = "Listening…"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(ticket.progress[0] if ticket else 0.0, text)
-        if st.button("Stop", icon=":material/stop:", key="stop one"):
-            own.stop()
-            st.rerun()
+    share = ticket.progress[0] if ticket else 0.0
+    if waiting.bar(share, waiting.turn(ticket) or "Listening…", "stop one"):
+        own.stop()
+        st.rerun()
 
 
 def _portrait(own: Shelf, item: Item) -> None:

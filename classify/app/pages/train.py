@@ -10,17 +10,15 @@ from typing import Any
 import streamlit as st
 
 from classify import bundle
-from classify.app import look, models, state, training
+from classify.app import catalog, look, models, pick, state, training, waiting
 from classify.app.line import Ticket
-from classify.app.setting import inside, setting
+from classify.app.setting import setting
+from classify.app.waiting import POLL
 from classify.dataset import SPOTIFY_EXTRAS
 from extract import tables
-from extract.errors import EarmarkError, FindError
+from extract.errors import EarmarkError
 
 __all__ = ["page"]
-
-POLL = 0.4
-"""Seconds between two looks at what the worker has done."""
 
 HEIGHT = 900
 """Pixels of the report."""
@@ -98,17 +96,10 @@ def _source() -> None:
     """Let somebody bring a table."""
     dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
     with dropped:
-        file = st.file_uploader(
-            "CSV or Parquet",
-            type=["csv", "parquet"],
-            key="train upload",
-            max_upload_size=setting().upload_mb,
-        )
-        # Drawn anew the box still holds what was taken from it.
-        if file is not None and st.session_state.get("train taken") != file.file_id:
-            st.session_state["train taken"] = file.file_id
-            kept = state.scratch().keep_table(file.name, file)
-            _begin(kept, file.name)
+        upload = pick.uploaded("CSV or Parquet", "train upload")
+        if upload is not None and st.session_state.get("train taken") != upload:
+            st.session_state["train taken"] = upload
+            _begin(upload.path, upload.name)
     with named, st.form("train table", border=False):
         text = st.text_input(
             "Table",
@@ -116,11 +107,7 @@ def _source() -> None:
             help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            path = inside(text)
-            if not path.is_file():
-                raise FindError(path, "is a folder; name a table")
-            if path.stat().st_size > setting().table_mb * 10**6:
-                raise FindError(path, f"is larger than {setting().table_mb} MB, the limit here")
+            path = catalog.find(text)
             _begin(path, path.name)
 
 
@@ -211,22 +198,18 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
 
 def _labels(work: Work) -> list[str]:
     """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
-    file = st.file_uploader(
+    upload = pick.uploaded(
         "Labels: a column that names the tracks as the table does, and one with their genres",
-        type=["csv"],
-        key="train labels",
-        max_upload_size=setting().upload_mb,
+        "train labels",
+        ["csv"],
     )
-    if file is None:
+    if upload is None:
         return []
-    if st.session_state.get("labels taken") != file.file_id:
-        st.session_state["labels taken"] = file.file_id
-        work.labels = state.scratch().keep_table(file.name, file)
-        work.called[str(work.labels)] = file.name
-        work.labels_looking = _looking(work.labels)
-    if work.labels_looking is None:
-        return []
-    seen = _seen(work.labels_looking, f"Looking at {file.name}…")
+    if work.labels != upload.path or work.labels_looking is None:
+        work.labels = upload.path
+        work.called[str(upload.path)] = upload.name
+        work.labels_looking = _looking(upload.path)
+    seen = _seen(work.labels_looking, f"Looking at {upload.name}…")
     return list(seen["columns"]) if seen else []
 
 
@@ -251,11 +234,9 @@ def _progress(ticket: Ticket) -> None:
         text = f"{ticket.ahead} trainings before yours"
     else:
         text = ticket.progress[1] or "starting"
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(ticket.progress[0], look.plain(text))
-        if st.button("Stop", icon=":material/stop:", key="train stop"):
-            ticket.cancel()
-            st.rerun()
+    if waiting.bar(ticket.progress[0], look.plain(text), "train stop"):
+        ticket.cancel()
+        st.rerun()
 
 
 def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
