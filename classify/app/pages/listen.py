@@ -145,7 +145,9 @@ def _name(own: Shelf) -> None:
 def _board(own: Shelf) -> None:
     """Draw the table, again and again for as long as there is more to come."""
     busy = own.refresh(state.line())
-    look.living(_table, POLL if busy else None)(own)
+    # A long table takes longer to draw.
+    every = max(POLL, len(own.items) / 2000)
+    look.living(_table, every if busy else None)(own)
 
 
 def _table(own: Shelf) -> None:
