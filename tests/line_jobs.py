@@ -108,6 +108,10 @@ def warm():
     os.environ["WARMED"] = "yes"
 
 
+def warm_slowly():
+    time.sleep(2)
+
+
 def warmed():
     return os.environ.get("WARMED"), os.environ.get("OMP_NUM_THREADS")
 

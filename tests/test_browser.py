@@ -6,10 +6,12 @@ With EARMARK_SCREENSHOTS=FOLDER the tests leave there what the README shows.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -22,7 +24,8 @@ from test_decode import encoded
 pytest.importorskip("streamlit")
 sync_api = pytest.importorskip("playwright.sync_api")
 
-sys.path.append(str(Path(__file__).parent.parent / "benchmarks"))
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+sys.path.append(str(BENCHMARKS))
 
 import browser as browsing  # noqa: E402
 
@@ -444,3 +447,36 @@ def test_what_was_uploaded_goes_with_the_session(visit, demo, app):
             break
         other.wait_for_timeout(200)
     assert not kept.exists()
+
+
+# --- The benchmark -----------------------------------------------------------------------------
+
+
+def test_a_short_run_of_the_benchmark_gives_every_number(chromium, demo, tmp_path):
+    output = tmp_path / "app.json"
+    done = subprocess.run(
+        [
+            *(sys.executable, BENCHMARKS / "app.py", "-n", "1", "-o", output),
+            *("--only=picture", "--source", demo / "house-128bpm-a-minor.mp3"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(output.read_text(encoding="utf-8"))["picture"]
+    assert 0 < found["best"] <= found["median"] <= found["genre"]
+    assert found["analysis"] < found["genre"]
+    assert "promised 3 s: " in done.stdout
+
+
+def test_what_somebody_was_told_is_held_against_how_long_it_was():
+    import app
+
+    def seen(at, told=None, running=False, done=False):
+        return {"at": at, "told": told, "ahead": told, "running": running, "done": done}
+
+    waited = [seen(0), seen(1, 8), seen(2, 7), seen(5, 6), seen(9, running=True), seen(11, 0, True)]
+    assert app.kept(waited) == {"told": 8, "ahead": 8, "waited": 8, "late": 0}
+    waited[3] = seen(5, 2)
+    assert app.kept(waited)["late"] == 2
+    assert app.kept([seen(0), seen(1, done=True)])["told"] == 0

@@ -181,7 +181,7 @@ def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_pat
     ticket = submit(line, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
     with pytest.raises(JobError, match=r"took longer than 1 s, which is the limit here"):
         ticket.result(PATIENCE)
-    assert not running(int(read(tmp_path / "pid")))
+    until(lambda: not running(int(read(tmp_path / "pid"))))
     assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
@@ -231,6 +231,24 @@ def test_a_waiting_job_leaves_the_line(make, tmp_path):
             ticket.result(PATIENCE)
     assert not (tmp_path / "second").exists()
     assert not running(int(read(tmp_path / "pid")))
+
+
+def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(make):
+    line = make(warm=jobs.warm_slowly)
+    worker = submit(line, jobs.pid).result(PATIENCE)
+    submit(line, jobs.sleep, 0.2).result(PATIENCE)
+    ticket = submit(line, jobs.sleep, 0.2)
+    until(lambda: ticket.state == "running")
+    told = submit(line, jobs.pid, owner="you")
+    ticket.cancel()
+    assert ticket.state == "cancelled"
+    # The one who waits is not held up by a worker that has to start.
+    assert told.result(PATIENCE) == worker
+    # What then takes longer than it ever did is ended all the same.
+    hanging = submit(line, jobs.sleep, 600)
+    until(lambda: hanging.state == "running")
+    hanging.cancel()
+    assert submit(line, jobs.pid).result(PATIENCE) != worker
 
 
 def test_what_has_finished_is_not_cancelled(make):

@@ -127,7 +127,6 @@ class Ticket:
         self._order = order
         self._result: Any = None
         self._began = 0.0
-        self._stopped: tuple[State, str] | None = None
         self._end: Callable[[], object] | None = None
 
     def __repr__(self) -> str:
@@ -278,26 +277,25 @@ class _Process:
     def receive(self) -> tuple[bytes, bytes]:
         return worker.read_frame(cast(BinaryIO, self._process.stdout))
 
-    def end(self) -> int:
-        """End the process and all that it has started, and return its status."""
+    def end(self) -> None:
+        """End the process and all that it has started."""
         with self._lock:
             if not self.ended:
-                # Before anybody has waited for it: until then no other process has its number.
+                self.ended = True
+                # Nobody has waited for it yet: until then no other process gets its number.
                 with contextlib.suppress(OSError):
                     if hasattr(os, "killpg"):
                         os.killpg(self._process.pid, signal.SIGKILL)
                     else:
                         self._process.kill()
-                self.ended = True
-        return self._process.wait()
 
     def close(self) -> int:
-        """End it, once nobody reads from it any longer."""
-        status = self.end()
+        """End it, once nobody reads from it any longer, and return its status."""
+        self.end()
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
                 cast(BinaryIO, stream).close()
-        return status
+        return self._process.wait()
 
 
 @dataclass
@@ -463,13 +461,30 @@ class Line:
                 return
             if ticket.state == "waiting":
                 self._rooms[ticket.kind].waiting.remove(ticket)
-                ticket.state, ticket.error, ticket._order = state, message, b""
-                self._touch()
-            elif ticket._stopped is None:
-                ticket._stopped = state, message
+            elif state == "cancelled":
+                self._let_go(ticket)
+            elif ticket._end is not None:
+                ticket._end()
+            ticket.state, ticket.error, ticket._order = state, message, b""
+            self._touch()
+
+    def _let_go(self, ticket: Ticket) -> None:
+        """End a running job whose result nobody wants. The lock is held."""
+        room = self._rooms[ticket.kind]
+        left = ticket._began + self._longest(room, ticket)[0] - time.monotonic()
+
+        def end() -> None:
+            with self._changed:
                 if ticket._end is not None:
-                    # Whoever waits for the answer of the process learns that there is none.
                     ticket._end()
+
+        if left > self._longest_start(room):
+            end()
+        else:
+            # Those who wait are served sooner by this worker, when it is done, than by a new one.
+            timer = threading.Timer(max(0.0, left), end)
+            timer.daemon = True
+            timer.start()
 
     def _forecast(self, ticket: Ticket) -> tuple[int, float]:
         """Return how many jobs start before one, and in how many seconds it does at the latest."""
@@ -587,8 +602,8 @@ class Line:
         timer = threading.Timer(ticket.timeout, self._stop, (ticket, "failed", limit))
         timer.daemon = True
         with self._changed:
-            if ticket._stopped is not None:
-                return ticket._stopped
+            if ticket.finished:
+                return ticket.state, ticket.error
             ticket._began = time.monotonic()
             ticket._end = process.end
         timer.start()
@@ -610,7 +625,7 @@ class Line:
                 else:
                     raise EOFError
         except EOFError:
-            status = _status(process.end())
+            status = _status(process.close())
             log.warning("%s ended its worker (%s)", ticket.name, status)
             return "failed", (
                 f"ended the process that worked on it ({status}); the file may be damaged, or too "
@@ -626,18 +641,17 @@ class Line:
     def _finish(self, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
         """Note what became of a job."""
         with self._changed:
-            if ticket._stopped is not None:
-                # Even where the answer was on its way by then.
-                state, outcome = ticket._stopped
-            elif state == "done":
-                known = self._durations.setdefault(ticket.name, deque(maxlen=REMEMBERED))
-                known.append(time.monotonic() - ticket._began)
-            if state == "done":
-                ticket._result = outcome
-                ticket.progress = 1.0, ticket.progress[1]
-            else:
-                ticket.error = outcome
-            ticket.state, ticket._end, seat.ticket = state, None, None
+            seat.ticket, ticket._end = None, None
+            # Who has stopped it is not told of an answer that was on its way by then.
+            if not ticket.finished:
+                ticket.state = state
+                if state == "done":
+                    known = self._durations.setdefault(ticket.name, deque(maxlen=REMEMBERED))
+                    known.append(time.monotonic() - ticket._began)
+                    ticket._result = outcome
+                    ticket.progress = 1.0, ticket.progress[1]
+                else:
+                    ticket.error = outcome
             self._touch()
 
 
