@@ -15,15 +15,14 @@ from numpy.typing import NDArray
 
 from classify import library, playlists
 from classify.app.hear import model_at
-from classify.app.setting import inside, setting
+from classify.app.setting import inside
 from classify.library import Library
 from extract import sets, tables
-from extract.errors import FindError, printable
+from extract.errors import FindError
 
 __all__ = [
     "Opened",
     "below",
-    "find",
     "listed",
     "locate",
     "named",
@@ -85,27 +84,6 @@ def stamp(path: Path) -> tuple[int, int]:
     """Return what changes when a file does."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size
-
-
-def find(named: str) -> Path:
-    """Return the table that somebody named below the root.
-
-    Raises
-    ------
-    FindError
-        It lies elsewhere or is not there, is no table, or is larger than tables may be here.
-    """
-    path, most = inside(named), setting().table_mb
-    if not path.is_file():
-        raise FindError(printable(named), "is a folder; name a table")
-    if not path.name.lower().endswith(tables.READABLE):
-        raise FindError(printable(named), f"ends in none of {' '.join(tables.READABLE)}")
-    if path.stat().st_size > most * 10**6:
-        raise FindError(
-            printable(named),
-            f"is larger than {most} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
-        )
-    return path
 
 
 def opened(path: Path, genres: str | None) -> Opened:

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from classify.app import catalog, look, state
-from classify.app.setting import setting
+from classify.app.setting import check_table, setting
 from classify.app.shelf import Shelf
 from extract.errors import EarmarkError
 
@@ -69,7 +69,13 @@ def uploaded(label: str, key: str, types: Sequence[str] = ("csv", "parquet")) ->
     known: tuple[str, Upload | str] | None = st.session_state.get(f"{key} kept")
     if known is None or known[0] != file.file_id:
         try:
-            known = file.file_id, Upload(file.name, state.scratch().keep_table(file.name, file))
+            path = state.scratch().keep_table(file.name, file)
+            try:
+                check_table(path, file.name)
+            except EarmarkError:
+                path.unlink()
+                raise
+            known = file.file_id, Upload(file.name, path)
         except EarmarkError as error:
             known = file.file_id, str(error)
         st.session_state[f"{key} kept"] = known

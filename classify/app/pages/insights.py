@@ -7,10 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from classify import insights, tracks
-from classify.app import catalog, gallery, look, pick, shelf, state, waiting
+from classify.app import gallery, look, pick, shelf, state, waiting
 from classify.app.gallery import Gallery, Source
 from classify.app.pick import SESSION
-from classify.app.setting import inside, setting
+from classify.app.setting import setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.insights import Absent, Picture
 from extract.errors import EarmarkError
@@ -84,7 +85,7 @@ def _source() -> Source | None:
         return Source(DEMO)
     name, path = st.session_state.get("insights upload", ("", None))
     if path is None or table != f"{UPLOAD}{name}":
-        path = catalog.find(table)
+        path = table_at(table)
         name = path.name
     return Source(name, str(path), labels, label)
 
@@ -134,7 +135,7 @@ def _genres(table: str) -> tuple[str | None, str | None]:
         labels = None
         if named:
             try:
-                labels = str(inside(named))
+                labels = str(table_at(named))
             except EarmarkError as error:
                 look.trouble(error)
     return labels, column.strip() or None

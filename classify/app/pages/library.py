@@ -19,6 +19,7 @@ from classify.app.pick import SESSION
 from classify.app.playable import playable
 from classify.app.scatter import drawn, tracks_map
 from classify.app.setting import inside, setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
 from extract.errors import EarmarkError, SchemaError
@@ -123,13 +124,13 @@ def _choose_details(table: str) -> tuple[str, str]:
 
 
 def _opened(table: str, genres: str) -> Opened:
-    path = catalog.find(table)
+    path = table_at(table)
     if genres == FOLDERS:
         source: str | None = "folders"
     elif genres == OWN:
         source = None
     else:
-        source = str(inside(genres))
+        source = str(table_at(genres))
     stamps = (
         catalog.stamp(path),
         catalog.stamp(Path(source)) if source and source != "folders" else None,
@@ -158,7 +159,7 @@ def _of_session() -> tuple[Library, Opened]:
 
 def _naming(stack: Opened, table: str, model: str) -> None:
     """Have a model name the genres, and say how far it is."""
-    ticket = _job("library naming", catalog.named, str(inside(table)), model)
+    ticket = _job("library naming", catalog.named, str(table_at(table)), model)
     if _waits(ticket, "library naming"):
         return
     stack.libraries[model] = stack.libraries[""].with_genres(ticket.result()).prepare()

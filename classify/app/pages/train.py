@@ -10,9 +10,10 @@ from typing import Any
 import streamlit as st
 
 from classify import bundle
-from classify.app import catalog, look, models, pick, state, training, waiting
+from classify.app import look, models, pick, state, training, waiting
 from classify.app.line import Ticket
 from classify.app.setting import setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.dataset import SPOTIFY_EXTRAS
 from extract import tables
@@ -107,7 +108,7 @@ def _source() -> None:
             help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            path = catalog.find(text)
+            path = table_at(text)
             _begin(path, path.name)
 
 
