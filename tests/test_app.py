@@ -124,6 +124,26 @@ def test_streamlit_is_told_the_same_in_a_clone():
     assert found["theme_light_primaryColor"] == look.PALETTE[0]
 
 
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [
+        (None, ["localhost", "127.0.0.1", "::1"]),
+        ("192.168.1.5", ["localhost", "127.0.0.1", "::1", "192.168.1.5", "me"]),
+        ("0.0.0.0", ["*"]),
+    ],
+)
+def test_a_page_of_another_name_gets_no_answer(monkeypatch, address, hosts):
+    from streamlit.web import bootstrap
+
+    given = {}
+    monkeypatch.setattr(serve, "_free", lambda *_: None)
+    monkeypatch.setattr(socket, "gethostname", lambda: "me")
+    monkeypatch.setattr(bootstrap, "load_config_options", given.update)
+    monkeypatch.setattr(bootstrap, "run", lambda *_: None)
+    serve.serve(ROOT / "app.py", server_address=address)
+    assert given["server_allowedHosts"] == hosts
+
+
 def test_every_option_is_one_of_streamlits():
     from streamlit import config
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import time
 
 import pytest
@@ -99,5 +101,33 @@ def test_somebody_who_stops_keeps_what_is_there(app):
     shelf = app.session_state["shelf"]
     next(button for button in app.button if button.label == "Stop").click().run()
     assert not any(item.waits for item in shelf.items)
-    assert any("stopped" in item.error for item in shelf.failed)
+    assert shelf.stopped
+    next(button for button in app.button if button.label.startswith("Go on with")).click().run()
+    assert not shelf.stopped
     assert not app.exception
+
+
+def test_failures_alone_can_be_cleared(app, tmp_path):
+    (tmp_path / "broken").mkdir()
+    for number in range(7):
+        (tmp_path / "broken" / f"{number}.mp3").write_text("no song", encoding="utf-8")
+    name_folder(app, "broken")
+    shelf = app.session_state["shelf"]
+    run_until(app, lambda: len(shelf.failed) == 7)
+    app.run()
+    assert len(app.error) == 5
+    assert app.expander[0].label == "2 more"
+    next(button for button in app.button if button.label == "Clear").click().run()
+    assert not shelf.items
+    assert not app.error
+
+
+def test_what_a_session_keeps_goes_with_it(app, tmp_path):
+    app.run()
+    folder = app.session_state["session"].scratch.path
+    assert folder.is_dir()
+    app.session_state["session"].scratch.keep("a.wav", io.BytesIO(b"RIFF....WAVEfmt "))
+    del app.session_state["session"]
+    del app.session_state["shelf"]
+    gc.collect()
+    assert not folder.exists()

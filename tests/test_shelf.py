@@ -153,9 +153,38 @@ def test_stopping_leaves_what_is_known(own):
     own.refresh(line)
     own.stop()
     assert not own.refresh(line)
-    assert (len(own.done), len(own.failed)) == (1, AHEAD + 2)
+    assert (len(own.done), len(own.stopped), len(own.failed)) == (1, AHEAD + 2, 0)
     assert not line.open
-    assert "stopped" in own.failed[0].error
+    own.resume()
+    while own.refresh(line):
+        line.finish()
+    assert len(own.done) == AHEAD + 3
+
+
+def test_stopping_one_leaves_the_others(own):
+    own.add(tracks(3))
+    line = Line()
+    own.show(own.items[0])
+    own.refresh(line)
+    own.stop(own.items[0])
+    assert own.stopped == own.items[:1]
+    while own.refresh(line):
+        line.finish()
+    assert own.done == own.items[1:]
+    # What is known of a track stays when nobody waits for its picture.
+    own.show(own.items[1])
+    own.refresh(line)
+    own.stop(own.items[1])
+    assert not own.refresh(line)
+    assert own.items[1] in own.done
+
+
+def test_tracks_of_one_name_are_told_apart(own):
+    named = ["a.mp3", "a.mp3", "b", "a.mp3", "b", "x.y/b", "x.y/b"]
+    own.add((name, Path(f"/{place}")) for place, name in enumerate(named))
+    assert [item.name for item in own.items] == [
+        *("a.mp3", "a (2).mp3", "b", "a (3).mp3", "b (2)", "x.y/b", "x.y/b (2)")
+    ]
 
 
 def test_another_model_describes_everything_anew(own):

@@ -24,6 +24,7 @@ __all__ = [
     "figure",
     "frame",
     "head",
+    "kept",
     "kept_in_words",
     "living",
     "plain",
@@ -92,6 +93,22 @@ def kept_in_words() -> Iterator[None]:
             "it comes again, please report it with what the terminal says.",
             icon=":material/error:",
         )
+
+
+def kept(key: str) -> str:
+    """Keep what a widget holds while other pages are looked at; call it before the widget.
+
+    Returns
+    -------
+    str
+        The key, for the widget.
+    """
+    values = st.session_state.setdefault("kept", {})
+    if key in st.session_state:
+        values[key] = st.session_state[key]
+    elif key in values:
+        st.session_state[key] = values[key]
+    return key
 
 
 def living(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from classify import bundle
+from classify.app import look
 from classify.app.setting import setting
 
 __all__ = ["add", "choose", "found", "name"]
@@ -25,15 +26,18 @@ MOST = 100
 
 def found(root: Path) -> dict[Path, str]:
     """Return the directories of models and what they are called, those that ship first."""
-    own = [
-        about.parent
+    own = {
+        about.parent: about.parent.relative_to(root).as_posix()
         for folder in FOLDERS
         for pattern in (f"*/{bundle.ABOUT}", f"*/*/{bundle.ABOUT}")
         for about in sorted((root / folder).glob(pattern))[:MOST]
-    ]
+        # A link may lead out of the root.
+        if about.resolve().is_relative_to(root)
+    }
     trained: list[Path] = [path for path in st.session_state.get("models", []) if path.is_dir()]
     names = {path: name for path, name in SHIPPED.items() if path.is_dir()}
-    return names | {path: path.name for path in (*trained, *own) if path.resolve() not in names}
+    others = {path: path.name for path in trained} | own
+    return names | {path: name for path, name in others.items() if path.resolve() not in names}
 
 
 def add(directory: Path) -> None:
@@ -51,5 +55,8 @@ def choose(key: str, *, first: Path = bundle.DEFAULT) -> Path:
     """Let somebody choose a model, and return its directory."""
     names = found(setting().root)
     options = sorted(names, key=lambda path: path != first)
+    if st.session_state.get(look.kept(key)) not in options:
+        # Its directory is gone, or nothing was chosen yet.
+        st.session_state.pop(key, None)
     chosen: Path = st.selectbox("Model", options, format_func=lambda path: names[path], key=key)
     return chosen

@@ -18,6 +18,10 @@ CONFIG = Path(__file__).with_name("config.toml")
 """How the app looks and listens."""
 
 
+EVERYWHERE = ("0.0.0.0", "::")
+"""Addresses that stand for all of this computer's."""
+
+
 def serve(script: Path, **given: Any) -> None:
     """Serve the app until it is stopped.
 
@@ -45,7 +49,13 @@ def serve(script: Path, **given: Any) -> None:
     # Told now, and not in the browser.
     limits = setting.read(os.environ)
     found["server_maxUploadSize"] = limits.upload_mb
-    _free(str(found["server_address"]), int(found.get("server_port", 8501)))
+    address = str(found["server_address"])
+    if address in EVERYWHERE:
+        # Who lets everybody in knows best by what names they come.
+        found["server_allowedHosts"] = ["*"]
+    elif address not in found["server_allowedHosts"]:
+        found["server_allowedHosts"] += [address, socket.gethostname()]
+    _free(address, int(found.get("server_port", 8501)))
     config._main_script_path = str(script)
     bootstrap.load_config_options(found)
     bootstrap.run(str(script), False, [], found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,8 @@ AHEAD = 32
 
 PICTURES = 6
 """Pictures that are kept, those looked at last."""
+
+STOPPED = "was not analysed: it was stopped"
 
 TOP = 3
 """Genres of a track in the table."""
@@ -97,8 +100,15 @@ class Shelf:
     _seen: list[Item] = field(default_factory=list)
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
-        """Put tracks on the shelf by their names and places; the first of them is looked at."""
-        new = [Item(name, path) for name, path in tracks]
+        """Put tracks on the shelf by their names and places; the first of them is looked at.
+
+        Who brings two tracks of one name gets them told apart.
+        """
+        known = {item.name for item in self.items}
+        new = []
+        for name, path in tracks:
+            new.append(Item(_other(name, known), path))
+            known.add(new[-1].name)
         self.items += new
         if new:
             self.chosen = new[0]
@@ -145,7 +155,7 @@ class Shelf:
         if ticket.state == "done":
             item.heard = self._trusted(item, Heard.of(ticket.result()))
         else:
-            item.error = ticket.error or "was not analysed: it was stopped"
+            item.error = ticket.error or STOPPED
 
     def _trusted(self, item: Item, heard: Heard) -> Heard:
         """Take no file for the sound that is neither the track's own nor one made of it."""
@@ -153,14 +163,21 @@ class Shelf:
         known = own == item.path.resolve() or own.parent == self.folder.resolve()
         return heard if known else replace(heard, sound="")
 
-    def stop(self) -> None:
-        """Have nothing more done; what is known stays."""
-        for item in self.items:
-            if item.ticket is not None:
-                item.ticket.cancel()
-                item.ticket = None
-            if item.heard is None and not item.error:
-                item.error = "was not analysed: it was stopped"
+    def stop(self, item: Item | None = None) -> None:
+        """Have nothing more done, of one track or of all; what is known stays."""
+        for each in self.items if item is None else [item]:
+            if each.ticket is not None:
+                each.ticket.cancel()
+                each.ticket = None
+            if each.heard is None and not each.error:
+                each.error = STOPPED
+            if each.heard is not None and each.heard.picture is None:
+                each.picture = False
+
+    def resume(self) -> None:
+        """Have done what was stopped."""
+        for item in self.stopped:
+            item.error = ""
 
     def again(self, model: Path) -> None:
         """Have everything described anew by another model."""
@@ -182,9 +199,27 @@ class Shelf:
         return [item for item in self.items if item.heard is not None]
 
     @property
+    def stopped(self) -> list[Item]:
+        """Tracks that were not analysed since nobody wanted to wait."""
+        return [item for item in self.items if item.error == STOPPED]
+
+    @property
     def failed(self) -> list[Item]:
         """Tracks of which nothing will be known."""
-        return [item for item in self.items if item.heard is None and item.error]
+        return [
+            item
+            for item in self.items
+            if item.heard is None and item.error and item.error != STOPPED
+        ]
+
+
+def _other(name: str, known: set[str]) -> str:
+    """Return a name that is not known yet: the same, or with a number before its ending."""
+    stem, dot, ending = name.rpartition(".")
+    if not dot or "/" in ending:
+        stem, ending = name, ""
+    numbered = (f"{stem} ({number}){dot if ending else ''}{ending}" for number in count(2))
+    return name if name not in known else next(other for other in numbered if other not in known)
 
 
 def table(items: Iterable[Item]) -> pd.DataFrame:

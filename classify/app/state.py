@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+import threading
+import weakref
 
 import streamlit as st
 
@@ -30,29 +31,30 @@ def owner() -> str:
 
 def scratch() -> uploads.Scratch:
     """Return the folder of this session; it goes when the session does."""
-    return _session(owner()).scratch
+    return _session().scratch
 
 
-@dataclass(frozen=True)
 class _Session:
-    """What goes when a session does."""
+    """What goes when a session does, and not when its connection is lost for a moment."""
 
-    owner: str
-    scratch: uploads.Scratch
-
-    def close(self) -> None:
-        line().leave(self.owner)
-        self.scratch.close()
-
-
-@st.cache_resource(scope="session", show_spinner=False, on_release=_Session.close)
-def _session(owner: str) -> _Session:
-    limits, megabyte = setting(), 10**6
-    return _Session(
-        owner,
-        uploads.Scratch(
+    def __init__(self, own: str) -> None:
+        limits, megabyte = setting(), 10**6
+        self.scratch = uploads.Scratch(
             uploads.Limits(
                 limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
             )
-        ),
-    )
+        )
+        # Streamlit says nothing when it forgets a session; what it forgets is collected.
+        weakref.finalize(self, _leave, line(), own)
+
+
+def _leave(line: Line, own: str) -> None:
+    # Whoever is interrupted by the collection may hold the line's lock.
+    threading.Thread(target=line.leave, args=(own,), daemon=True).start()
+
+
+def _session() -> _Session:
+    if "session" not in st.session_state:
+        st.session_state["session"] = _Session(owner())
+    found: _Session = st.session_state["session"]
+    return found

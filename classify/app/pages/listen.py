@@ -15,9 +15,12 @@ from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
 from extract import files
-from extract.errors import EarmarkError, FindError
+from extract.errors import EarmarkError, FileError, FindError
 
 __all__ = ["page"]
+
+SAID = 5
+"""Files of which it is said at once why they were not analysed."""
 
 
 def page() -> None:
@@ -29,8 +32,8 @@ def page() -> None:
     if not own.items:
         look.empty(
             "Nothing here yet",
-            "Drop a few tracks above, or name a folder. They are analysed on this computer "
-            "and nothing is kept.",
+            "Drop a few tracks above, or name a folder. They are analysed where this app runs, and "
+            "what you drop is removed when you leave.",
         )
         return
     # Of one track there is more to see than a row.
@@ -71,22 +74,46 @@ def _drop(own: Shelf) -> None:
         max_upload_size=limits.upload_mb,
         label_visibility="collapsed",
     )
-    for message in st.session_state.pop("uploads refused", []):
-        look.trouble(message)
+    _refused(st.session_state.get("uploads refused", []))
     if not dropped:
+        st.caption(
+            f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
+            "together."
+        )
         return
+    if own.source is not None:
+        _clear(own)
     kept: list[tuple[str, Path]] = []
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
     for file in dropped:
         try:
             upload = state.scratch().keep(file.name, file)
             kept.append((upload.name, upload.path))
+        except FileError as error:
+            refused.append((error.path, error.message))
         except EarmarkError as error:
-            refused.append(str(error))
+            refused.append((file.name, str(error)))
     st.session_state["uploads refused"] = refused
     st.session_state["uploads turn"] = turn + 1
-    _begin(own, kept, None)
+    own.add(kept)
     st.rerun()
+
+
+def _refused(told: Sequence[tuple[str, str]]) -> None:
+    """Say which files are not analysed, and why; many of them behind a click."""
+    for name, why in told[:SAID]:
+        look.trouble(f"{name}: {why}")
+    if len(told) > SAID:
+        with st.expander(f"{len(told) - SAID} more"):
+            rows = pd.DataFrame(told[SAID:], columns=["track", "why"])
+            st.dataframe(rows, hide_index=True)
+
+
+def _clear(own: Shelf) -> None:
+    """Take everything away, and all that was said of it."""
+    own.clear()
+    state.scratch().clear()
+    st.session_state.pop("uploads refused", None)
 
 
 def _name(own: Shelf) -> None:
@@ -110,53 +137,53 @@ def _name(own: Shelf) -> None:
         st.warning(
             f"{len(tracks):,} tracks: the first {most:,} are taken. `earmark classify` takes all."
         )
-    own.clear()
-    _begin(own, [(track.path, track.location) for track in tracks[:most]], folder)
-
-
-def _begin(own: Shelf, tracks: Sequence[tuple[str, Path]], folder: Path | None) -> None:
-    """Put tracks on the shelf; what comes from elsewhere makes room for them."""
-    if own.source != folder:
-        own.clear()
+    _clear(own)
     own.source = folder
-    own.add(tracks)
+    own.add((track.path, track.location) for track in tracks[:most])
 
 
 def _board(own: Shelf) -> None:
     """Draw the table, again and again for as long as there is more to come."""
     busy = own.refresh(state.line())
-    look.living(_table, POLL if busy else None)(own)
+    # A long table takes longer to draw.
+    every = max(POLL, len(own.items) / 2000)
+    look.living(_table, every if busy else None)(own)
 
 
 def _table(own: Shelf) -> None:
     busy = own.refresh(state.line())
-    done, failed = own.done, own.failed
-    left = len(own.items) - len(done) - len(failed)
+    drawn = st.session_state.get("listen drawn", (own.chosen, busy))
+    st.session_state["listen drawn"] = own.chosen, busy
+    if drawn != (own.chosen, busy):
+        # Another track is looked at, or all is done: that is drawn outside of this part.
+        st.rerun()
+    done, failed, stopped = own.done, own.failed, own.stopped
+    left = len(own.items) - len(done) - len(failed) - len(stopped)
     if left:
         text = f"{len(own.items) - left} of {len(own.items)} tracks"
         if waiting.bar(1 - left / len(own.items), text, "stop all"):
             own.stop()
-    elif not busy and st.session_state.get("was busy"):
-        st.session_state["was busy"] = False
-        st.rerun()
-    st.session_state["was busy"] = busy
-    for item in failed[:5]:
-        look.trouble(f"{item.name}: {item.error}")
-    if len(failed) > 5:
-        with st.expander(f"{len(failed) - 5} more failed"):
-            rows = [(item.name, item.error) for item in failed[5:]]
-            st.dataframe(pd.DataFrame(rows, columns=["track", "why"]), hide_index=True)
-    if not done:
-        return
-    _results(own, done, busy)
+            st.rerun()
+    _refused([(item.name, item.error) for item in failed])
+    if done:
+        _results(own, done, busy)
+    with st.container(horizontal=True):
+        if stopped and st.button(f"Go on with {len(stopped)} more", icon=":material/play_arrow:"):
+            own.resume()
+            st.rerun()
+        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
+            _clear(own)
+            st.rerun()
 
 
 def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     words, genres, least = st.columns([3, 3, 2])
+    for key in ("listen search", "listen least"):
+        look.kept(key)
     text = words.text_input("Search", placeholder="part of a name", key="listen search")
     names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
     chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
-    share = least.slider("At least", 0, 100, 0, 5, format="%d %%", key="listen least")
+    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="listen least")
     shown = [
         item
         for item in done
@@ -167,39 +194,36 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
         and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
     ]
     found = shelf.table(shown)
-    before: list[Item] = st.session_state.get("listen shown", [])
-    event = st.dataframe(
+    # The row of the track that is looked at is marked, whatever was marked before in its place.
+    marked = [place for place, item in enumerate(shown) if item is own.chosen]
+    selection = {"rows": marked, "columns": [], "cells": []}
+    if st.session_state.get("listen table", {}).get("selection") != selection:
+        st.session_state["listen table"] = {"selection": selection}
+
+    def choose() -> None:
+        picked = st.session_state["listen table"]["selection"]["rows"]
+        if picked:
+            own.chosen = shown[picked[0]]
+
+    st.dataframe(
         grid.spoken(found),
         hide_index=True,
         column_config=grid.columns(),
         height=min(38 + 35 * max(len(found), 1), 420),
-        on_select="rerun",
+        on_select=choose,
         selection_mode="single-row",
         key="listen table",
     )
     st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
-    places = event["selection"]["rows"]
-    # What was selected was selected in the rows that were shown then.
-    if places and places[0] < len(before) and st.session_state.get("listen place") != places:
-        st.session_state["listen place"] = places
-        own.chosen = before[places[0]]
-        st.session_state["listen shown"] = shown
-        st.rerun()
-    st.session_state["listen shown"] = shown
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
     there = {item.name: str(item.path) for item in shown} if own.source else None
     grid.downloads(found, "genres", there)
-    with st.container(horizontal=True):
-        planned = st.toggle(
-            "What would the tags be?",
-            disabled=busy,
-            key="plan",
-            help="A dry run: what would be written into the files, beside what is there.",
-        )
-        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
-            own.clear()
-            state.scratch().clear()
-            st.rerun()
+    planned = st.toggle(
+        "What would the tags be?",
+        disabled=busy,
+        key="plan",
+        help="A dry run: what would be written into the files, beside what is there.",
+    )
     if planned and not busy:
         _plan(shown, found)
 
@@ -222,9 +246,7 @@ def _track(own: Shelf) -> None:
         own.refresh(state.line())
     if item.waits:
         look.living(_waiting, POLL)(own, item)
-    elif item.error and item.heard is None:
-        look.trouble(f"{item.name}: {item.error}")
-    else:
+    elif item.heard is not None:
         _portrait(own, item)
 
 
@@ -237,7 +259,8 @@ def _waiting(own: Shelf, item: Item) -> None:
     ticket = item.ticket
     share = ticket.progress[0] if ticket else 0.0
     if waiting.bar(share, waiting.turn(ticket) or "Listening…", "stop one"):
-        own.stop()
+        own.stop(item)
+        own.chosen = None if item.heard is None else own.chosen
         st.rerun()
 
 
@@ -248,6 +271,8 @@ def _portrait(own: Shelf, item: Item) -> None:
     if heard.picture is not None:
         sound = Path(heard.sound) if heard.sound else None
         player.show(heard.picture, sound, item.name, "player")
+    elif item.error:
+        look.trouble(f"{item.name}: {item.error}")
     _facts(heard)
     left, right = st.columns(2, gap="large")
     with left:
