@@ -298,7 +298,9 @@ def from_table(
             categorical = name in dataset.CATEGORIES
             means = pd.Series(numbers).groupby(codes).agg("first" if categorical else "mean")
             numbers = means.to_numpy()
-        columns[name] = numbers.astype(np.float32)
+        with np.errstate(over="ignore"):
+            # What is larger than any number of this kind is as good as infinite.
+            columns[name] = numbers.astype(np.float32)
     library = Library(pd.DataFrame(columns), table, about)
     named = label or labels.genre_column(table.columns)
     if genres is None and named is None:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -51,13 +53,17 @@ def test_a_folder_is_named_below_the_root(tmp_path):
     assert setting.inside("music/../music", tmp_path) == tmp_path / "music"
 
 
-@pytest.mark.parametrize("named", ["..", "/", "/etc/passwd", "~", "music/../..", "out", "out/x"])
+@pytest.mark.parametrize(
+    "named", ["..", "/", "/etc/passwd", "~", "music/../..", "out", "out/x", ".ssh", "key"]
+)
 def test_what_lies_elsewhere_is_not_there(tmp_path, named):
     root = tmp_path / "root"
     (root / "music").mkdir(parents=True)
     (tmp_path / "secret").mkdir()
     (tmp_path / "secret" / "x").write_text("", encoding="utf-8")
     (root / "out").symlink_to(tmp_path / "secret")
+    (root / ".ssh").mkdir()
+    (root / "key").symlink_to(root / ".ssh")
     with pytest.raises(FindError, match="is not there; name a folder or a file below"):
         setting.inside(named, root)
 
@@ -191,3 +197,56 @@ def test_the_charts_show_the_strongest_and_take_names_as_text():
 
 def test_the_environment_of_a_test_says_nothing_of_the_app():
     assert not [name for name in os.environ if name.startswith(setting.PREFIX)]
+
+
+def refused(path, message):
+    with pytest.raises(FindError, match=message):
+        setting.table(path.name, path.parent)
+
+
+@pytest.mark.parametrize("name", [".netrc", ".hidden.csv", "notes.txt", "config.toml", "x.csv.zst"])
+def test_only_tables_are_read_as_tables(tmp_path, name):
+    (tmp_path / name).write_text("password,secret\n", encoding="utf-8")
+    refused(tmp_path / name, "is not there" if name.startswith(".") else "ends in none of")
+
+
+def test_a_table_that_is_no_regular_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.csv")
+    refused(tmp_path / "x.csv", "is no regular file")
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A limit of one megabyte."""
+    monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
+    setting.setting.cache_clear()
+    yield
+    setting.setting.cache_clear()
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
+def test_what_a_packed_table_unpacks_to_counts(tmp_path, small, ending):
+    path = tmp_path / f"table.csv.{ending}"
+    frame = pd.DataFrame({"path": ["x" * 1000] * 900})
+    frame.to_csv(path, index=False)
+    assert setting.table(path.name, tmp_path) == path
+    pd.concat([frame, frame]).to_csv(path, index=False)
+    assert path.stat().st_size < 100_000
+    refused(path, "is larger than 1 MB")
+    path.write_bytes(path.read_bytes()[:-20])
+    refused(path, "cannot be read as a table|is larger than 1 MB")
+    path.write_bytes(b"no archive")
+    refused(path, "cannot be read as a table")
+
+
+def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
+    many = tmp_path / "many.parquet"
+    pd.DataFrame({"path": "a", "x": np.zeros(30_000)}).to_parquet(many)
+    wide = tmp_path / "wide.csv"
+    wide.write_text("path" + ",x" * 999 + "\n" + ",\n" * 60, encoding="utf-8")
+    assert setting.table("many.parquet", tmp_path) == many
+    monkeypatch.setattr(setting, "MOST_CELLS", 59_999)
+    refused(many, "has 60,000 cells")
+    refused(wide, "has 61,000 cells")
+    many.write_bytes(b"PAR1 and no more")
+    refused(many, "cannot be read as a table")

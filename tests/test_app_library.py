@@ -245,7 +245,7 @@ def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
         ("../x.csv", "is not there"),
     ):
         with pytest.raises(FindError, match=message):
-            catalog.find(named)
+            setting.table(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):

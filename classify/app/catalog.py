@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -15,21 +16,25 @@ from numpy.typing import NDArray
 
 from classify import library, playlists
 from classify.app.hear import model_at
-from classify.app.setting import inside, setting
+from classify.app.setting import inside
+from classify.bundle import ABOUT
 from classify.library import Library
 from extract import sets, tables
-from extract.errors import FindError, printable
+from extract.errors import EarmarkError, FindError, SchemaError
 
 __all__ = [
+    "Below",
     "Opened",
-    "below",
-    "find",
+    "Version",
+    "in_names_of_theirs",
     "listed",
     "locate",
     "named",
     "opened",
+    "renamed",
     "stamp",
     "typical",
+    "version",
     "zipped",
 ]
 
@@ -38,6 +43,12 @@ FOLDERS = ("data/features", "data", "")
 
 MOST = 200
 """Tables that are offered; others can be named."""
+
+MODELS = 3
+"""Models whose genres are held of a table."""
+
+Version = tuple[str, int]
+"""The directory of a model, and when what is in it was written."""
 
 ENOUGH = 4
 """Tracks of a genre that say what is typical of it."""
@@ -51,19 +62,73 @@ class Opened:
     ----------
     libraries : dict
         The library with the genres of the table under an empty name, and with those that models
-        gave, under theirs.
+        gave, under their versions.
     places : ndarray of shape (tracks, 2), optional
         Where its tracks are on the map, once that is known.
     """
 
-    libraries: dict[str, Library] = field(repr=False)
+    libraries: dict[str | Version, Library] = field(repr=False)
     places: NDArray[np.float64] | None = field(default=None, repr=False)
 
+    def hold(self, model: Version, named: Library) -> None:
+        """Keep the library with the genres of a model; that of the oldest of too many goes."""
+        self.libraries[model] = named
+        models = [key for key in self.libraries if key]
+        for key in models[:-MODELS]:
+            self.libraries.pop(key, None)
 
-def below(folder: Path, paths: Iterable[str]) -> dict[str, str]:
-    """Return where tracks are whose paths begin in a folder."""
-    start = folder.as_posix().rstrip("/")
-    return {path: path if path.startswith("/") else f"{start}/{path}" for path in paths}
+
+@dataclass(frozen=True)
+class Below(Mapping[str, str]):
+    """Where tracks are whose paths begin in a folder, each found when it is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    paths : iterable of str
+        The tracks.
+    """
+
+    folder: Path
+    paths: Collection[str] = field(repr=False)
+
+    def __getitem__(self, path: str) -> str:
+        return path if path.startswith("/") else f"{self.folder.as_posix().rstrip('/')}/{path}"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.paths)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+
+def version(model: str) -> Version:
+    """Return what names the model in a directory for as long as it stays the same."""
+    about = Path(model) / ABOUT
+    return model, about.stat().st_mtime_ns if about.is_file() else 0
+
+
+@contextmanager
+def in_names_of_theirs(called: Mapping[str, str]) -> Iterator[None]:
+    """Say what goes wrong of files as those know them who named or brought them.
+
+    Parameters
+    ----------
+    called : mapping of str to str
+        What they call them, by what we do.
+    """
+    try:
+        yield
+    except EarmarkError as error:
+        raise SchemaError(renamed(str(error), called)) from error
+
+
+def renamed(text: str, called: Mapping[str, str]) -> str:
+    """Return a text with other names in place of ours."""
+    for ours, theirs in called.items():
+        text = text.replace(ours, theirs)
+    return text
 
 
 def listed(root: Path) -> list[str]:
@@ -87,27 +152,6 @@ def stamp(path: Path) -> tuple[int, int]:
     return status.st_mtime_ns, status.st_size
 
 
-def find(named: str) -> Path:
-    """Return the table that somebody named below the root.
-
-    Raises
-    ------
-    FindError
-        It lies elsewhere or is not there, is no table, or is larger than tables may be here.
-    """
-    path, most = inside(named), setting().table_mb
-    if not path.is_file():
-        raise FindError(printable(named), "is a folder; name a table")
-    if not path.name.lower().endswith(tables.READABLE):
-        raise FindError(printable(named), f"ends in none of {' '.join(tables.READABLE)}")
-    if path.stat().st_size > most * 10**6:
-        raise FindError(
-            printable(named),
-            f"is larger than {most} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
-        )
-    return path
-
-
 def opened(path: Path, genres: str | None) -> Opened:
     """Open a table, with the genres as for `classify.library.open_library`.
 
@@ -122,9 +166,20 @@ def opened(path: Path, genres: str | None) -> Opened:
 
 
 def named(
-    path: str, model: str, report: Callable[[float, str], None] | None = None
+    path: str, model: str, called: str, report: Callable[[float, str], None] | None = None
 ) -> pd.DataFrame:
     """Find the genres of the tracks of a table: what a worker does.
+
+    Parameters
+    ----------
+    path : str
+        Of the table.
+    model : str
+        The directory of the model.
+    called : str
+        What the table is called by those who named it.
+    report : callable, optional
+        Is told the share that is done, and a text.
 
     Returns
     -------
@@ -138,9 +193,10 @@ def named(
     """
     say = report or (lambda share, text: None)
     say(0.1, "reading the table")
-    own = library.open_library(path)
-    say(0.3, f"finding the genres of {len(own):,} tracks")
-    return own.predicted(model_at(model)).tracks[["path", "genre", "probability"]]
+    with in_names_of_theirs({path: called, model: Path(model).name}):
+        own = library.open_library(path)
+        say(0.3, f"finding the genres of {len(own):,} tracks")
+        return own.predicted(model_at(model)).tracks[["path", "genre", "probability"]]
 
 
 def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:

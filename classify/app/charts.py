@@ -27,7 +27,7 @@ def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -
     chart = go.Figure(
         go.Bar(
             x=[100 * share for _, share in shown],
-            y=[_text(name) for name, _ in shown],
+            y=list(range(len(shown))),
             orientation="h",
             marker={"color": [PALETTE[0]] + [OTHERS] * (len(shown) - 1), "cornerradius": 4},
             text=[f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %" for _, share in shown],
@@ -37,7 +37,7 @@ def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -
         )
     )
     chart.update_xaxes(range=[0, 112], visible=False, fixedrange=True)
-    chart.update_yaxes(autorange="reversed", ticks="", fixedrange=True, automargin=True)
+    _name_rows(chart, [name for name, _ in shown])
     chart.update_layout(height=ROW * len(shown) + 24, bargap=0.3, showlegend=False)
     return chart
 
@@ -58,24 +58,42 @@ def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure
     chart = go.Figure(
         go.Bar(
             x=[added for _, _, added in shown],
-            y=[_text(name) for name, _, _ in shown],
+            y=list(range(len(shown))),
             orientation="h",
             marker={
                 "color": [FOR if added > 0 else AGAINST for _, _, added in shown],
                 "cornerradius": 3,
             },
-            customdata=[(f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown],
-            hovertemplate="<b>%{y}</b> is %{customdata[0]}: adds %{x:+.2f} to the log-odds"
-            "<br>%{customdata[1]}<extra></extra>",
+            customdata=[
+                (_text(name), f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown
+            ],
+            hovertemplate="<b>%{customdata[0]}</b> is %{customdata[1]}: adds %{x:+.2f} to the "
+            "log-odds<br>%{customdata[2]}<extra></extra>",
         )
     )
     chart.add_vline(x=0, line_width=1, line_color=OTHERS)
     chart.update_xaxes(
         title="adds to the log-odds of the genre", zeroline=False, fixedrange=True, automargin=True
     )
-    chart.update_yaxes(autorange="reversed", ticks="", fixedrange=True, automargin=True)
+    _name_rows(chart, [name for name, _, _ in shown])
     chart.update_layout(height=24 * len(shown) + 64, bargap=0.25, showlegend=False)
     return chart
+
+
+def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
+    """Write names beside bars, which stand by their number: names may be numbers, or alike."""
+    chart.update_yaxes(
+        type="linear",
+        range=[len(names) - 0.5, -0.5],
+        tickmode="array",
+        tickvals=list(range(len(names))),
+        ticktext=[_text(name) for name in names],
+        ticks="",
+        zeroline=False,
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
 
 
 def _wrapped(text: str) -> str:

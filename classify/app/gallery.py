@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 
 from classify import insights
-from classify.app import parcel
+from classify.app import catalog, parcel
 from classify.app.line import Line, Ticket
 from classify.insights import Absent, Picture, Tracks
 from extract.errors import EarmarkError, SchemaError
@@ -43,6 +43,8 @@ class Source:
         The table itself.
     stamp : int
         Differs between tables of one name.
+    labels_name : str
+        What the CSV with genres is called by those who named it.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Source:
     label: str | None = None
     table: pd.DataFrame | None = field(default=None, repr=False, compare=False)
     stamp: int = 0
+    labels_name: str = ""
 
     @classmethod
     def of(cls, name: str, table: pd.DataFrame) -> Source:
@@ -92,11 +95,11 @@ def _read(source: Source) -> Tracks:
         if demo is None:
             raise SchemaError("there are no demo tracks here; name a table")
         return demo
-    try:
+    called = {source.path: source.name}
+    if source.labels is not None:
+        called[source.labels] = source.labels_name
+    with catalog.in_names_of_theirs(called):
         found = insights.read(source.path, source.labels, **options)
-    except EarmarkError as error:
-        # Of an upload, nobody knows what we call it.
-        raise SchemaError(str(error).replace(source.path, source.name)) from None
     return dataclasses.replace(found, name=source.name)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from classify.app import catalog, look, state
-from classify.app.setting import setting
+from classify.app.setting import check_table, setting
 from classify.app.shelf import Shelf
 from extract.errors import EarmarkError
 
@@ -60,16 +60,37 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
     return chosen
 
 
-def uploaded(label: str, key: str, types: Sequence[str] = ("csv", "parquet")) -> Upload | None:
-    """Let somebody upload a table, and return it for as long as it is in the box."""
-    file = st.file_uploader(label, type=list(types), key=key, max_upload_size=setting().upload_mb)
+def uploaded(
+    label: str, key: str, types: Sequence[str] = ("csv", "parquet"), *, disabled: bool = False
+) -> Upload | None:
+    """Let somebody upload a table, and return it for as long as it is in the box.
+
+    The one that was taken before goes when another takes its place.
+    """
+    file = st.file_uploader(
+        label,
+        type=list(types),
+        key=key,
+        max_upload_size=setting().upload_mb,
+        disabled=disabled,
+    )
     if file is None:
         return None
     # Drawn anew, the box still holds what was taken from it, or refused.
     known: tuple[str, Upload | str] | None = st.session_state.get(f"{key} kept")
     if known is None or known[0] != file.file_id:
         try:
-            known = file.file_id, Upload(file.name, state.scratch().keep_table(file.name, file))
+            path = state.scratch().keep_table(file.name, file)
+            try:
+                check_table(path, file.name)
+            except EarmarkError:
+                path.unlink()
+                raise
+            before: Path | None = st.session_state.get(f"{key} file")
+            if before is not None:
+                before.unlink(missing_ok=True)
+            st.session_state[f"{key} file"] = path
+            known = file.file_id, Upload(file.name, path)
         except EarmarkError as error:
             known = file.file_id, str(error)
         st.session_state[f"{key} kept"] = known

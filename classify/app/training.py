@@ -10,7 +10,7 @@ import html
 import io
 import re
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 
 from classify import bundle as bundles
 from classify import labels as labelling
+from classify.app import catalog
 from classify.report import FILES
 from extract import tables
 from extract.errors import EarmarkError, LabelError, WriteError, printable
@@ -28,7 +29,7 @@ REPORT = FILES[0]
 """The page of the report."""
 
 MOST_COLUMNS = 2000
-"""Columns whose names are told."""
+"""Columns that are looked at, and whose names are told."""
 
 Report = Callable[[float, str], object]
 
@@ -45,8 +46,10 @@ def look_at(table: str) -> dict[str, Any]:
     frame, about = tables.read(table)
     names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
+    # Of tens of thousands, looking at each would take minutes; names are quickly found.
+    seen = list(dict.fromkeys([name for name in known if name in names] + names[:MOST_COLUMNS]))
 
-    def unlikely(name: str) -> tuple[int, int]:
+    def unlikely(name: str) -> tuple[int, bool]:
         """Return what is small where the genre may stand: a name for it, or else text."""
         own = frame[name]
         text = own.dtype.kind not in "biufc" and 2 <= own.astype(str).nunique() < len(own)
@@ -54,7 +57,7 @@ def look_at(table: str) -> dict[str, Any]:
 
     return {
         "rows": len(frame),
-        "columns": sorted(names, key=unlikely)[:MOST_COLUMNS],
+        "columns": sorted(seen, key=unlikely),
         "set": str(about.get("set") or ""),
     }
 
@@ -93,10 +96,8 @@ def train(
         options = {"labels": labels, "label": label, "group": group, "ignore": ignore}
         return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
-        message = str(error)
-        for ours, theirs in called.items():
-            message = message.replace(ours, theirs)
-        raise LabelError(message) from error
+        own = called | {directory: Path(directory).name}
+        raise LabelError(catalog.renamed(str(error), own)) from error
 
 
 def _train(
@@ -140,21 +141,44 @@ def named(text: str) -> str:
     return kept[:60] or "model"
 
 
-def place(text: str, root: Path) -> Path:
+def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
     """Return the directory below the root in which somebody wants to have a model.
+
+    Parameters
+    ----------
+    text : str
+        What they typed.
+    root : Path
+        Nothing is written outside it.
+    own : collection of Path
+        Where they put models before: only those give way.
 
     Raises
     ------
     WriteError
-        It lies elsewhere, or holds other things than a model.
+        Models are not looked for there, or something that is not theirs stands there.
     """
+    from classify.app.models import FOLDERS
+
     try:
         found = (root / Path(text.strip()).expanduser()).resolve()
-        inner = found != root and found.is_relative_to(root)
+        parts = found.relative_to(root).parts
+        within = [
+            found.relative_to(folder).parts
+            for folder in (root / name for name in FOLDERS)
+            if found.is_relative_to(folder)
+        ]
+        # As deep as they are looked for, and away from those that ship.
+        good = any(len(rest) in (1, 2) for rest in within)
+        good = good and not any(part.startswith(".") for part in parts)
+        good = good and not found.is_relative_to(bundles.DEFAULT.parent.resolve())
     except (OSError, RuntimeError, ValueError):
-        inner = False
-    if not text.strip() or not inner:
-        raise WriteError(printable(text), f"is no place below {printable(root)}; name one there")
+        good = False
+    if not good:
+        where = " or ".join(f"{name}/" for name in FOLDERS)
+        raise WriteError(printable(text), f"is no place for a model; name a new folder in {where}")
+    if found.exists() and found not in own:
+        raise WriteError(printable(text), "is there already, and is kept; choose another name")
     bundles.check_directory(found)
     return found
 

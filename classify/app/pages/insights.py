@@ -7,10 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from classify import insights, tracks
-from classify.app import catalog, gallery, look, pick, shelf, state, waiting
+from classify.app import gallery, look, pick, shelf, state, waiting
 from classify.app.gallery import Gallery, Source
 from classify.app.pick import SESSION
-from classify.app.setting import inside, setting
+from classify.app.setting import setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.insights import Absent, Picture
 from extract.errors import EarmarkError
@@ -76,7 +77,7 @@ def _source() -> Source | None:
         table = _choose()
         if table is None:
             return None
-        labels, label = _genres(table)
+        labels, label, called = _genres(table)
     own: shelf.Shelf | None = st.session_state.get("shelf")
     if table == SESSION and own is not None:
         return Source.of(SESSION, shelf.table(own.done))
@@ -84,9 +85,9 @@ def _source() -> Source | None:
         return Source(DEMO)
     name, path = st.session_state.get("insights upload", ("", None))
     if path is None or table != f"{UPLOAD}{name}":
-        path = catalog.find(table)
+        path = table_at(table)
         name = path.name
-    return Source(name, str(path), labels, label)
+    return Source(name, str(path), labels, label, labels_name=called)
 
 
 def _upload() -> None:
@@ -114,10 +115,10 @@ def _choose() -> str | None:
     )
 
 
-def _genres(table: str) -> tuple[str | None, str | None]:
-    """Let somebody say where the genres are."""
+def _genres(table: str) -> tuple[str | None, str | None, str]:
+    """Let somebody say where the genres are: a file, a column, and what the file is called."""
     if table in (SESSION, DEMO):
-        return None, None
+        return None, None, ""
     with st.popover("Genres", icon=":material/tune:"):
         named = st.text_input(
             "File of genres",
@@ -134,10 +135,10 @@ def _genres(table: str) -> tuple[str | None, str | None]:
         labels = None
         if named:
             try:
-                labels = str(inside(named))
+                labels = str(table_at(named))
             except EarmarkError as error:
                 look.trouble(error)
-    return labels, column.strip() or None
+    return labels, column.strip() or None, named or ""
 
 
 def _pictures(own: Gallery) -> None:

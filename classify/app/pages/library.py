@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from classify import atlas, playlists
 from classify.app import catalog, grid, look, models, pick, shelf, state, waiting
-from classify.app.catalog import Opened
+from classify.app.catalog import Opened, Version
 from classify.app.line import Ticket
 from classify.app.pick import SESSION
 from classify.app.playable import playable
 from classify.app.scatter import drawn, tracks_map
 from classify.app.setting import inside, setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
 from extract.errors import EarmarkError, SchemaError
@@ -64,12 +65,12 @@ def page() -> None:
     else:
         stack = _opened(table, genres)
         own = stack.libraries[""]
-        if not own.genres:
-            model = _choose_model(table)
-            if model and model not in stack.libraries:
-                look.living(_naming, POLL)(stack, table, model)
+        if not own.genres and (model := _choose_model(table)):
+            version = catalog.version(model)
+            if version not in stack.libraries:
+                look.living(_naming, POLL)(stack, table, version)
                 return
-            own = stack.libraries[model]
+            own = stack.libraries[version]
     if st.session_state.get("library shown") != (table, len(own)):
         st.session_state["library shown"] = table, len(own)
         st.session_state[CHOSEN] = None
@@ -123,18 +124,19 @@ def _choose_details(table: str) -> tuple[str, str]:
 
 
 def _opened(table: str, genres: str) -> Opened:
-    path = catalog.find(table)
+    path = table_at(table)
     if genres == FOLDERS:
         source: str | None = "folders"
     elif genres == OWN:
         source = None
     else:
-        source = str(inside(genres))
+        source = str(table_at(genres))
     stamps = (
         catalog.stamp(path),
         catalog.stamp(Path(source)) if source and source != "folders" else None,
     )
-    with st.spinner("Opening the table…"):
+    called = {str(path): table, **({source: genres} if source else {})}
+    with st.spinner("Opening the table…"), catalog.in_names_of_theirs(called):
         return _held(str(path), source, stamps)
 
 
@@ -156,24 +158,40 @@ def _of_session() -> tuple[Library, Opened]:
     return stack.libraries[""], stack
 
 
-def _naming(stack: Opened, table: str, model: str) -> None:
+def _naming(stack: Opened, table: str, version: Version) -> None:
     """Have a model name the genres, and say how far it is."""
-    ticket = _job("library naming", catalog.named, str(inside(table)), model)
+    path, model = table_at(table), version[0]
+    stamps = version, catalog.stamp(path)
+    ticket = _job("library naming", catalog.named, str(path), model, table, stamps=stamps)
     if _waits(ticket, "library naming"):
         return
-    stack.libraries[model] = stack.libraries[""].with_genres(ticket.result()).prepare()
+    stack.hold(version, stack.libraries[""].with_genres(ticket.result()).prepare())
     st.rerun()
 
 
-def _job(key: str, function: Any, *arguments: Any) -> Ticket:
-    """Return the ticket of a job of this session; what was asked for before is stopped."""
+def _job(
+    key: str,
+    function: Any,
+    *arguments: Any,
+    stamps: object = None,
+    kind: str = "train",
+    timeout: float | None = None,
+) -> Ticket:
+    """Return the ticket of a job of this session; what was asked for before is stopped.
+
+    What takes as long as a training waits for its turn among those, by default.
+    """
     known: tuple[object, Ticket] | None = st.session_state.get(key)
-    mark = [id(one) if isinstance(one, np.ndarray) else one for one in arguments]
+    mark = [id(one) if isinstance(one, np.ndarray) else one for one in (*arguments, stamps)]
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
         ticket = state.line().submit(
-            state.owner(), function, *arguments, timeout=setting().training_seconds
+            state.owner(),
+            function,
+            *arguments,
+            timeout=timeout or setting().training_seconds,
+            kind=kind,
         )
         st.session_state[key] = mark, ticket
         return ticket
@@ -195,7 +213,9 @@ def _waits(ticket: Ticket, key: str) -> bool:
             st.rerun()
         return True
     share, text = ticket.progress
-    if waiting.bar(share, waiting.turn(ticket) or f"{text or 'waiting'}…", f"{key} stop"):
+    if waiting.bar(
+        share, waiting.turn(ticket) or f"{look.plain(text) or 'waiting'}…", f"{key} stop"
+    ):
         ticket.cancel()
     return True
 
@@ -273,7 +293,9 @@ def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
         label = "duration (s)" if name == "duration_ms" else name
         form = "%.0f" if step >= 1 else "%.2f"
         name_of = f"{key}range {name}"
-        chosen = st.slider(label, least, most, (least, most), step, format=form, key=name_of)
+        chosen = st.slider(
+            look.plain(label), least, most, (least, most), step, format=form, key=name_of
+        )
         if chosen != (least, most):
             # What is shown is rounded: the ends of the slider are the ends of the values.
             ranges[name] = (
@@ -418,7 +440,7 @@ def _places_of(
     if table == SESSION:
         shown: shelf.Shelf = st.session_state["shelf"]
         return {item.name: str(item.path) for item in shown.done} if shown.source else None
-    return catalog.below(inside(audio), own.tracks["path"]) if audio else None
+    return catalog.Below(inside(audio), own.tracks["path"]) if audio else None
 
 
 def _playlists(own: Library, rows: NDArray[np.int64], where: Mapping[str, str] | None) -> None:
@@ -521,9 +543,15 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
     if file is None:
         st.caption(":material/volume_off: Its file is not found. Name its folder under Options.")
         return
-    ticket = _job("library sound", playable, str(file), str(state.scratch().path))
+    ticket = _job(
+        "library sound",
+        playable,
+        *(str(file), str(state.scratch().path)),
+        kind="listen",
+        timeout=setting().track_seconds,
+    )
     if ticket.finished:
-        _player(ticket, file)
+        _player(ticket, file, path)
     else:
         look.living(_listening, POLL)(ticket)
 
@@ -534,9 +562,9 @@ def _listening(ticket: Ticket) -> None:
     st.skeleton(height=54)
 
 
-def _player(ticket: Ticket, file: Path) -> None:
+def _player(ticket: Ticket, file: Path, path: str) -> None:
     if ticket.state != "done":
-        look.trouble(ticket.error)
+        look.trouble(ticket.error.replace(str(file), path))
         return
     sound, kind = ticket.result()
     # A worker reads what strangers made: no other file is taken from it.

@@ -13,6 +13,7 @@ from classify import bundle
 from classify.app import catalog, look, models, pick, state, training, waiting
 from classify.app.line import Ticket
 from classify.app.setting import setting
+from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.dataset import SPOTIFY_EXTRAS
 from extract import tables
@@ -107,8 +108,8 @@ def _source() -> None:
             help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            path = catalog.find(text)
-            _begin(path, path.name)
+            path = table_at(text)
+            _begin(path, text.strip())
 
 
 def _begin(table: Path, name: str) -> None:
@@ -134,10 +135,7 @@ def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
         return None
     if ticket.state != "done":
         work: Work = st.session_state["work"]
-        error = ticket.error
-        for ours, theirs in work.called.items():
-            error = error.replace(ours, theirs)
-        look.trouble(error)
+        look.trouble(catalog.renamed(ticket.error, work.called))
         return None
     found: dict[str, Any] = ticket.result()
     return found
@@ -157,7 +155,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     where = st.radio(
         "The genres are", [IN_TABLE, IN_CSV, IN_FOLDERS], horizontal=True, disabled=running
     )
-    columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work)
+    columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work, running)
     if not columns:
         return
     beside = [name for name in SPOTIFY_EXTRAS if name in seen["columns"]]
@@ -196,12 +194,13 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
         _train(work, training.named(name), labels, label, group, ignore)
 
 
-def _labels(work: Work) -> list[str]:
+def _labels(work: Work, running: bool) -> list[str]:
     """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
     upload = pick.uploaded(
         "Labels: a column that names the tracks as the table does, and one with their genres",
         "train labels",
         ["csv"],
+        disabled=running,
     )
     if upload is None:
         return []
@@ -303,15 +302,18 @@ def _take(work: Work, directory: Path) -> None:
         text = st.text_input(
             "Keep it in",
             f"models/{directory.name}",
-            help=f"A folder below {look.plain(str(setting().root))}.",
+            help=f"A new folder in {' or '.join(models.FOLDERS)} below "
+            f"{look.plain(str(setting().root))}.",
             width=320,
             key=f"train place {directory.parent.name}",
         )
         pressed = st.button("Save", icon=":material/save:", key="train save")
     if pressed:
         try:
-            saved = training.place(text, setting().root)
+            own = st.session_state.setdefault("train kept", set())
+            saved = training.place(text, setting().root, own)
             bundle.copy(directory, saved)
+            own.add(saved)
         except EarmarkError as error:
             look.trouble(error)
             return
