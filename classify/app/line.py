@@ -626,7 +626,8 @@ class Line:
                     raise EOFError
         except EOFError:
             status = _status(process.close())
-            log.warning("%s ended its worker (%s)", ticket.name, status)
+            if not ticket.finished:
+                log.warning("%s ended its worker (%s)", ticket.name, status)
             return "failed", (
                 f"ended the process that worked on it ({status}); the file may be damaged, or too "
                 "big for the memory there is"
