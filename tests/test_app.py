@@ -188,11 +188,11 @@ def test_keys_are_called_as_musicians_call_them(key, mode, name):
 
 def test_the_charts_show_the_strongest_and_take_names_as_text():
     chart = charts.genres(["<b>rock</b>", "pop", "jazz"], [0.7, 0.296, 0.004], top=2)
-    assert list(chart.data[0].y) == ["&lt;b&gt;rock&lt;/b&gt;", "pop"]
+    assert list(chart.layout.yaxis.ticktext) == ["&lt;b&gt;rock&lt;/b&gt;", "pop"]
     assert list(chart.data[0].text) == ["70 %", "30 %"]
     told = [("a", 1.0, 0.5), ("b", 2.0, -0.1), ("c", 3.0, 0.9), ("d", 4.0, -0.7)]
-    assert list(charts.reasons(told).data[0].y) == ["c", "a", "b", "d"]
-    assert list(charts.reasons(told, top=1).data[0].y) == ["c", "d"]
+    assert list(charts.reasons(told).layout.yaxis.ticktext) == ["c", "a", "b", "d"]
+    assert list(charts.reasons(told, top=1).layout.yaxis.ticktext) == ["c", "d"]
 
 
 def test_the_environment_of_a_test_says_nothing_of_the_app():
@@ -250,3 +250,15 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     refused(wide, "has 61,000 cells")
     many.write_bytes(b"PAR1 and no more")
     refused(many, "cannot be read as a table")
+
+
+def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
+    names = ["1990", "1985", "x" * 50 + "a", "x" * 50 + "b"]
+    for chart in (
+        charts.genres(names, [0.4, 0.3, 0.2, 0.1]),
+        charts.reasons([(name, 0.0, 4.0 - place) for place, name in enumerate(names)]),
+    ):
+        assert list(chart.data[0].y) == [0, 1, 2, 3]
+        assert chart.layout.yaxis.type == "linear"
+        assert list(chart.layout.yaxis.tickvals) == [0, 1, 2, 3]
+        assert chart.layout.yaxis.ticktext[:2] == ("1990", "1985")

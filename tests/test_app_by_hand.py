@@ -175,13 +175,12 @@ def test_a_track_that_was_classified_is_a_start(app):
     assert app.selectbox("by hand key").value == 4.0
 
 
-def test_a_model_that_needs_audio_says_so_in_a_sentence(app):
+def test_models_that_need_audio_are_not_offered_nor_damaged_ones(app, tmp_path):
     app.run()
-    box = app.selectbox("by hand model")
-    box.set_value(next(option for option in models_of(app) if "default" in option)).run()
-    assert "nobody can set by hand" in app.error[0].value.replace("\\", "")
-    assert not app.exception
-
-
-def models_of(app):
-    return app.selectbox("by hand model").options
+    assert app.selectbox("by hand model").options == ["Spotify's 114 genres"]
+    models = Path(classify.__file__).parent / "models"
+    assert form.possible(models / "spotify")
+    assert not form.possible(models / "default")
+    assert not form.possible(tmp_path)
+    (tmp_path / "bundle.json").write_text("[", encoding="utf-8")
+    assert not form.possible(tmp_path)

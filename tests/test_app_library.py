@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zipfile
 from io import BytesIO
@@ -13,8 +14,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from classify import library
-from classify.app import catalog, scatter, setting, state
+from classify.app import catalog, look, scatter, setting, state
 from classify.app.hear import Heard
+from classify.app.line import Line
 from classify.app.shelf import Shelf
 from extract import run, tables
 from extract.errors import FindError
@@ -169,9 +171,8 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
     box(app, "segmented_control", "View").set_value("Map").run()
     stop = [button for button in app.button if button.label == "Stop"]
     assert stop
-    stop[0].click().run()
-    app.run()
-    assert "Stopped." in said(app)
+    stop[0].click()
+    run_until(app, lambda: "Stopped." in said(app))
     box(app, "button", "Try again").click().run()
     run_until(app, lambda: "lie together" in said(app))
     assert not app.exception
@@ -257,7 +258,7 @@ def test_a_track_is_found_below_the_root_only(root):
     assert catalog.locate(str(own), [""], root) == own
     for path in ("out.mp3", "../../etc/passwd", "/etc/passwd", "b.mp3", ".", "a\0b"):
         assert catalog.locate(path, ["", "music"], root) is None
-    assert catalog.below(root / "music", ["a.mp3", "/b.mp3"]) == {
+    assert catalog.Below(root / "music", ["a.mp3", "/b.mp3"]) == {
         "a.mp3": f"{root.as_posix()}/music/a.mp3",
         "/b.mp3": "/b.mp3",
     }
@@ -313,3 +314,74 @@ def test_more_dots_than_a_browser_likes_are_drawn_in_part_and_by_webgl():
     assert {trace.type for trace in scatter.tracks_map(places, tracks, rows, []).data} == {
         "scattergl"
     }
+
+
+def test_the_name_of_a_column_is_text(root):
+    picture = "![x](http://example.org/x.png)"
+    table = songs().drop(columns="tempo").assign(**{picture: np.arange(200.0)})
+    table.to_csv(root / "data" / "features" / "songs.csv", index=False)
+    app = AppTest.from_function(script, default_timeout=60).run()
+    labels = [slider.label for slider in app.slider]
+    assert look.plain(picture) in labels
+    assert picture not in labels
+
+
+def test_genres_of_a_few_models_are_held_and_of_one_that_changed_none(tmp_path):
+    own = library.from_table(songs().drop(columns="track_genre"), {})
+    stack = catalog.Opened({"": own})
+    for place in range(5):
+        stack.hold((f"model {place}", 0), own)
+    assert list(stack.libraries) == ["", ("model 2", 0), ("model 3", 0), ("model 4", 0)]
+    about = tmp_path / "bundle.json"
+    about.touch()
+    before = catalog.version(str(tmp_path))
+    os.utime(about, ns=(1, 1))
+    assert catalog.version(str(tmp_path)) == (str(tmp_path), 1) != before
+
+
+def test_paths_below_a_folder_are_not_gone_through_before_they_are_asked_for(root):
+    class Paths(list):
+        def __iter__(self):
+            raise AssertionError("gone through")
+
+    assert catalog.Below(root, Paths(["a.mp3"])).get("a.mp3") == f"{root.as_posix()}/a.mp3"
+
+
+def test_a_table_that_is_broken_is_called_as_it_was_named(app, root):
+    app.session_state["library table"] = "data/broken.csv"
+    app.run()
+    said = app.error[0].value.replace("\\", "")
+    assert said.startswith("data/broken.csv: ")
+    assert str(root) not in said
+
+
+def test_what_takes_long_waits_with_the_trainings(app, monkeypatch):
+    kinds = []
+    submit = Line.submit
+    monkeypatch.setattr(
+        Line, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
+    )
+    app.run()
+    box(app, "segmented_control", "View").set_value("Map").run()
+    assert kinds == ["train"]
+
+
+def test_what_is_looked_for_outlives_a_visit_to_another_page(app):
+    app.run()
+    box(app, "text_input", "Search").set_value("artist3").run()
+    slider = box(app, "slider", "tempo")
+    slider.set_range(slider.min, 90).run()
+    kept = dict(app.session_state["kept"])
+    later = AppTest.from_function(script, default_timeout=60)
+    later.session_state["kept"] = kept
+    later.run()
+    assert not later.exception
+    assert box(later, "text_input", "Search").value == "artist3"
+    assert box(later, "slider", "tempo").value == (slider.min, 90)
+
+
+def test_a_huge_number_is_no_warning():
+    table = pd.DataFrame({"path": ["a", "b"], "tempo": [1.0, 1e300]})
+    own = library.from_table(table, {})
+    assert own.tracks["tempo"].tolist() == [1.0, np.inf]
+    assert "tempo" not in own.bounds

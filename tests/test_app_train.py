@@ -51,21 +51,46 @@ def test_a_model_has_a_name_that_a_folder_can_have(name, found):
     assert training.named(name) == found
 
 
-@pytest.mark.parametrize("text", ["", "..", ".", "/tmp/x", "models/../..", "out/x", "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "..", ".", "/tmp/x", "models/../..", "out/x", "\0", "music/mine", "models"),
+        *("models/.mine", ".models/mine", "models/a/b/c"),
+    ],
+)
 def test_a_model_goes_nowhere_else(tmp_path, text):
     root = tmp_path / "root"
     root.mkdir()
     (root / "out").symlink_to(tmp_path)
-    with pytest.raises(WriteError, match="is no place below"):
+    with pytest.raises(WriteError, match="is no place for a model"):
         training.place(text, root)
     assert training.place("models/mine", root) == root / "models" / "mine"
 
 
-def test_a_model_does_not_take_the_place_of_music(tmp_path):
-    (tmp_path / "music").mkdir()
-    (tmp_path / "music" / "song.mp3").write_bytes(b"x")
+def test_a_model_takes_no_others_place(tmp_path):
+    theirs = tmp_path / "data" / "models" / "theirs"
+    theirs.mkdir(parents=True)
+    with pytest.raises(WriteError, match="is there already"):
+        training.place("data/models/theirs", tmp_path)
+    assert training.place("data/models/theirs", tmp_path, {theirs}) == theirs
+    (theirs / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match="holds other things than a model"):
-        training.place("music", tmp_path)
+        training.place("data/models/theirs", tmp_path, {theirs})
+
+
+def test_no_model_goes_among_those_that_ship(tmp_path):
+    root = bundle.DEFAULT.parent.parent.resolve()
+    with pytest.raises(WriteError, match="is no place for a model"):
+        training.place("models/mine", root)
+
+
+def test_of_many_columns_the_first_and_those_of_genres_are_looked_at(tmp_path):
+    path, many = tmp_path / "wide.parquet", training.MOST_COLUMNS + 9
+    frame = pd.DataFrame("text", index=range(2), columns=[f"c{place}" for place in range(many)])
+    frame.assign(genre=["a", "b"]).to_parquet(path)
+    columns = training.look_at(str(path))["columns"]
+    assert columns[0] == "genre"
+    assert len(columns) == training.MOST_COLUMNS + 1
 
 
 def test_a_report_is_shown_where_it_can_do_nothing():
@@ -114,6 +139,7 @@ def app(tmp_path, monkeypatch):
     """The page, with some tables below its root."""
     table().to_csv(tmp_path / "songs.csv", index=False)
     table(genres=("jazz",)).to_csv(tmp_path / "one.csv", index=False)
+    (tmp_path / "broken.csv").write_bytes(b"a,b\n\xff\xfe\n")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
     monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
@@ -162,17 +188,24 @@ def test_an_empty_page_says_what_to_do(app):
         ("/etc/passwd", "is not there"),
         ("nowhere.csv", "is not there"),
         (".", "is a folder"),
+        (".netrc", "is not there"),
+        ("notes.txt", "ends in none of"),
+        ("broken.parquet", "broken.parquet cannot be read as a table"),
     ],
 )
-def test_a_table_elsewhere_is_refused_in_a_sentence(app, named, message):
+def test_a_table_elsewhere_is_refused_in_a_sentence(app, tmp_path, named, message):
+    for name in (".netrc", "notes.txt"):
+        (tmp_path / name).write_text("machine x login y password z\n" * 9, encoding="utf-8")
     name_table(app, named)
     assert message in app.error[0].value.replace("\\", "")
 
 
-def test_a_broken_table_is_named(app):
-    name_table(app, "broken.parquet")
+def test_a_broken_table_is_named(app, tmp_path):
+    name_table(app, "broken.csv")
     until(app, lambda: len(app.error))
-    assert "broken.parquet" in app.error[0].value.replace("\\", "")
+    said = app.error[0].value.replace("\\", "")
+    assert said.startswith("broken.csv: ")
+    assert str(tmp_path) not in said
 
 
 def test_one_genre_is_not_enough(app):
@@ -199,10 +232,15 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     assert {f"songs/{name}" for name in ("model.ubj", "bundle.json", "report.html")} <= names
     next(own for own in app.text_input if own.label == "Keep it in").set_value("../elsewhere")
     press(app, "Save")
-    assert "is no place below" in app.error[0].value.replace("\\", "")
+    assert "is no place for a model" in app.error[0].value.replace("\\", "")
     next(own for own in app.text_input if own.label == "Keep it in").set_value("models/mine")
     press(app, "Save")
     assert not app.error
+    press(app, "Save")
+    assert not app.error
+    app.session_state["train kept"] = set()
+    press(app, "Save")
+    assert "is there already" in app.error[0].value.replace("\\", "")
     assert app.session_state["models"] == [tmp_path / "models" / "mine"]
     kept = classify.load(tmp_path / "models" / "mine")
     assert kept.genres == ["jazz", "rock"]
@@ -244,3 +282,7 @@ def test_an_uploaded_table_is_called_by_its_name(app):
     press(app, "Train")
     until(app, lambda: len(app.error))
     assert "earmark-app" not in app.error[0].value
+    first = app.session_state["work"].table
+    app.file_uploader("train upload").upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
+    assert app.session_state["work"].table.is_file()
+    assert not first.exists()

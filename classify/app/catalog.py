@@ -78,7 +78,7 @@ class Opened:
             self.libraries.pop(key, None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Below(Mapping[str, str]):
     """Where tracks are whose paths begin in a folder, each found when it is asked for.
 

@@ -6,15 +6,18 @@ form shows follows from the bundle and from what the columns say of themselves. 
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 import pandas as pd
 
 from classify import typical
 from classify.app.grid import KEYS
-from classify.bundle import Bundle
+from classify.bundle import ABOUT, Bundle
 from classify.dataset import SPOTIFY_EXTRAS
 from extract import pages, registry
 from extract.config import DEFAULTS
@@ -22,7 +25,7 @@ from extract.errors import BundleError
 from extract.registry import Column
 from extract.sets import NO_KEY
 
-__all__ = ["GROUPS", "Field", "fields", "row", "settled"]
+__all__ = ["GROUPS", "Field", "fields", "possible", "row", "settled"]
 
 GROUPS = {
     "Feeling": ("danceability", "energy", "valence"),
@@ -100,6 +103,22 @@ class Field:
         steps = round((value - self.low) / self.step)
         digits = max(0, -math.floor(math.log10(self.step)))
         return min(max(round(self.low + steps * self.step, digits), self.low), self.high)
+
+
+def possible(directory: Path) -> bool:
+    """Tell whether nobody needs audio for a model, from what it says of itself alone."""
+    about = directory / ABOUT
+    try:
+        return _possible(str(about), about.stat().st_mtime_ns)
+    except (OSError, ValueError, TypeError, KeyError):
+        # What is damaged, another page says.
+        return False
+
+
+@lru_cache(maxsize=256)
+def _possible(about: str, stamp: int) -> bool:
+    inputs = json.loads(Path(about).read_text(encoding="utf-8"))["inputs"]
+    return set(inputs) <= set(typical.COLUMNS)
 
 
 def fields(bundle: Bundle) -> dict[str, Field]:

@@ -48,6 +48,8 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
     own: Shelf | None = st.session_state.get("shelf")
     session = [SESSION] if own is not None and own.done else []
     names = [*before, *session, *catalog.listed(setting().root), *after]
+    if st.session_state.get(look.kept(key)) == SESSION and not session:
+        del st.session_state[key]
     chosen: str | None = st.selectbox(
         "Table",
         names,

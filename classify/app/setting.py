@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from io import BufferedIOBase
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -220,7 +221,7 @@ def _measured(path: str, stamp: int, size: int, most: int) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _unpacked(path: str) -> Iterator[BufferedIOBase]:
+def _unpacked(path: str) -> Iterator[BufferedIOBase | IO[bytes]]:
     """Open a file, whatever it is packed with, to read what is in it piece by piece."""
     with contextlib.ExitStack() as stack:
         match Path(path).suffix.lower():

@@ -125,12 +125,12 @@ def _genres(table: str) -> tuple[str | None, str | None, str]:
             placeholder="predictions.csv",
             help="A CSV that names the tracks and their genres, such as predictions; by default "
             "those in the table.",
-            key=f"insights labels {table}",
+            key=look.kept(f"insights labels {table}"),
         )
         column = st.text_input(
             "Column of the genre",
             placeholder="genre, track_genre, label or the like",
-            key=f"insights label {table}",
+            key=look.kept(f"insights label {table}"),
         )
         labels = None
         if named:

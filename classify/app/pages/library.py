@@ -106,13 +106,13 @@ def _choose_details(table: str) -> tuple[str, str]:
             [OWN, FOLDERS] if table != SESSION else [OWN],
             accept_new_options=table != SESSION,
             help="Or type where predictions or a CSV with a column genre are.",
-            key=f"library genres {table}",
+            key=look.kept(f"library genres {table}"),
         )
         audio = st.text_input(
             "Folder of the music",
             placeholder="where the paths of the table begin",
             help="Then tracks can be played, and playlists lead to them.",
-            key=f"library audio {table}",
+            key=look.kept(f"library audio {table}"),
         )
         if audio:
             try:
@@ -254,18 +254,27 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
 def _filters(own: Library, table: str) -> Query:
     """Draw what can be looked for, and return what is."""
     key = f"library {table} "
+    names = [str(name) for name in own.tracks]
+    held = st.session_state.get(look.kept(f"{key}genres"), [])
+    if not set(held) <= set(own.genres):
+        # Other genres came from elsewhere.
+        del st.session_state[f"{key}genres"]
+    if st.session_state.get(look.kept(f"{key}sort")) not in names:
+        st.session_state.pop(f"{key}sort", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
-            "Search", placeholder="words of title, artist, path …", key=f"{key}text", width=260
+            "Search",
+            placeholder="words of title, artist, path …",
+            key=look.kept(f"{key}text"),
+            width=260,
         )
         genres = (
             st.multiselect("Genres", own.genres, placeholder="all", key=f"{key}genres", width=260)
             if own.genres
             else []
         )
-        names = [str(name) for name in own.tracks]
         sort = st.selectbox("Sort by", names, key=f"{key}sort", width=150)
-        descending = st.toggle("Descending", key=f"{key}descending")
+        descending = st.toggle("Descending", key=look.kept(f"{key}descending"))
         with st.popover("Values", icon=":material/filter_alt:"):
             ranges = _ranges(own, key)
     if ranges:
@@ -277,7 +286,7 @@ def _filters(own: Library, table: str) -> Query:
 def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
     ranges: dict[str, tuple[float, float]] = {}
     if {"key", "mode"} <= set(own.tracks):
-        pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=f"{key}pitch")
+        pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=look.kept(f"{key}pitch"))
         mode = st.segmented_control(
             "Mode", [ANY, "major", "minor"], default=ANY, required=True, key=f"{key}mode"
         )
@@ -292,10 +301,11 @@ def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
         least, most, step = _ends(low / unit, high / unit)
         label = "duration (s)" if name == "duration_ms" else name
         form = "%.0f" if step >= 1 else "%.2f"
-        name_of = f"{key}range {name}"
-        chosen = st.slider(
-            look.plain(label), least, most, (least, most), step, format=form, key=name_of
-        )
+        name_of = look.kept(f"{key}range {name}")
+        held = st.session_state.get(name_of)
+        if held is None or not least <= held[0] <= held[1] <= most:
+            st.session_state[name_of] = least, most
+        chosen: Any = st.slider(look.plain(label), least, most, step=step, format=form, key=name_of)
         if chosen != (least, most):
             # What is shown is rounded: the ends of the slider are the ends of the values.
             ranges[name] = (
