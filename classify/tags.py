@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import stat
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,12 @@ TONICS = (
 
 COLUMNS = ["path", "field", "now", "then", "what"]
 
+LONGEST = 200
+"""Characters of a value; what is longer is cut."""
+
+UNPACKED = 2**20
+"""Bytes that all compressed frames of a file may unpack to; those that would go beyond are left."""
+
 
 def read(path: str | Path) -> dict[str, list[str]]:
     """Return what the tags of a file say.
@@ -49,7 +56,8 @@ def read(path: str | Path) -> dict[str, list[str]]:
     Returns
     -------
     dict
-        The values of those of `NAMES` that are there, and ``seconds``, how long the file is.
+        The values of those of `NAMES` that are there, at most `LONGEST` characters of each, and
+        ``seconds``, how long the file is.
 
     Raises
     ------
@@ -60,6 +68,7 @@ def read(path: str | Path) -> dict[str, list[str]]:
     """
     try:
         import mutagen
+        from mutagen.id3 import _frames
     except ImportError:
         raise LabelError(
             "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
@@ -68,6 +77,8 @@ def read(path: str | Path) -> dict[str, list[str]]:
         # Opening a pipe or a device would wait for ever.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             raise DecodeError(path, "is not a regular file")
+        # Two megabytes of a compressed frame may be two gigabytes, and mutagen unpacks them all.
+        _frames.zlib = _Zlib()
         file = mutagen.File(path)
     except OSError as error:
         raise DecodeError(path, f"cannot be read: {error.strerror or error}") from error
@@ -75,13 +86,31 @@ def read(path: str | Path) -> dict[str, list[str]]:
         raise
     except Exception as error:
         # Damaged tags break the library in more ways than it has errors for.
-        raise DecodeError(path, f"its tags cannot be read: {error}") from error
+        raise DecodeError(path, f"its tags cannot be read: {str(error)[:LONGEST]}") from error
     if file is None:
         raise DecodeError(path, "is of no format whose tags are known")
     found = {field: _values_of(file.tags, names) for field, names in NAMES.items()}
     seconds = float(getattr(file.info, "length", 0) or 0)
     found["seconds"] = [f"{seconds:.3f}"] if seconds > 0 else []
     return {field: values for field, values in found.items() if values}
+
+
+class _Zlib:
+    """As much of zlib as mutagen calls, which unpacks so much of a file and no more."""
+
+    error = zlib.error
+
+    def __init__(self) -> None:
+        self._left = UNPACKED
+
+    def decompress(self, data: bytes) -> bytes:
+        # For zlib, a limit of nothing is none.
+        stream = zlib.decompressobj()
+        found = stream.decompress(data, max(self._left, 1))
+        self._left -= len(found)
+        if not stream.eof:
+            raise zlib.error("incomplete, or more than is unpacked")
+        return found
 
 
 def _values_of(tags: Any, names: Sequence[str]) -> list[str]:
@@ -97,7 +126,7 @@ def _values_of(tags: Any, names: Sequence[str]) -> list[str]:
             value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
             for value in (values if isinstance(values, list | tuple) else [values])
         ]
-        if given := [text.strip() for text in texts if text.strip()]:
+        if given := [text.strip()[:LONGEST] for text in texts if text.strip()]:
             return given
     return []
 
@@ -135,7 +164,8 @@ def plan(
     DataFrame
         ``path``, ``field``, ``now`` (empty where the file says nothing; several values have
         semicolons between them), ``then`` and ``what``: add, replace, keep (it says the same, or
-        nothing better is known), or why the file cannot be read, whose row has no field.
+        nothing better is known), or why the file cannot be read, whose row has no field. Values
+        are cut as in `read`.
 
     Raises
     ------
@@ -165,7 +195,7 @@ def plan(
             rows.append((path, "", "", "", error.message))
             continue
         for field, values in wanted.items():
-            held, then = "; ".join(now.get(field, [])), values[path]
+            held, then = "; ".join(now.get(field, []))[:LONGEST], values[path][:LONGEST]
             rows.append((path, field, held, then, _what(held, then)))
     return pd.DataFrame(rows, columns=COLUMNS, dtype="str")
 

@@ -49,6 +49,11 @@ def run_until(app, condition, seconds=120):
     return app
 
 
+def plans(app):
+    """Return the tables that say what would be written."""
+    return [shown.value for shown in app.dataframe if "what" in shown.value]
+
+
 def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
@@ -87,9 +92,21 @@ def test_a_folder_becomes_a_table(app):
     assert app.dataframe[0].value["path"].tolist() == ["waltz-96bpm-f-major.flac"]
 
     app.toggle(key="plan").set_value(True).run()
-    plan = app.dataframe[1].value
+    run_until(app, lambda: plans(app))
+    plan = plans(app)[0]
     assert set(plan["field"]) == {"genre", "bpm", "key"}
     assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
+    # It is not read again for another look at it, but for another choice.
+    first = app.session_state["listen plan"][1]
+    app.run()
+    assert app.session_state["listen plan"][1] is first
+    next(box for box in app.text_input if box.label == "Search").set_value("").run()
+    run_until(app, lambda: plans(app))
+    assert plans(app)[0]["path"].nunique() == 2
+    second = app.session_state["listen plan"][1]
+    app.button(key="plan again").click().run()
+    run_until(app, lambda: plans(app))
+    assert app.session_state["listen plan"][1] is not second
 
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not shelf.items

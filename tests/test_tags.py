@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
+import zlib
 
 import pandas as pd
 import pytest
@@ -120,6 +122,76 @@ def test_a_file_that_cannot_be_read_is_a_row_with_the_reason(music, tmp_path):
     if "pipe.mp3" in said:
         assert said["pipe.mp3"] == "is not a regular file"
     assert all(said.values())
+
+
+def with_frames(path, *frames, version=3):
+    """Write an MP3 whose ID3 tag has such frames: name, text, whether it is compressed."""
+    body = b""
+    for name, text, packed in frames:
+        data = b"\x03" + text
+        size = len(data)
+        if packed:
+            data = struct.pack(">L", size) + zlib.compress(data, 9)
+        body += struct.pack(">4sLH", name, len(data), 0x80 if packed else 0) + data
+    size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
+    path.write_bytes(b"ID3" + bytes([version, 0, 0]) + size + body + path.read_bytes())
+
+
+def test_what_is_compressed_is_unpacked_as_far_as_a_tag_goes(music):
+    path = music / "house-128bpm-a-minor.mp3"
+    with_frames(path, (b"TCON", b"Trip Hop", True), (b"TBPM", b"91", False))
+    found = tags.read(path)
+    assert (found["genre"], found["bpm"]) == (["Trip Hop"], ["91"])
+
+
+@pytest.mark.parametrize(
+    "bombs",
+    [
+        [(b"TCON", b"x" * 2**24, True)],
+        # Each is small, and they are many.
+        [(b"TXXX", b"%d\0" % one + b"x" * 2**18, True) for one in range(50)],
+    ],
+)
+def test_a_frame_that_unpacks_to_more_is_left_packed(music, bombs, monkeypatch):
+    unpacked = []
+
+    class Counting(tags._Zlib):
+        def decompress(self, data):
+            found = super().decompress(data)
+            unpacked.append(len(found))
+            return found
+
+    monkeypatch.setattr(tags, "_Zlib", Counting)
+    path = music / "house-128bpm-a-minor.mp3"
+    with_frames(path, *bombs, (b"TBPM", b"91", False))
+    found = tags.read(path)
+    assert ("genre" in found, found["bpm"]) == (False, ["91"])
+    assert sum(unpacked) <= tags.UNPACKED
+    assert len(unpacked) == (3 if len(bombs) > 1 else 0)
+
+
+def test_a_value_is_no_longer_than_anybody_reads(music):
+    path = music / "house-128bpm-a-minor.mp3"
+    tagged(path, genre="x" * 10_000)
+    assert tags.read(path)["genre"] == ["x" * tags.LONGEST]
+    tagged(path, genre="\0".join(f"genre {number}" for number in range(100)))
+    plan = tags.plan(pd.DataFrame({"path": [path.name], "genre": "y" * 10_000}), music)
+    assert plan["now"].str.startswith("genre 0; genre 1; ").all()
+    assert plan[["now", "then"]].map(len).to_numpy().tolist() == [[tags.LONGEST] * 2]
+
+
+def test_a_worker_plans_in_pieces_what_is_planned_at_once(music, monkeypatch):
+    from classify.app import tagging
+
+    monkeypatch.setattr(tagging, "PIECE", 2)
+    names = sorted(path.name for path in music.iterdir())
+    rows = pd.DataFrame({"path": names, "genre": "x", "tempo": 120.0})
+    files = {name: str(music / name) for name in names}
+    said = []
+    found = tagging.planned(rows, files, lambda *told: said.append(told))
+    pd.testing.assert_frame_equal(found, tags.plan(rows, music))
+    assert [share for share, _ in said] == [start / len(names) for start in range(0, len(names), 2)]
+    assert tagging.planned(rows[:0], {}, print).empty
 
 
 def test_wrong_use_is_said(music, tmp_path):

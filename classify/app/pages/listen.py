@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from classify import predict, tags
-from classify.app import charts, grid, look, models, player, radar, shelf, state, waiting
+from classify import predict
+from classify.app import charts, grid, look, models, player, radar, shelf, state, tagging, waiting
 from classify.app.hear import Heard, model_at
+from classify.app.line import Ticket
 from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
@@ -230,7 +231,41 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
-    plan = tags.plan(found, {item.name: item.path for item in shown})
+    own: Shelf = st.session_state["shelf"]
+    asked = (own.model, *shown)
+    before, ticket = st.session_state.get("listen plan", ((), None))
+    if ticket is None or before != asked:
+        if ticket is not None:
+            ticket.cancel()
+        paths = {item.name: str(item.path) for item in shown}
+        limit = setting().track_seconds + len(shown) * tagging.SECONDS
+        ticket = state.line().submit(state.owner(), tagging.planned, found, paths, timeout=limit)
+        st.session_state["listen plan"] = asked, ticket
+    if not ticket.finished:
+        look.living(_planning, POLL)(ticket)
+        return
+    if ticket.state == "done":
+        _planned(ticket.result())
+    elif ticket.state == "failed":
+        look.trouble(ticket.error)
+    else:
+        st.caption("Stopped.")
+    if st.button("Read the files again", icon=":material/refresh:", key="plan again"):
+        del st.session_state["listen plan"]
+        st.rerun()
+
+
+def _planning(ticket: Ticket) -> None:
+    """Say how far the reading of tags is, until it is done."""
+    if ticket.finished:
+        st.rerun()
+    share, text = ticket.progress
+    if waiting.bar(share, waiting.turn(ticket) or text or "Reading tags…", "stop plan"):
+        ticket.cancel()
+        st.rerun()
+
+
+def _planned(plan: pd.DataFrame) -> None:
     counts = plan["what"].value_counts()
     said = [f"{counts.get(what, 0)} to {what}" for what in ("add", "replace", "keep")]
     st.caption(f"A dry run, no file is touched: {', '.join(said)}.")
