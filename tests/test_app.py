@@ -51,6 +51,20 @@ def test_a_folder_is_named_below_the_root(tmp_path):
     assert setting.inside("music/../music", tmp_path) == tmp_path / "music"
 
 
+def test_a_long_track_has_more_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARMARK_APP_TRACK_SECONDS", "60")
+    setting.setting.cache_clear()
+    try:
+        album = tmp_path / "album.mp3"
+        with album.open("wb") as file:
+            file.truncate(172 * 10**6)
+        # Three hours at 128 kbit/s; a quiet core does them in half a minute.
+        assert setting.seconds_for(album) == pytest.approx(60 + 430)
+        assert setting.seconds_for(tmp_path / "none.mp3") == 60
+    finally:
+        setting.setting.cache_clear()
+
+
 @pytest.mark.parametrize("named", ["..", "/", "/etc/passwd", "~", "music/../..", "out", "out/x"])
 def test_what_lies_elsewhere_is_not_there(tmp_path, named):
     root = tmp_path / "root"
