@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -87,8 +88,17 @@ def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
         assert setting.inside(named, root).is_relative_to(root)
 
 
+# What remark, which Streamlit draws Markdown with, makes of text after all else was read.
+MADE = re.compile(
+    r"https?://|www\.|[-.\w+]@[-\w]+\.[-\w]|:streamlit:|->|<-|--|[<>~]=", re.IGNORECASE
+)
+
+
 @settings(deadline=None)
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | st.from_regex(MADE, fullmatch=True))
+@example("https://evil.example/x www.evil.example a@b.example")
+@example("HTTP://evil.example _WWW.evil.example mailto:a@b.example")
+@example(":streamlit: a --> b <-- c ~= d >= e")
 @example("<img src=x onerror=alert(1)>.mp3")
 @example("**bold** [link](http://x) `code` $x$ :red[red] :material/home: ~~a~~")
 @example("# head")
@@ -104,6 +114,7 @@ def test_anybodys_text_is_shown_as_it_is(text):
     assert "\u202e" not in bare
     kept = [sign for sign in text if sign.isascii() and sign.isprintable() and sign != " "]
     assert [sign for sign in bare if sign.isascii()] == kept
+    assert not MADE.search(shown)
 
 
 def test_long_text_is_cut():
