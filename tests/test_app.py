@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -53,6 +54,20 @@ def test_a_folder_is_named_below_the_root(tmp_path):
     assert setting.inside("music/../music", tmp_path) == tmp_path / "music"
 
 
+def test_a_long_track_has_more_time(tmp_path, monkeypatch):
+    monkeypatch.setenv("EARMARK_APP_TRACK_SECONDS", "60")
+    setting.setting.cache_clear()
+    try:
+        album = tmp_path / "album.mp3"
+        with album.open("wb") as file:
+            file.truncate(172 * 10**6)
+        # Three hours at 128 kbit/s; a quiet core does them in half a minute.
+        assert setting.seconds_for(album) == pytest.approx(60 + 430)
+        assert setting.seconds_for(tmp_path / "none.mp3") == 60
+    finally:
+        setting.setting.cache_clear()
+
+
 @pytest.mark.parametrize(
     "named", ["..", "/", "/etc/passwd", "~", "music/../..", "out", "out/x", ".ssh", "key"]
 )
@@ -79,8 +94,17 @@ def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
         assert setting.inside(named, root).is_relative_to(root)
 
 
+# What remark, which Streamlit draws Markdown with, makes of text after all else was read.
+MADE = re.compile(
+    r"https?://|www\.|[-.\w+]@[-\w]+\.[-\w]|:streamlit:|->|<-|--|[<>~]=", re.IGNORECASE
+)
+
+
 @settings(deadline=None)
-@given(st.text(max_size=80))
+@given(st.text(max_size=80) | st.from_regex(MADE, fullmatch=True))
+@example("https://evil.example/x www.evil.example a@b.example")
+@example("HTTP://evil.example _WWW.evil.example mailto:a@b.example")
+@example(":streamlit: a --> b <-- c ~= d >= e")
 @example("<img src=x onerror=alert(1)>.mp3")
 @example("**bold** [link](http://x) `code` $x$ :red[red] :material/home: ~~a~~")
 @example("# head")
@@ -96,6 +120,7 @@ def test_anybodys_text_is_shown_as_it_is(text):
     assert "\u202e" not in bare
     kept = [sign for sign in text if sign.isascii() and sign.isprintable() and sign != " "]
     assert [sign for sign in bare if sign.isascii()] == kept
+    assert not MADE.search(shown)
 
 
 def test_long_text_is_cut():

@@ -72,7 +72,7 @@ class Line:
 
 @pytest.fixture
 def own(tmp_path):
-    return Shelf("me", Path("model"), 60, tmp_path)
+    return Shelf("me", Path("model"), tmp_path)
 
 
 def tracks(count):
@@ -139,7 +139,7 @@ def test_a_full_line_is_waited_for_or_named(own):
     assert own.refresh(line)
     assert len(line.open) == 2
     full = Line(room=0)
-    other = Shelf("me", Path("model"), 60, Path("/x"))
+    other = Shelf("me", Path("model"), Path("/x"))
     other.add(tracks(1))
     other.refresh(full)
     assert other.failed[0].error == "too many"

@@ -425,7 +425,7 @@ def test_what_browsers_play_stays_as_it_is(demo, tmp_path, suffix, mime):
 def test_what_browsers_do_not_play_is_converted(tmp_path, codec, container, rate):
     source = with_av(tmp_path / "song", codec, rate, container=container)
     path, mime = playable(str(source), str(tmp_path))
-    assert (path.name, mime) == ("song.flac", "audio/flac")
+    assert (path.parent, path.suffix, mime) == (tmp_path, ".flac", "audio/flac")
     heard, heard_rate = soundfile.read(path)
     assert heard_rate == min(rate, playing.HIGHEST_RATE)
     assert heard.shape[1] == 2
@@ -442,6 +442,70 @@ def test_what_is_converted_is_bounded(tmp_path):
     heard, rate = soundfile.read(path)
     assert (heard.shape, rate) == ((22050, 2), 44100)
     np.testing.assert_allclose(heard, np.clip(noise[:22050, :2], -1, 1), atol=1e-4)
+
+
+def test_every_file_has_a_copy_of_its_own_and_one_alone(tmp_path, monkeypatch):
+    noise = np.random.default_rng(0).normal(0, 0.1, (4410, 2)).astype(np.float32)
+    folder = tmp_path / "session"
+    found = []
+    for number, name in enumerate(["a/01.aiff", "b/01.aiff", f"{'é' * 120}.aiff"], 1):
+        source = tmp_path / name
+        source.parent.mkdir(exist_ok=True)
+        source.write_bytes(encoded(noise / number, 44100, kind="AIFF", subtype="FLOAT"))
+        found.append(playable(str(source), str(folder))[0])
+        np.testing.assert_allclose(soundfile.read(found[-1])[0], noise / number, atol=1e-4)
+    assert len(set(found)) == 3
+    assert set(folder.iterdir()) == set(found)
+    monkeypatch.setattr(playing.decode, "open_audio", None)
+    assert playable(str(source), str(folder))[0] == found[-1]
+    monkeypatch.undo()
+    # What was changed is another one.
+    source.write_bytes(encoded(noise / 7, 44100, kind="AIFF", subtype="FLOAT"))
+    os.utime(source, ns=(1, 1))
+    np.testing.assert_allclose(
+        soundfile.read(playable(str(source), str(folder))[0])[0], noise / 7, atol=1e-4
+    )
+
+
+def test_few_copies_are_kept_and_nothing_that_is_none_goes(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.1, (441, 2)).astype(np.float32)
+    upload = tmp_path / "0123456789abcdef.flac"
+    upload.touch()
+    # What a worker was writing when it was stopped.
+    rest = tmp_path / ".played-x.flac.abc"
+    rest.touch()
+    os.utime(rest, ns=(0, 0))
+    found = []
+    for number in range(playing.KEPT + 3):
+        source = tmp_path / "music" / f"{number}.aiff"
+        source.parent.mkdir(exist_ok=True)
+        source.write_bytes(encoded(noise, 44100, kind="AIFF", subtype="FLOAT"))
+        found.append(playable(str(source), str(tmp_path))[0])
+        os.utime(found[-1], ns=(number, number))
+        # The first one is asked for again and again.
+        playable(str(source.with_name("0.aiff")), str(tmp_path))
+    assert {path for path in tmp_path.iterdir() if path.is_file()} == {
+        upload,
+        found[0],
+        *found[-playing.KEPT + 1 :],
+    }
+
+
+def test_nothing_half_written_stands_under_a_name(tmp_path):
+    source = tmp_path / "song.aiff"
+    source.write_bytes(b"FORM\0\0\0\x10AIFFgarbage" + b"\1" * 100)
+    with pytest.raises(DecodeError):
+        playable(str(source), str(tmp_path / "session"))
+    assert list((tmp_path / "session").iterdir()) == []
+
+
+def test_what_is_too_large_to_hold_is_converted_as_far_as_it_goes(demo, tmp_path, monkeypatch):
+    source = next(demo.glob("*.wav"))
+    monkeypatch.setattr(playing, "LARGEST", source.stat().st_size)
+    assert playable(str(source), str(tmp_path))[0] == source
+    monkeypatch.setattr(playing, "LARGEST", source.stat().st_size - 1)
+    path, mime = playable(str(source), str(tmp_path), 0.5)
+    assert (mime, soundfile.info(path).duration) == ("audio/flac", 0.5)
 
 
 def test_a_wave_that_browsers_do_not_know_is_converted(tmp_path):

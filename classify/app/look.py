@@ -44,6 +44,13 @@ OTHERS = "#8a8f98"
 LONGEST = 120
 """Characters of a name that are shown."""
 
+JOINER = "\N{WORD JOINER}"
+
+# Where Streamlit makes something of text after Markdown was read: links, its logo, arrows.
+_MADE = re.compile(
+    r"(?<=www)(?=\.)|(?=://)|(?=@)|(?<=:)(?=streamlit:)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE
+)
+
 NO_BREAK = "\N{NO-BREAK SPACE}"
 
 STYLE = """
@@ -136,7 +143,8 @@ def plain(text: str, longest: int = LONGEST) -> str:
     """Return anybody's text as Markdown that shows just that.
 
     Signs that steer are left out (controls, and those that turn the direction of writing), what
-    Markdown or HTML would take for its own is escaped, and what is too long is cut.
+    Markdown or HTML would take for its own is escaped, and what is too long is cut. Where escapes
+    do not help, as against links, a sign that nobody sees stands between.
     """
     shown = "".join(
         " " if sign.isspace() and sign != NO_BREAK else sign
@@ -144,7 +152,7 @@ def plain(text: str, longest: int = LONGEST) -> str:
         if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", shown)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
 
 
 def theme() -> str:

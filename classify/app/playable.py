@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +14,19 @@ import soxr
 from numpy.typing import NDArray
 
 from classify.app import uploads
-from extract import decode
+from extract import decode, tables
 from extract.errors import UploadError
 
 __all__ = ["playable"]
 
 LONGEST = 900.0
 """Seconds of a track that are converted; who wants to hear more has the file."""
+
+LARGEST = 50 * 10**6
+"""Bytes of a file that is played as it is: the server holds it in memory meanwhile."""
+
+KEPT = 8
+"""Converted tracks that stay in a folder, those asked for last."""
 
 HIGHEST_RATE = 96000
 """Hz: above it a browser may refuse."""
@@ -37,6 +46,8 @@ _PLAYED = {
 def playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, str]:
     """Return a file that browsers play and its type: the same one, or a FLAC made of it.
 
+    A large one is converted too, as far as `seconds` go.
+
     FLAC, because every browser plays it, and it is written twenty times as fast as MP3.
 
     Parameters
@@ -44,7 +55,7 @@ def playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, st
     path : str
         The file.
     folder : str
-        Where another one is put, under its name.
+        Where another one is put, and found again; the oldest of more than `KEPT` go.
     seconds : float
         What of it is converted at the most.
 
@@ -61,16 +72,35 @@ def playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, st
     if kind is None:
         raise UploadError(path, instead)
     mime, codecs = _PLAYED.get(kind.suffix, ("", set()))
-    if codecs and decode.codec(source) in codecs:
+    about = source.stat()
+    if codecs and about.st_size <= LARGEST and decode.codec(source) in codecs:
         return source, mime
-    target = Path(folder, f"{source.name}.flac")
-    with decode.open_audio(source) as audio:
+    # Two albums have a track of the same name, and a file may be another one by tomorrow.
+    mark = f"{source.resolve()}\0{about.st_mtime_ns}\0{about.st_size}\0{seconds}"
+    digest = hashlib.sha256(os.fsencode(mark)).hexdigest()[:32]
+    target = Path(folder, f"played-{digest}.flac")
+    if target.is_file():
+        os.utime(target)
+        return target, "audio/flac"
+    with tables.atomic(target) as part, decode.open_audio(source) as audio:
         rate = min(audio.sample_rate, HIGHEST_RATE)
         channels = min(audio.channels, 2)
-        with soundfile.SoundFile(target, "w", rate, channels, "PCM_16", format="FLAC") as out:
+        with soundfile.SoundFile(part, "w", rate, channels, "PCM_16", format="FLAC") as out:
             for block in _cut(_stereo(audio, rate), round(seconds * rate)):
                 out.write(np.clip(block, -1, 1))
+    _prune(target.parent)
     return target, "audio/flac"
+
+
+def _prune(folder: Path) -> None:
+    """Remove all but the newest copies, and what workers that were stopped have left of some."""
+    times = {}
+    for copy in folder.glob("*played-*.flac*"):
+        # Another worker may be doing the same.
+        with contextlib.suppress(FileNotFoundError):
+            times[copy] = copy.stat().st_mtime_ns
+    for copy in set(times) - set(sorted(times, key=times.__getitem__)[-KEPT:]):
+        copy.unlink(missing_ok=True)
 
 
 def _stereo(audio: decode.Audio, rate: int) -> Iterator[NDArray[np.float32]]:

@@ -129,7 +129,8 @@ def _serve(audio: Path, key: str) -> str | None:
     It is held for this session, for as long as the page goes on showing it: every run of the page
     says so anew, and what no run has named is forgotten at its end.
     """
-    if not runtime.exists():
+    # Of the copies made for browsers the oldest go (`classify.app.playable`).
+    if not runtime.exists() or not audio.is_file():
         return None
     manager = runtime.get_instance().media_file_mgr
     address = manager.add(str(audio), sound_type(audio), f"earmark.player.{key}")

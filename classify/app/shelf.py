@@ -15,6 +15,7 @@ import pandas as pd
 
 from classify.app.hear import Heard, hear
 from classify.app.line import Line, Ticket
+from classify.app.setting import seconds_for
 from extract import sets
 from extract.errors import EarmarkError
 
@@ -78,8 +79,6 @@ class Shelf:
         Whose they are, for the queue.
     model : Path
         The directory of the model.
-    seconds : float
-        That a track may take.
     folder : Path
         Where sounds are put that browsers play.
     source : Path, optional
@@ -92,7 +91,6 @@ class Shelf:
 
     owner: str
     model: Path
-    seconds: float
     folder: Path
     source: Path | None = None
     chosen: Item | None = None
@@ -141,7 +139,7 @@ class Shelf:
                         hear,
                         *(str(item.path), str(self.model)),
                         str(self.folder) if item.picture else None,
-                        timeout=self.seconds,
+                        timeout=seconds_for(item.path),
                     )
                 except EarmarkError as error:
                     if not asked:

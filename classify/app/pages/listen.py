@@ -46,9 +46,7 @@ def page() -> None:
 def _shelf(model: Path) -> Shelf:
     """Return the shelf of this session, described by the model that is chosen."""
     if "shelf" not in st.session_state:
-        st.session_state["shelf"] = Shelf(
-            state.owner(), model, setting().track_seconds, state.scratch().path
-        )
+        st.session_state["shelf"] = Shelf(state.owner(), model, state.scratch().path)
     own: Shelf = st.session_state["shelf"]
     if own.model != model:
         predict.job_of(model_at(model), models.name(model))
