@@ -165,7 +165,7 @@ def test_selects_and_times_reach_the_model(app):
 def test_a_track_that_was_classified_is_a_start(app):
     values = {"energy": 0.91, "tempo": 151.2, "key": 4.0, "mode": 0.0, "loudness": -5.2}
     heard = Heard(200.0, 44100, 2, values, ["metal"], [1.0], [])
-    shelf = Shelf("me", Path("model"), 60, Path("folder"))
+    shelf = Shelf("me", Path("model"), Path("folder"))
     shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
     app.session_state["shelf"] = shelf
     app.run()

@@ -577,6 +577,10 @@ def _player(ticket: Ticket, file: Path, path: str) -> None:
         look.trouble(ticket.error.replace(str(file), path))
         return
     sound, kind = ticket.result()
+    if not Path(sound).is_file():
+        # Of what was converted, little is kept.
+        st.session_state.pop("library sound", None)
+        st.rerun()
     # A worker reads what strangers made: no other file is taken from it.
     if Path(sound) == file or Path(sound).parent == state.scratch().path:
         st.audio(str(sound), format=kind, autoplay=bool(st.session_state.pop(PLAY, False)))
