@@ -190,7 +190,7 @@ def test_an_empty_page_says_what_to_do(app):
         (".", "is a folder"),
         (".netrc", "is not there"),
         ("notes.txt", "ends in none of"),
-        ("broken.parquet", "broken.parquet cannot be read as a table"),
+        ("broken.parquet", "broken.parquet: cannot be read as a table"),
     ],
 )
 def test_a_table_elsewhere_is_refused_in_a_sentence(app, tmp_path, named, message):
