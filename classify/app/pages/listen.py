@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from extract import files
 from extract.errors import EarmarkError, FileError, FindError
 
 __all__ = ["page"]
+
+SOON = 1.5
+"""Seconds in which a song is analysed."""
 
 SAID = 5
 """Files of which it is said at once why they were not analysed."""
@@ -278,9 +282,25 @@ def _track(own: Shelf) -> None:
         own.show(item)
         own.refresh(state.line())
     if item.waits:
+        _soon(own, item)
+    if item.waits:
         look.living(_waiting, POLL)(own, item)
     elif item.heard is not None:
         _portrait(own, item)
+
+
+def _soon(own: Shelf, item: Item) -> None:
+    """Wait a moment for what nobody is before: it is drawn at once, and not at the next look."""
+    ticket = item.ticket
+    if ticket is None or ticket.ahead:
+        return
+    place = st.empty()
+    place.caption("Listening…")
+    end = time.monotonic() + SOON
+    while not ticket.finished and time.monotonic() < end:
+        time.sleep(0.02)
+    place.empty()
+    own.refresh(state.line())
 
 
 def _waiting(own: Shelf, item: Item) -> None:
