@@ -93,7 +93,8 @@ def root(demo, tmp_path_factory):
 @pytest.fixture(scope="module")
 def app(chromium, root, tmp_path_factory):
     """The app over that folder; what it logs holds no traceback at the end."""
-    with browsing.served(tmp_path_factory.mktemp("app"), EARMARK_APP_ROOT=str(root)) as served:
+    told = {"EARMARK_APP_ROOT": str(root), "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "8"}
+    with browsing.served(tmp_path_factory.mktemp("app"), **told) as served:
         yield served
     assert "Traceback" not in served.log.read_text(errors="replace")
 
@@ -433,6 +434,21 @@ def test_nothing_is_left_when_the_server_ends(visit, demo, tmp_path, end):
     assert [one for one in processes if Path(f"/proc/{one}").exists()] == []
 
 
+def test_a_lost_connection_loses_nothing(visit, demo, app):
+    before = set(app.temporary.rglob("*.flac"))
+    page = visit()
+    drop(page, demo / "waltz-96bpm-f-major.flac")
+    page.get_by_text("mel spectrogram").wait_for()
+    (kept,) = set(app.temporary.rglob("*.flac")) - before
+    page.context.set_offline(True)
+    page.wait_for_timeout(3000)
+    page.context.set_offline(False)
+    page.wait_for_timeout(3000)
+    page.get_by_text("What would the tags be?").click()
+    page.get_by_text("A dry run, no file is touched").wait_for()
+    assert kept.exists()
+
+
 def test_what_was_uploaded_goes_with_the_session(visit, demo, app):
     before = set(app.temporary.rglob("*.mp3"))
     page = visit()
@@ -442,7 +458,6 @@ def test_what_was_uploaded_goes_with_the_session(visit, demo, app):
     assert kept.parent.stat().st_mode & 0o777 == 0o700
     other = visit()
     page.close()
-    # Streamlit forgets sessions when it is asked for something.
     for _ in range(600):
         if not kept.exists():
             break

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 import weakref
+from typing import Any
 
 import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from classify.app import hear, uploads
 from classify.app.line import Line
 from classify.app.setting import setting
 
 __all__ = ["line", "owner", "scratch", "setting"]
+
+LOOK = 2.0
+"""Seconds between two looks at who is still there."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -44,17 +51,48 @@ class _Session:
                 limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
             )
         )
-        # Streamlit says nothing when it forgets a session; what it forgets is collected.
-        weakref.finalize(self, _leave, line(), own)
+        self.end = weakref.finalize(self, _leave, line(), own, self.scratch)
+        context = get_script_run_ctx()
+        if runtime.exists() and context is not None:
+            _ends()[context.session_id] = self.end, None
 
 
-def _leave(line: Line, own: str) -> None:
-    # Whoever is interrupted by the collection may hold the line's lock.
+def _leave(line: Line, own: str, scratch: uploads.Scratch) -> None:
+    scratch.close()
+    # Whoever is interrupted by the collection of garbage may hold the line's lock.
     threading.Thread(target=line.leave, args=(own,), daemon=True).start()
 
 
 def _session() -> _Session:
-    if "session" not in st.session_state:
-        st.session_state["session"] = _Session(owner())
-    found: _Session = st.session_state["session"]
+    found: _Session | None = st.session_state.get("session")
+    if found is None or not found.end.alive:
+        found = st.session_state["session"] = _Session(owner())
     return found
+
+
+Ends = dict[str, tuple["weakref.finalize[Any, Any]", float | None]]
+"""By the name of a session what ends it, and since when nobody has been connected to it."""
+
+
+@st.cache_resource(show_spinner=False)
+def _ends() -> Ends:
+    ends: Ends = {}
+    threading.Thread(target=_watch, args=(ends,), daemon=True).start()
+    return ends
+
+
+def _watch(ends: Ends) -> None:
+    """End sessions to which nobody came back: Streamlit forgets them some day, and says nothing."""
+    patience = float(st.get_option("server.disconnectedSessionTTL")) + LOOK
+    while True:
+        time.sleep(LOOK)
+        now = time.monotonic()
+        for name, (end, since) in list(ends.items()):
+            if not end.alive:
+                del ends[name]
+            elif runtime.exists() and runtime.get_instance().is_active_session(name):
+                ends[name] = end, None
+            elif since is None:
+                ends[name] = end, now
+            elif now - since > patience:
+                end()

@@ -52,6 +52,7 @@ def _shelf(model: Path) -> Shelf:
     if "shelf" not in st.session_state:
         st.session_state["shelf"] = Shelf(state.owner(), model, state.scratch().path)
     own: Shelf = st.session_state["shelf"]
+    own.folder = state.scratch().path
     if own.model != model:
         predict.job_of(model_at(model), models.name(model))
         own.again(model)
