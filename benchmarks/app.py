@@ -67,30 +67,34 @@ LIMITS = {"picture": 3.0, "library": 0.5}
 
 PATIENCE = 600_000
 
-DRAWN = """canvas => {
-    const {width, height} = canvas;
-    if (!width) return false;
-    const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
-    return new Set(new Uint32Array(data.buffer)).size > 20;
-}"""
-"""Whether a canvas holds a picture."""
+PARTED = """root => [root, ...[...root.querySelectorAll("*")].filter(one => one.shadowRoot)
+    .flatMap(one => window.parted(one.shadowRoot))]"""
+"""All parts of a page; components live in parts of their own."""
 
 WATCH = r"""() => {
+    window.parted = PARTED;
     window.seen = [];
-    const parts = root => [root, ...[...root.querySelectorAll("*")]
-        .filter(one => one.shadowRoot).flatMap(one => parts(one.shadowRoot))];
-    window.watch = setInterval(() => {
+    window.addEventListener("change", event => {
+        if (event.target.type === "file") window.chosen = performance.now();
+    }, true);
+    const drawn = canvas => {
+        const {width, height} = canvas;
+        if (!width || !height) return false;
+        const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+        return new Set(new Uint32Array(data.buffer)).size > 20;
+    };
+    const look = () => {
         const text = document.querySelector("[data-testid=stMain]").innerText;
+        const canvases = window.parted(document).map(root => root.querySelector("canvas.picture"));
+        window.drawn ??= canvases.some(one => one && drawn(one)) ? performance.now() : undefined;
+        window.why ??= /^Why /m.test(text) ? performance.now() : undefined;
         const told = text.match(/(\d+) before you; starts within (\d+) s/);
-        window.seen.push({
-            at: performance.now() / 1000,
-            told: told ? Number(told[2]) : null,
-            ahead: told ? Number(told[1]) : null,
-            done: parts(document).some(root => root.querySelector("canvas.picture")),
-        });
-    }, 100);
-}"""
-"""Notes what a page says of the line, ten times a second."""
+        if (told) window.seen.push([performance.now(), Number(told[1]), Number(told[2])]);
+        if (!window.drawn || !window.why) setTimeout(look, 15);
+    };
+    look();
+}""".replace("PARTED", PARTED)
+"""Notes in the page itself when a file was chosen, what was said, and what was seen."""
 
 CHANGED = """expected => new Promise(resolve => {
     const until = performance.now() + 60000;
@@ -189,12 +193,11 @@ def drop(page: Any, path: Path) -> None:
     page.locator("input[type=file]").first.set_input_files(path)
 
 
-def pictured(page: Any) -> None:
-    """Wait until the waveform is drawn."""
-    canvas = page.locator("canvas.picture")
-    canvas.wait_for()
-    while not canvas.evaluate(DRAWN):
-        page.wait_for_timeout(10)
+def pictured(page: Any) -> Report:
+    """Wait until waveform and genre are drawn, and return after how long each was."""
+    page.wait_for_function("window.drawn && window.why")
+    chosen, drawn, why = page.evaluate("[window.chosen, window.drawn, window.why]")
+    return {"picture": (drawn - chosen) / 1000, "genre": (why - chosen) / 1000}
 
 
 # --- What is measured --------------------------------------------------------------------------
@@ -205,17 +208,14 @@ def picture(chromium: Any, served: browser.Served, path: Path, rounds: int) -> R
     rows = []
     for number in range(rounds + 1):
         with session(chromium, served) as page:
+            page.evaluate(WATCH)
             before = processor(served)
-            began = time.perf_counter()
             drop(page, path)
-            pictured(page)
-            drawn = time.perf_counter() - began
-            page.get_by_role("heading", name="Why").first.wait_for()
-            row = {"picture": drawn, "genre": time.perf_counter() - began}
+            row = pictured(page)
             settled(page)
             row["processor"] = processor(served) - before
             rows.append(row)
-            print(f"upload {number}: {drawn:.2f} s …", file=sys.stderr)
+            print(f"upload {number}: {row['picture']:.2f} s …", file=sys.stderr)
     return {
         "first": rows[0],
         "rounds": rows[1:],
@@ -303,7 +303,7 @@ def memory(chromium: Any, served: browser.Served, path: Path, uploads: int) -> R
                 drop(page, path)
                 count = number - start + 1
                 if count == 1:
-                    pictured(page)
+                    page.locator("canvas.picture").wait_for()
                 else:
                     page.get_by_text(re.compile(rf"^{count} of {count} tracks")).wait_for()
                 settled(page)
@@ -335,26 +335,21 @@ def people(chromium: Any, served: browser.Served, path: Path) -> Report:
         began = time.perf_counter()
         for page in pages:
             drop(page, path)
-        rows = []
-        for page in pages:
-            pictured(page)
+        seen = [pictured(page) for page in pages]
         lasted = time.perf_counter() - began
-        for page in pages:
-            rows.append(kept(page.evaluate("window.seen")))
-        done = busy.get_by_text(re.compile(rf"^\d+ of {FOLDER} tracks")).first.inner_text()
+        rows = [
+            kept(row, *page.evaluate("[window.chosen, window.seen]"))
+            for row, page in zip(seen, pages, strict=True)
+        ]
+        text = busy.get_by_text(re.compile(rf"^\d+ of {FOLDER} tracks")).first.inner_text()
         busy.get_by_role("button", name="Stop").first.click()
-    return {"people": rows, "all": lasted, "folder": done}
+    return {"people": rows, "all": lasted, "folder": text}
 
 
-def kept(seen: list[Report]) -> Report:
-    """Return what somebody was told first, and after how long the picture was there."""
-    told = [row for row in seen if row["told"] is not None]
-    done = next((row["at"] for row in seen if row["done"]), None)
-    return {
-        "ahead": told[0]["ahead"] if told else 0,
-        "told": told[0]["told"] if told else 0,
-        "picture": done - told[0]["at"] if told and done is not None else None,
-    }
+def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
+    """Put what somebody was told first beside what became of it."""
+    at, ahead, told = said[0] if said else (chosen, 0, 0)
+    return {"ahead": ahead, "told": told, "after": (at - chosen) / 1000, **row}
 
 
 def line(path: Path, folder: Path) -> Report:
@@ -469,8 +464,7 @@ def show(report: Report) -> None:
         print(f"\n{PEOPLE} people at once in Chromium beside a folder of {FOLDER}, in seconds")
         print(f"{'':<10}{'ahead':>8}{'starts in':>11}{'picture':>9}")
         for number, row in enumerate(found["people"]):
-            after = "" if row["picture"] is None else f"{row['picture']:.1f}"
-            print(f"  {number:<8}{row['ahead']:>8}{row['told']:>11}{after:>9}")
+            print(f"  {number:<8}{row['ahead']:>8}{row['told']:>11}{row['picture']:>9.1f}")
         print(f"  all had their picture after {found['all']:.1f} s; meanwhile {found['folder']}")
 
 

@@ -6,7 +6,6 @@ With EARMARK_SCREENSHOTS=FOLDER the tests leave there what the README shows.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import json
 import os
 import re
@@ -480,20 +479,6 @@ def test_a_short_run_of_the_benchmark_gives_every_number(chromium, demo, tmp_pat
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(output.read_text(encoding="utf-8"))["picture"]
-    assert 0 < found["best"] <= found["median"] <= found["genre"]
+    assert 0 < found["best"] <= found["median"]
     assert found["analysis"] < found["genre"]
     assert "promised 3 s: " in done.stdout
-
-
-def test_what_somebody_was_told_first_is_held_against_the_picture():
-    # By its path: app.py is the app itself, too.
-    spec = importlib.util.spec_from_file_location("benchmark_of_the_app", BENCHMARKS / "app.py")
-    app = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(app)
-
-    def seen(at, told=None, done=False):
-        return {"at": at, "told": told, "ahead": told, "done": done}
-
-    waited = [seen(0), seen(1, 8), seen(2, 7), seen(9), seen(11, done=True)]
-    assert app.kept(waited) == {"ahead": 8, "told": 8, "picture": 10}
-    assert app.kept([seen(0), seen(1, done=True)]) == {"ahead": 0, "told": 0, "picture": None}
