@@ -14,7 +14,7 @@ __all__ = ["add", "choose", "found", "name"]
 
 SHIPPED = {
     bundle.DEFAULT: "Earmark's default",
-    bundle.DEFAULT.with_name("spotify"): "Spotify's 114 genres",
+    bundle.SPOTIFY: "Spotify's 114 genres",
 }
 """What the models that ship are called."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from classify.app.setting import inside, setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
 from extract import files
-from extract.errors import EarmarkError, FileError, FindError
+from extract.errors import EarmarkError, FileError, FindError, JobError
 
 __all__ = ["page"]
 
@@ -297,9 +297,9 @@ def _soon(own: Shelf, item: Item) -> None:
         return
     place = st.empty()
     place.caption("Listening…")
-    end = time.monotonic() + SOON
-    while not ticket.finished and time.monotonic() < end:
-        time.sleep(0.02)
+    # Why it failed is said by whoever takes it in.
+    with contextlib.suppress(TimeoutError, JobError):
+        ticket.result(SOON)
     place.empty()
     own.refresh(state.line())
 
