@@ -9,6 +9,7 @@ import re
 import socket
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from classify.app import charts, grid, look, serve, setting
+from classify.app import charts, grid, look, serve, setting, waiting
 from extract.errors import FindError, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -287,3 +288,9 @@ def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
         assert chart.layout.yaxis.type == "linear"
         assert list(chart.layout.yaxis.tickvals) == [0, 1, 2, 3]
         assert chart.layout.yaxis.ticktext[:2] == ("1990", "1985")
+
+
+@pytest.mark.parametrize(("wait", "said"), [(0.2, "1 s"), (3.0, "3 s"), (3.4, "4 s")])
+def test_nobody_is_told_less_than_the_line_says(wait, said):
+    ticket = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
+    assert waiting.turn(ticket) == f"2 before you; starts within {said}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from classify.app.line import Ticket
@@ -16,7 +18,7 @@ def turn(ticket: Ticket | None) -> str:
     """Say when the turn of a job comes; nothing where none is before it."""
     if ticket is None or ticket.state != "waiting" or not ticket.ahead:
         return ""
-    return f"{ticket.ahead} before you; starts within {max(1, round(ticket.wait))} s"
+    return f"{ticket.ahead} before you; starts within {max(1, math.ceil(ticket.wait))} s"
 
 
 def bar(share: float, text: str, key: str) -> bool:
