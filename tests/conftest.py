@@ -104,3 +104,19 @@ def invented():
             "mode": [1, 1, 1, 0] * 9,
         }
     )
+
+
+@pytest.fixture
+def below(tmp_path, monkeypatch):
+    """Draw pages of the app with one worker and an own folder as their root, which it returns."""
+    import streamlit as st
+
+    from classify.app import setting, state
+
+    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
+    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
+    setting.setting.cache_clear()
+    yield tmp_path
+    state.line().close()
+    st.cache_resource.clear()
+    setting.setting.cache_clear()

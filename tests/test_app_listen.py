@@ -7,10 +7,7 @@ import io
 import time
 
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
-
-from classify.app import setting, state
 
 
 def script():
@@ -22,7 +19,7 @@ def script():
 
 
 @pytest.fixture
-def app(demo, tmp_path, monkeypatch):
+def app(demo, below, tmp_path):
     """The page, with the demo tracks and some trouble below its root."""
     music = tmp_path / "music"
     music.mkdir()
@@ -30,13 +27,7 @@ def app(demo, tmp_path, monkeypatch):
         (music / name).write_bytes((demo / name).read_bytes())
     (music / "no **song**.mp3").write_text("<html>", encoding="utf-8")
     (music / "elsewhere.mp3").symlink_to(demo / "hip-hop-90bpm-d-minor.mp3")
-    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
-    setting.setting.cache_clear()
-    yield AppTest.from_function(script, default_timeout=60)
-    state.line().close()
-    st.cache_resource.clear()
-    setting.setting.cache_clear()
+    return AppTest.from_function(script, default_timeout=60)
 
 
 def run_until(app, condition, seconds=120):

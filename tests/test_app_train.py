@@ -10,12 +10,11 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import classify
 from classify import bundle
-from classify.app import setting, state, training
+from classify.app import training
 from extract.errors import LabelError, WriteError
 
 
@@ -135,19 +134,13 @@ def script():
 
 
 @pytest.fixture
-def app(tmp_path, monkeypatch):
+def app(below, tmp_path):
     """The page, with some tables below its root."""
     table().to_csv(tmp_path / "songs.csv", index=False)
     table(genres=("jazz",)).to_csv(tmp_path / "one.csv", index=False)
     (tmp_path / "broken.csv").write_bytes(b"a,b\n\xff\xfe\n")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
-    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
-    setting.setting.cache_clear()
-    yield AppTest.from_function(script, default_timeout=60)
-    state.line().close()
-    st.cache_resource.clear()
-    setting.setting.cache_clear()
+    return AppTest.from_function(script, default_timeout=60)
 
 
 def until(app, condition, seconds=300):
