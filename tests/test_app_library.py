@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from classify import library
-from classify.app import catalog, look, scatter, setting, state
+from classify.app import catalog, look, places, scatter, setting, state
 from classify.app.hear import Heard
 from classify.app.line import Line
 from classify.app.shelf import Shelf
@@ -246,7 +246,7 @@ def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
         ("../x.csv", "is not there"),
     ):
         with pytest.raises(FindError, match=message):
-            setting.table(named)
+            places.table(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):

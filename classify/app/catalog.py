@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify import library, playlists
+from classify.app.archive import packed
 from classify.app.hear import model_at
-from classify.app.setting import inside
+from classify.app.places import inside
 from classify.bundle import ABOUT
 from classify.library import Library
 from extract import sets, tables
@@ -241,10 +240,6 @@ def typical(own: Library, genre: str) -> dict[str, list[float]]:
 
 def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None) -> bytes:
     """Return a playlist for each genre, all in one ZIP archive."""
-    whole = BytesIO()
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
         made = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
-        with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-            for playlist in made:
-                archive.write(playlist.path, playlist.path.name)
-    return whole.getvalue()
+        return packed({playlist.path.name: playlist.path for playlist in made})

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-import zipfile
 from dataclasses import dataclass, field
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pandas as pd
 
 from classify import insights
 from classify.app import catalog, parcel
+from classify.app.archive import packed
 from classify.app.line import Line, Ticket
 from classify.insights import Absent, Picture, Tracks
 from extract.errors import EarmarkError, SchemaError
@@ -220,15 +219,6 @@ class Gallery:
 def zipped(own: Gallery) -> bytes:
     """Pack the pictures that are there, and a page that shows them all."""
     made = [own.made[name] for name in insights.NAMES if name in own.made]
-    buffer = BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-
-        def put(name: str, content: bytes) -> None:
-            # A fixed date: the same pictures are the same file.
-            archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-
-        put("index.html", insights.render(own.source.name, own.about, made, own.theme))
-        for found in made:
-            if isinstance(found, Picture):
-                put(f"{found.name}.png", found.png)
-    return buffer.getvalue()
+    page = insights.render(own.source.name, own.about, made, own.theme)
+    pictures = {f"{one.name}.png": one.png for one in made if isinstance(one, Picture)}
+    return packed({"index.html": page, **pictures})

@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 
 from classify.app import catalog, look, state
-from classify.app.setting import check_table, setting
+from classify.app.places import check_table
+from classify.app.setting import setting
 from classify.app.shelf import Shelf
 from extract.errors import EarmarkError
 

@@ -7,9 +7,7 @@ is anybody's, and a training takes long.
 from __future__ import annotations
 
 import html
-import io
 import re
-import zipfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pandas as pd
 from classify import bundle as bundles
 from classify import labels as labelling
 from classify.app import catalog
+from classify.app.archive import packed
 from classify.report import FILES
 from extract import tables
 from extract.errors import EarmarkError, LabelError, WriteError, printable
@@ -185,11 +184,7 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
 
 def zipped(directory: Path) -> bytes:
     """Return a model as a ZIP archive, in a folder of its own name."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(directory.iterdir()):
-            archive.write(path, f"{directory.name}/{path.name}")
-    return content.getvalue()
+    return packed({f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())})
 
 
 def sandboxed(page: str, height: int) -> str:

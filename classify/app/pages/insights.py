@@ -10,8 +10,8 @@ from classify import insights, tracks
 from classify.app import gallery, look, pick, shelf, state, waiting
 from classify.app.gallery import Gallery, Source
 from classify.app.pick import SESSION
+from classify.app.places import table as table_at
 from classify.app.setting import setting
-from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.insights import Absent, Picture
 from extract.errors import EarmarkError

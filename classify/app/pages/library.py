@@ -16,10 +16,11 @@ from classify.app import catalog, grid, look, models, pick, shelf, state, waitin
 from classify.app.catalog import Opened, Version
 from classify.app.line import Ticket
 from classify.app.pick import SESSION
+from classify.app.places import inside
+from classify.app.places import table as table_at
 from classify.app.playable import playable
 from classify.app.scatter import drawn, tracks_map
-from classify.app.setting import inside, setting
-from classify.app.setting import table as table_at
+from classify.app.setting import setting
 from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
 from extract.errors import EarmarkError, SchemaError

@@ -13,7 +13,8 @@ from classify import predict
 from classify.app import charts, grid, look, models, player, radar, shelf, state, tagging, waiting
 from classify.app.hear import Heard, model_at
 from classify.app.line import Ticket
-from classify.app.setting import inside, setting
+from classify.app.places import inside
+from classify.app.setting import setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
 from extract import files

@@ -12,8 +12,8 @@ import streamlit as st
 from classify import bundle
 from classify.app import catalog, look, models, pick, state, training, waiting
 from classify.app.line import Ticket
+from classify.app.places import table as table_at
 from classify.app.setting import setting
-from classify.app.setting import table as table_at
 from classify.app.waiting import POLL
 from classify.dataset import SPOTIFY_EXTRAS
 from extract import tables
