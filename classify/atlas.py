@@ -26,6 +26,9 @@ map are neighbours; what lies far apart is only not alike, however far.
 
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 from collections.abc import Callable
 
 import numpy as np
@@ -75,7 +78,7 @@ def layout(vectors: NDArray[np.floating], report: Progress | None = None) -> Dou
         Between −1 and 1; NaN for tracks of which nothing is known. The same vectors give the same
         map.
     """
-    say = report or (lambda share, text: None)
+    say = report or _silent
     known = vectors.any(axis=1)
     places = np.full((len(vectors), 2), np.nan)
     if not known.any():
@@ -91,6 +94,29 @@ def layout(vectors: NDArray[np.floating], report: Progress | None = None) -> Dou
     places[known] = flat / max(np.abs(flat).max(), 1e-9)
     say(1.0, "done")
     return places
+
+
+def _silent(share: float, text: str) -> None:
+    """Tell nobody."""
+
+
+class _Steps(io.TextIOBase):
+    """Hears how far t-SNE is from what it prints, for it tells nobody otherwise.
+
+    Parameters
+    ----------
+    told : callable
+        Is called with the number of each iteration that is printed.
+    """
+
+    def __init__(self, told: Callable[[int], None]) -> None:
+        self.told = told
+
+    def write(self, text: str) -> int:
+        """Take what is printed."""
+        if found := re.match(r"\[t-SNE\] Iteration (\d+)", text):
+            self.told(int(found[1]))
+        return len(text)
 
 
 def _components(vectors: NDArray[np.floating]) -> Doubles:
@@ -115,14 +141,18 @@ def _placed(points: Doubles, say: Progress) -> Doubles:
     if len(points) > LANDMARKS:
         landmarks = np.sort(np.random.default_rng(0).permutation(len(points))[:LANDMARKS])
     chosen = points[landmarks]
-    say(0.05, f"laying out {len(landmarks):,} tracks")
+    text = f"laying out {len(landmarks):,} tracks"
+    say(0.05, text)
+    steps = _Steps(lambda number: say(0.05 + 0.6 * number / ITERATIONS, text))
+    heard = contextlib.nullcontext() if say is _silent else contextlib.redirect_stdout(steps)
     # Threads add up in another order from run to run.
-    with threadpool_limits(1):
+    with threadpool_limits(1), heard:
         flat: Doubles = TSNE(
             perplexity=min(PERPLEXITY, (len(landmarks) - 1) / 3),
             init=chosen[:, :2] / max(chosen[:, 0].std(), 1e-9) * 1e-4,
             max_iter=ITERATIONS,
             random_state=0,
+            verbose=0 if say is _silent else 2,
         ).fit_transform(chosen)
     if len(landmarks) == len(points):
         return flat
