@@ -9,11 +9,10 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from classify import insights, tracks
-from classify.app import gallery, setting, state
+from classify.app import gallery
 from classify.app.gallery import Gallery, Source
 from classify.insights import Absent, Picture
 from extract.errors import BusyError, SchemaError
@@ -42,22 +41,15 @@ def table():
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    """A root that holds a folder for tables."""
-    folder = tmp_path / "root" / "data" / "features"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path / "root"))
-    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
-    setting.setting.cache_clear()
-    yield tmp_path / "root"
-    st.cache_resource.clear()
-    setting.setting.cache_clear()
+def root(below):
+    """A root with a folder for tables."""
+    (below / "data" / "features").mkdir(parents=True)
+    return below
 
 
 @pytest.fixture
 def app(root):
-    yield AppTest.from_function(script, default_timeout=60)
-    state.line().close()
+    return AppTest.from_function(script, default_timeout=60)
 
 
 def run_until(app, condition, seconds=240):

@@ -10,11 +10,10 @@ from io import BytesIO
 import numpy as np
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from classify import library
-from classify.app import catalog, look, places, scatter, setting, state
+from classify.app import catalog, look, places, scatter, setting
 from classify.app.hear import Heard
 from classify.app.line import Line
 from classify.app.shelf import Shelf
@@ -52,17 +51,10 @@ def script():
 
 
 @pytest.fixture
-def root(tmp_path, monkeypatch):
-    """A root with tables of several kinds below it."""
-    folder = tmp_path / "data" / "features"
-    folder.mkdir(parents=True)
-    monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
-    setting.setting.cache_clear()
-    yield tmp_path
-    state.line().close()
-    st.cache_resource.clear()
-    setting.setting.cache_clear()
+def root(below):
+    """A root with a folder for tables."""
+    (below / "data" / "features").mkdir(parents=True)
+    return below
 
 
 @pytest.fixture
