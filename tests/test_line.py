@@ -297,6 +297,18 @@ def test_a_single_file_does_not_wait_for_a_folder_of_five_hundred(make):
     line.leave("folder")
 
 
+def test_a_job_goes_before_the_others_of_its_owner(make):
+    line = make()
+    until(lambda: line.ready)
+    busy = submit(line, jobs.sleep, 600)
+    until(lambda: busy.state == "running")
+    mine = [submit(line, jobs.add, 1, 2) for _ in range(3)]
+    theirs = submit(line, jobs.add, 1, 2, owner="you")
+    urgent = submit(line, jobs.add, 1, 2, first=True)
+    assert [one.ahead for one in (urgent, theirs, *mine)] == [0, 1, 2, 3, 4]
+    line.leave("me")
+
+
 def test_a_training_does_not_hold_up_an_analysis(make, tmp_path):
     line = make()
     training = submit(line, jobs.hang, str(tmp_path / "pid"), kind="train")
@@ -406,6 +418,25 @@ def test_nobody_who_comes_later_goes_before_the_first_job_of_another(before, aft
         ring.add(Waiting(f"{owner}"))
     order = list(ring)
     assert all(order.index(ticket) == ahead for ahead, ticket in promised.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=20), st.integers(0, 3))
+def test_what_goes_first_goes_before_its_owners_others_alone(before, owner):
+    ring = Ring()
+    for other, first in before:
+        ring.add(Waiting(f"{other}"), first)
+    old, urgent = list(ring), Waiting(f"{owner}")
+    ring.add(urgent, first=True)
+    new = list(ring)
+    assert next(one for one in new if one.owner == urgent.owner) is urgent
+    # Whose turn it is stays as it was, but that the owner has one more.
+    plain = Ring()
+    for ticket in [*old, urgent]:
+        plain.add(ticket)
+    assert [one.owner for one in new] == [one.owner for one in plain]
+    assert [one for one in new if one.owner != urgent.owner] == [
+        one for one in old if one.owner != urgent.owner
+    ]
 
 
 times = st.floats(0, 100)

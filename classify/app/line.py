@@ -146,8 +146,8 @@ class Ticket:
     def wait(self) -> float:
         """Seconds until it starts, at the longest.
 
-        For the first job that an owner has waiting it holds whatever comes later; the start of
-        others moves back where new owners come, who have their turns too.
+        For the first job that an owner has waiting it holds whatever others submit later; the
+        start of the rest moves back where new owners come, who have their turns too.
         """
         return self._line._forecast(self)[1]
 
@@ -195,9 +195,13 @@ class Ring:
         """Return how many jobs an owner has in it."""
         return len(self._queues.get(owner, ()))
 
-    def add(self, ticket: Ticket) -> None:
-        """Put a job behind the owner's others, and a new owner behind all others."""
-        self._queues.setdefault(ticket.owner, deque()).append(ticket)
+    def add(self, ticket: Ticket, first: bool = False) -> None:
+        """Put a job behind the owner's others, or before them; a new owner behind all others."""
+        queue = self._queues.setdefault(ticket.owner, deque())
+        if first:
+            queue.appendleft(ticket)
+        else:
+            queue.append(ticket)
 
     def take(self) -> Ticket:
         """Take out the job whose turn it is; its owner goes to the end."""
@@ -361,6 +365,7 @@ class Line:
         *arguments: Any,
         timeout: float,
         kind: str = "listen",
+        first: bool = False,
         **keywords: Any,
     ) -> Ticket:
         """Put a job in the line.
@@ -379,6 +384,9 @@ class Line:
             Seconds that it may run before it is stopped.
         kind : str
             Of the work.
+        first : bool
+            Whether it goes before the others that its owner has waiting; those of other owners
+            have their turns all the same.
 
         Raises
         ------
@@ -402,7 +410,7 @@ class Line:
                     f"{self._in_all} jobs are waiting, and more are not taken; try again in a few "
                     "minutes"
                 )
-            room.waiting.add(ticket)
+            room.waiting.add(ticket, first)
             self._touch()
         return ticket
 
