@@ -273,8 +273,9 @@ class Scratch:
             path.unlink(missing_ok=True)
 
     def remove(self, upload: Upload) -> None:
-        """Forget one file."""
-        self._kept.remove(upload)
+        """Forget one file and make room for another; what is forgotten already stays so."""
+        with contextlib.suppress(ValueError):
+            self._kept.remove(upload)
         upload.path.unlink(missing_ok=True)
 
     def clear(self) -> None:
