@@ -7,6 +7,7 @@ import io
 import time
 
 import pytest
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 
@@ -113,6 +114,40 @@ def test_somebody_who_stops_keeps_what_is_there(app):
     next(button for button in app.button if button.label.startswith("Go on with")).click().run()
     assert not shelf.stopped
     assert not app.exception
+
+
+def test_what_runs_is_shown_whatever_else_is_wrong(app):
+    name_folder(app, "music")
+    shelf = app.session_state["shelf"]
+    name_folder(app, "nowhere")
+    assert "is not there" in app.error[0].value
+    assert any(button.label in ("Stop", "Clear") for button in app.button)
+    assert len(shelf.items) == 3
+    shelf.stop()
+
+
+def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
+    app, demo, tmp_path, monkeypatch
+):
+    let_go = []
+
+    def remove(manager, session, file):
+        let_go.append(file)
+
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", remove)
+    name_folder(app, "music")
+    shelf = app.session_state["shelf"]
+    assert shelf.source == tmp_path / "music"
+    sound = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
+    for name in ("one.wav", "two.wav"):
+        app.file_uploader[0].upload(name, sound, "audio/wav").run()
+    assert not app.exception
+    assert [item.name for item in shelf.items] == ["one.wav", "two.wav"]
+    # Streamlit need not hold them, too.
+    assert len(set(let_go)) == 2
+    # What playlists of uploads say are names.
+    assert shelf.source is None
+    shelf.stop()
 
 
 def test_failures_alone_can_be_cleared(app, tmp_path):

@@ -54,12 +54,13 @@ class Line:
     def __init__(self, room=10**6):
         self.tickets, self.room = [], room
 
-    def submit(self, owner, function, *arguments, timeout):
+    def submit(self, owner, function, *arguments, timeout, first=False):
         assert owner == "me"
         if len(self.open) >= self.room:
             raise BusyError("too many")
-        self.tickets.append(Ticket(function, arguments, timeout))
-        return self.tickets[-1]
+        ticket = Ticket(function, arguments, timeout)
+        self.tickets.insert(0 if first else len(self.tickets), ticket)
+        return ticket
 
     @property
     def open(self):
@@ -100,9 +101,15 @@ def test_what_is_looked_at_comes_first_and_few_pictures_are_kept(own, tmp_path):
     own.show(own.items[-1])
     own.refresh(line)
     assert line.tickets[0].arguments == ("/music/45.mp3", "model", str(tmp_path))
-    assert line.tickets[1].arguments == ("/music/0.mp3", "model", None)
+    assert line.tickets[1].arguments == ("/music/0.mp3", "model", str(tmp_path))
+    assert line.tickets[2].arguments == ("/music/1.mp3", "model", None)
+    own.show(own.items[7])
+    own.refresh(line)
+    assert line.tickets[0].arguments == ("/music/7.mp3", "model", str(tmp_path))
     while own.refresh(line):
         line.finish()
+    heard = [ticket.arguments[0] for ticket in line.tickets if ticket.state == "done"]
+    assert len(heard) == len(set(heard)) == len(own.items)
     for item in own.items[: PICTURES + 2]:
         own.show(item)
         own.refresh(line)
@@ -123,14 +130,16 @@ def test_what_fails_is_named_and_not_asked_for_again(own):
     assert [item.error for item in own.failed] == ["is no audio"] * 2
     # Nor is a picture that cannot be drawn of a track of which the rest is known.
     own.clear()
-    own.add(tracks(1))
+    own.add(tracks(2))
     own.refresh(line)
     line.finish()
-    own.show(own.items[0])
     own.refresh(line)
+    own.show(own.items[1])
+    assert own.refresh(line)
     line.finish("failed", "is gone")
     assert not own.refresh(line)
-    assert len(own.done) == 1
+    assert len(own.done) == 2
+    assert own.items[1].error == "is gone"
 
 
 def test_a_full_line_is_waited_for_or_named(own):
@@ -177,6 +186,37 @@ def test_stopping_one_leaves_the_others(own):
     own.stop(own.items[1])
     assert not own.refresh(line)
     assert own.items[1] in own.done
+
+
+def test_what_was_stopped_is_looked_at_again_when_somebody_asks_for_it(own):
+    own.add(tracks(3))
+    line = Line()
+    own.refresh(line)
+    own.stop()
+    assert own.chosen is None
+    own.resume()
+    assert own.chosen is own.items[0]
+    own.show(own.chosen)
+    while own.refresh(line):
+        line.finish()
+    # A picture that is there is looked at on, whatever else is stopped.
+    own.stop()
+    assert own.chosen is own.items[0]
+    own.chosen = own.items[1]
+    own.show(own.chosen)
+    own.refresh(line)
+    own.stop(own.chosen)
+    assert own.chosen is None
+    own.chosen = own.items[2]
+    own.again(Path("other"))
+    assert own.chosen is own.items[2]
+
+
+def test_a_shelf_that_was_cleared_is_of_no_folder(own):
+    own.source = Path("/music")
+    own.add(tracks(2))
+    own.clear()
+    assert (own.source, own.chosen, own.items) == (None, None, [])
 
 
 def test_tracks_of_one_name_are_told_apart(own):

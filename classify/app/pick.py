@@ -30,10 +30,13 @@ class Upload:
         What its owner calls it: anybody's text.
     path : Path
         Where it is.
+    file_id : str
+        What Streamlit calls it.
     """
 
     name: str
     path: Path
+    file_id: str
 
 
 def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> str | None:
@@ -92,8 +95,9 @@ def uploaded(
             before: Path | None = st.session_state.get(f"{key} file")
             if before is not None:
                 before.unlink(missing_ok=True)
+                state.forget([known[0]] if known else [])
             st.session_state[f"{key} file"] = path
-            known = file.file_id, Upload(file.name, path)
+            known = file.file_id, Upload(file.name, path, file.file_id)
         except EarmarkError as error:
             known = file.file_id, str(error)
         st.session_state[f"{key} kept"] = known

@@ -6,7 +6,7 @@ Who closes the page has nothing more computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from classify.app.setting import seconds_for
 from extract import sets
 from extract.errors import EarmarkError
 
-__all__ = ["Item", "Shelf"]
+__all__ = ["Item", "Shelf", "told_apart"]
 
 AHEAD = 32
 """Tracks of a shelf that are in the queue at a time; the rest follows as they are done."""
@@ -105,15 +105,20 @@ class Shelf:
         known = {item.name for item in self.items}
         new = []
         for name, path in tracks:
-            new.append(Item(_other(name, known), path))
+            new.append(Item(told_apart(name, known), path))
             known.add(new[-1].name)
         self.items += new
         if new:
             self.chosen = new[0]
+            self.show(new[0])
         return new
 
     def show(self, item: Item) -> None:
         """Have a track drawn; pictures that nobody looked at for long are forgotten."""
+        if not item.picture and item.ticket is not None and item.ticket.state == "waiting":
+            # It is heard once: with its picture, and before the others.
+            item.ticket.cancel()
+            item.ticket = None
         self._seen = [*(other for other in self._seen if other is not item), item]
         item.picture = True
         for old in self._seen[:-PICTURES]:
@@ -140,6 +145,7 @@ class Shelf:
                         *(str(item.path), str(self.model)),
                         str(self.folder) if item.picture else None,
                         timeout=seconds_for(item.path),
+                        first=item.picture,
                     )
                 except EarmarkError as error:
                     if not asked:
@@ -162,25 +168,33 @@ class Shelf:
         return heard if known else replace(heard, sound="")
 
     def stop(self, item: Item | None = None) -> None:
-        """Have nothing more done, of one track or of all; what is known stays."""
+        """Have nothing more done, of one track or of all; what is known stays.
+
+        A track whose picture was stopped is no longer looked at.
+        """
         for each in self.items if item is None else [item]:
             if each.ticket is not None:
                 each.ticket.cancel()
                 each.ticket = None
             if each.heard is None and not each.error:
                 each.error = STOPPED
-            if each.heard is not None and each.heard.picture is None:
+            if each.heard is None or each.heard.picture is None:
                 each.picture = False
+                if each is self.chosen:
+                    self.chosen = None
 
     def resume(self) -> None:
         """Have done what was stopped."""
-        for item in self.stopped:
+        stopped = self.stopped
+        for item in stopped:
             item.error = ""
+        self.chosen = self.chosen or next(iter(stopped), None)
 
     def again(self, model: Path) -> None:
         """Have everything described anew by another model."""
+        chosen = self.chosen
         self.stop()
-        self.model = model
+        self.model, self.chosen = model, chosen
         for item in self.items:
             item.heard, item.error = None, ""
 
@@ -189,7 +203,7 @@ class Shelf:
         self.stop()
         self.items.clear()
         self._seen.clear()
-        self.chosen = None
+        self.chosen = self.source = None
 
     @property
     def done(self) -> list[Item]:
@@ -211,7 +225,7 @@ class Shelf:
         ]
 
 
-def _other(name: str, known: set[str]) -> str:
+def told_apart(name: str, known: Collection[str]) -> str:
     """Return a name that is not known yet: the same, or with a number before its ending."""
     stem, dot, ending = name.rpartition(".")
     if not dot or "/" in ending:

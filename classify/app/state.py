@@ -6,17 +6,19 @@ import secrets
 import threading
 import time
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import streamlit as st
 from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from classify.app import hear, uploads
 from classify.app.line import Line
 from classify.app.setting import setting
 
-__all__ = ["line", "owner", "scratch", "setting"]
+__all__ = ["forget", "line", "owner", "scratch", "setting"]
 
 LOOK = 2.0
 """Seconds between two looks at who is still there."""
@@ -34,6 +36,21 @@ def owner() -> str:
         st.session_state["owner"] = secrets.token_hex(8)
     found: str = st.session_state["owner"]
     return found
+
+
+def forget(files: Iterable[str]) -> None:
+    """Have Streamlit let go of uploads, which it holds in memory until their session ends.
+
+    Parameters
+    ----------
+    files : iterable of str
+        What Streamlit calls them: their `file_id`. Boxes that show them are empty after this.
+    """
+    context = get_script_run_ctx()
+    holder = context and context.uploaded_file_mgr
+    if context is not None and isinstance(holder, MemoryUploadedFileManager):
+        for file in files:
+            holder.remove_file(context.session_id, file)
 
 
 def scratch() -> uploads.Scratch:

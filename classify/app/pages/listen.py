@@ -34,7 +34,9 @@ def page() -> None:
     look.head("Classify", "A genre for every track, what speaks for it, and how it sounds.")
     model = models.choose("listen model")
     own = _shelf(model)
-    _sources(own)
+    with look.kept_in_words():
+        # What runs is shown, and can be stopped, whatever else is wrong.
+        _sources(own)
     if not own.items:
         look.empty(
             "Nothing here yet",
@@ -70,7 +72,6 @@ def _sources(own: Shelf) -> None:
 
 def _drop(own: Shelf) -> None:
     limits = setting()
-    # Another key is an empty box, and what was in the last one is forgotten by Streamlit.
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
         "Audio files",
@@ -88,19 +89,24 @@ def _drop(own: Shelf) -> None:
         return
     if own.source is not None:
         _clear(own)
-    kept: list[tuple[str, Path]] = []
+    scratch = state.scratch()
     refused: list[tuple[str, str]] = []
+    st.session_state["uploads refused"] = refused
+    # Another key is an empty box.
+    st.session_state["uploads turn"] = turn + 1
+    # From here to the shelf Streamlit is asked for nothing: it would end a run that somebody's
+    # next click makes another of, and what was kept would be nobody's.
+    kept: list[tuple[str, Path]] = []
     for file in dropped:
         try:
-            upload = state.scratch().keep(file.name, file)
+            upload = scratch.keep(file.name, file)
             kept.append((upload.name, upload.path))
         except FileError as error:
             refused.append((error.path, error.message))
         except EarmarkError as error:
             refused.append((file.name, str(error)))
-    st.session_state["uploads refused"] = refused
-    st.session_state["uploads turn"] = turn + 1
     own.add(kept)
+    state.forget(file.file_id for file in dropped)
     st.rerun()
 
 
@@ -187,6 +193,10 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
         look.kept(key)
     text = words.text_input("Search", placeholder="part of a name", key="listen search")
     names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
+    held = st.session_state.get(look.kept("listen genres"), [])
+    if not set(held) <= set(names):
+        # Other tracks, or another model.
+        del st.session_state["listen genres"]
     chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
     share = least.slider("At least", 0, 100, step=5, format="%d %%", key="listen least")
     shown = [
@@ -315,7 +325,6 @@ def _waiting(own: Shelf, item: Item) -> None:
     share = ticket.progress[0] if ticket else 0.0
     if waiting.bar(share, waiting.turn(ticket) or "Listening…", "stop one"):
         own.stop(item)
-        own.chosen = None if item.heard is None else own.chosen
         st.rerun()
 
 
