@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +10,8 @@ import streamlit as st
 from classify import bundle
 from classify.app import look
 from classify.app.setting import setting
+from classify.app.shelf import told_apart
+from extract.errors import BundleError
 
 __all__ = ["add", "choose", "found", "name"]
 
@@ -35,9 +38,14 @@ def found(root: Path) -> dict[Path, str]:
         if about.resolve().is_relative_to(root)
     }
     trained: list[Path] = [path for path in st.session_state.get("models", []) if path.is_dir()]
-    names = {path: name for path, name in SHIPPED.items() if path.is_dir()}
-    others = {path: path.name for path in trained} | own
-    return names | {path: name for path, name in others.items() if path.resolve() not in names}
+    shipped = {path: name for path, name in SHIPPED.items() if path.is_dir()}
+    # Of two of one name that were trained, the later one has a number.
+    names = shipped | {path: path.name for path in reversed(trained)} | own
+    found: dict[Path, str] = {}
+    for path, name in names.items():
+        if path in shipped or path.resolve() not in shipped:
+            found[path] = told_apart(name, found.values())
+    return {path: found[path] for path in (*shipped, *trained, *own) if path in found}
 
 
 def add(directory: Path) -> None:
@@ -51,10 +59,30 @@ def name(directory: Path) -> str:
     return SHIPPED.get(directory, directory.name)
 
 
-def choose(key: str, *, first: Path = bundle.DEFAULT) -> Path:
-    """Let somebody choose a model, and return its directory."""
+def choose(
+    key: str, first: Path = bundle.DEFAULT, fit: Callable[[Path], bool] | None = None
+) -> Path:
+    """Let somebody choose a model, and return its directory.
+
+    Parameters
+    ----------
+    key : str
+        Of the widget.
+    first : Path
+        The model that is chosen before somebody does.
+    fit : callable, optional
+        Whether a model is offered; by default all are.
+
+    Raises
+    ------
+    BundleError
+        There is none to offer.
+    """
     names = found(setting().root)
-    options = sorted(names, key=lambda path: path != first)
+    options = [path for path in names if fit is None or fit(path)]
+    if not options:
+        raise BundleError("there is no model here that fits; train one")
+    options.sort(key=lambda path: path != first)
     if st.session_state.get(look.kept(key)) not in options:
         # Its directory is gone, or nothing was chosen yet.
         st.session_state.pop(key, None)

@@ -14,7 +14,6 @@ from classify import bundle
 from classify.app import charts, form, look, models, radar
 from classify.app.form import Field
 from classify.app.hear import REASONS, model_at
-from classify.app.setting import setting
 from classify.app.shelf import Shelf
 from classify.bundle import Bundle
 
@@ -49,10 +48,7 @@ def page() -> None:
     look.head(
         "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
     )
-    directory = _model()
-    if directory is None:
-        look.empty("No model yet", "Train one on Spotify's columns.", ":material/tune:")
-        return
+    directory = models.choose("by hand model", bundle.SPOTIFY, form.possible)
     model = model_at(directory)
     own = form.fields(model)
     _start(model, own)
@@ -63,23 +59,6 @@ def page() -> None:
         values = _form(own)
     with right:
         _result(model, directory, values, verdict)
-
-
-def _model() -> Path | None:
-    """Let somebody choose among the models that look at nothing but what can be set."""
-    names = {
-        path: name for path, name in models.found(setting().root).items() if form.possible(path)
-    }
-    options = sorted(names, key=lambda path: path != bundle.SPOTIFY)
-    if not options:
-        return None
-    if st.session_state.get(look.kept("by hand model")) not in options:
-        # Its directory is gone, or nothing was chosen yet.
-        st.session_state.pop("by hand model", None)
-    chosen: Path = st.selectbox(
-        "Model", options, format_func=lambda path: names[path], key="by hand model"
-    )
-    return chosen
 
 
 def _start(model: Bundle, own: Mapping[str, Field]) -> None:
@@ -97,6 +76,15 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
                 chosen = tracks[st.session_state.get("by hand track", next(iter(tracks)))]
         _set(form.settled(own, chosen))
 
+    offered = {
+        "by hand start": starts,
+        "by hand genre": list(model.typical),
+        "by hand track": list(tracks),
+    }
+    for key, options in offered.items():
+        if st.session_state.get(look.kept(key)) not in options:
+            # Another model, or what was classified is gone.
+            st.session_state.pop(key, None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:
