@@ -26,6 +26,11 @@ def sleep(seconds, value=None):
     return value
 
 
+def sleep_for(anything):
+    """Take long, whatever is asked for."""
+    time.sleep(300)
+
+
 def touch(path, seconds=0.0):
     Path(path).touch()
     time.sleep(seconds)

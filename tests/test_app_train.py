@@ -6,7 +6,9 @@ import html
 import io
 import time
 import zipfile
+from pathlib import Path
 
+import line_jobs
 import numpy as np
 import pandas as pd
 import pytest
@@ -240,6 +242,54 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     assert (tmp_path / "models" / "mine" / bundle.CARD).is_file()
 
 
+def test_what_runs_is_shown_whatever_else_is_wrong(app):
+    name_table(app, "songs.csv")
+    until(app, shows(app, "Train"))
+    press(app, "Train")
+    until(app, shows(app, "Stop"))
+    name_table(app, "nowhere.csv")
+    assert "is not there" in app.error[0].value
+    assert shows(app, "Stop")()
+    press(app, "Stop")
+    until(app, lambda: len(app.info))
+
+
+def test_who_cannot_wait_stops_the_look_at_a_table(app, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(training, "look_at", line_jobs.sleep_for)
+    name_table(app, "songs.csv")
+    until(app, shows(app, "Stop"))
+    press(app, "Stop")
+    until(app, lambda: len(app.info))
+    assert "Bring the table again" in app.info[0].value
+
+
+def models_page():
+    from pathlib import Path
+
+    import streamlit as st
+
+    from classify.app import models
+
+    st.markdown(str(models.choose("model", first=Path(st.session_state["models"][0]))))
+
+
+def test_models_of_one_name_are_told_apart(below, tmp_path):
+    made = [tmp_path / "new" / "songs", tmp_path / "old" / "songs"]
+    for directory in made:
+        directory.mkdir(parents=True)
+    app = AppTest.from_function(models_page)
+    app.session_state["models"] = made
+    app.run()
+    box = app.selectbox("model")
+    assert app.markdown[0].value == str(made[0])
+    # The one that was trained first has its name.
+    assert box.options[0] == "songs (2)"
+    assert "songs" in box.options
+    box.set_value(made[1]).run()
+    assert app.markdown[0].value == str(made[1])
+
+
 def test_a_training_can_be_stopped(app):
     name_table(app, "songs.csv")
     until(app, shows(app, "Train"))
@@ -261,6 +311,10 @@ def test_labels_come_from_elsewhere(app, tmp_path):
     assert not shows(app, "Train")()
     app.file_uploader("train labels").upload("mine.csv", labels, "text/csv").run()
     until(app, shows(app, "Train"))
+    # The box is empty after another page was looked at; what was brought is here.
+    app.file_uploader("train labels").clear().run()
+    assert shows(app, "Train")()
+    assert any(r"mine\.csv is taken" in own.value for own in app.caption)
     press(app, "Train")
     until(app, shows(app, "Save"))
     assert not app.error

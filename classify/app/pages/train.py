@@ -24,6 +24,9 @@ __all__ = ["page"]
 HEIGHT = 900
 """Pixels of the report."""
 
+NAME = 60
+"""Characters of a model's name."""
+
 IN_TABLE, IN_CSV, IN_FOLDERS = "in a column of the table", "in a CSV", "the folder of each file"
 
 BY_ARTIST = "artist or album, where known"
@@ -66,7 +69,9 @@ class Work:
 def page() -> None:
     """Draw the page."""
     look.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
-    _source()
+    with look.kept_in_words():
+        # What runs is shown, and can be stopped, whatever else is wrong.
+        _source()
     work: Work | None = st.session_state.get("work")
     if work is None:
         look.empty(
@@ -133,7 +138,10 @@ def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
     if not ticket.finished:
         look.living(_wait, POLL)(ticket, text)
         return None
-    if ticket.state != "done":
+    if ticket.state == "cancelled":
+        st.info("Stopped. Bring the table again to go on.", icon=":material/stop_circle:")
+        return None
+    if ticket.state == "failed":
         work: Work = st.session_state["work"]
         look.trouble(catalog.renamed(ticket.error, work.called))
         return None
@@ -144,7 +152,9 @@ def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
 def _wait(ticket: Ticket, text: str) -> None:
     if ticket.finished:
         st.rerun()
-    st.progress(ticket.progress[0], look.plain(text))
+    if waiting.bar(ticket.progress[0], waiting.turn(ticket) or look.plain(text), "looking stop"):
+        ticket.cancel()
+        st.rerun()
 
 
 def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
@@ -153,7 +163,11 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     st.markdown(f"##### {look.plain(work.name)}")
     st.caption(f"{seen['rows']:,} rows · {len(seen['columns']):,} columns{look.plain(about)}")
     where = st.radio(
-        "The genres are", [IN_TABLE, IN_CSV, IN_FOLDERS], horizontal=True, disabled=running
+        "The genres are",
+        [IN_TABLE, IN_CSV, IN_FOLDERS],
+        horizontal=True,
+        disabled=running,
+        key=look.kept("train where"),
     )
     columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work, running)
     if not columns:
@@ -162,16 +176,20 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     sound_alone = bool(beside) and st.checkbox(
         f"Learn from the sound alone, without {' and '.join(beside)}",
         disabled=running,
-        key="train sound",
+        key=look.kept("train sound"),
         help="Audio files have neither. A model that is to classify files is more often right "
         "without, one for Spotify's values with them.",
     )
+    groups = [BY_ARTIST, *columns]
+    for key, options in (("train label", columns), ("train group", groups)):
+        if st.session_state.get(look.kept(key)) not in options:
+            # Another table.
+            st.session_state.pop(key, None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
         if where != IN_FOLDERS:
             label = st.selectbox("Genre", columns, disabled=running, width=260, key="train label")
-            groups = [BY_ARTIST, *columns]
             chosen = st.selectbox(
                 "Kept together",
                 groups,
@@ -182,8 +200,10 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
                 "a model is not praised for knowing an artist.",
             )
             group = None if chosen == BY_ARTIST else chosen
+        key = look.kept(f"train name {work.table}")
+        st.session_state.setdefault(key, Path(work.name).stem[:NAME])
         name = st.text_input(
-            "Name of the model", Path(work.name).stem, max_chars=60, disabled=running, width=260
+            "Name of the model", max_chars=NAME, disabled=running, width=260, key=key
         )
         pressed = st.button(
             "Train", type="primary", icon=":material/play_arrow:", disabled=running, key="train go"
@@ -202,26 +222,30 @@ def _labels(work: Work, running: bool) -> list[str]:
         ["csv"],
         disabled=running,
     )
-    if upload is None:
-        return []
-    if work.labels != upload.path or work.labels_looking is None:
-        work.labels = upload.path
+    if upload is not None and work.labels != upload.path:
+        work.labels, work.labels_name = upload.path, upload.name
         work.called[str(upload.path)] = upload.name
         work.labels_looking = _looking(upload.path)
-    seen = _seen(work.labels_looking, f"Looking at {upload.name}…")
+    if work.labels_looking is None:
+        return []
+    if upload is None:
+        # The box is empty once another page was drawn.
+        st.caption(f"{look.plain(work.labels_name)} is taken until you bring another.")
+    seen = _seen(work.labels_looking, f"Looking at {work.labels_name}…")
     return list(seen["columns"]) if seen else []
 
 
 def _train(work: Work, name: str, *options: Any) -> None:
     """Have a model trained, with the options of `training.train`."""
-    work.directory, work.saved = state.scratch().path / secrets.token_hex(8) / name, ""
+    directory = state.scratch().path / secrets.token_hex(8) / name
     work.training = state.line().submit(
         state.owner(),
         training.train,
-        *(str(work.table), str(work.directory), work.called, *options),
+        *(str(work.table), str(directory), work.called, *options),
         timeout=setting().training_seconds,
         kind="train",
     )
+    work.directory, work.saved = directory, ""
     st.rerun()
 
 
@@ -230,7 +254,7 @@ def _progress(ticket: Ticket) -> None:
     if ticket.finished:
         st.rerun()
     if ticket.state == "waiting" and ticket.ahead:
-        text = f"{ticket.ahead} trainings before yours"
+        text = f"{ticket.ahead} before yours"
     else:
         text = ticket.progress[1] or "starting"
     if waiting.bar(ticket.progress[0], look.plain(text), "train stop"):
