@@ -138,6 +138,25 @@ def test_what_is_no_table_is_told_in_a_sentence(app, root):
     assert not app.exception
 
 
+def test_a_table_that_was_mended_is_drawn(app, root, table):
+    path = root / "data" / "features" / "mine.csv"
+    path.write_bytes(b"a,b\n\xff\xfe\n")
+    app.run()
+    first = app.session_state["gallery"]
+    run_until(app, lambda: bool(first.error))
+    app.run()
+    before = first.gathering
+    button(app, "Try again").click().run()
+    assert first.gathering is not before
+    table.to_csv(path, index=False)
+    app.run()
+    own = app.session_state["gallery"]
+    assert own is not first
+    run_until(app, lambda: bool(own.file or own.error))
+    assert own.about[0].startswith("30 tracks")
+    own.stop()
+
+
 def test_genres_come_from_a_file_that_is_named(app, root, table):
     table.drop(columns="genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
     table[["path", "genre"]].rename(columns={"genre": "style"}).to_csv(root / "g.csv", index=False)

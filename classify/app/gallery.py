@@ -41,7 +41,7 @@ class Source:
     table : DataFrame, optional
         The table itself.
     stamp : int
-        Differs between tables of one name.
+        Differs between tables of one name, also between what a file holds now and held before.
     labels_name : str
         What the CSV with genres is called by those who named it.
     """
@@ -110,7 +110,11 @@ def draw(file: str, name: str, theme: str) -> dict[str, Any]:
     dict
         The fields of a `Picture` or an `Absent`.
     """
-    parts = parcel.unpack(Path(file).read_bytes())
+    try:
+        kept = Path(file).read_bytes()
+    except FileNotFoundError as error:
+        raise SchemaError("the table is no longer here: its session has ended") from error
+    parts = parcel.unpack(kept)
     for role in ("genres", "artists", "gaps"):
         if parts[role] is not None:
             parts[role] = parts[role]["of"]

@@ -39,9 +39,10 @@ class Setting(BaseModel):
     session_mb : int
         Megabytes of all of them together.
     track_seconds : float
-        Seconds that the analysis of a small file may take; large ones have more (`seconds_for`).
+        Seconds that the analysis of a small file may take, or a picture of a small table; large
+        ones have more (`seconds_for`).
     training_seconds : float
-        Seconds that a training, or the pictures of a table, may take.
+        Seconds that a training, or the map of a library, may take.
     folder_tracks : int
         Tracks of a folder that are analysed at a time.
     table_mb : int

@@ -7,11 +7,11 @@ from pathlib import Path
 import streamlit as st
 
 from classify import insights, tracks
-from classify.app import gallery, look, pick, shelf, state, waiting
+from classify.app import catalog, gallery, look, pick, shelf, state, waiting
 from classify.app.gallery import Gallery, Source
 from classify.app.pick import SESSION
 from classify.app.places import table as table_at
-from classify.app.setting import setting
+from classify.app.setting import seconds_for, setting
 from classify.app.waiting import POLL
 from classify.insights import Absent, Picture
 from extract.errors import EarmarkError
@@ -60,7 +60,8 @@ def page() -> None:
         if own is not None:
             own.close()
         folder = state.scratch().path
-        own = Gallery(source, state.owner(), folder, setting().track_seconds, look.theme())
+        seconds = seconds_for(source.path) if source.path else setting().track_seconds
+        own = Gallery(source, state.owner(), folder, seconds, look.theme())
         st.session_state["gallery"] = own
     elif own.theme != look.theme():
         own.again(look.theme())
@@ -87,7 +88,9 @@ def _source() -> Source | None:
     if path is None or table != f"{UPLOAD}{name}":
         path = table_at(table)
         name = path.name
-    return Source(name, str(path), labels, label, labels_name=called)
+    # What is drawn is of the files as they are: another run of `earmark extract` changes them.
+    stamp = hash(tuple(catalog.stamp(Path(file)) for file in (path, labels) if file))
+    return Source(name, str(path), labels, label, stamp=stamp, labels_name=called)
 
 
 def _upload() -> None:
@@ -101,8 +104,9 @@ def _upload() -> None:
         before.unlink(missing_ok=True)
     st.session_state["insights upload"] = upload.name, upload.path
     st.session_state["insights table"] = f"{UPLOAD}{upload.name}"
-    # Another key is an empty box, and what was in the last one is forgotten by Streamlit.
+    # Another key is an empty box.
     st.session_state["insights turn"] = turn + 1
+    state.forget([upload.file_id])
     st.rerun()
 
 
@@ -153,6 +157,9 @@ def _pictures(own: Gallery) -> None:
         st.caption(look.plain(" ".join(own.about), 600))
     if own.error:
         look.trouble(own.error)
+        if st.button("Try again", icon=":material/refresh:", key="insights again"):
+            own.resume()
+            st.rerun()
         return
     if own.busy:
         _progress(own)
