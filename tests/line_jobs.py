@@ -26,7 +26,7 @@ def sleep(seconds, value=None):
     return value
 
 
-def sleep_for(anything):
+def sleep_for(*anything):
     """Take long, whatever is asked for."""
     time.sleep(300)
 

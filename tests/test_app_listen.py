@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import io
 import time
+from pathlib import Path
 
+import line_jobs
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
@@ -50,6 +52,7 @@ def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
     next(button for button in app.button if button.label == "Analyse").click().run()
+    return run_until(app, lambda: "listen finding" not in app.session_state)
 
 
 def test_an_empty_page_says_what_to_do(app):
@@ -103,6 +106,31 @@ def test_a_folder_becomes_a_table(app):
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not shelf.items
     assert "Nothing here yet" in app.markdown[0].value
+
+
+@pytest.mark.parametrize(
+    ("holds", "message"), [("", "holds no audio files"), ("link", "links to elsewhere")]
+)
+def test_a_folder_without_tracks_is_told(app, demo, tmp_path, holds, message):
+    (tmp_path / "bare").mkdir()
+    if holds:
+        (tmp_path / "bare" / "a.mp3").symlink_to(demo / "hip-hop-90bpm-d-minor.mp3")
+    name_folder(app, "bare")
+    assert message in app.error[0].value
+    assert "Nothing here yet" in app.markdown[0].value
+
+
+def test_a_search_can_be_stopped(app, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr("classify.app.shelf.search", line_jobs.sleep_for)
+    app.run()
+    app.text_input[0].set_value("music")
+    next(button for button in app.button if button.label == "Analyse").click().run()
+    next(button for button in app.button if button.label == "Stop").click().run()
+    assert not app.session_state["shelf"].items
+    assert "listen finding" not in app.session_state
+    assert not app.exception
+    assert not app.error
 
 
 def test_somebody_who_stops_keeps_what_is_there(app):

@@ -16,10 +16,10 @@ import pandas as pd
 from classify.app.hear import Heard, hear
 from classify.app.line import Line, Ticket
 from classify.app.setting import seconds_for
-from extract import sets
-from extract.errors import EarmarkError
+from extract import files, sets
+from extract.errors import EarmarkError, FindError, printable
 
-__all__ = ["Item", "Shelf", "told_apart"]
+__all__ = ["Item", "Shelf", "search", "told_apart"]
 
 AHEAD = 32
 """Tracks of a shelf that are in the queue at a time; the rest follows as they are done."""
@@ -232,6 +232,32 @@ def told_apart(name: str, known: Collection[str]) -> str:
         stem, ending = name, ""
     numbered = (f"{stem} ({number}){dot if ending else ''}{ending}" for number in count(2))
     return name if name not in known else next(other for other in numbered if other not in known)
+
+
+def search(folder: Path, named: str) -> list[tuple[str, Path]]:
+    """Find the tracks of a folder: what a worker does, for links may lead far.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    named : str
+        What somebody calls it.
+
+    Returns
+    -------
+    list of (str, Path)
+        Names below the folder, and where the tracks are.
+
+    Raises
+    ------
+    FindError
+        It holds none.
+    """
+    found, failures = files.find([folder])
+    if not found:
+        raise failures[0] if failures else FindError(printable(named), "holds no audio files")
+    return [(track.path, track.location) for track in found]
 
 
 def table(items: Iterable[Item]) -> pd.DataFrame:

@@ -17,8 +17,7 @@ from classify.app.places import inside
 from classify.app.setting import setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
-from extract import files
-from extract.errors import EarmarkError, FileError, FindError, JobError
+from extract.errors import EarmarkError, FileError, JobError, printable
 
 __all__ = ["page"]
 
@@ -135,22 +134,59 @@ def _name(own: Shelf) -> None:
             placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
             help=f"Below {look.plain(str(root))}; searched at every depth.",
         )
-        if not st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
-            return
+        if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
+            _search(named)
+    if "listen finding" not in st.session_state:
+        return
+    folder, named, ticket = st.session_state["listen finding"]
+    with contextlib.suppress(TimeoutError, JobError):
+        ticket.result(SOON)
+    if not ticket.finished:
+        look.living(_searching, POLL)(ticket)
+        return
+    if ticket.state == "done":
+        # A link may lead out of the root.
+        tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
+        most = setting().folder_tracks
+        if len(tracks) > most:
+            st.warning(
+                f"{len(tracks):,} tracks: the first {most:,} are taken. `earmark classify` takes "
+                "all."
+            )
+        if tracks:
+            _clear(own)
+            own.source = folder
+            own.add(tracks[:most])
+        else:
+            look.trouble(f"{printable(named)}: holds no audio files but links to elsewhere")
+    elif ticket.state == "failed":
+        look.trouble(ticket.error)
+    # Only now: a run that ends before is followed by one that takes them.
+    del st.session_state["listen finding"]
+
+
+def _search(named: str) -> None:
+    """Have a folder searched; what was searched before is nobody's wish any more."""
     folder = inside(named)
-    found, failures = files.find([folder])
-    # A link may lead out of the root.
-    tracks = [track for track in found if track.location.is_relative_to(root)]
-    if not tracks:
-        raise failures[0] if failures else FindError(named, "holds no audio files")
-    most = setting().folder_tracks
-    if len(tracks) > most:
-        st.warning(
-            f"{len(tracks):,} tracks: the first {most:,} are taken. `earmark classify` takes all."
-        )
-    _clear(own)
-    own.source = folder
-    own.add((track.path, track.location) for track in tracks[:most])
+    if before := st.session_state.pop("listen finding", None):
+        before[-1].cancel()
+    ticket = state.line().submit(
+        state.owner(),
+        shelf.search,
+        *(folder, named),
+        timeout=setting().track_seconds,
+        first=True,
+    )
+    st.session_state["listen finding"] = folder, named, ticket
+
+
+def _searching(ticket: Ticket) -> None:
+    """Say that a folder is searched, until it is."""
+    if ticket.finished:
+        st.rerun()
+    if waiting.bar(0.0, waiting.turn(ticket) or "Looking for tracks…", "stop search"):
+        ticket.cancel()
+        st.rerun()
 
 
 def _board(own: Shelf) -> None:
