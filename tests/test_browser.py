@@ -169,9 +169,10 @@ def choose(page, label, option):
     page.keyboard.press("Escape")
 
 
-def shot(page, name):
+def shot(page, name, height=900):
     """Keep a picture of the page, where somebody asks for it."""
     if folder := os.environ.get("EARMARK_SCREENSHOTS"):
+        page.set_viewport_size({**page.viewport_size, "height": height})
         settled(page)
         # What Plotly draws moves for a moment.
         page.wait_for_timeout(1500)
@@ -202,7 +203,7 @@ def test_an_uploaded_mp3_gets_the_genre_that_the_command_line_gives(visit, demo,
     page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("mel spectrogram").wait_for()
     page.get_by_role("heading", name="The thirteen values").wait_for()
-    shot(page, "classify")
+    shot(page, "classify", height=1560)
 
 
 def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres, tmp_path):
@@ -211,6 +212,10 @@ def test_a_folder_becomes_a_table_that_is_filtered_and_downloaded(visit, genres,
     page.get_by_role("textbox", name="Folder").fill("music")
     page.get_by_role("button", name="Analyse").click()
     page.get_by_text(re.compile(r"^6 of 6 tracks")).wait_for()
+    # The one that is looked at is marked: the first.
+    page.get_by_text("mel spectrogram").wait_for()
+    looked_at = page.locator("[data-testid=data-grid-canvas] tr[aria-selected=true]")
+    sync_api.expect(looked_at).to_contain_text("hip-hop-90bpm-d-minor.mp3", timeout=PATIENCE)
     shot(page, "folder")
 
     found = pd.read_csv(downloaded(page, "CSV", tmp_path / "genres.csv")).set_index("path")

@@ -263,6 +263,8 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
         height=min(38 + 35 * max(len(found), 1), 420),
         on_select=choose,
         selection_mode="single-row",
+        # What is set above is lost where the page is drawn again before it was seen.
+        selection_default={"selection": selection},
         key="listen table",
     )
     st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
