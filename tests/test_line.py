@@ -194,6 +194,32 @@ def test_what_a_job_has_started_ends_with_it(make, tmp_path):
     until(lambda: not any(map(running, numbers)))
 
 
+def test_a_worker_that_ended_while_it_was_idle_harms_nobody(make):
+    line = make()
+    number = submit(line, jobs.pid).result(PATIENCE)
+    os.kill(number, signal.SIGKILL)
+    until(lambda: not line.ready)
+    assert submit(line, jobs.pid).result(PATIENCE) != number
+    until(lambda: line.ready)
+
+
+def test_a_worker_that_is_ended_while_its_job_is_noted_goes_to_nobody_else(make, monkeypatch):
+    line = make()
+    until(lambda: line.ready)
+    finish = line._finish
+
+    def late(*given):
+        # As the timer of a job that was let go may.
+        next(one for one in given if isinstance(one, lines._Seat)).process.end()
+        finish(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(line, "_finish", late)
+        number = submit(line, jobs.pid).result(PATIENCE)
+    until(lambda: line.ready)
+    assert submit(line, jobs.pid).result(PATIENCE) != number
+
+
 def test_a_worker_that_cannot_start_is_said_and_does_not_spin(make, monkeypatch):
     begun = []
     process = lines._Process

@@ -256,7 +256,7 @@ class _Process:
         }
         self._lock = threading.Lock()
         self.jobs = 0
-        self.ended = False
+        self._ended = False
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-c", "from classify.app.worker import main; main()"),
@@ -281,12 +281,20 @@ class _Process:
     def receive(self) -> tuple[bytes, bytes]:
         return worker.read_frame(cast(BinaryIO, self._process.stdout))
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was ended, or has ended by itself; what it has started ends with it."""
+        if self._process.poll() is not None:
+            self.end()
+        return self._ended
+
     def end(self) -> None:
         """End the process and all that it has started."""
         with self._lock:
-            if not self.ended:
-                self.ended = True
-                # Nobody has waited for it yet: until then no other process gets its number.
+            if not self._ended:
+                self._ended = True
+                # Until somebody waits for it, which was just now if at all, no other process gets
+                # its number.
                 with contextlib.suppress(OSError):
                     if hasattr(os, "killpg"):
                         os.killpg(self._process.pid, signal.SIGKILL)
@@ -309,6 +317,11 @@ class _Seat:
     process: _Process | None = None
     starting: float | None = None
     ticket: Ticket | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is a worker that could take a job at once."""
+        return self.process is not None and self.starting is None and not self.process.ended
 
 
 @dataclass
@@ -439,7 +452,7 @@ class Line:
         """Whether every worker that starts with the line could take a job at once."""
         with self._changed:
             return all(
-                seat.process is not None and seat.starting is None and not seat.process.ended
+                seat.ready
                 for room in self._rooms.values()
                 if room.kind.eager
                 for seat in room.seats
@@ -521,9 +534,7 @@ class Line:
             return end if end > now else max(now, seat.ticket._began + limit)
         if seat.starting is not None:
             return max(now, seat.starting + self._longest_start(room))
-        if seat.process is None or seat.process.ended:
-            return now + self._longest_start(room)
-        return now
+        return now if seat.ready else now + self._longest_start(room)
 
     def _longest(self, room: _Room, ticket: Ticket) -> tuple[float, float]:
         """Return how long a job takes, by those of late, and at the most."""
@@ -543,16 +554,15 @@ class Line:
         if room.kind.eager:
             self._start(room, seat)
         while (ticket := self._take(room, seat)) is not None:
+            if seat.process is not None and seat.process.ended:
+                log.warning("a worker ended while it was idle (%s)", _status(seat.process.close()))
+                seat.process = None
             problem = "" if seat.process is not None else self._start(room, seat)
             if seat.process is None:
-                self._finish(seat, ticket, "failed", f"no worker could be started: {problem}")
+                self._finish(room, seat, ticket, "failed", f"no worker could be started: {problem}")
                 continue
             state, outcome = self._run(seat.process, ticket)
-            ended, old = seat.process.ended, seat.process
-            if ended or (old.jobs >= RETIRES_AFTER and not len(room.waiting)):
-                old.close()
-                seat.process = None
-            self._finish(seat, ticket, state, outcome)
+            self._finish(room, seat, ticket, state, outcome)
             del ticket, outcome
             if seat.process is None and room.kind.eager:
                 self._start(room, seat)
@@ -647,10 +657,16 @@ class Line:
         finally:
             timer.cancel()
 
-    def _finish(self, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
-        """Note what became of a job."""
+    def _finish(self, room: _Room, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
+        """Note what became of a job, and part with a worker that has ended or done enough."""
         with self._changed:
+            # Whoever stops a job does it under the lock: from here on, nobody ends the worker.
             seat.ticket, ticket._end = None, None
+            old = seat.process
+            if old is not None and (
+                old.ended or (old.jobs >= RETIRES_AFTER and not len(room.waiting))
+            ):
+                seat.process = None
             # Who has stopped it is not told of an answer that was on its way by then.
             if not ticket.finished:
                 ticket.state = state
@@ -662,6 +678,8 @@ class Line:
                 else:
                     ticket.error = outcome
             self._touch()
+        if old is not None and seat.process is None:
+            old.close()
 
 
 def _name(function: Callable[..., Any]) -> str:
