@@ -42,8 +42,8 @@ def make(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     made = []
 
-    def call(workers=1, per_owner=100, in_all=200, **options):
-        kinds = {"listen": Kind(workers, eager=True, **options), "train": Kind()}
+    def call(workers=1, per_owner=100, in_all=200, train=None, **options):
+        kinds = {"listen": Kind(workers, eager=True, **options), "train": train or Kind()}
         made.append(Line(kinds=kinds, per_owner=per_owner, in_all=in_all))
         return made[-1]
 
@@ -387,6 +387,39 @@ def test_what_was_never_measured_is_bounded_by_its_limit(make):
     second.result(PATIENCE)
     submit(line, jobs.sleep, 0.5, timeout=40)
     assert submit(line, jobs.sleep, 0.0, timeout=40).wait < 5
+
+
+def test_short_jobs_say_little_of_one_that_may_take_longer(make):
+    line = make()
+    until(lambda: line.ready)
+    for _ in range(3):
+        submit(line, jobs.sleep, 0, timeout=120).result(PATIENCE)
+    long = submit(line, jobs.sleep, 600, timeout=620)
+    after = submit(line, jobs.sleep, 0, timeout=120)
+    assert after.wait > 450
+    until(lambda: long.state == "running")
+    assert after.wait > 450
+    line.leave("me")
+    # Of those of like size they say much.
+    submit(line, jobs.sleep, 0, timeout=130).result(PATIENCE)
+    songs = [submit(line, jobs.sleep, 5, timeout=126 + number) for number in range(10)]
+    assert songs[-1].wait < 60
+    line.leave("me")
+
+
+def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
+    line = make(train=Kind(warm=jobs.warm_slowly))
+    submit(line, jobs.sleep, 0, kind="train").result(PATIENCE)
+    hanging = submit(line, jobs.sleep, 600, kind="train")
+    until(lambda: hanging.state == "running")
+    # A start now takes long, as far as is known.
+    monkeypatch.setattr(lines, "MARGIN", 100)
+    line.leave("me")
+    first = submit(line, jobs.sleep, 0, kind="train")
+    second = submit(line, jobs.sleep, 0, kind="train")
+    until(lambda: first.state == "running")
+    assert second.wait > 100
+    assert second.result(PATIENCE) is None
 
 
 def test_more_than_may_wait_is_refused(make):

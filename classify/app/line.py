@@ -52,7 +52,7 @@ HANDING_OVER = 0.5
 """Seconds that a busy machine may need to wake a thread and start a job in a free worker."""
 
 REMEMBERED = 32
-"""Durations of each function that estimates look back on."""
+"""Jobs of each function, with their limits and durations, that estimates look back on."""
 
 RETIRES_AFTER = 300
 """Jobs after which a worker is replaced, when nobody waits, so that no leak adds up."""
@@ -361,7 +361,7 @@ class Line:
         self._per_owner, self._in_all = per_owner, in_all
         self._changed = threading.Condition()
         self._closed = False
-        self._durations: dict[str, deque[float]] = {}
+        self._durations: dict[str, deque[tuple[float, float]]] = {}
         self._plan: tuple[float, dict[Ticket, tuple[int, float]]] | None = None
         self._rooms = {name: _Room(kind) for name, kind in (kinds or usual(workers, warm)).items()}
         atexit.register(self.close)
@@ -527,21 +527,26 @@ class Line:
 
     def _free(self, room: _Room, seat: _Seat, now: float) -> float:
         """Return when a worker is free, at the latest."""
+        start = 0.0 if seat.ready else self._longest_start(room)
         if seat.ticket is not None:
             usual, limit = self._longest(room, seat.ticket)
-            end = seat.ticket._began + usual
+            began = seat.ticket._began + start
             # What takes longer than it should may take as long as it can.
-            return end if end > now else max(now, seat.ticket._began + limit)
-        if seat.starting is not None:
-            return max(now, seat.starting + self._longest_start(room))
-        return now if seat.ready else now + self._longest_start(room)
+            return began + usual if began + usual > now else max(now, began + limit)
+        return max(now, (now if seat.starting is None else seat.starting) + start)
 
     def _longest(self, room: _Room, ticket: Ticket) -> tuple[float, float]:
         """Return how long a job takes, by those of late, and at the most."""
         # What is stopped takes its worker with it.
         limit = ticket.timeout + self._longest_start(room)
         known = self._durations.get(ticket.name)
-        return min(limit, MARGIN * max(known) + HANDING_OVER if known else math.inf), limit
+        if not known:
+            return limit, limit
+        timeouts, durations = zip(*known, strict=True)
+        # A file is given more time the larger it is: of one that is larger than all of these, no
+        # more is known than that it takes no longer for the rest than it is given.
+        rest = max(0.0, ticket.timeout - max(timeouts))
+        return min(limit, MARGIN * max(durations) + rest + HANDING_OVER), limit
 
     def _longest_start(self, room: _Room) -> float:
         known = room.start_times
@@ -672,7 +677,7 @@ class Line:
                 ticket.state = state
                 if state == "done":
                     known = self._durations.setdefault(ticket.name, deque(maxlen=REMEMBERED))
-                    known.append(time.monotonic() - ticket._began)
+                    known.append((ticket.timeout, time.monotonic() - ticket._began))
                     ticket._result = outcome
                     ticket.progress = 1.0, ticket.progress[1]
                 else:
