@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from classify.app import line as lines
-from classify.app import parcel
+from classify.app import parcel, worker
 from classify.app.line import Kind, Line, Ring, starts
 from extract.errors import BusyError, JobError
 
@@ -119,6 +119,16 @@ def test_workers_are_warm_and_keep_to_one_thread(make):
     line = make(warm=jobs.warm)
     assert submit(line, jobs.warmed).result(PATIENCE) == ("yes", "1")
     assert line.ready
+
+
+def test_a_worker_that_cannot_give_way_works_all_the_same():
+    # As on Windows.
+    code = "import os; del os.nice; from classify.app.worker import main; main()"
+    how = '{"nice": 10, "memory": null, "warm": null}'
+    with subprocess.Popen(
+        [sys.executable, "-c", code, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert worker.read_frame(process.stdout) == (worker.READY, b"")
 
 
 def test_a_result_that_nobody_waits_for_is_not_kept(make):
@@ -261,7 +271,7 @@ def test_a_waiting_job_leaves_the_line(make, tmp_path):
 
 def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(make):
     line = make(warm=jobs.warm_slowly)
-    worker = submit(line, jobs.pid).result(PATIENCE)
+    number = submit(line, jobs.pid).result(PATIENCE)
     submit(line, jobs.sleep, 0.2).result(PATIENCE)
     ticket = submit(line, jobs.sleep, 0.2)
     until(lambda: ticket.state == "running")
@@ -269,12 +279,12 @@ def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(m
     ticket.cancel()
     assert ticket.state == "cancelled"
     # The one who waits is not held up by a worker that has to start.
-    assert told.result(PATIENCE) == worker
+    assert told.result(PATIENCE) == number
     # What then takes longer than it ever did is ended all the same.
     hanging = submit(line, jobs.sleep, 600)
     until(lambda: hanging.state == "running")
     hanging.cancel()
-    assert submit(line, jobs.pid).result(PATIENCE) != worker
+    assert submit(line, jobs.pid).result(PATIENCE) != number
 
 
 def test_what_has_finished_is_not_cancelled(make):

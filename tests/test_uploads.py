@@ -356,10 +356,10 @@ if sys.argv[1] == "wait":
 """
 
 
-def server(tmp_path, how):
+def server(tmp_path, how, before=""):
     """Start a process that keeps something in a folder for temporary files of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, how],
+        [sys.executable, "-c", before + SERVER, how],
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
@@ -373,6 +373,26 @@ def test_the_folder_goes_with_the_process(tmp_path):
     process, _ = server(tmp_path, "leave")
     assert process.wait(60) == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_where_there_are_no_locks_nothing_is_swept_and_all_else_works(tmp_path):
+    # As on Windows, where a file that is open has its name for good, too.
+    without = """
+import sys
+from pathlib import Path
+sys.modules["fcntl"] = None
+del Path.rename
+"""
+    alive, kept = server(tmp_path, "wait", without)
+    try:
+        assert kept.is_dir()
+        process, _ = server(tmp_path, "leave", without)
+        assert process.wait(60) == 0
+        assert list(tmp_path.iterdir()) == [kept.parent]
+        assert sweep(tmp_path) == 0
+    finally:
+        alive.kill()
+        alive.wait(60)
 
 
 def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):

@@ -19,7 +19,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from extract import mp3
 from extract.errors import UploadError, WriteError
@@ -399,14 +399,18 @@ def _home() -> Path:
         sweep()
     home = Path(tempfile.mkdtemp(prefix=PREFIX))
     held = (home / "new").open("w")
-    _lock(held)
-    # From here on the folder counts as somebody's; the lock ends with the process, however it ends.
-    (home / "new").rename(home / "lock")
+    # Where there are no locks, the folder is none that is swept.
+    with contextlib.suppress(OSError):
+        _lock(held)
+        # From here on it counts as somebody's; the lock ends with the process, however it ends.
+        (home / "new").rename(home / "lock")
     weakref.finalize(_home, _forget, home, held)
     return home
 
 
-def _forget(home: Path, held: object) -> None:
+def _forget(home: Path, held: TextIO) -> None:
+    # Windows removes no file that is open.
+    held.close()
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -436,14 +440,14 @@ def _ours(where: Path) -> Iterator[Path]:
             yield folder
 
 
-def _lock(file: object) -> None:
+def _lock(file: TextIO) -> None:
     """Lock a file for as long as it is open, or raise OSError where somebody else has."""
     try:
         import fcntl
     except ImportError:
         # Without locks of this kind, nothing is ever swept that might be in use.
         raise OSError(errno.ENOSYS, "no locks") from None
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _megabytes(size: int) -> str:
