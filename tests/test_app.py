@@ -33,6 +33,21 @@ def test_the_limits_are_told_by_the_environment(tmp_path):
     assert setting.read({}).root == Path.cwd().resolve()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process has every core here")
+def test_there_are_no_more_workers_than_cores_that_may_be_used():
+    code = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from classify.app import setting
+print(setting.read({}).workers)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "1\n"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [

@@ -90,11 +90,8 @@ class Kind:
     warm: Callable[[], object] | None = None
 
 
-def usual(workers: int | None = None, warm: Callable[[], object] | None = None) -> dict[str, Kind]:
-    """Return the kinds of work of the app: analyses, by default on every core, and one training."""
-    if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        workers = cores or 1
+def usual(workers: int, warm: Callable[[], object] | None = None) -> dict[str, Kind]:
+    """Return the kinds of work of the app: analyses, and one training at a time."""
     return {
         "listen": Kind(workers, eager=True, memory=4 * 2**30, warm=warm),
         "train": Kind(threads=None, nice=10),
@@ -339,8 +336,8 @@ class Line:
 
     Parameters
     ----------
-    workers : int, optional
-        Processes for analyses; by default as many as there are cores.
+    workers : int
+        Processes for analyses.
     warm : callable, optional
         Function of a module, without arguments, that loads what every analysis needs.
     kinds : mapping of str to Kind, optional
@@ -351,7 +348,7 @@ class Line:
 
     def __init__(
         self,
-        workers: int | None = None,
+        workers: int = 1,
         *,
         warm: Callable[[], object] | None = None,
         kinds: Mapping[str, Kind] | None = None,
