@@ -412,6 +412,31 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+GETTING_READY = """
+import time
+from classify.app import hear
+def listen(path, *_):
+    print(path, flush=True)
+    time.sleep(600)
+hear.hear = listen
+hear.warm()
+"""
+
+
+def test_what_a_worker_left_that_was_killed_while_it_got_ready_is_swept(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", GETTING_READY],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert Path(process.stdout.readline().strip()).is_file()
+        assert sweep(tmp_path) == 0
+        process.kill()
+    assert sweep(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_only_what_is_ours_is_swept(tmp_path):
     (tmp_path / "earmark-app-someone").mkdir()
     (tmp_path / "music").mkdir()

@@ -24,7 +24,7 @@ from typing import BinaryIO, TextIO
 from extract import mp3
 from extract.errors import UploadError, WriteError
 
-__all__ = ["Kind", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep"]
+__all__ = ["Kind", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep", "temporary"]
 
 PIECE = 2**20
 """Bytes that are copied at a time."""
@@ -397,21 +397,37 @@ def _home() -> Path:
     """Return the folder of this process, after those of processes that were killed are gone."""
     with contextlib.suppress(OSError):
         sweep()
-    home = Path(tempfile.mkdtemp(prefix=PREFIX))
-    held = (home / "new").open("w")
-    # Where there are no locks, the folder is none that is swept.
-    with contextlib.suppress(OSError):
-        _lock(held)
-        # From here on it counts as somebody's; the lock ends with the process, however it ends.
-        (home / "new").rename(home / "lock")
+    home, held = _make()
     weakref.finalize(_home, _forget, home, held)
     return home
 
 
-def _forget(home: Path, held: TextIO) -> None:
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """Give a folder for a while; it is swept where the process is killed meanwhile."""
+    folder, held = _make()
+    try:
+        yield folder
+    finally:
+        _forget(folder, held)
+
+
+def _make() -> tuple[Path, TextIO]:
+    """Make a folder that is swept once the file that is returned with it is closed."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    held = (folder / "new").open("w")
+    # Where there are no locks, the folder is none that is swept.
+    with contextlib.suppress(OSError):
+        _lock(held)
+        # From here on it counts as somebody's; the lock ends with the process, however it ends.
+        (folder / "new").rename(folder / "lock")
+    return folder, held
+
+
+def _forget(folder: Path, held: TextIO) -> None:
     # Windows removes no file that is open.
     held.close()
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(where: Path | None = None) -> int:
