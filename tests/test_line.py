@@ -185,6 +185,10 @@ def test_a_worker_has_no_more_memory_than_it_was_given(make):
     assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
+def test_whoever_reads_what_strangers_bring_has_a_limit():
+    assert all(kind.memory for kind in lines.usual(1).values())
+
+
 def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_path):
     line = make()
     until(lambda: line.ready)
