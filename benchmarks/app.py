@@ -45,6 +45,7 @@ import extract
 from classify import bundle
 from classify.app import hear
 from classify.app.line import Line
+from classify.app.setting import setting
 from extract.tables import atomic
 
 Report = dict[str, Any]
@@ -358,7 +359,7 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
 
 def line(path: Path, folder: Path) -> Report:
     """Let ten submit at once while an eleventh has a folder, and hold the line to its word."""
-    own = Line(warm=hear.warm)
+    own = Line(setting().workers, warm=hear.warm)
     model = str(bundle.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:

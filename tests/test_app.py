@@ -18,6 +18,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from streamlit.testing.v1 import AppTest
 
 from classify.app import charts, grid, look, places, serve, setting, waiting
 from extract.errors import FindError, SettingsError
@@ -31,6 +32,21 @@ def test_the_limits_are_told_by_the_environment(tmp_path):
     )
     assert (found.root, found.uploads) == (tmp_path.resolve(), 3)
     assert setting.read({}).root == Path.cwd().resolve()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process has every core here")
+def test_there_are_no_more_workers_than_cores_that_may_be_used():
+    code = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from classify.app import setting
+print(setting.read({}).workers)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    found = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout == "1\n"
 
 
 @pytest.mark.parametrize(
@@ -176,6 +192,21 @@ def test_every_option_is_one_of_streamlits():
     known = config.get_config_options()
     given = {name.replace("_", ".") for name in serve.options(serve.CONFIG)}
     assert given <= set(known)
+
+
+def test_an_upload_may_be_as_large_as_is_said_however_the_app_was_started(below, monkeypatch):
+    from streamlit import config
+
+    monkeypatch.setenv("EARMARK_APP_UPLOAD_MB", "500")
+    setting.setting.cache_clear()
+    before = config.get_option("server.maxUploadSize")
+    try:
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+        assert not app.exception
+        # What Streamlit looks at when a file comes.
+        assert config.get_option("server.maxUploadSize") == 500
+    finally:
+        config.set_option("server.maxUploadSize", before)
 
 
 def test_a_port_that_is_taken_is_named(monkeypatch):

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from classify.app import line as lines
-from classify.app import parcel
+from classify.app import parcel, worker
 from classify.app.line import Kind, Line, Ring, starts
 from extract.errors import BusyError, JobError
 
@@ -42,8 +42,8 @@ def make(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     made = []
 
-    def call(workers=1, per_owner=100, in_all=200, **options):
-        kinds = {"listen": Kind(workers, eager=True, **options), "train": Kind()}
+    def call(workers=1, per_owner=100, in_all=200, train=None, **options):
+        kinds = {"listen": Kind(workers, eager=True, **options), "train": train or Kind()}
         made.append(Line(kinds=kinds, per_owner=per_owner, in_all=in_all))
         return made[-1]
 
@@ -121,6 +121,16 @@ def test_workers_are_warm_and_keep_to_one_thread(make):
     assert line.ready
 
 
+def test_a_worker_that_cannot_give_way_works_all_the_same():
+    # As on Windows.
+    code = "import os; del os.nice; from classify.app.worker import main; main()"
+    how = '{"nice": 10, "memory": null, "warm": null}'
+    with subprocess.Popen(
+        [sys.executable, "-c", code, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert worker.read_frame(process.stdout) == (worker.READY, b"")
+
+
 def test_a_result_that_nobody_waits_for_is_not_kept(make):
     line = make()
     ticket = submit(line, jobs.sleep, 0, "x" * 1000)
@@ -175,6 +185,10 @@ def test_a_worker_has_no_more_memory_than_it_was_given(make):
     assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
+def test_whoever_reads_what_strangers_bring_has_a_limit():
+    assert all(kind.memory for kind in lines.usual(1).values())
+
+
 def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_path):
     line = make()
     until(lambda: line.ready)
@@ -192,6 +206,32 @@ def test_what_a_job_has_started_ends_with_it(make, tmp_path):
     assert all(map(running, numbers))
     ticket.cancel()
     until(lambda: not any(map(running, numbers)))
+
+
+def test_a_worker_that_ended_while_it_was_idle_harms_nobody(make):
+    line = make()
+    number = submit(line, jobs.pid).result(PATIENCE)
+    os.kill(number, signal.SIGKILL)
+    until(lambda: not line.ready)
+    assert submit(line, jobs.pid).result(PATIENCE) != number
+    until(lambda: line.ready)
+
+
+def test_a_worker_that_is_ended_while_its_job_is_noted_goes_to_nobody_else(make, monkeypatch):
+    line = make()
+    until(lambda: line.ready)
+    finish = line._finish
+
+    def late(*given):
+        # As the timer of a job that was let go may.
+        next(one for one in given if isinstance(one, lines._Seat)).process.end()
+        finish(*given)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(line, "_finish", late)
+        number = submit(line, jobs.pid).result(PATIENCE)
+    until(lambda: line.ready)
+    assert submit(line, jobs.pid).result(PATIENCE) != number
 
 
 def test_a_worker_that_cannot_start_is_said_and_does_not_spin(make, monkeypatch):
@@ -235,7 +275,7 @@ def test_a_waiting_job_leaves_the_line(make, tmp_path):
 
 def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(make):
     line = make(warm=jobs.warm_slowly)
-    worker = submit(line, jobs.pid).result(PATIENCE)
+    number = submit(line, jobs.pid).result(PATIENCE)
     submit(line, jobs.sleep, 0.2).result(PATIENCE)
     ticket = submit(line, jobs.sleep, 0.2)
     until(lambda: ticket.state == "running")
@@ -243,12 +283,12 @@ def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(m
     ticket.cancel()
     assert ticket.state == "cancelled"
     # The one who waits is not held up by a worker that has to start.
-    assert told.result(PATIENCE) == worker
+    assert told.result(PATIENCE) == number
     # What then takes longer than it ever did is ended all the same.
     hanging = submit(line, jobs.sleep, 600)
     until(lambda: hanging.state == "running")
     hanging.cancel()
-    assert submit(line, jobs.pid).result(PATIENCE) != worker
+    assert submit(line, jobs.pid).result(PATIENCE) != number
 
 
 def test_what_has_finished_is_not_cancelled(make):
@@ -361,6 +401,39 @@ def test_what_was_never_measured_is_bounded_by_its_limit(make):
     second.result(PATIENCE)
     submit(line, jobs.sleep, 0.5, timeout=40)
     assert submit(line, jobs.sleep, 0.0, timeout=40).wait < 5
+
+
+def test_short_jobs_say_little_of_one_that_may_take_longer(make):
+    line = make()
+    until(lambda: line.ready)
+    for _ in range(3):
+        submit(line, jobs.sleep, 0, timeout=120).result(PATIENCE)
+    long = submit(line, jobs.sleep, 600, timeout=620)
+    after = submit(line, jobs.sleep, 0, timeout=120)
+    assert after.wait > 450
+    until(lambda: long.state == "running")
+    assert after.wait > 450
+    line.leave("me")
+    # Of those of like size they say much.
+    submit(line, jobs.sleep, 0, timeout=130).result(PATIENCE)
+    songs = [submit(line, jobs.sleep, 5, timeout=126 + number) for number in range(10)]
+    assert songs[-1].wait < 60
+    line.leave("me")
+
+
+def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
+    line = make(train=Kind(warm=jobs.warm_slowly))
+    submit(line, jobs.sleep, 0, kind="train").result(PATIENCE)
+    hanging = submit(line, jobs.sleep, 600, kind="train")
+    until(lambda: hanging.state == "running")
+    # A start now takes long, as far as is known.
+    monkeypatch.setattr(lines, "MARGIN", 100)
+    line.leave("me")
+    first = submit(line, jobs.sleep, 0, kind="train")
+    second = submit(line, jobs.sleep, 0, kind="train")
+    until(lambda: first.state == "running")
+    assert second.wait > 100
+    assert second.result(PATIENCE) is None
 
 
 def test_more_than_may_wait_is_refused(make):

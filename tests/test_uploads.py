@@ -356,10 +356,10 @@ if sys.argv[1] == "wait":
 """
 
 
-def server(tmp_path, how):
+def server(tmp_path, how, before=""):
     """Start a process that keeps something in a folder for temporary files of its own."""
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, how],
+        [sys.executable, "-c", before + SERVER, how],
         env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
@@ -375,6 +375,26 @@ def test_the_folder_goes_with_the_process(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_where_there_are_no_locks_nothing_is_swept_and_all_else_works(tmp_path):
+    # As on Windows, where a file that is open has its name for good, too.
+    without = """
+import sys
+from pathlib import Path
+sys.modules["fcntl"] = None
+del Path.rename
+"""
+    alive, kept = server(tmp_path, "wait", without)
+    try:
+        assert kept.is_dir()
+        process, _ = server(tmp_path, "leave", without)
+        assert process.wait(60) == 0
+        assert list(tmp_path.iterdir()) == [kept.parent]
+        assert sweep(tmp_path) == 0
+    finally:
+        alive.kill()
+        alive.wait(60)
+
+
 def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
     killed, left = server(tmp_path, "wait")
     alive, kept = server(tmp_path, "wait")
@@ -388,6 +408,31 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
     finally:
         alive.kill()
         alive.wait(60)
+    assert sweep(tmp_path) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+GETTING_READY = """
+import time
+from classify.app import hear
+def listen(path, *_):
+    print(path, flush=True)
+    time.sleep(600)
+hear.hear = listen
+hear.warm()
+"""
+
+
+def test_what_a_worker_left_that_was_killed_while_it_got_ready_is_swept(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", GETTING_READY],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert Path(process.stdout.readline().strip()).is_file()
+        assert sweep(tmp_path) == 0
+        process.kill()
     assert sweep(tmp_path) == 1
     assert list(tmp_path.iterdir()) == []
 

@@ -24,6 +24,7 @@ PAGES = (
 def main() -> None:
     """Draw the page that is asked for: what `app.py` runs."""
     import streamlit as st
+    from streamlit import config
 
     from classify.app import look, state
 
@@ -37,6 +38,8 @@ def main() -> None:
     ]
     chosen = st.navigation(pages, position="top")
     with look.kept_in_words():
+        # However the app was started, Streamlit takes files as large as the boxes say.
+        config.set_option("server.maxUploadSize", state.setting().upload_mb)
         # Workers start while somebody reads the page.
         state.line()
         chosen.run()

@@ -6,7 +6,6 @@ strangers made.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,6 +17,7 @@ import soundfile
 
 from classify import bundle as bundles
 from classify import explain, predict
+from classify.app import uploads
 from classify.app.playable import playable
 from extract import analyse, sets, tables
 from extract.portrait import Portrait, portrait
@@ -158,10 +158,10 @@ def warm() -> None:
     """Load all that the first track needs: kernels, libraries, the default model."""
     directory = str(bundles.DEFAULT)
     analyse.warm(predict.job_of(model_at(directory), directory))
-    with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
+    with uploads.temporary() as folder:
         noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
-        soundfile.write(f"{folder}/noise.wav", noise, 44100)
-        hear(f"{folder}/noise.wav", directory, folder)
+        soundfile.write(folder / "noise.wav", noise, 44100)
+        hear(str(folder / "noise.wav"), directory, str(folder))
 
 
 def model_at(directory: str | Path) -> bundles.Bundle:

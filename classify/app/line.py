@@ -52,7 +52,7 @@ HANDING_OVER = 0.5
 """Seconds that a busy machine may need to wake a thread and start a job in a free worker."""
 
 REMEMBERED = 32
-"""Durations of each function that estimates look back on."""
+"""Jobs of each function, with their limits and durations, that estimates look back on."""
 
 RETIRES_AFTER = 300
 """Jobs after which a worker is replaced, when nobody waits, so that no leak adds up."""
@@ -90,14 +90,12 @@ class Kind:
     warm: Callable[[], object] | None = None
 
 
-def usual(workers: int | None = None, warm: Callable[[], object] | None = None) -> dict[str, Kind]:
-    """Return the kinds of work of the app: analyses, by default on every core, and one training."""
-    if workers is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        workers = cores or 1
+def usual(workers: int, warm: Callable[[], object] | None = None) -> dict[str, Kind]:
+    """Return the kinds of work of the app: analyses, and one training at a time."""
     return {
         "listen": Kind(workers, eager=True, memory=4 * 2**30, warm=warm),
-        "train": Kind(threads=None, nice=10),
+        # Four times what a training on 100,000 rows of 250 columns takes.
+        "train": Kind(threads=None, nice=10, memory=8 * 2**30),
     }
 
 
@@ -256,7 +254,7 @@ class _Process:
         }
         self._lock = threading.Lock()
         self.jobs = 0
-        self.ended = False
+        self._ended = False
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-c", "from classify.app.worker import main; main()"),
@@ -281,12 +279,20 @@ class _Process:
     def receive(self) -> tuple[bytes, bytes]:
         return worker.read_frame(cast(BinaryIO, self._process.stdout))
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was ended, or has ended by itself; what it has started ends with it."""
+        if self._process.poll() is not None:
+            self.end()
+        return self._ended
+
     def end(self) -> None:
         """End the process and all that it has started."""
         with self._lock:
-            if not self.ended:
-                self.ended = True
-                # Nobody has waited for it yet: until then no other process gets its number.
+            if not self._ended:
+                self._ended = True
+                # Until somebody waits for it, which was just now if at all, no other process gets
+                # its number.
                 with contextlib.suppress(OSError):
                     if hasattr(os, "killpg"):
                         os.killpg(self._process.pid, signal.SIGKILL)
@@ -310,6 +316,11 @@ class _Seat:
     starting: float | None = None
     ticket: Ticket | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is a worker that could take a job at once."""
+        return self.process is not None and self.starting is None and not self.process.ended
+
 
 @dataclass
 class _Room:
@@ -326,8 +337,8 @@ class Line:
 
     Parameters
     ----------
-    workers : int, optional
-        Processes for analyses; by default as many as there are cores.
+    workers : int
+        Processes for analyses.
     warm : callable, optional
         Function of a module, without arguments, that loads what every analysis needs.
     kinds : mapping of str to Kind, optional
@@ -338,7 +349,7 @@ class Line:
 
     def __init__(
         self,
-        workers: int | None = None,
+        workers: int = 1,
         *,
         warm: Callable[[], object] | None = None,
         kinds: Mapping[str, Kind] | None = None,
@@ -348,7 +359,7 @@ class Line:
         self._per_owner, self._in_all = per_owner, in_all
         self._changed = threading.Condition()
         self._closed = False
-        self._durations: dict[str, deque[float]] = {}
+        self._durations: dict[str, deque[tuple[float, float]]] = {}
         self._plan: tuple[float, dict[Ticket, tuple[int, float]]] | None = None
         self._rooms = {name: _Room(kind) for name, kind in (kinds or usual(workers, warm)).items()}
         atexit.register(self.close)
@@ -439,7 +450,7 @@ class Line:
         """Whether every worker that starts with the line could take a job at once."""
         with self._changed:
             return all(
-                seat.process is not None and seat.starting is None and not seat.process.ended
+                seat.ready
                 for room in self._rooms.values()
                 if room.kind.eager
                 for seat in room.seats
@@ -514,23 +525,26 @@ class Line:
 
     def _free(self, room: _Room, seat: _Seat, now: float) -> float:
         """Return when a worker is free, at the latest."""
+        start = 0.0 if seat.ready else self._longest_start(room)
         if seat.ticket is not None:
             usual, limit = self._longest(room, seat.ticket)
-            end = seat.ticket._began + usual
+            began = seat.ticket._began + start
             # What takes longer than it should may take as long as it can.
-            return end if end > now else max(now, seat.ticket._began + limit)
-        if seat.starting is not None:
-            return max(now, seat.starting + self._longest_start(room))
-        if seat.process is None or seat.process.ended:
-            return now + self._longest_start(room)
-        return now
+            return began + usual if began + usual > now else max(now, began + limit)
+        return max(now, (now if seat.starting is None else seat.starting) + start)
 
     def _longest(self, room: _Room, ticket: Ticket) -> tuple[float, float]:
         """Return how long a job takes, by those of late, and at the most."""
         # What is stopped takes its worker with it.
         limit = ticket.timeout + self._longest_start(room)
         known = self._durations.get(ticket.name)
-        return min(limit, MARGIN * max(known) + HANDING_OVER if known else math.inf), limit
+        if not known:
+            return limit, limit
+        timeouts, durations = zip(*known, strict=True)
+        # A file is given more time the larger it is: of one that is larger than all of these, no
+        # more is known than that it takes no longer for the rest than it is given.
+        rest = max(0.0, ticket.timeout - max(timeouts))
+        return min(limit, MARGIN * max(durations) + rest + HANDING_OVER), limit
 
     def _longest_start(self, room: _Room) -> float:
         known = room.start_times
@@ -543,16 +557,15 @@ class Line:
         if room.kind.eager:
             self._start(room, seat)
         while (ticket := self._take(room, seat)) is not None:
+            if seat.process is not None and seat.process.ended:
+                log.warning("a worker ended while it was idle (%s)", _status(seat.process.close()))
+                seat.process = None
             problem = "" if seat.process is not None else self._start(room, seat)
             if seat.process is None:
-                self._finish(seat, ticket, "failed", f"no worker could be started: {problem}")
+                self._finish(room, seat, ticket, "failed", f"no worker could be started: {problem}")
                 continue
             state, outcome = self._run(seat.process, ticket)
-            ended, old = seat.process.ended, seat.process
-            if ended or (old.jobs >= RETIRES_AFTER and not len(room.waiting)):
-                old.close()
-                seat.process = None
-            self._finish(seat, ticket, state, outcome)
+            self._finish(room, seat, ticket, state, outcome)
             del ticket, outcome
             if seat.process is None and room.kind.eager:
                 self._start(room, seat)
@@ -647,21 +660,29 @@ class Line:
         finally:
             timer.cancel()
 
-    def _finish(self, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
-        """Note what became of a job."""
+    def _finish(self, room: _Room, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
+        """Note what became of a job, and part with a worker that has ended or done enough."""
         with self._changed:
+            # Whoever stops a job does it under the lock: from here on, nobody ends the worker.
             seat.ticket, ticket._end = None, None
+            old = seat.process
+            if old is not None and (
+                old.ended or (old.jobs >= RETIRES_AFTER and not len(room.waiting))
+            ):
+                seat.process = None
             # Who has stopped it is not told of an answer that was on its way by then.
             if not ticket.finished:
                 ticket.state = state
                 if state == "done":
                     known = self._durations.setdefault(ticket.name, deque(maxlen=REMEMBERED))
-                    known.append(time.monotonic() - ticket._began)
+                    known.append((ticket.timeout, time.monotonic() - ticket._began))
                     ticket._result = outcome
                     ticket.progress = 1.0, ticket.progress[1]
                 else:
                     ticket.error = outcome
             self._touch()
+        if old is not None and seat.process is None:
+            old.close()
 
 
 def _name(function: Callable[..., Any]) -> str:

@@ -47,8 +47,7 @@ def serve(script: Path, **given: Any) -> None:
 
     found = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
     # Told now, and not in the browser.
-    limits = setting.read(os.environ)
-    found["server_maxUploadSize"] = limits.upload_mb
+    setting.read(os.environ)
     address = str(found["server_address"])
     if address in EVERYWHERE:
         # Who lets everybody in knows best by what names they come.

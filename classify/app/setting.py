@@ -23,6 +23,13 @@ BYTES_A_SECOND = 400_000
 """Of a file, that the slowest machine still analyses: an eighth of what was measured of an MP3."""
 
 
+def _cores() -> int:
+    """Return how many cores this process may use: fewer than there are in a container."""
+    import joblib
+
+    return int(joblib.cpu_count())
+
+
 class Setting(BaseModel):
     """Limits of the app.
 
@@ -31,7 +38,7 @@ class Setting(BaseModel):
     root : Path
         Folders and tables are named below it, and nowhere else.
     workers : int
-        Processes that analyse.
+        Processes that analyse; by default as many as there are cores for them.
     upload_mb : int
         Megabytes of one file that is uploaded.
     uploads : int
@@ -52,7 +59,7 @@ class Setting(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: Path = Field(default_factory=Path.cwd)
-    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256)
+    workers: int = Field(default_factory=_cores, ge=1, le=256)
     upload_mb: int = Field(200, ge=1, le=10_000)
     uploads: int = Field(50, ge=1, le=10_000)
     session_mb: int = Field(1000, ge=1, le=1_000_000)

@@ -19,12 +19,12 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from extract import mp3
 from extract.errors import UploadError, WriteError
 
-__all__ = ["Kind", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep"]
+__all__ = ["Kind", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep", "temporary"]
 
 PIECE = 2**20
 """Bytes that are copied at a time."""
@@ -397,17 +397,37 @@ def _home() -> Path:
     """Return the folder of this process, after those of processes that were killed are gone."""
     with contextlib.suppress(OSError):
         sweep()
-    home = Path(tempfile.mkdtemp(prefix=PREFIX))
-    held = (home / "new").open("w")
-    _lock(held)
-    # From here on the folder counts as somebody's; the lock ends with the process, however it ends.
-    (home / "new").rename(home / "lock")
+    home, held = _make()
     weakref.finalize(_home, _forget, home, held)
     return home
 
 
-def _forget(home: Path, held: object) -> None:
-    shutil.rmtree(home, ignore_errors=True)
+@contextlib.contextmanager
+def temporary() -> Iterator[Path]:
+    """Give a folder for a while; it is swept where the process is killed meanwhile."""
+    folder, held = _make()
+    try:
+        yield folder
+    finally:
+        _forget(folder, held)
+
+
+def _make() -> tuple[Path, TextIO]:
+    """Make a folder that is swept once the file that is returned with it is closed."""
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    held = (folder / "new").open("w")
+    # Where there are no locks, the folder is none that is swept.
+    with contextlib.suppress(OSError):
+        _lock(held)
+        # From here on it counts as somebody's; the lock ends with the process, however it ends.
+        (folder / "new").rename(folder / "lock")
+    return folder, held
+
+
+def _forget(folder: Path, held: TextIO) -> None:
+    # Windows removes no file that is open.
+    held.close()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(where: Path | None = None) -> int:
@@ -436,14 +456,14 @@ def _ours(where: Path) -> Iterator[Path]:
             yield folder
 
 
-def _lock(file: object) -> None:
+def _lock(file: TextIO) -> None:
     """Lock a file for as long as it is open, or raise OSError where somebody else has."""
     try:
         import fcntl
     except ImportError:
         # Without locks of this kind, nothing is ever swept that might be in use.
         raise OSError(errno.ENOSYS, "no locks") from None
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # type: ignore[arg-type]
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _megabytes(size: int) -> str:

@@ -91,7 +91,7 @@ def main() -> None:
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
     how = json.loads(sys.argv[1])
-    if how["nice"]:
+    if how["nice"] and hasattr(os, "nice"):
         os.nice(how["nice"])
     if how["memory"]:
         _limit_memory(how["memory"])
