@@ -31,6 +31,12 @@ def sleep_for(*anything):
     time.sleep(300)
 
 
+def wait_and_read(path, seconds):
+    """Read a file that may have gone meanwhile."""
+    time.sleep(seconds)
+    return Path(path).read_bytes()
+
+
 def touch(path, seconds=0.0):
     Path(path).touch()
     time.sleep(seconds)

@@ -291,6 +291,24 @@ def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(m
     assert submit(line, jobs.pid).result(PATIENCE) != number
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_what_goes_wrong_is_logged_for_as_long_as_somebody_wants_it(make, tmp_path, caplog, wanted):
+    line = make(warm=jobs.warm_slowly)
+    path = tmp_path / "table"
+    path.touch()
+    number = submit(line, jobs.pid).result(PATIENCE)
+    submit(line, jobs.wait_and_read, str(path), 0.1).result(PATIENCE)
+    ticket = submit(line, jobs.wait_and_read, str(path), 0.1)
+    until(lambda: ticket.state == "running")
+    path.unlink()
+    if not wanted:
+        ticket.cancel()
+    # The worker went on to the end of it.
+    assert submit(line, jobs.pid).result(PATIENCE) == number
+    assert ticket.state == ("failed" if wanted else "cancelled")
+    assert ("FileNotFoundError" in caplog.text) == wanted
+
+
 def test_what_has_finished_is_not_cancelled(make):
     ticket = submit(make(), jobs.add, 1, 2)
     ticket.result(PATIENCE)

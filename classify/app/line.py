@@ -640,7 +640,8 @@ class Line:
                     return "done", parcel.unpack(data)
                 elif kind == worker.FAILED:
                     message, trace = json.loads(data)
-                    if trace:
+                    # Whoever has gone took along what the job was about.
+                    if trace and not ticket.finished:
                         log.error("%s: %s", ticket.name, trace)
                     return "failed", str(message)
                 else:

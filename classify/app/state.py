@@ -75,9 +75,10 @@ class _Session:
 
 
 def _leave(line: Line, own: str, scratch: uploads.Scratch) -> None:
-    scratch.close()
-    # Whoever is interrupted by the collection of garbage may hold the line's lock.
+    # Whoever is interrupted by the collection of garbage may hold the line's lock. The jobs go
+    # before the files that they read.
     threading.Thread(target=line.leave, args=(own,), daemon=True).start()
+    scratch.close()
 
 
 def _session() -> _Session:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -247,7 +248,7 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
     found = shelf.table(shown)
     # The row of the track that is looked at is marked, whatever was marked before in its place.
     marked = [place for place, item in enumerate(shown) if item is own.chosen]
-    selection = {"rows": marked, "columns": [], "cells": []}
+    selection: Any = {"rows": marked, "columns": [], "cells": []}
     if st.session_state.get("listen table", {}).get("selection") != selection:
         st.session_state["listen table"] = {"selection": selection}
 
