@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from classify import dataset, labels, predict, similar
 from classify.bundle import Bundle
+from classify.tracks import per_track
 from extract import tables
 from extract.errors import SchemaError
 
@@ -288,19 +289,21 @@ def from_table(
         if name is not None:
             texts = table[name].iloc[firsts].astype("object")
             columns[role] = texts.where(texts.notna(), None).to_numpy(object)
-    for name in _numbers(table, about):
-        values = table[name]
-        if name == "explicit":
-            values = dataset.flags(values)
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        if len(unique) < len(table):
-            # Keys cannot be averaged: that of the first window stands for the track.
-            categorical = name in dataset.CATEGORIES
-            means = pd.Series(numbers).groupby(codes).agg("first" if categorical else "mean")
-            numbers = means.to_numpy()
-        with np.errstate(over="ignore"):
-            # What is larger than any number of this kind is as good as infinite.
-            columns[name] = numbers.astype(np.float32)
+    shown = _numbers(table, about)
+    numbers = pd.DataFrame(
+        {
+            name: (dataset.flags(table[name]) if name == "explicit" else table[name]).to_numpy(
+                np.float64, na_value=np.nan
+            )
+            for name in shown
+        },
+        table.index,
+    )
+    # Only windows add up: a track that is listed twice is what its first row says.
+    numbers = per_track(numbers, paths) if "start" in table else numbers.iloc[firsts]
+    with np.errstate(over="ignore"):
+        # What is larger than any number of this kind is as good as infinite.
+        columns |= {name: numbers[name].to_numpy(np.float32) for name in shown}
     library = Library(pd.DataFrame(columns), table, about)
     named = label or labels.genre_column(table.columns)
     if genres is None and named is None:

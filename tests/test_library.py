@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import classify
-from classify import library
+from classify import library, playlists
 from classify.library import Query
 from extract import run, tables
 from extract.errors import LabelError, SchemaError
@@ -106,21 +106,31 @@ def test_a_page_is_part_of_the_rows_and_says_where_they_stand(songs):
     assert not len(songs.page(rows, 3, 2))
 
 
-def test_windows_are_tracks_and_keys_are_not_averaged():
+def test_windows_become_tracks_as_everywhere():
     table = pd.DataFrame(
         {
-            "path": ["a.mp3", "a.mp3", "b.mp3"],
-            "start": [0.0, 6.0, 0.0],
+            "path": ["b.mp3", "a.mp3", "a.mp3", "a.mp3", "a.mp3"],
+            "start": [0.0, 0.0, 6.0, 12.0, 18.0],
             "seconds": 6.0,
             "sha256": "0",
-            "energy": [0.2, 0.4, 0.9],
-            "key": [11, 0, 3],
+            "energy": [0.9, 0.2, 0.4, 0.2, 0.4],
+            "key": [3, 11, 0, 11, np.nan],
+            "tempo": [90.0, 100.0, 100.0, 200.0, np.nan],
+            "duration_ms": [np.nan, 6000, 6000, 6000, 4000],
         }
     )
     made = library.from_table(table, {}).tracks
-    assert made["path"].tolist() == ["a.mp3", "b.mp3"]
-    np.testing.assert_allclose(made["energy"], [0.3, 0.9], rtol=1e-6)
-    assert made["key"].tolist() == [11, 3]
+    assert made["path"].tolist() == ["b.mp3", "a.mp3"]
+    np.testing.assert_allclose(made["energy"], [0.9, 0.3], rtol=1e-6)
+    assert made["key"].tolist() == [3, 11]
+    assert made["tempo"].tolist() == [90, 100]
+    np.testing.assert_array_equal(made["duration_ms"], [np.nan, 22_000])
+    assert "#EXTINF:22," in playlists.text(made)
+
+
+def test_a_track_that_is_listed_twice_is_no_longer_for_that():
+    table = pd.DataFrame({"path": ["a", "b", "a"], "duration_ms": [5000, 6000, 5000]})
+    assert library.from_table(table, {}).tracks["duration_ms"].tolist() == [5000, 6000]
 
 
 def test_genres_come_from_predictions_labels_or_folders(tmp_path):
