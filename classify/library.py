@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from classify import dataset, labels, predict, similar
 from classify.bundle import Bundle
-from classify.tracks import per_track
+from classify.tracks import numbers, per_track
 from extract import tables
 from extract.errors import SchemaError
 
@@ -289,21 +289,12 @@ def from_table(
         if name is not None:
             texts = table[name].iloc[firsts].astype("object")
             columns[role] = texts.where(texts.notna(), None).to_numpy(object)
-    shown = _numbers(table, about)
-    numbers = pd.DataFrame(
-        {
-            name: (dataset.flags(table[name]) if name == "explicit" else table[name]).to_numpy(
-                np.float64, na_value=np.nan
-            )
-            for name in shown
-        },
-        table.index,
-    )
+    values = numbers(table[_shown(table, about)])
     # Only windows add up: a track that is listed twice is what its first row says.
-    numbers = per_track(numbers, paths) if "start" in table else numbers.iloc[firsts]
+    values = per_track(values, paths) if "start" in table else values.iloc[firsts]
     with np.errstate(over="ignore"):
         # What is larger than any number of this kind is as good as infinite.
-        columns |= {name: numbers[name].to_numpy(np.float32) for name in shown}
+        columns |= {str(name): values[name].to_numpy(np.float32) for name in values}
     library = Library(pd.DataFrame(columns), table, about)
     named = label or labels.genre_column(table.columns)
     if genres is None and named is None:
@@ -327,8 +318,8 @@ def from_table(
     return library.with_genres(found).prepare()
 
 
-def _numbers(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
-    """Return the columns that are shown: the known values, and in small tables all numbers."""
+def _shown(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
+    """Return the columns that are looked at: the known values, and in small tables all numbers."""
     known = [name for name in VALUES if name in table]
     if about.get("set") and known:
         return known

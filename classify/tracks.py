@@ -7,7 +7,7 @@ windows instead of tracks have been dealt with here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ __all__ = [
     "about",
     "demo",
     "describe",
+    "numbers",
     "per_track",
     "read",
 ]
@@ -210,7 +211,8 @@ def describe(
         *(*schema.KEYS, *labels.NAME_COLUMNS, *labels.ARTIST_COLUMNS, *labels.ALBUM_COLUMNS),
         *([genre] if genre else []),
     }
-    values = _numbers(frame, others)
+    sound = [name for name in map(str, frame) if name not in others and not NO_SOUND.match(name)]
+    values = numbers(frame[sound])
     wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
     if wild.any():
         notes.append(f"{counted(int(wild.sum()), 'infinite value')} taken for missing")
@@ -276,14 +278,12 @@ def about(tracks: Tracks) -> list[str]:
     return [first, *(f"{note[0].upper()}{note[1:]}." for note in tracks.notes)]
 
 
-def _numbers(frame: pd.DataFrame, others: Collection[str]) -> pd.DataFrame:
-    """Return the columns of numbers, and of what is true or false, but those of other meaning."""
+def numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of numbers, and of what is true or false; what is in words is left out."""
     kinds = pd.api.types
     found = {}
     for name in frame:
         column = dataset.flags(frame[name]) if name == "explicit" else frame[name]
-        if name in others or NO_SOUND.match(str(name)):
-            continue
         if kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column):
             found[str(name)] = column.to_numpy(dtype=float, na_value=np.nan)
     return pd.DataFrame(found, frame.index)

@@ -189,6 +189,24 @@ def test_a_foreign_table_shows_its_own_numbers():
     assert library.from_table(table, {}).numbers == ["year", "weird"]
 
 
+def test_keys_in_words_are_left_out():
+    # As in a table of Spotify's that goes round.
+    table = pd.DataFrame(
+        {
+            "genre": ["Movie", "Opera"],
+            "track_id": ["a", "b"],
+            "tempo": [166.969, 90.0],
+            "key": ["C#", "F"],
+            "mode": ["Major", "Minor"],
+            "time_signature": ["4/4", "3/4"],
+            "explicit": ["false", "true"],
+        }
+    )
+    own = library.from_table(table, {})
+    assert own.numbers == ["tempo", "explicit"]
+    assert own.tracks["explicit"].tolist() == [0, 1]
+
+
 @pytest.mark.real_audio
 def test_spotifys_table_is_searched_and_grouped(shared):
     own = library.open_library(shared / "spotify" / "spotify_tracks.csv.gz")
