@@ -238,8 +238,8 @@ class Library:
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        table = self.table.assign(path=predict.paths_of(self.table).astype(str))
-        return self.with_genres(predict.predictions(bundle, table, about=dict(self.about), top=1))
+        found = predict.predictions(bundle, self.table, about=dict(self.about), top=1)
+        return self.with_genres(found)
 
 
 def open_library(
@@ -280,7 +280,7 @@ def from_table(
 ) -> Library:
     """Make a library of a table that was read; parameters and errors as of `open_library`."""
     about = dict(about) or dataset.recognise(table)
-    paths = predict.paths_of(table).astype(str)
+    paths = predict.paths_of(table, where)
     codes, unique = pd.factorize(paths)
     firsts = np.unique(codes, return_index=True)[1]
     columns: dict[str, Any] = {"path": np.asarray(unique, object)}
