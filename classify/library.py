@@ -25,7 +25,7 @@ from classify import dataset, labels, predict, similar
 from classify.bundle import Bundle
 from classify.tracks import numbers, per_track
 from extract import tables
-from extract.errors import SchemaError
+from extract.errors import LabelError, SchemaError
 
 __all__ = ["VALUES", "Library", "Query", "from_table", "open_library", "plain"]
 
@@ -225,7 +225,9 @@ class Library:
         tracks = self.tracks.drop(columns=["genre", "probability"], errors="ignore")
         known = predictions.drop_duplicates("path").set_index("path").reindex(tracks["path"])
         words = sum(name in tracks for name in ("path", *TEXTS))
-        tracks.insert(words, "genre", known["genre"].to_numpy(object))
+        # Also a decade is a genre: 1980, which reads as 1980.0 where others have none.
+        names = known["genre"].convert_dtypes().map(str, na_action="ignore")
+        tracks.insert(words, "genre", names.astype(object).where(names.notna(), None).to_numpy())
         if "probability" in known:
             tracks.insert(words + 1, "probability", known["probability"].to_numpy(np.float32))
         return Library(tracks, self.table, self.about)
@@ -304,7 +306,7 @@ def from_table(
         and Path(genres).is_file()
         and tables.kind_of(Path(genres)) == "predictions"
     ):
-        return library.with_genres(tables.read(genres)[0]).prepare()
+        return library.with_genres(_predictions(genres, library.tracks["path"])).prepare()
     known, _ = labels.read(
         table.assign(path=paths)[["path", *([named] if named in table else [])]],
         where,
@@ -316,6 +318,23 @@ def from_table(
     if genres is None and "probability" in table:
         found["probability"] = table["probability"].iloc[firsts].to_numpy()
     return library.with_genres(found).prepare()
+
+
+def _predictions(path: str | Path, tracks: pd.Series) -> pd.DataFrame:
+    """Read predictions, by the paths of tracks that they name as labels may name them.
+
+    Where names fit a track that several say something of, nobody knows which is meant.
+    """
+    found = tables.read(path)[0]
+    said = predict.paths_of(found, path)
+    own = said.map(labels.Matcher(tracks))
+    chosen = own.notna() & ((own == said) | ~own.duplicated(keep=False))
+    if not chosen.any():
+        raise LabelError(
+            f"{path}: none of its {len(found)} tracks is in the table; it says {said.iloc[0]!r} "
+            f"where the table says {tracks.iloc[0]!r}"
+        )
+    return found.assign(path=own)[chosen]
 
 
 def _shown(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:

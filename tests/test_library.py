@@ -159,6 +159,26 @@ def test_genres_come_from_predictions_labels_or_folders(tmp_path):
         library.open_library(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predictions_name_tracks_as_labels_may(tmp_path, ending):
+    table, predictions = tmp_path / "t.parquet", tmp_path / f"p.{ending}"
+    rows = pd.DataFrame({"path": ["a.mp3", "b.mp3", "c.mp3", "d.mp3"], "energy": 0.5})
+    rows.to_parquet(table)
+    # From one folder further up; of two that are called b the one in place is meant, of two that
+    # are called d nobody knows.
+    paths = ["Music/a.mp3", "Music/b.mp3", "b.mp3", "x/d.mp3", "y/d.mp3", "z.mp3"]
+    genres = [1980, 1990, 2000, 1980, 1990, 1980]
+    said = pd.DataFrame({"path": paths, "genre": genres, "probability": 0.5})
+    tables.write(said, predictions)
+    own = library.open_library(table, predictions)
+    assert own.tracks["genre"].fillna("").tolist() == ["1980", "2000", "", ""]
+    assert own.tracks["probability"].notna().tolist() == [True, True, False, False]
+    assert own.genres == ["1980", "2000"]
+    tables.write(said.tail(1), predictions)
+    with pytest.raises(LabelError, match=r"none of its 1 tracks is in the table; it says 'z\.mp3'"):
+        library.open_library(table, predictions)
+
+
 def test_predictions_alone_are_a_library(tmp_path):
     path = tmp_path / "p.csv"
     rows = {"path": ["b", "a"], "genre": ["x", None], "probability": [0.5, None]}
