@@ -120,6 +120,27 @@ def test_a_table_is_searched_filtered_sorted_and_paged(app):
     assert not app.exception
 
 
+def test_another_table_begins_with_its_first_page_and_a_shorter_one_has_its_last(app, root):
+    features = root / "data" / "features"
+    songs(40).to_csv(features / "few.csv", index=False)
+    app.session_state["library table"] = "data/features/songs.csv"
+    app.run()
+    page = app.get("pagination")[0].proto.id.split("-", 2)[2]
+    app.session_state[page] = 4
+    app.run()
+    assert app.dataframe[0].value["path"].iloc[0].startswith("album 5/050")
+    app.session_state["library table"] = "data/features/few.csv"
+    app.run()
+    assert len(app.dataframe[0].value) == 40
+    app.session_state["library table"] = "data/features/songs.csv"
+    app.session_state[page] = 4
+    songs(60).to_csv(features / "songs.csv", index=False)
+    app.run()
+    assert "**60** of 60 tracks" in said(app)
+    assert len(app.dataframe[0].value) == 10
+    assert not app.exception
+
+
 def test_key_and_mode_are_chosen_by_name(app):
     app.run()
     box(app, "selectbox", "Key").set_value("D").run()

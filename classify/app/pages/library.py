@@ -247,7 +247,7 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
         elif view == "Playlists":
             _playlists(own, rows, where)
         else:
-            _tracks(own, rows, query, where)
+            _tracks(own, rows, query, table, where)
     with right:
         _track(own, table, audio, where)
 
@@ -339,17 +339,21 @@ def _ends(low: float, high: float) -> tuple[float, float, float]:
 
 
 def _tracks(
-    own: Library, rows: NDArray[np.int64], query: Query, where: Mapping[str, str] | None
+    own: Library,
+    rows: NDArray[np.int64],
+    query: Query,
+    table: str,
+    where: Mapping[str, str] | None,
 ) -> None:
     if not len(rows):
         look.empty("Nothing found", "Take a word or a filter away.", ":material/search_off:")
         return
-    mark = hash(
-        (query.text, query.genres, tuple(query.ranges.items()), query.sort, query.descending)
-    )
+    ranges = tuple(query.ranges.items())
+    mark = hash((table, query.text, query.genres, ranges, query.sort, query.descending))
     key = f"library rows {mark}"
     pages = -(-len(rows) // PAGE)
-    number = st.session_state.get(f"{key} page", 1)
+    # The table, or its genres, may have become others.
+    number = min(st.session_state.get(f"{key} page", 1), pages)
     found = own.page(rows, number - 1, PAGE)
 
     # The row of the track that is looked at is marked, whatever was marked before in its place.
