@@ -384,6 +384,7 @@ def test_what_is_looked_for_outlives_a_visit_to_another_page(app):
     box(app, "text_input", "Search").set_value("artist3").run()
     slider = box(app, "slider", "tempo")
     slider.set_range(slider.min, 90).run()
+    box(app, "segmented_control", "Mode").set_value("minor").run()
     kept = dict(app.session_state["kept"])
     later = AppTest.from_function(script, default_timeout=60)
     later.session_state["kept"] = kept
@@ -391,6 +392,17 @@ def test_what_is_looked_for_outlives_a_visit_to_another_page(app):
     assert not later.exception
     assert box(later, "text_input", "Search").value == "artist3"
     assert box(later, "slider", "tempo").value == (slider.min, 90)
+    assert box(later, "segmented_control", "Mode").value == "minor"
+
+
+def test_a_table_that_was_replaced_has_no_track_selected(app, root):
+    app.run()
+    app.session_state["library track"] = 5
+    app.run()
+    assert "No track selected" not in said(app)
+    songs().iloc[::-1].to_csv(root / "data" / "features" / "songs.csv", index=False)
+    app.run()
+    assert "No track selected" in said(app)
 
 
 def test_a_huge_number_is_no_warning():

@@ -43,6 +43,9 @@ CHOSEN = "library track"
 
 PLAY = "library play"
 
+SESSION_MARK = "library session mark"
+"""Where a session keeps what its own library was made of."""
+
 
 def page() -> None:
     """Draw the page."""
@@ -72,8 +75,10 @@ def page() -> None:
                 look.living(_naming, POLL)(stack, table, version)
                 return
             own = stack.libraries[version]
-    if st.session_state.get("library shown") != (table, len(own)):
-        st.session_state["library shown"] = table, len(own)
+    # The row of a track says nothing of another table, nor of what the table has become.
+    stamp = st.session_state[SESSION_MARK] if table == SESSION else catalog.stamp(table_at(table))
+    if st.session_state.get("library shown") != (table, stamp):
+        st.session_state["library shown"] = table, stamp
         st.session_state[CHOSEN] = None
     look.living(_browse)(own, stack, table, audio)
 
@@ -151,9 +156,9 @@ def _of_session() -> tuple[Library, Opened]:
     """Return what was classified in this session as a library."""
     own: shelf.Shelf = st.session_state["shelf"]
     mark = [id(item.heard) for item in own.done]
-    if st.session_state.get("library session mark") != mark:
+    if st.session_state.get(SESSION_MARK) != mark:
         table = shelf.table(own.done).drop_duplicates("path")
-        st.session_state["library session mark"] = mark
+        st.session_state[SESSION_MARK] = mark
         st.session_state["library session"] = Opened({"": from_table(table, {})})
     stack: Opened = st.session_state["library session"]
     return stack.libraries[""], stack
@@ -288,8 +293,9 @@ def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
     ranges: dict[str, tuple[float, float]] = {}
     if {"key", "mode"} <= set(own.tracks):
         pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=look.kept(f"{key}pitch"))
+        st.session_state.setdefault(look.kept(f"{key}mode"), ANY)
         mode = st.segmented_control(
-            "Mode", [ANY, "major", "minor"], default=ANY, required=True, key=f"{key}mode"
+            "Mode", [ANY, "major", "minor"], required=True, key=f"{key}mode"
         )
         if pitch in grid.KEYS:
             ranges["key"] = (grid.KEYS.index(pitch),) * 2
