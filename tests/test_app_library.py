@@ -191,6 +191,42 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
     assert not app.exception
 
 
+def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):
+    polled = []
+    living = look.living
+
+    def watched(function, every=None):
+        polled.append(every)
+        return living(function, every)
+
+    def now(condition):
+        run_until(app, condition)
+        polled.clear()
+        app.run()
+        assert not app.exception
+        return any(polled)
+
+    predictions = {"path": ["a", "b"], "genre": ["jazz", "rock"], "probability": [0.9, 0.8]}
+    tables.write(pd.DataFrame(predictions), root / "data" / "predictions.csv")
+    songs().drop(columns="track_genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
+    monkeypatch.setattr(look, "living", watched)
+    app.session_state["library table"] = "data/features/songs.csv"
+    app.run()
+    box(app, "segmented_control", "View").set_value("Map").run()
+    assert any(polled)
+    box(app, "button", "Stop").click()
+    assert not now(lambda: "Stopped." in said(app))
+    app.session_state["library table"] = "data/predictions.csv"
+    assert not now(lambda: "no descriptors" in app.error[0].value)
+    assert "No track selected" in said(app)
+    # Its columns are not the model's.
+    app.session_state["library table"] = "data/features/bare.csv"
+    app.run()
+    box(app, "button", "Find the genres").click()
+    assert not now(lambda: app.error and "other columns" in app.error[0].value)
+    assert box(app, "button", "Try again")
+
+
 @pytest.mark.parametrize("named", ["../x.csv", "/etc/passwd", "data", "data/broken.csv", "a\0b"])
 def test_a_table_that_is_none_is_refused_in_a_sentence(app, named):
     app.session_state["library table"] = named

@@ -71,8 +71,7 @@ def page() -> None:
         own = stack.libraries[""]
         if not own.genres and (model := _choose_model(table)):
             version = catalog.version(model)
-            if version not in stack.libraries:
-                look.living(_naming, POLL)(stack, table, version)
+            if version not in stack.libraries and not _named(stack, table, version):
                 return
             own = stack.libraries[version]
     # The row of a track says nothing of another table, nor of what the table has become.
@@ -164,15 +163,15 @@ def _of_session() -> tuple[Library, Opened]:
     return stack.libraries[""], stack
 
 
-def _naming(stack: Opened, table: str, version: Version) -> None:
-    """Have a model name the genres, and say how far it is."""
-    path, model = table_at(table), version[0]
+def _named(stack: Opened, table: str, version: Version) -> bool:
+    """Have a model name the genres; False until it has."""
+    key, path, model = "library naming", table_at(table), version[0]
     stamps = version, catalog.stamp(path)
-    ticket = _job("library naming", catalog.named, str(path), model, table, stamps=stamps)
-    if _waits(ticket, "library naming"):
-        return
+    ticket = _job(key, catalog.named, str(path), model, table, stamps=stamps)
+    if _waits(ticket, key):
+        return False
     stack.hold(version, stack.libraries[""].with_genres(ticket.result()).prepare())
-    st.rerun()
+    return True
 
 
 def _job(
@@ -205,29 +204,28 @@ def _job(
 
 
 def _waits(ticket: Ticket, key: str) -> bool:
-    """Show how far a job is, with a way to stop it; False once there is a result."""
-    if ticket.state == "done":
-        return False
-    if ticket.state in ("failed", "cancelled"):
+    """Show how far a job of this session is, with a way to stop it; False once it has a result."""
+    if not ticket.finished:
+        look.living(_waiting, POLL)(ticket, key)
+    elif ticket.state != "done":
         if ticket.state == "failed":
             look.trouble(ticket.error)
         else:
             st.caption("Stopped.")
         if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
-            for name in [name for name, held in st.session_state.items() if _holds(held, ticket)]:
-                del st.session_state[name]
+            del st.session_state[key]
             st.rerun()
-        return True
+    return ticket.state != "done"
+
+
+def _waiting(ticket: Ticket, key: str) -> None:
     share, text = ticket.progress
-    if waiting.bar(
+    if ticket.finished or waiting.bar(
         share, waiting.turn(ticket) or f"{look.plain(text) or 'waiting'}…", f"{key} stop"
     ):
         ticket.cancel()
-    return True
-
-
-def _holds(held: object, ticket: Ticket) -> bool:
-    return isinstance(held, tuple) and len(held) == 2 and held[1] is ticket
+        # What has finished is not looked at again and again.
+        st.rerun()
 
 
 def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
@@ -415,8 +413,15 @@ def _choose(place: int | None, play: bool = True) -> None:
 
 def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
     if stack.places is None:
-        look.living(_mapping, POLL)(own, stack)
-        return
+        try:
+            vectors = own.index.vectors
+        except SchemaError as error:
+            look.trouble(error)
+            return
+        ticket = _job("library mapping", atlas.layout, vectors)
+        if _waits(ticket, "library mapping"):
+            return
+        stack.places = ticket.result()
     chosen = st.session_state.get(CHOSEN)
     if not len(rows):
         st.caption("Nothing found: all tracks are in the background.")
@@ -442,16 +447,6 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
         else ""
     )
     st.caption(f"Tracks that sound alike lie together. Click one to hear it.{part}")
-
-
-def _mapping(own: Library, stack: Opened) -> None:
-    """Have the map drawn up, and say how far it is."""
-    if stack.places is None:
-        ticket = _job("library mapping", atlas.layout, own.index.vectors)
-        if _waits(ticket, "library mapping"):
-            return
-        stack.places = ticket.result()
-    st.rerun()
 
 
 def _places_of(
