@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from classify import library
 from classify.app import catalog, look, places, scatter, setting
 from classify.app.hear import Heard
-from classify.app.line import Line
+from classify.app.line import Line, Ticket
 from classify.app.shelf import Shelf
 from extract import run, tables
 from extract.errors import FindError
@@ -189,6 +189,47 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
     box(app, "button", "Try again").click().run()
     run_until(app, lambda: "lie together" in said(app))
     assert not app.exception
+
+
+def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
+    tickets = []
+
+    def submit(line, owner, function, *_, kind, timeout):
+        tickets.append(Ticket(line, kind, owner, function.__name__, b"", timeout))
+        tickets[-1].state = "running"
+        return tickets[-1]
+
+    monkeypatch.setattr(Line, "submit", submit)
+    other = AppTest.from_function(script, default_timeout=60)
+    for one in (app, other):
+        one.run()
+        box(one, "segmented_control", "View").set_value("Map").run()
+        assert box(one, "button", "Stop")
+    assert [ticket.name for ticket in tickets] == ["layout"]
+    # Who waits no longer for what somebody else has asked for takes it from nobody.
+    box(other, "button", "Stop").click().run()
+    assert "Stopped." in said(other)
+    assert tickets[0].state == "running"
+    box(other, "button", "Try again").click().run()
+    assert len(tickets) == 1
+    # Where whoever asked for it has stopped it, or is gone, those who wait ask for it.
+    box(app, "button", "Stop").click().run()
+    assert (tickets[0].state, len(tickets)) == ("cancelled", 1)
+    other.run()
+    assert (len(tickets), tickets[1].owner) == (2, other.session_state["owner"])
+    tickets[1].state, tickets[1].error = "failed", "it is too hard"
+    for one in (app, other):
+        one.run()
+        assert "it is too hard" in one.error[0].value
+    for one in (app, other):
+        box(one, "button", "Try again").click().run()
+        assert box(one, "button", "Stop")
+    assert len(tickets) == 3
+    tickets[2].state, tickets[2]._result = "done", np.zeros((200, 2))
+    for one in (app, other):
+        one.run()
+        assert "lie together" in said(one)
+        assert not one.exception
 
 
 def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):

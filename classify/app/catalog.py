@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from classify import library, playlists
 from classify.app.archive import packed
 from classify.app.hear import model_at
+from classify.app.line import Ticket
 from classify.app.places import inside
 from classify.bundle import ABOUT
 from classify.library import Library
@@ -62,12 +64,42 @@ class Opened:
     libraries : dict
         The library with the genres of the table under an empty name, and with those that models
         gave, under their versions.
-    places : ndarray of shape (tracks, 2), optional
-        Where its tracks are on the map, once that is known.
+    mapping : Ticket, optional
+        The job that draws up the map, one for all who look at the table.
     """
 
     libraries: dict[str | Version, Library] = field(repr=False)
-    places: NDArray[np.float64] | None = field(default=None, repr=False)
+    mapping: Ticket | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def places(self) -> NDArray[np.float64] | None:
+        """Where its tracks are on the map, once that is known: an array of (tracks, 2)."""
+        done = self.mapping is not None and self.mapping.state == "done"
+        return self.mapping.result() if self.mapping is not None and done else None
+
+    def mapped(self, submit: Callable[[], Ticket], unwanted: Ticket | None = None) -> Ticket:
+        """Return the job that draws up the map.
+
+        Parameters
+        ----------
+        submit : callable
+            Puts it in the line: where nobody has, and where those whose job it was have stopped it
+            or are gone.
+        unwanted : Ticket, optional
+            What is not submitted again.
+        """
+        with self._lock:
+            ticket = self.mapping
+            if ticket is None or (ticket.state == "cancelled" and ticket is not unwanted):
+                ticket = self.mapping = submit()
+            return ticket
+
+    def forget(self, ticket: Ticket) -> None:
+        """Let a map that could not be drawn up be tried again."""
+        with self._lock:
+            if self.mapping is ticket:
+                self.mapping = None
 
     def hold(self, model: Version, named: Library) -> None:
         """Keep the library with the genres of a model; that of the oldest of too many goes."""

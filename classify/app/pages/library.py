@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +156,9 @@ def _of_session() -> tuple[Library, Opened]:
     own: shelf.Shelf = st.session_state["shelf"]
     mark = [id(item.heard) for item in own.done]
     if st.session_state.get(SESSION_MARK) != mark:
+        old: Opened | None = st.session_state.get("library session")
+        if old is not None and old.mapping is not None:
+            old.mapping.cancel()
         table = shelf.table(own.done).drop_duplicates("path")
         st.session_state[SESSION_MARK] = mark
         st.session_state["library session"] = Opened({"": from_table(table, {})})
@@ -168,7 +171,7 @@ def _named(stack: Opened, table: str, version: Version) -> bool:
     key, path, model = "library naming", table_at(table), version[0]
     stamps = version, catalog.stamp(path)
     ticket = _job(key, catalog.named, str(path), model, table, stamps=stamps)
-    if _waits(ticket, key):
+    if _waits(ticket, key, lambda: st.session_state.pop(key)):
         return False
     stack.hold(version, stack.libraries[""].with_genres(ticket.result()).prepare())
     return True
@@ -182,49 +185,69 @@ def _job(
     kind: str = "train",
     timeout: float | None = None,
 ) -> Ticket:
-    """Return the ticket of a job of this session; what was asked for before is stopped.
-
-    What takes as long as a training waits for its turn among those, by default.
-    """
+    """Return the ticket of a job of this session; what was asked for before is stopped."""
     known: tuple[object, Ticket] | None = st.session_state.get(key)
-    mark = [id(one) if isinstance(one, np.ndarray) else one for one in (*arguments, stamps)]
+    mark = [*arguments, stamps]
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
-        ticket = state.line().submit(
-            state.owner(),
-            function,
-            *arguments,
-            timeout=timeout or setting().training_seconds,
-            kind=kind,
-        )
+        ticket = _submitted(function, *arguments, kind=kind, timeout=timeout)
         st.session_state[key] = mark, ticket
         return ticket
     return known[1]
 
 
-def _waits(ticket: Ticket, key: str) -> bool:
-    """Show how far a job of this session is, with a way to stop it; False once it has a result."""
-    if not ticket.finished:
+def _submitted(
+    function: Any, *arguments: Any, kind: str = "train", timeout: float | None = None
+) -> Ticket:
+    """Put a job of this session in the line.
+
+    What takes as long as a training waits for its turn among those, by default.
+    """
+    timeout = timeout or setting().training_seconds
+    return state.line().submit(state.owner(), function, *arguments, timeout=timeout, kind=kind)
+
+
+def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
+    """Show how far a job is, with a way to stop it; False once it has a result.
+
+    Parameters
+    ----------
+    ticket : Ticket
+        Of the job, which may be another session's: then stopping is to wait for it no longer.
+    key : str
+        Where the session keeps which job it has stopped, and the beginning of the keys of buttons.
+    forget : callable
+        Makes way for another job where this one has not come to a result.
+    """
+    if ticket.state == "done":
+        return False
+    if not ticket.finished and st.session_state.get(f"{key} stopped") is not ticket:
         look.living(_waiting, POLL)(ticket, key)
-    elif ticket.state != "done":
-        if ticket.state == "failed":
-            look.trouble(ticket.error)
-        else:
-            st.caption("Stopped.")
-        if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
-            del st.session_state[key]
-            st.rerun()
-    return ticket.state != "done"
+        return True
+    if ticket.state == "failed":
+        look.trouble(ticket.error)
+    else:
+        st.caption("Stopped.")
+    if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
+        st.session_state.pop(f"{key} stopped", None)
+        if ticket.finished:
+            forget()
+        st.rerun()
+    return True
 
 
 def _waiting(ticket: Ticket, key: str) -> None:
     share, text = ticket.progress
-    if ticket.finished or waiting.bar(
+    if waiting.bar(
         share, waiting.turn(ticket) or f"{look.plain(text) or 'waiting'}…", f"{key} stop"
     ):
-        ticket.cancel()
-        # What has finished is not looked at again and again.
+        st.session_state[f"{key} stopped"] = ticket
+        if ticket.owner == state.owner():
+            ticket.cancel()
+        st.rerun()
+    if ticket.finished:
+        # It is not looked at again and again.
         st.rerun()
 
 
@@ -412,16 +435,9 @@ def _choose(place: int | None, play: bool = True) -> None:
 
 
 def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
-    if stack.places is None:
-        try:
-            vectors = own.index.vectors
-        except SchemaError as error:
-            look.trouble(error)
-            return
-        ticket = _job("library mapping", atlas.layout, vectors)
-        if _waits(ticket, "library mapping"):
-            return
-        stack.places = ticket.result()
+    places = _places(own, stack)
+    if places is None:
+        return
     chosen = st.session_state.get(CHOSEN)
     if not len(rows):
         st.caption("Nothing found: all tracks are in the background.")
@@ -433,7 +449,7 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
             _choose(int(data[0] if isinstance(data, list) else data))
 
     look.figure(
-        tracks_map(stack.places, own.tracks, rows, own.genres, chosen),
+        tracks_map(places, own.tracks, rows, own.genres, chosen),
         height=560,
         modebar=True,
         key="library map",
@@ -447,6 +463,23 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
         else ""
     )
     st.caption(f"Tracks that sound alike lie together. Click one to hear it.{part}")
+
+
+def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
+    """Have the map drawn up, once for everybody who looks at the table; None until it is there."""
+    if stack.places is None:
+        key = "library mapping"
+        try:
+            ticket = stack.mapped(
+                lambda: _submitted(atlas.layout, own.index.vectors),
+                st.session_state.get(f"{key} stopped"),
+            )
+        except EarmarkError as error:
+            look.trouble(error)
+            return None
+        if _waits(ticket, key, lambda: stack.forget(ticket)):
+            return None
+    return stack.places
 
 
 def _places_of(
