@@ -142,11 +142,6 @@ class Library:
         return similar.index(self.table, self.about)
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """The row of each path."""
-        return dict(zip(self.tracks["path"], range(len(self)), strict=True))
-
-    @cached_property
     def _texts(self) -> pa.Array:
         """The text of each track in plain letters; words of two columns never run together."""
         names = [name for name in ("path", *TEXTS, "genre") if name in self.tracks]
@@ -180,7 +175,7 @@ class Library:
 
     def prepare(self) -> Library:
         """Compute what searches need, and return the library."""
-        _ = self._texts, self._ranks, self._codes, self.places, self.bounds
+        _ = self._texts, self._ranks, self._codes, self.bounds
         return self
 
     def select(self, query: Query) -> Rows:

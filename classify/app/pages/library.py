@@ -265,7 +265,7 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
             key="library view",
         )
         st.markdown(f"**{len(rows):,}** of {len(own):,} tracks")
-    where = _places_of(own, rows, table, audio)
+    where = _places_of(own, table, audio)
     left, right = st.columns([2, 1], gap="large")
     with left:
         if view == "Map":
@@ -275,7 +275,7 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
         else:
             _tracks(own, rows, query, table, where)
     with right:
-        _track(own, table, audio, where)
+        _track(own, table, audio)
 
 
 def _filters(own: Library, table: str) -> Query:
@@ -482,9 +482,7 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
     return stack.places
 
 
-def _places_of(
-    own: Library, rows: NDArray[np.int64], table: str, audio: str
-) -> Mapping[str, str] | None:
+def _places_of(own: Library, table: str, audio: str) -> Mapping[str, str] | None:
     """Return what playlists say of each track; None for the paths of the table."""
     if table == SESSION:
         shown: shelf.Shelf = st.session_state["shelf"]
@@ -552,7 +550,7 @@ def _name(own: Library, place: int) -> str:
     return title if isinstance(title, str) else str(row["path"])
 
 
-def _track(own: Library, table: str, audio: str, where: Mapping[str, str] | None) -> None:
+def _track(own: Library, table: str, audio: str) -> None:
     """Draw the track that is looked at: its sound, its values, and what is like it."""
     place = st.session_state.get(CHOSEN)
     if place is None or place >= len(own):
