@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify import library, playlists
+from classify import typical as typicals
 from classify.app.archive import packed
 from classify.app.hear import model_at
 from classify.app.line import Ticket
@@ -52,7 +53,7 @@ Version = tuple[str, int]
 """The directory of a model, and when what is in it was written."""
 
 ENOUGH = 4
-"""Tracks of a genre that say what is typical of it."""
+"""Tracks of a genre with a value that say what is typical of it."""
 
 
 @dataclass(eq=False)
@@ -253,21 +254,11 @@ def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
 
 
 def typical(own: Library, genre: str) -> dict[str, list[float]]:
-    """Return the quartiles of Spotify's columns among the tracks of a genre, those that are there.
-
-    Of keys and bars, which have no middle, it is thrice the commonest.
-    """
+    """Return what `classify.typical` says of a genre of a library, of columns that enough have."""
     part = own.tracks[own.tracks["genre"] == genre]
-    found: dict[str, list[float]] = {}
-    for name in sets.SPOTIFY_COLUMNS:
-        values = part[name].dropna() if name in part else pd.Series(dtype=float)
-        if len(values) < ENOUGH:
-            continue
-        if name in sets.SPOTIFY_INTEGERS and name != "duration_ms":
-            found[name] = [float(values.mode().iloc[0])] * 3
-        else:
-            found[name] = [float(share) for share in values.quantile([0.25, 0.5, 0.75])]
-    return found
+    known = part.count()
+    names = [name for name in sets.SPOTIFY_COLUMNS if known.get(name, 0) >= ENOUGH]
+    return typicals.of(part[names], part["genre"], part["path"]).get(genre, {})
 
 
 def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None) -> bytes:
