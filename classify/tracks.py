@@ -25,6 +25,7 @@ __all__ = [
     "ALL",
     "CHOSEN",
     "DEMO",
+    "FOREIGN_UNITS",
     "UNORDERED",
     "Tracks",
     "about",

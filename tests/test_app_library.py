@@ -167,6 +167,19 @@ def test_a_track_shows_what_is_like_it_and_no_name_is_markup(app):
     assert " – " in values.loc["energy", "typical"]
 
 
+@pytest.mark.parametrize(("sums", "unit"), [({}, "dB"), ({"sha256": "0"}, "LUFS")])
+def test_only_loudness_that_earmark_measured_is_in_lufs(root, sums, unit):
+    table = songs(20).assign(loudness=-9.0, **sums)
+    table.to_csv(root / "data" / "features" / "songs.csv", index=False)
+    app = AppTest.from_function(script, default_timeout=60)
+    app.run()
+    app.session_state["library track"] = 5
+    app.run()
+    assert f'"%.1f {unit}"' in app.dataframe[0].proto.columns
+    values = app.dataframe[-1].value.set_index("descriptor")
+    assert values.loc["loudness"].tolist() == [f"−9.0 {unit}"] * 2
+
+
 def test_playlists_are_offered_of_what_was_found(app):
     app.run()
     box(app, "text_input", "Search").set_value("artist3").run()

@@ -23,6 +23,7 @@ from classify.app.scatter import drawn, tracks_map
 from classify.app.setting import setting
 from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
+from classify.tracks import FOREIGN_UNITS
 from extract.errors import EarmarkError, SchemaError
 
 __all__ = ["page"]
@@ -396,7 +397,7 @@ def _tracks(
     st.dataframe(
         grid.spoken(found),
         hide_index=True,
-        column_config=_columns(found),
+        column_config=_columns(found, _loudness(own, table)),
         column_order=_order(found),
         height=38 + 35 * min(len(found), 14),
         on_select=choose,
@@ -416,12 +417,18 @@ def _order(found: pd.DataFrame) -> list[str]:
     return [*first, *rest, "path"] if "title" in found else ["path", *first, *rest]
 
 
-def _columns(found: pd.DataFrame) -> dict[str, Any]:
+def _loudness(own: Library, table: str) -> str:
+    """Return the unit of the loudness: only Earmark knows the sum of the file."""
+    ours = table == SESSION or "sha256" in own.table
+    return grid.LUFS if ours else FOREIGN_UNITS["loudness"]
+
+
+def _columns(found: pd.DataFrame, loudness: str) -> dict[str, Any]:
     """Return how the columns are shown: what names a track stays in sight."""
     config = st.column_config.TextColumn
     if "title" not in found:
-        return grid.columns()
-    return grid.columns() | {
+        return grid.columns(loudness)
+    return grid.columns(loudness) | {
         "title": config("title", width=200, pinned=True),
         "artist": config("artist", width=150),
         "album": config("album", width=150),
@@ -569,7 +576,7 @@ def _track(own: Library, table: str, audio: str) -> None:
     with st.expander("Values", icon=":material/equalizer:"):
         config = st.column_config.TextColumn
         st.dataframe(
-            grid.values(numbers, usual),
+            grid.values(numbers, usual, _loudness(own, table)),
             hide_index=True,
             column_config={
                 "descriptor": config(width=115),
