@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from classify import dataset, labels, predict, similar
 from classify.bundle import Bundle
+from classify.tracks import numbers, per_track
 from extract import tables
-from extract.errors import SchemaError
+from extract.errors import LabelError, SchemaError
 
 __all__ = ["VALUES", "Library", "Query", "from_table", "open_library", "plain"]
 
@@ -141,11 +142,6 @@ class Library:
         return similar.index(self.table, self.about)
 
     @cached_property
-    def places(self) -> dict[str, int]:
-        """The row of each path."""
-        return dict(zip(self.tracks["path"], range(len(self)), strict=True))
-
-    @cached_property
     def _texts(self) -> pa.Array:
         """The text of each track in plain letters; words of two columns never run together."""
         names = [name for name in ("path", *TEXTS, "genre") if name in self.tracks]
@@ -179,7 +175,7 @@ class Library:
 
     def prepare(self) -> Library:
         """Compute what searches need, and return the library."""
-        _ = self._texts, self._ranks, self._codes, self.places, self.bounds
+        _ = self._texts, self._ranks, self._codes, self.bounds
         return self
 
     def select(self, query: Query) -> Rows:
@@ -224,7 +220,9 @@ class Library:
         tracks = self.tracks.drop(columns=["genre", "probability"], errors="ignore")
         known = predictions.drop_duplicates("path").set_index("path").reindex(tracks["path"])
         words = sum(name in tracks for name in ("path", *TEXTS))
-        tracks.insert(words, "genre", known["genre"].to_numpy(object))
+        # Also a decade is a genre: 1980, which reads as 1980.0 where others have none.
+        names = known["genre"].convert_dtypes().map(str, na_action="ignore")
+        tracks.insert(words, "genre", names.astype(object).where(names.notna(), None).to_numpy())
         if "probability" in known:
             tracks.insert(words + 1, "probability", known["probability"].to_numpy(np.float32))
         return Library(tracks, self.table, self.about)
@@ -237,8 +235,8 @@ class Library:
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        table = self.table.assign(path=predict.paths_of(self.table).astype(str))
-        return self.with_genres(predict.predictions(bundle, table, about=dict(self.about), top=1))
+        found = predict.predictions(bundle, self.table, about=dict(self.about), top=1)
+        return self.with_genres(found)
 
 
 def open_library(
@@ -279,7 +277,7 @@ def from_table(
 ) -> Library:
     """Make a library of a table that was read; parameters and errors as of `open_library`."""
     about = dict(about) or dataset.recognise(table)
-    paths = predict.paths_of(table).astype(str)
+    paths = predict.paths_of(table, where)
     codes, unique = pd.factorize(paths)
     firsts = np.unique(codes, return_index=True)[1]
     columns: dict[str, Any] = {"path": np.asarray(unique, object)}
@@ -288,19 +286,12 @@ def from_table(
         if name is not None:
             texts = table[name].iloc[firsts].astype("object")
             columns[role] = texts.where(texts.notna(), None).to_numpy(object)
-    for name in _numbers(table, about):
-        values = table[name]
-        if name == "explicit":
-            values = dataset.flags(values)
-        numbers = values.to_numpy(np.float64, na_value=np.nan)
-        if len(unique) < len(table):
-            # Keys cannot be averaged: that of the first window stands for the track.
-            categorical = name in dataset.CATEGORIES
-            means = pd.Series(numbers).groupby(codes).agg("first" if categorical else "mean")
-            numbers = means.to_numpy()
-        with np.errstate(over="ignore"):
-            # What is larger than any number of this kind is as good as infinite.
-            columns[name] = numbers.astype(np.float32)
+    values = numbers(table[_shown(table, about)])
+    # Only windows add up: a track that is listed twice is what its first row says.
+    values = per_track(values, paths) if "start" in table else values.iloc[firsts]
+    with np.errstate(over="ignore"):
+        # What is larger than any number of this kind is as good as infinite.
+        columns |= {str(name): values[name].to_numpy(np.float32) for name in values}
     library = Library(pd.DataFrame(columns), table, about)
     named = label or labels.genre_column(table.columns)
     if genres is None and named is None:
@@ -310,7 +301,7 @@ def from_table(
         and Path(genres).is_file()
         and tables.kind_of(Path(genres)) == "predictions"
     ):
-        return library.with_genres(tables.read(genres)[0]).prepare()
+        return library.with_genres(_predictions(genres, library.tracks["path"])).prepare()
     known, _ = labels.read(
         table.assign(path=paths)[["path", *([named] if named in table else [])]],
         where,
@@ -324,8 +315,25 @@ def from_table(
     return library.with_genres(found).prepare()
 
 
-def _numbers(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
-    """Return the columns that are shown: the known values, and in small tables all numbers."""
+def _predictions(path: str | Path, tracks: pd.Series) -> pd.DataFrame:
+    """Read predictions, by the paths of tracks that they name as labels may name them.
+
+    Where names fit a track that several say something of, nobody knows which is meant.
+    """
+    found = tables.read(path)[0]
+    said = predict.paths_of(found, path)
+    own = said.map(labels.Matcher(tracks))
+    chosen = own.notna() & ((own == said) | ~own.duplicated(keep=False))
+    if not chosen.any():
+        raise LabelError(
+            f"{path}: none of its {len(found)} tracks is in the table; it says {said.iloc[0]!r} "
+            f"where the table says {tracks.iloc[0]!r}"
+        )
+    return found.assign(path=own)[chosen]
+
+
+def _shown(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
+    """Return the columns that are looked at: the known values, and in small tables all numbers."""
     known = [name for name in VALUES if name in table]
     if about.get("set") and known:
         return known

@@ -156,9 +156,10 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     total = tracks.genres.nunique()
     which = f"The first {len(table)} of {total}" if total > len(table) else "The"
     over = "tracks" if tracks.artists is None or tracks.artists.isna().all() else "artists"
+    known = tracks.genres.notna() & tracks.values["popularity"].notna()
     caption = (
         f"{which} genres, with 95 % intervals (bootstrap over {over}); n = "
-        f"{counted(int(tracks.values['popularity'].notna().sum()), 'track')}"
+        f"{counted(int(known.sum()), 'track')}"
     )
     if table["tracks"].max() < statistics.FEW:
         caption += "; of so few tracks of each, chance leads"

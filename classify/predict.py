@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,8 @@ def predictions(
     Raises
     ------
     SchemaError
-        The table has other columns than the model was trained on, or other settings made it.
+        The table has other columns than the model was trained on, other settings made it, or a row
+        has no path.
     """
     logits = track_logits(bundle, table, about=about, where=where)
     order, probabilities = logits.index, softmax(logits.to_numpy())
@@ -63,7 +65,7 @@ def predictions(
         suffix = "" if rank == 0 else f"_{rank + 1}"
         columns[f"genre{suffix}"] = pd.Series(genres[:, rank], order, dtype="str")
         columns[f"probability{suffix}"] = pd.Series(chances[:, rank], order, dtype="float32")
-    paths = paths_of(table).drop_duplicates()
+    paths = paths_of(table, where).drop_duplicates()
     return pd.DataFrame(columns).reindex(paths).rename_axis("path").reset_index()
 
 
@@ -132,10 +134,29 @@ def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, whe
         )
 
 
-def paths_of(table: pd.DataFrame) -> pd.Series:
-    """Return the track that each row is of; in a table without paths, whatever names its rows."""
+def paths_of(table: pd.DataFrame, where: str | Path = "the table") -> pd.Series:
+    """Return the track that each row is of; in a table without paths, whatever names its rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Its paths may also be numbers.
+    where : str or Path
+        What to call the table in an error.
+
+    Raises
+    ------
+    SchemaError
+        A path is missing.
+    """
     if "path" in table:
-        return table["path"]
+        missing = table["path"].isna()
+        if missing.any():
+            raise SchemaError(
+                f"{where}: {int(missing.sum())} of its {len(table)} rows have no path, the first "
+                f"of them row {int(missing.argmax()) + 1}; name their tracks, or leave them out"
+            )
+        return table["path"].astype(str)
     if isinstance(table.index, pd.RangeIndex):
         return pd.Series(row_names(table), table.index)
     return pd.Series(table.index.astype(str), table.index)
@@ -174,8 +195,9 @@ def audible(
     features = table.loc[chosen, [name for name in bundle.inputs if name in table]]
     if "explicit" in features:
         features = features.assign(explicit=flags(features["explicit"]))
-    finite(features, paths_of(table)[chosen], where)
-    return features, paths_of(table).to_numpy()[chosen]
+    paths = paths_of(table, where)
+    finite(features, paths[chosen], where)
+    return features, paths.to_numpy(object)[chosen]
 
 
 def pool(

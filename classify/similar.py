@@ -194,7 +194,7 @@ def index(table: pd.DataFrame, about: Mapping[str, Any]) -> Index:
     Raises
     ------
     SchemaError
-        The table has no descriptors.
+        The table has no descriptors, or a row has no path.
     """
     about = dict(about) or dataset.recognise(table)
     columns = compared(table, about)
@@ -252,10 +252,11 @@ def find(
     FileError
         The file cannot be analysed.
     SchemaError
-        The table has no descriptors, or does not say how to analyse a file like its tracks.
+        The table has no descriptors, a row has no path, or the table does not say how to analyse a
+        file like its tracks.
     """
     about = dict(about) or dataset.recognise(table)
-    paths = predict.paths_of(table).astype(str)
+    paths = predict.paths_of(table, where)
     name = track if (paths == track).any() else None
     if name is None and Path(track).is_file():
         rows, sha256 = _analysed(Path(track), table, about, where)
@@ -263,7 +264,8 @@ def find(
         if same.any():
             name = str(paths[same].iloc[0])
         else:
-            table, name = pd.concat([table, rows], ignore_index=True), track
+            table = pd.concat([table.assign(path=paths), rows], ignore_index=True)
+            name = track
     elif name is None:
         name = labels.Matcher(paths.drop_duplicates())(track)
     if name is None:

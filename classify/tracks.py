@@ -7,7 +7,7 @@ windows instead of tracks have been dealt with here.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,20 @@ from classify.words import counted, listed
 from extract import schema, sets, tables
 from extract.config import DEFAULTS
 
-__all__ = ["ALL", "CHOSEN", "DEMO", "UNORDERED", "Tracks", "about", "demo", "describe", "read"]
+__all__ = [
+    "ALL",
+    "CHOSEN",
+    "DEMO",
+    "FOREIGN_UNITS",
+    "UNORDERED",
+    "Tracks",
+    "about",
+    "demo",
+    "describe",
+    "numbers",
+    "per_track",
+    "read",
+]
 
 DEMO = Path(__file__).parent.parent / "data" / "raw"
 
@@ -160,8 +173,7 @@ def describe(
 ) -> Tracks:
     """Bring a table into the form that pictures are made of: a row per track, finite numbers.
 
-    Windows of a track become their mean; of categories the commonest, of tempi the median, and of
-    durations the sum.
+    Windows of a track are summed up as `per_track` does.
 
     Parameters
     ----------
@@ -200,7 +212,8 @@ def describe(
         *(*schema.KEYS, *labels.NAME_COLUMNS, *labels.ARTIST_COLUMNS, *labels.ALBUM_COLUMNS),
         *([genre] if genre else []),
     }
-    values = _numbers(frame, others)
+    sound = [name for name in map(str, frame) if name not in others and not NO_SOUND.match(name)]
+    values = numbers(frame[sound])
     wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
     if wild.any():
         notes.append(f"{counted(int(wild.sum()), 'infinite value')} taken for missing")
@@ -216,7 +229,8 @@ def describe(
     values = values.drop(columns=empty)
     paths, rows = frame["path"], len(frame)
     if windows:
-        values, paths = _per_track(values, paths)
+        values = per_track(values, paths)
+        paths = pd.Series(values.index)
     of = {
         role: None if known is None else paths.map(known[role]).reset_index(drop=True)
         for role in ("label", "artist")
@@ -265,33 +279,50 @@ def about(tracks: Tracks) -> list[str]:
     return [first, *(f"{note[0].upper()}{note[1:]}." for note in tracks.notes)]
 
 
-def _numbers(frame: pd.DataFrame, others: Collection[str]) -> pd.DataFrame:
-    """Return the columns of numbers, and of what is true or false, but those of other meaning."""
+def numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of numbers, and of what is true or false; what is in words is left out."""
     kinds = pd.api.types
     found = {}
     for name in frame:
         column = dataset.flags(frame[name]) if name == "explicit" else frame[name]
-        if name in others or NO_SOUND.match(str(name)):
-            continue
         if kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column):
             found[str(name)] = column.to_numpy(dtype=float, na_value=np.nan)
     return pd.DataFrame(found, frame.index)
 
 
-def _per_track(values: pd.DataFrame, paths: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
-    """Sum up the windows of each track."""
-    codes, unique = pd.factorize(paths)
-    grouped = values.groupby(codes)
+def per_track(values: pd.DataFrame, tracks: pd.Series) -> pd.DataFrame:
+    """Sum up the windows of each track.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (windows, descriptors)
+        Numbers.
+    tracks : Series of shape (windows,)
+        The track of each.
+
+    Returns
+    -------
+    DataFrame
+        By track, in the order in which they first occur, the means of what is known; of durations
+        the sum, of tempi the median, and of categories the commonest value, the smallest of
+        several.
+    """
+    of_row = tracks.to_numpy(object)
+    grouped = values.groupby(of_row, sort=False)
     found = grouped.mean()
+    if len(found) == len(values):
+        return found
     if "tempo" in found:
         # Half or twice the tempo in one window must not move it.
         found["tempo"] = grouped["tempo"].median()
     if "duration_ms" in found:
-        found["duration_ms"] = grouped["duration_ms"].sum()
+        found["duration_ms"] = grouped["duration_ms"].sum(min_count=1)
     for name in found.columns.intersection(list(dataset.CATEGORIES)):
-        counts = pd.crosstab(codes, values[name].to_numpy())
-        found[name] = counts.idxmax(axis=1).reindex(found.index)
-    return found, pd.Series(unique)
+        sizes = values.groupby([of_row, values[name].to_numpy()]).size()
+        counts = sizes.rename_axis(["track", "value"]).reset_index(name="count")
+        counts = counts.sort_values("count", ascending=False, kind="stable")
+        found[name] = counts.drop_duplicates("track").set_index("track")["value"]
+    return found
 
 
 def _units(columns: Sequence[str], about: dict[str, Any], ours: bool) -> dict[str, str]:

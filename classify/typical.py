@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from classify.dataset import CATEGORIES, SPOTIFY_EXTRAS
+from classify.tracks import per_track
 from extract.errors import BundleError
 from extract.sets import SPOTIFY_COLUMNS
 
@@ -19,9 +20,6 @@ __all__ = ["COLUMNS", "Typical", "check", "of", "overall"]
 
 COLUMNS = (*SPOTIFY_COLUMNS, *SPOTIFY_EXTRAS)
 """The columns of which quartiles are kept."""
-
-LENGTH = "duration_ms"
-"""What adds up over the windows of a track."""
 
 QUARTERS = (0.25, 0.5, 0.75)
 
@@ -36,13 +34,13 @@ def of(values: pd.DataFrame, labels: pd.Series, tracks: pd.Series) -> Typical:
     Parameters
     ----------
     values : DataFrame of shape (rows, columns)
-        Rows of tracks or of windows, which are averaged over a track; columns that are not
-        Spotify's are passed over.
+        Rows of tracks, or of windows, which `classify.tracks.per_track` sums up; columns that are
+        not Spotify's are passed over.
     labels, tracks : Series of shape (rows,)
         The genre and the track of each row.
     """
     names = [name for name in COLUMNS if name in values]
-    of_track = _per_track(values[names].astype(float), tracks.to_numpy(object))
+    of_track = per_track(values[names].astype(float), tracks)
     genres = labels.groupby(tracks.to_numpy(object), sort=False).first()
     return {
         str(genre): {
@@ -50,23 +48,6 @@ def of(values: pd.DataFrame, labels: pd.Series, tracks: pd.Series) -> Typical:
         }
         for genre, own in of_track.groupby(genres)
     }
-
-
-def _per_track(values: pd.DataFrame, tracks: Any) -> pd.DataFrame:
-    """Average the windows of each track; of a category take the commonest value."""
-    grouped = values.groupby(tracks, sort=False)
-    averaged = grouped.mean()
-    if LENGTH in values:
-        averaged[LENGTH] = grouped[LENGTH].sum(min_count=1)
-    if len(averaged) == len(values):
-        return averaged
-    for name in set(CATEGORIES) & set(values):
-        counts = pd.Series(tracks).groupby([tracks, values[name].to_numpy()]).size()
-        # The smaller of two that are as common, whatever the order of the rows.
-        ordered = counts.rename_axis(["track", "value"]).reset_index(name="count")
-        ordered = ordered.sort_values(["count", "value"], ascending=[False, True])
-        averaged[name] = ordered.drop_duplicates("track").set_index("track")["value"]
-    return averaged
 
 
 def _summary(name: str, values: pd.Series) -> list[float]:

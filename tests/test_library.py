@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import classify
-from classify import library
+from classify import library, playlists
 from classify.library import Query
 from extract import run, tables
 from extract.errors import LabelError, SchemaError
@@ -46,7 +46,7 @@ def test_a_table_of_spotifys_kind_is_a_library(songs):
     ]
     assert songs.genres == ["pop", "ambient", "electronic", "metal"]
     assert songs.tracks["explicit"].tolist() == [0, 0, 1, 1, 0]
-    assert (len(songs), songs.places["t3"]) == (5, 2)
+    assert len(songs) == 5
 
 
 @pytest.mark.parametrize(
@@ -106,21 +106,31 @@ def test_a_page_is_part_of_the_rows_and_says_where_they_stand(songs):
     assert not len(songs.page(rows, 3, 2))
 
 
-def test_windows_are_tracks_and_keys_are_not_averaged():
+def test_windows_become_tracks_as_everywhere():
     table = pd.DataFrame(
         {
-            "path": ["a.mp3", "a.mp3", "b.mp3"],
-            "start": [0.0, 6.0, 0.0],
+            "path": ["b.mp3", "a.mp3", "a.mp3", "a.mp3", "a.mp3"],
+            "start": [0.0, 0.0, 6.0, 12.0, 18.0],
             "seconds": 6.0,
             "sha256": "0",
-            "energy": [0.2, 0.4, 0.9],
-            "key": [11, 0, 3],
+            "energy": [0.9, 0.2, 0.4, 0.2, 0.4],
+            "key": [3, 11, 0, 11, np.nan],
+            "tempo": [90.0, 100.0, 100.0, 200.0, np.nan],
+            "duration_ms": [np.nan, 6000, 6000, 6000, 4000],
         }
     )
     made = library.from_table(table, {}).tracks
-    assert made["path"].tolist() == ["a.mp3", "b.mp3"]
-    np.testing.assert_allclose(made["energy"], [0.3, 0.9], rtol=1e-6)
-    assert made["key"].tolist() == [11, 3]
+    assert made["path"].tolist() == ["b.mp3", "a.mp3"]
+    np.testing.assert_allclose(made["energy"], [0.9, 0.3], rtol=1e-6)
+    assert made["key"].tolist() == [3, 11]
+    assert made["tempo"].tolist() == [90, 100]
+    np.testing.assert_array_equal(made["duration_ms"], [np.nan, 22_000])
+    assert "#EXTINF:22," in playlists.text(made)
+
+
+def test_a_track_that_is_listed_twice_is_no_longer_for_that():
+    table = pd.DataFrame({"path": ["a", "b", "a"], "duration_ms": [5000, 6000, 5000]})
+    assert library.from_table(table, {}).tracks["duration_ms"].tolist() == [5000, 6000]
 
 
 def test_genres_come_from_predictions_labels_or_folders(tmp_path):
@@ -147,6 +157,26 @@ def test_genres_come_from_predictions_labels_or_folders(tmp_path):
         library.open_library(table, label="mood")
     with pytest.raises(SchemaError, match="does not exist"):
         library.open_library(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_predictions_name_tracks_as_labels_may(tmp_path, ending):
+    table, predictions = tmp_path / "t.parquet", tmp_path / f"p.{ending}"
+    rows = pd.DataFrame({"path": ["a.mp3", "b.mp3", "c.mp3", "d.mp3"], "energy": 0.5})
+    rows.to_parquet(table)
+    # From one folder further up; of two that are called b the one in place is meant, of two that
+    # are called d nobody knows.
+    paths = ["Music/a.mp3", "Music/b.mp3", "b.mp3", "x/d.mp3", "y/d.mp3", "z.mp3"]
+    genres = [1980, 1990, 2000, 1980, 1990, 1980]
+    said = pd.DataFrame({"path": paths, "genre": genres, "probability": 0.5})
+    tables.write(said, predictions)
+    own = library.open_library(table, predictions)
+    assert own.tracks["genre"].fillna("").tolist() == ["1980", "2000", "", ""]
+    assert own.tracks["probability"].notna().tolist() == [True, True, False, False]
+    assert own.genres == ["1980", "2000"]
+    tables.write(said.tail(1), predictions)
+    with pytest.raises(LabelError, match=r"none of its 1 tracks is in the table; it says 'z\.mp3'"):
+        library.open_library(table, predictions)
 
 
 def test_predictions_alone_are_a_library(tmp_path):
@@ -177,6 +207,24 @@ def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
 def test_a_foreign_table_shows_its_own_numbers():
     table = pd.DataFrame({"path": ["a"], "year": [1999], "weird": [1.5], "Unnamed: 0": [0]})
     assert library.from_table(table, {}).numbers == ["year", "weird"]
+
+
+def test_keys_in_words_are_left_out():
+    # As in a table of Spotify's that goes round.
+    table = pd.DataFrame(
+        {
+            "genre": ["Movie", "Opera"],
+            "track_id": ["a", "b"],
+            "tempo": [166.969, 90.0],
+            "key": ["C#", "F"],
+            "mode": ["Major", "Minor"],
+            "time_signature": ["4/4", "3/4"],
+            "explicit": ["false", "true"],
+        }
+    )
+    own = library.from_table(table, {})
+    assert own.numbers == ["tempo", "explicit"]
+    assert own.tracks["explicit"].tolist() == [0, 1]
 
 
 @pytest.mark.real_audio

@@ -57,6 +57,13 @@ def undrawn(monkeypatch):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_the_popularity_of_genres_is_that_of_tracks_that_have_one(invented):
+    assert drawn("popularity", invented).caption.endswith("n = 36 tracks")
+    invented.loc[6:11, "genre"] = None
+    assert drawn("popularity", invented).caption.endswith("n = 30 tracks")
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_titles_say_what_is_seen(invented):
     equals = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}"
     titles = {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import extract
-from classify import similar
+from classify import library, similar
 from extract import run, tables
 from extract.errors import DecodeError, FindError, SchemaError
 
@@ -72,6 +72,23 @@ def test_windows_are_averaged_per_track(toy):
     whole = similar.index(toy, {})
     assert index.paths.tolist() == whole.paths.tolist()
     np.testing.assert_allclose(index.vectors, whole.vectors, atol=1e-6)
+
+
+def test_paths_may_be_numbers_and_none_may_be_missing(toy, earmark, tmp_path):
+    numbered, gaps = tmp_path / "numbered.parquet", tmp_path / "gaps.parquet"
+    toy.assign(path=range(6)).to_parquet(numbered)
+    toy.assign(path=["a", "b", None, "d", None, "f"]).to_parquet(gaps)
+    status, out, _ = earmark("similar", "1", numbered, "-n", 2)
+    assert status == 0
+    assert [line.split("\t")[1] for line in out.splitlines()] == ["0", "2"]
+    assert len(library.open_library(numbered).index.nearest(0)) == 5
+    status, _, err = earmark("similar", "a", gaps)
+    assert status == 1
+    assert f"{gaps}: 2 of its 6 rows have no path, the first of them row 3; name their" in err
+    with pytest.raises(SchemaError, match="have no path"):
+        library.open_library(gaps)
+    with pytest.raises(SchemaError, match="have no path"):
+        similar.index(pd.read_parquet(gaps), {})
 
 
 def test_doubles_are_named_once_or_when_asked_for(toy):

@@ -34,6 +34,7 @@ def test_windows_count_as_their_track_and_lengths_add_up():
         {
             "energy": [0.0, 0.2, 0.4, 0.9, np.nan],
             "key": [3, 3, 7, 1, np.nan],
+            "tempo": [100, 100, 200, 90, np.nan],
             "duration_ms": [6000, 6000, 4000, 9000, 5000],
             "mfcc_00_mean": 1.0,
         }
@@ -41,8 +42,18 @@ def test_windows_count_as_their_track_and_lengths_add_up():
     labels = pd.Series(["jazz", "jazz", "jazz", "rock", "rock"])
     tracks = pd.Series(["a", "a", "a", "b", "c"])
     assert typical.of(table, labels, tracks) == {
-        "jazz": {"energy": [0.2] * 3, "key": [3] * 3, "duration_ms": [16000] * 3},
-        "rock": {"energy": [0.9] * 3, "key": [1] * 3, "duration_ms": [6000, 7000, 8000]},
+        "jazz": {
+            "energy": [0.2] * 3,
+            "key": [3] * 3,
+            "tempo": [100] * 3,
+            "duration_ms": [16000] * 3,
+        },
+        "rock": {
+            "energy": [0.9] * 3,
+            "key": [1] * 3,
+            "tempo": [90] * 3,
+            "duration_ms": [6000, 7000, 8000],
+        },
     }
 
 

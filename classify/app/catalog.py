@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,8 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from classify import library, playlists
+from classify import typical as typicals
 from classify.app.archive import packed
 from classify.app.hear import model_at
+from classify.app.line import Ticket
 from classify.app.places import inside
 from classify.bundle import ABOUT
 from classify.library import Library
@@ -50,7 +53,7 @@ Version = tuple[str, int]
 """The directory of a model, and when what is in it was written."""
 
 ENOUGH = 4
-"""Tracks of a genre that say what is typical of it."""
+"""Tracks of a genre with a value that say what is typical of it."""
 
 
 @dataclass(eq=False)
@@ -62,12 +65,42 @@ class Opened:
     libraries : dict
         The library with the genres of the table under an empty name, and with those that models
         gave, under their versions.
-    places : ndarray of shape (tracks, 2), optional
-        Where its tracks are on the map, once that is known.
+    mapping : Ticket, optional
+        The job that draws up the map, one for all who look at the table.
     """
 
     libraries: dict[str | Version, Library] = field(repr=False)
-    places: NDArray[np.float64] | None = field(default=None, repr=False)
+    mapping: Ticket | None = field(default=None, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+
+    @property
+    def places(self) -> NDArray[np.float64] | None:
+        """Where its tracks are on the map, once that is known: an array of (tracks, 2)."""
+        done = self.mapping is not None and self.mapping.state == "done"
+        return self.mapping.result() if self.mapping is not None and done else None
+
+    def mapped(self, submit: Callable[[], Ticket], unwanted: Ticket | None = None) -> Ticket:
+        """Return the job that draws up the map.
+
+        Parameters
+        ----------
+        submit : callable
+            Puts it in the line: where nobody has, and where those whose job it was have stopped it
+            or are gone.
+        unwanted : Ticket, optional
+            What is not submitted again.
+        """
+        with self._lock:
+            ticket = self.mapping
+            if ticket is None or (ticket.state == "cancelled" and ticket is not unwanted):
+                ticket = self.mapping = submit()
+            return ticket
+
+    def forget(self, ticket: Ticket) -> None:
+        """Let a map that could not be drawn up be tried again."""
+        with self._lock:
+            if self.mapping is ticket:
+                self.mapping = None
 
     def hold(self, model: Version, named: Library) -> None:
         """Keep the library with the genres of a model; that of the oldest of too many goes."""
@@ -221,21 +254,11 @@ def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
 
 
 def typical(own: Library, genre: str) -> dict[str, list[float]]:
-    """Return the quartiles of Spotify's columns among the tracks of a genre, those that are there.
-
-    Of keys and bars, which have no middle, it is thrice the commonest.
-    """
+    """Return what `classify.typical` says of a genre of a library, of columns that enough have."""
     part = own.tracks[own.tracks["genre"] == genre]
-    found: dict[str, list[float]] = {}
-    for name in sets.SPOTIFY_COLUMNS:
-        values = part[name].dropna() if name in part else pd.Series(dtype=float)
-        if len(values) < ENOUGH:
-            continue
-        if name in sets.SPOTIFY_INTEGERS and name != "duration_ms":
-            found[name] = [float(values.mode().iloc[0])] * 3
-        else:
-            found[name] = [float(share) for share in values.quantile([0.25, 0.5, 0.75])]
-    return found
+    known = part.count()
+    names = [name for name in sets.SPOTIFY_COLUMNS if known.get(name, 0) >= ENOUGH]
+    return typicals.of(part[names], part["genre"], part["path"]).get(genre, {})
 
 
 def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None) -> bytes:

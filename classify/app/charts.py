@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from classify.app.grid import meaning
 from classify.app.look import OTHERS, PALETTE
 
-__all__ = ["genres", "reasons"]
+__all__ = ["escaped", "genres", "reasons"]
 
 FOR, AGAINST = PALETTE[2], PALETTE[5]
 
@@ -65,7 +65,7 @@ def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure
                 "cornerradius": 3,
             },
             customdata=[
-                (_text(name), f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown
+                (escaped(name), f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown
             ],
             hovertemplate="<b>%{customdata[0]}</b> is %{customdata[1]}: adds %{x:+.2f} to the "
             "log-odds<br>%{customdata[2]}<extra></extra>",
@@ -87,7 +87,7 @@ def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
         range=[len(names) - 0.5, -0.5],
         tickmode="array",
         tickvals=list(range(len(names))),
-        ticktext=[_text(name) for name in names],
+        ticktext=[escaped(name) for name in names],
         ticks="",
         zeroline=False,
         showgrid=False,
@@ -97,10 +97,10 @@ def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
 
 
 def _wrapped(text: str) -> str:
-    return "<br>".join(_text(line) for line in textwrap.wrap(text, 40))
+    return "<br>".join(escaped(line) for line in textwrap.wrap(text, 40))
 
 
-def _text(name: str) -> str:
-    """Return a name that Plotly takes for text alone: it reads some HTML."""
-    short = name if len(name) <= 40 else f"{name[:39]}…"
+def escaped(name: str, longest: int = 40) -> str:
+    """Return a name, cut where it is too long, that Plotly takes for text: it reads some HTML."""
+    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,10 @@ MIME = {
 }
 
 
+LUFS = "LUFS"
+"""The unit of the loudness that Earmark measures."""
+
+
 def spoken(found: pd.DataFrame) -> pd.DataFrame:
     """Return a table of tracks as it is read: probabilities in percent, keys by their names."""
     shown = found.copy()
@@ -59,8 +63,14 @@ def key_of(key: float, mode: float) -> str:
     return f"{KEYS[int(key)]}{kind}"
 
 
-def columns() -> dict[str, Any]:
-    """Return how Streamlit shows the columns of `spoken` tables, by name."""
+def columns(loudness: str = LUFS) -> dict[str, Any]:
+    """Return how Streamlit shows the columns of `spoken` tables, by name.
+
+    Parameters
+    ----------
+    loudness : str
+        The unit of the loudness.
+    """
     config = st.column_config
     chances = {
         f"probability{suffix}": config.ProgressColumn(
@@ -80,7 +90,9 @@ def columns() -> dict[str, Any]:
         **named,
         **chances,
         **shares,
-        "loudness": config.NumberColumn("loudness", format="%.1f LUFS", help=meaning("loudness")),
+        "loudness": config.NumberColumn(
+            "loudness", format=f"%.1f {loudness}", help=meaning("loudness")
+        ),
         "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=meaning("tempo")),
         "key": config.TextColumn("key", help=meaning("key")),
         "time_signature": config.NumberColumn("beats in a bar", format="%.0f"),
@@ -103,8 +115,19 @@ def meaning(column: str) -> str:
     return _meanings().get(column, "")
 
 
-def values(found: Mapping[str, float], typical: Mapping[str, list[float]]) -> pd.DataFrame:
+def values(
+    found: Mapping[str, float], typical: Mapping[str, list[float]], loudness: str = LUFS
+) -> pd.DataFrame:
     """Lay out Spotify's columns of one track beside what is typical of its genre.
+
+    Parameters
+    ----------
+    found : mapping of str to float
+        Its values, by column.
+    typical : mapping of str to list of float
+        Lower quartile, median and upper quartile by column; empty where nobody knows.
+    loudness : str
+        The unit of the loudness.
 
     Returns
     -------
@@ -112,16 +135,17 @@ def values(found: Mapping[str, float], typical: Mapping[str, list[float]]) -> pd
         ``descriptor``, ``this track``, ``typical`` (the middle half of the genre's tracks, or the
         commonest where there is no middle), as text.
     """
+    said = partial(_said, loudness=loudness)
     rows = []
     for name in sets.SPOTIFY_COLUMNS:
-        own = _said(name, found.get(name, float("nan")), found.get("mode", float("nan")))
+        own = said(name, found.get(name, float("nan")), found.get("mode", float("nan")))
         low, middle, high = typical.get(name, [float("nan")] * 3)
-        usual = _said(name, middle) if low == high else f"{_said(name, low)} – {_said(name, high)}"
+        usual = said(name, middle) if low == high else f"{said(name, low)} – {said(name, high)}"
         rows.append((name, own, usual if name in typical else ""))
     return pd.DataFrame(rows, columns=["descriptor", "this track", "typical"])
 
 
-def _said(name: str, value: float, mode: float = float("nan")) -> str:
+def _said(name: str, value: float, mode: float = float("nan"), *, loudness: str) -> str:
     if pd.isna(value):
         return "–"
     match name:
@@ -133,7 +157,7 @@ def _said(name: str, value: float, mode: float = float("nan")) -> str:
             minutes, seconds = divmod(round(value / 1000), 60)
             return f"{minutes}:{seconds:02d}"
         case "loudness":
-            return f"{value:.1f} LUFS".replace("-", "−")
+            return f"{value:.1f} {loudness}".replace("-", "−")
         case "tempo":
             return f"{value:.0f} BPM"
         case "time_signature":

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from classify.app.charts import escaped
 from classify.app.look import OTHERS, PALETTE
 
 __all__ = ["drawn", "tracks_map"]
@@ -99,7 +100,7 @@ def tracks_map(
             add(
                 **_at(places, inside[part]),
                 mode="markers",
-                name=_escaped(str(name)),
+                name=escaped(str(name), LONGEST),
                 text=texts[part],
                 customdata=inside[part],
                 hovertemplate="%{text}<extra></extra>",
@@ -141,14 +142,8 @@ def _texts(shown: pd.DataFrame) -> NDArray[np.object_]:
     lines += [shown[name].fillna("").astype(str).tolist() for name in SAID if name in shown]
     return np.array(
         [
-            "<br>".join(_escaped(part) for part in parts if part)
+            "<br>".join(escaped(part, LONGEST) for part in parts if part)
             for parts in zip(*lines, strict=True)
         ],
         object,
     )
-
-
-def _escaped(name: str) -> str:
-    """Return a name that Plotly takes for text alone: it reads some HTML."""
-    short = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from classify.app.scatter import drawn, tracks_map
 from classify.app.setting import setting
 from classify.app.waiting import POLL
 from classify.library import Library, Query, from_table
+from classify.tracks import FOREIGN_UNITS
 from extract.errors import EarmarkError, SchemaError
 
 __all__ = ["page"]
@@ -42,6 +43,9 @@ CHOSEN = "library track"
 """Where a session keeps the row of the track that is looked at."""
 
 PLAY = "library play"
+
+SESSION_MARK = "library session mark"
+"""Where a session keeps what its own library was made of."""
 
 
 def page() -> None:
@@ -68,12 +72,13 @@ def page() -> None:
         own = stack.libraries[""]
         if not own.genres and (model := _choose_model(table)):
             version = catalog.version(model)
-            if version not in stack.libraries:
-                look.living(_naming, POLL)(stack, table, version)
+            if version not in stack.libraries and not _named(stack, table, version):
                 return
             own = stack.libraries[version]
-    if st.session_state.get("library shown") != (table, len(own)):
-        st.session_state["library shown"] = table, len(own)
+    # The row of a track says nothing of another table, nor of what the table has become.
+    stamp = st.session_state[SESSION_MARK] if table == SESSION else catalog.stamp(table_at(table))
+    if st.session_state.get("library shown") != (table, stamp):
+        st.session_state["library shown"] = table, stamp
         st.session_state[CHOSEN] = None
     look.living(_browse)(own, stack, table, audio)
 
@@ -151,23 +156,26 @@ def _of_session() -> tuple[Library, Opened]:
     """Return what was classified in this session as a library."""
     own: shelf.Shelf = st.session_state["shelf"]
     mark = [id(item.heard) for item in own.done]
-    if st.session_state.get("library session mark") != mark:
+    if st.session_state.get(SESSION_MARK) != mark:
+        old: Opened | None = st.session_state.get("library session")
+        if old is not None and old.mapping is not None:
+            old.mapping.cancel()
         table = shelf.table(own.done).drop_duplicates("path")
-        st.session_state["library session mark"] = mark
+        st.session_state[SESSION_MARK] = mark
         st.session_state["library session"] = Opened({"": from_table(table, {})})
     stack: Opened = st.session_state["library session"]
     return stack.libraries[""], stack
 
 
-def _naming(stack: Opened, table: str, version: Version) -> None:
-    """Have a model name the genres, and say how far it is."""
-    path, model = table_at(table), version[0]
+def _named(stack: Opened, table: str, version: Version) -> bool:
+    """Have a model name the genres; False until it has."""
+    key, path, model = "library naming", table_at(table), version[0]
     stamps = version, catalog.stamp(path)
-    ticket = _job("library naming", catalog.named, str(path), model, table, stamps=stamps)
-    if _waits(ticket, "library naming"):
-        return
+    ticket = _job(key, catalog.named, str(path), model, table, stamps=stamps)
+    if _waits(ticket, key, lambda: st.session_state.pop(key)):
+        return False
     stack.hold(version, stack.libraries[""].with_genres(ticket.result()).prepare())
-    st.rerun()
+    return True
 
 
 def _job(
@@ -178,51 +186,70 @@ def _job(
     kind: str = "train",
     timeout: float | None = None,
 ) -> Ticket:
-    """Return the ticket of a job of this session; what was asked for before is stopped.
-
-    What takes as long as a training waits for its turn among those, by default.
-    """
+    """Return the ticket of a job of this session; what was asked for before is stopped."""
     known: tuple[object, Ticket] | None = st.session_state.get(key)
-    mark = [id(one) if isinstance(one, np.ndarray) else one for one in (*arguments, stamps)]
+    mark = [*arguments, stamps]
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
-        ticket = state.line().submit(
-            state.owner(),
-            function,
-            *arguments,
-            timeout=timeout or setting().training_seconds,
-            kind=kind,
-        )
+        ticket = _submitted(function, *arguments, kind=kind, timeout=timeout)
         st.session_state[key] = mark, ticket
         return ticket
     return known[1]
 
 
-def _waits(ticket: Ticket, key: str) -> bool:
-    """Show how far a job is, with a way to stop it; False once there is a result."""
+def _submitted(
+    function: Any, *arguments: Any, kind: str = "train", timeout: float | None = None
+) -> Ticket:
+    """Put a job of this session in the line.
+
+    What takes as long as a training waits for its turn among those, by default.
+    """
+    timeout = timeout or setting().training_seconds
+    return state.line().submit(state.owner(), function, *arguments, timeout=timeout, kind=kind)
+
+
+def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
+    """Show how far a job is, with a way to stop it; False once it has a result.
+
+    Parameters
+    ----------
+    ticket : Ticket
+        Of the job, which may be another session's: then stopping is to wait for it no longer.
+    key : str
+        Where the session keeps which job it has stopped, and the beginning of the keys of buttons.
+    forget : callable
+        Makes way for another job where this one has not come to a result.
+    """
     if ticket.state == "done":
         return False
-    if ticket.state in ("failed", "cancelled"):
-        if ticket.state == "failed":
-            look.trouble(ticket.error)
-        else:
-            st.caption("Stopped.")
-        if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
-            for name in [name for name, held in st.session_state.items() if _holds(held, ticket)]:
-                del st.session_state[name]
-            st.rerun()
+    if not ticket.finished and st.session_state.get(f"{key} stopped") is not ticket:
+        look.living(_waiting, POLL)(ticket, key)
         return True
+    if ticket.state == "failed":
+        look.trouble(ticket.error)
+    else:
+        st.caption("Stopped.")
+    if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
+        st.session_state.pop(f"{key} stopped", None)
+        if ticket.finished:
+            forget()
+        st.rerun()
+    return True
+
+
+def _waiting(ticket: Ticket, key: str) -> None:
     share, text = ticket.progress
     if waiting.bar(
         share, waiting.turn(ticket) or f"{look.plain(text) or 'waiting'}…", f"{key} stop"
     ):
-        ticket.cancel()
-    return True
-
-
-def _holds(held: object, ticket: Ticket) -> bool:
-    return isinstance(held, tuple) and len(held) == 2 and held[1] is ticket
+        st.session_state[f"{key} stopped"] = ticket
+        if ticket.owner == state.owner():
+            ticket.cancel()
+        st.rerun()
+    if ticket.finished:
+        # It is not looked at again and again.
+        st.rerun()
 
 
 def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
@@ -239,7 +266,7 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
             key="library view",
         )
         st.markdown(f"**{len(rows):,}** of {len(own):,} tracks")
-    where = _places_of(own, rows, table, audio)
+    where = _places_of(own, table, audio)
     left, right = st.columns([2, 1], gap="large")
     with left:
         if view == "Map":
@@ -247,9 +274,9 @@ def _browse(own: Library, stack: Opened, table: str, audio: str) -> None:
         elif view == "Playlists":
             _playlists(own, rows, where)
         else:
-            _tracks(own, rows, query, where)
+            _tracks(own, rows, query, table, where)
     with right:
-        _track(own, table, audio, where)
+        _track(own, table, audio)
 
 
 def _filters(own: Library, table: str) -> Query:
@@ -288,8 +315,9 @@ def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
     ranges: dict[str, tuple[float, float]] = {}
     if {"key", "mode"} <= set(own.tracks):
         pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=look.kept(f"{key}pitch"))
+        st.session_state.setdefault(look.kept(f"{key}mode"), ANY)
         mode = st.segmented_control(
-            "Mode", [ANY, "major", "minor"], default=ANY, required=True, key=f"{key}mode"
+            "Mode", [ANY, "major", "minor"], required=True, key=f"{key}mode"
         )
         if pitch in grid.KEYS:
             ranges["key"] = (grid.KEYS.index(pitch),) * 2
@@ -339,17 +367,21 @@ def _ends(low: float, high: float) -> tuple[float, float, float]:
 
 
 def _tracks(
-    own: Library, rows: NDArray[np.int64], query: Query, where: Mapping[str, str] | None
+    own: Library,
+    rows: NDArray[np.int64],
+    query: Query,
+    table: str,
+    where: Mapping[str, str] | None,
 ) -> None:
     if not len(rows):
         look.empty("Nothing found", "Take a word or a filter away.", ":material/search_off:")
         return
-    mark = hash(
-        (query.text, query.genres, tuple(query.ranges.items()), query.sort, query.descending)
-    )
+    ranges = tuple(query.ranges.items())
+    mark = hash((table, query.text, query.genres, ranges, query.sort, query.descending))
     key = f"library rows {mark}"
     pages = -(-len(rows) // PAGE)
-    number = st.session_state.get(f"{key} page", 1)
+    # The table, or its genres, may have become others.
+    number = min(st.session_state.get(f"{key} page", 1), pages)
     found = own.page(rows, number - 1, PAGE)
 
     # The row of the track that is looked at is marked, whatever was marked before in its place.
@@ -365,7 +397,7 @@ def _tracks(
     st.dataframe(
         grid.spoken(found),
         hide_index=True,
-        column_config=_columns(found),
+        column_config=_columns(found, _loudness(own, table)),
         column_order=_order(found),
         height=38 + 35 * min(len(found), 14),
         on_select=choose,
@@ -385,12 +417,18 @@ def _order(found: pd.DataFrame) -> list[str]:
     return [*first, *rest, "path"] if "title" in found else ["path", *first, *rest]
 
 
-def _columns(found: pd.DataFrame) -> dict[str, Any]:
+def _loudness(own: Library, table: str) -> str:
+    """Return the unit of the loudness: only Earmark knows the sum of the file."""
+    ours = table == SESSION or "sha256" in own.table
+    return grid.LUFS if ours else FOREIGN_UNITS["loudness"]
+
+
+def _columns(found: pd.DataFrame, loudness: str) -> dict[str, Any]:
     """Return how the columns are shown: what names a track stays in sight."""
     config = st.column_config.TextColumn
     if "title" not in found:
-        return grid.columns()
-    return grid.columns() | {
+        return grid.columns(loudness)
+    return grid.columns(loudness) | {
         "title": config("title", width=200, pinned=True),
         "artist": config("artist", width=150),
         "album": config("album", width=150),
@@ -404,8 +442,8 @@ def _choose(place: int | None, play: bool = True) -> None:
 
 
 def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
-    if stack.places is None:
-        look.living(_mapping, POLL)(own, stack)
+    places = _places(own, stack)
+    if places is None:
         return
     chosen = st.session_state.get(CHOSEN)
     if not len(rows):
@@ -418,7 +456,7 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
             _choose(int(data[0] if isinstance(data, list) else data))
 
     look.figure(
-        tracks_map(stack.places, own.tracks, rows, own.genres, chosen),
+        tracks_map(places, own.tracks, rows, own.genres, chosen),
         height=560,
         modebar=True,
         key="library map",
@@ -434,19 +472,24 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
     st.caption(f"Tracks that sound alike lie together. Click one to hear it.{part}")
 
 
-def _mapping(own: Library, stack: Opened) -> None:
-    """Have the map drawn up, and say how far it is."""
+def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
+    """Have the map drawn up, once for everybody who looks at the table; None until it is there."""
     if stack.places is None:
-        ticket = _job("library mapping", atlas.layout, own.index.vectors)
-        if _waits(ticket, "library mapping"):
-            return
-        stack.places = ticket.result()
-    st.rerun()
+        key = "library mapping"
+        try:
+            ticket = stack.mapped(
+                lambda: _submitted(atlas.layout, own.index.vectors),
+                st.session_state.get(f"{key} stopped"),
+            )
+        except EarmarkError as error:
+            look.trouble(error)
+            return None
+        if _waits(ticket, key, lambda: stack.forget(ticket)):
+            return None
+    return stack.places
 
 
-def _places_of(
-    own: Library, rows: NDArray[np.int64], table: str, audio: str
-) -> Mapping[str, str] | None:
+def _places_of(own: Library, table: str, audio: str) -> Mapping[str, str] | None:
     """Return what playlists say of each track; None for the paths of the table."""
     if table == SESSION:
         shown: shelf.Shelf = st.session_state["shelf"]
@@ -514,7 +557,7 @@ def _name(own: Library, place: int) -> str:
     return title if isinstance(title, str) else str(row["path"])
 
 
-def _track(own: Library, table: str, audio: str, where: Mapping[str, str] | None) -> None:
+def _track(own: Library, table: str, audio: str) -> None:
     """Draw the track that is looked at: its sound, its values, and what is like it."""
     place = st.session_state.get(CHOSEN)
     if place is None or place >= len(own):
@@ -533,7 +576,7 @@ def _track(own: Library, table: str, audio: str, where: Mapping[str, str] | None
     with st.expander("Values", icon=":material/equalizer:"):
         config = st.column_config.TextColumn
         st.dataframe(
-            grid.values(numbers, usual),
+            grid.values(numbers, usual, _loudness(own, table)),
             hide_index=True,
             column_config={
                 "descriptor": config(width=115),
