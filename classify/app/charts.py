@@ -13,12 +13,17 @@ import plotly.graph_objects as go
 from classify.app.grid import meaning
 from classify.app.look import OTHERS, PALETTE
 
-__all__ = ["escaped", "genres", "reasons"]
+__all__ = ["escaped", "genres", "percent", "reasons"]
 
 FOR, AGAINST = PALETTE[2], PALETTE[5]
 
 ROW = 30
 """Pixels of a bar with the space around it."""
+
+
+def percent(share: float) -> str:
+    """Return a probability as it is read."""
+    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
 
 
 def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -> go.Figure:
@@ -30,7 +35,7 @@ def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -
             y=list(range(len(shown))),
             orientation="h",
             marker={"color": [PALETTE[0]] + [OTHERS] * (len(shown) - 1), "cornerradius": 4},
-            text=[f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %" for _, share in shown],
+            text=[percent(share) for _, share in shown],
             textposition="outside",
             cliponaxis=False,
             hoverinfo="skip",

@@ -170,10 +170,12 @@ def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict
     chances = [float(found[f"probability{suffix}"]) for suffix in suffixes]
     with verdict:
         others = ", ".join(
-            f"{look.plain(name)} {_percent(share)}"
+            f"{look.plain(name)} {charts.percent(share)}"
             for name, share in zip(genres[1:3], chances[1:3], strict=True)
         )
-        st.markdown(f"#### {look.plain(genres[0])} {_percent(chances[0])} :gray[:small[{others}]]")
+        st.markdown(
+            f"#### {look.plain(genres[0])} {charts.percent(chances[0])} :gray[:small[{others}]]"
+        )
     st.markdown("##### Genre")
     look.figure(charts.genres(genres, chances), key="by hand genres")
     st.markdown("##### Beside a typical track of it")
@@ -186,7 +188,3 @@ def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict
     ]
     look.figure(charts.reasons(reasons), key="by hand reasons")
     st.caption("Green speaks for it, orange against it, beside the average genre.")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"

@@ -386,7 +386,7 @@ def _tracks(
 
     # The row of the track that is looked at is marked, whatever was marked before in its place.
     marked = np.flatnonzero(found.index == st.session_state.get(CHOSEN)).tolist()
-    selection = {"rows": marked, "columns": [], "cells": []}
+    selection: Any = {"rows": marked, "columns": [], "cells": []}
     if st.session_state.get("library rows", {}).get("selection") != selection:
         st.session_state["library rows"] = {"selection": selection}
 
@@ -402,6 +402,8 @@ def _tracks(
         height=38 + 35 * min(len(found), 14),
         on_select=choose,
         selection_mode="single-row",
+        # What is set above is lost where the page is drawn again before it was seen.
+        selection_default={"selection": selection},
         placeholder="",
         key="library rows",
     )
