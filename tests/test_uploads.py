@@ -188,6 +188,8 @@ HOSTILE = [
     "new\nline\r\n.mp3",
     "\x1b[31mred.mp3",
     "...",
+    ".\ud7fc",
+    "e\u200d\u0301",
     "",
     ".",
     "~/song.mp3",

@@ -558,7 +558,9 @@ class Line:
             self._start(room, seat)
         while (ticket := self._take(room, seat)) is not None:
             if seat.process is not None and seat.process.ended:
-                log.warning("a worker ended while it was idle (%s)", _status(seat.process.close()))
+                status = _status(seat.process.close())
+                if not self._closed:
+                    log.warning("a worker ended while it was idle (%s)", status)
                 seat.process = None
             problem = "" if seat.process is not None else self._start(room, seat)
             if seat.process is None:

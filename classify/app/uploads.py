@@ -18,7 +18,7 @@ import unicodedata
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from extract import mp3
@@ -295,13 +295,14 @@ def shown(name: str) -> str:
     Control characters and those that turn the direction of writing are left out, as are folders;
     what is too long loses its middle. It is text: whoever shows it escapes it.
     """
-    name = unicodedata.normalize("NFC", name.replace("\\", "/"))
     name = "".join(
         " " if character.isspace() else character
-        for character in PurePosixPath(name).name
+        for character in name.replace("\\", "/")
         if character.isspace() or unicodedata.category(character)[0] != "C"
     )
-    name = " ".join(name.split())
+    # Only now: what is left may be nothing but a dot, which names a folder.
+    parts = (" ".join(part.split()) for part in reversed(name.split("/")))
+    name = unicodedata.normalize("NFC", next((part for part in parts if part.strip(".")), ""))
     if len(name) > LONGEST_NAME:
         half = LONGEST_NAME // 2
         name = f"{name[: half - 1]}…{name[-half:]}"
