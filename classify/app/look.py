@@ -29,6 +29,8 @@ __all__ = [
     "living",
     "plain",
     "theme",
+    "told",
+    "tried",
     "trouble",
 ]
 
@@ -100,6 +102,22 @@ def kept_in_words() -> Iterator[None]:
             "it comes again, please report it with what the terminal says.",
             icon=":material/error:",
         )
+
+
+@contextlib.contextmanager
+def tried(key: str) -> Iterator[None]:
+    """Keep what goes wrong with what somebody asked for, for `told`: a page is drawn many times."""
+    st.session_state[key] = ""
+    try:
+        yield
+    except EarmarkError as error:
+        st.session_state[key] = str(error)
+
+
+def told(key: str) -> None:
+    """Say what went wrong with what was `tried` last."""
+    if said := st.session_state.get(key):
+        trouble(said)
 
 
 def kept(key: str) -> str:

@@ -83,6 +83,8 @@ class Shelf:
         Where sounds are put that browsers play.
     source : Path, optional
         The folder that they come from; None for what was uploaded.
+    more : int
+        Tracks of that folder that are not on the shelf: there are too many.
     chosen : Item, optional
         The one that is looked at.
     items : list of Item
@@ -93,6 +95,7 @@ class Shelf:
     model: Path
     folder: Path
     source: Path | None = None
+    more: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _seen: list[Item] = field(default_factory=list)
@@ -204,6 +207,7 @@ class Shelf:
         self.items.clear()
         self._seen.clear()
         self.chosen = self.source = None
+        self.more = 0
 
     @property
     def done(self) -> list[Item]:

@@ -25,6 +25,9 @@ __all__ = ["page"]
 SOON = 1.5
 """Seconds in which a song is analysed."""
 
+WRONG = "listen wrong"
+"""Where a session keeps what was wrong with the folder that was named."""
+
 SAID = 5
 """Files of which it is said at once why they were not analysed."""
 
@@ -124,7 +127,8 @@ def _clear(own: Shelf) -> None:
     """Take everything away, and all that was said of it."""
     own.clear()
     state.scratch().clear()
-    st.session_state.pop("uploads refused", None)
+    for said in ("uploads refused", WRONG):
+        st.session_state.pop(said, None)
 
 
 def _name(own: Shelf) -> None:
@@ -136,7 +140,18 @@ def _name(own: Shelf) -> None:
             help=f"Below {look.plain(str(root))}; searched at every depth.",
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
-            _search(named)
+            with look.tried(WRONG):
+                _search(named)
+    _found(own, root)
+    look.told(WRONG)
+    if own.more:
+        st.warning(
+            f"{own.more:,} more tracks of the folder were not taken. `earmark classify` takes all."
+        )
+
+
+def _found(own: Shelf, root: Path) -> None:
+    """Put what a folder holds on the shelf, once it was searched."""
     if "listen finding" not in st.session_state:
         return
     folder, named, ticket = st.session_state["listen finding"]
@@ -149,19 +164,16 @@ def _name(own: Shelf) -> None:
         # A link may lead out of the root.
         tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
         most = setting().folder_tracks
-        if len(tracks) > most:
-            st.warning(
-                f"{len(tracks):,} tracks: the first {most:,} are taken. `earmark classify` takes "
-                "all."
-            )
         if tracks:
             _clear(own)
-            own.source = folder
+            own.source, own.more = folder, max(0, len(tracks) - most)
             own.add(tracks[:most])
         else:
-            look.trouble(f"{printable(named)}: holds no audio files but links to elsewhere")
+            st.session_state[WRONG] = (
+                f"{printable(named)}: holds no audio files but links to elsewhere"
+            )
     elif ticket.state == "failed":
-        look.trouble(ticket.error)
+        st.session_state[WRONG] = ticket.error
     # Only now: a run that ends before is followed by one that takes them.
     del st.session_state["listen finding"]
 

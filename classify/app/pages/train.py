@@ -113,8 +113,10 @@ def _source() -> None:
             help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            path = table_at(text)
-            _begin(path, text.strip())
+            with look.tried("train wrong"):
+                _begin(table_at(text), text.strip())
+    with named:
+        look.told("train wrong")
 
 
 def _begin(table: Path, name: str) -> None:
