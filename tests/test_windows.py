@@ -185,7 +185,14 @@ def test_heard_are_the_rows_of_the_active_frames():
 
 # Levels
 
-LEVELS = st.lists(st.floats(2e-3, 1.0), min_size=1, max_size=100).map(np.array)
+
+def off_the_gate(rms):
+    """Whether rounding decides of no frame if it counts: all are within 60 dB of the loudest."""
+    power = np.square(rms)
+    return not np.isclose(power, 0.1 * power.mean(), rtol=1e-9, atol=0).any()
+
+
+LEVELS = st.lists(st.floats(2e-3, 1.0), min_size=1, max_size=100).map(np.array).filter(off_the_gate)
 
 
 @given(st.floats(1e-4, 4.0))
