@@ -24,6 +24,7 @@ __all__ = [
     "columns",
     "downloads",
     "key_of",
+    "marked",
     "meaning",
     "spoken",
     "values",
@@ -98,6 +99,28 @@ def columns(loudness: str = LUFS) -> dict[str, Any]:
         "time_signature": config.NumberColumn("beats in a bar", format="%.0f"),
         "duration_ms": config.NumberColumn("duration", format="%.0f s"),
     }
+
+
+def marked(key: str, rows: list[int]) -> Any:
+    """Mark rows of a table that is drawn next, whatever was marked before in their place.
+
+    Parameters
+    ----------
+    key : str
+        Of the table.
+    rows : list of int
+        Their places.
+
+    Returns
+    -------
+    dict
+        For the table's `selection_default`: what is set here is lost where the page is drawn again
+        before it was seen.
+    """
+    state = {"selection": {"rows": rows, "columns": [], "cells": []}}
+    if st.session_state.get(key, {}).get("selection") != state["selection"]:
+        st.session_state[key] = state
+    return state
 
 
 @cache

@@ -6,7 +6,7 @@ import contextlib
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -120,8 +120,15 @@ def told(key: str) -> None:
         trouble(said)
 
 
-def kept(key: str) -> str:
+def kept(key: str, options: Collection[Any] | None = None) -> str:
     """Keep what a widget holds while other pages are looked at; call it before the widget.
+
+    Parameters
+    ----------
+    key : str
+        Of the widget.
+    options : collection, optional
+        What it offers: what is not among them any more is forgotten, or was never chosen.
 
     Returns
     -------
@@ -133,6 +140,8 @@ def kept(key: str) -> str:
         values[key] = st.session_state[key]
     elif key in values:
         st.session_state[key] = values[key]
+    if options is not None and st.session_state.get(key) not in options:
+        st.session_state.pop(key, None)
     return key
 
 

@@ -83,8 +83,7 @@ def choose(
     if not options:
         raise BundleError("there is no model here that fits; train one")
     options.sort(key=lambda path: path != first)
-    if st.session_state.get(look.kept(key)) not in options:
-        # Its directory is gone, or nothing was chosen yet.
-        st.session_state.pop(key, None)
-    chosen: Path = st.selectbox("Model", options, format_func=lambda path: names[path], key=key)
+    chosen: Path = st.selectbox(
+        "Model", options, format_func=lambda path: names[path], key=look.kept(key, options)
+    )
     return chosen

@@ -82,9 +82,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
         "by hand track": list(tracks),
     }
     for key, options in offered.items():
-        if st.session_state.get(look.kept(key)) not in options:
-            # Another model, or what was classified is gone.
-            st.session_state.pop(key, None)
+        look.kept(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:

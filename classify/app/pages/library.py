@@ -287,8 +287,6 @@ def _filters(own: Library, table: str) -> Query:
     if not set(held) <= set(own.genres):
         # Other genres came from elsewhere.
         del st.session_state[f"{key}genres"]
-    if st.session_state.get(look.kept(f"{key}sort")) not in names:
-        st.session_state.pop(f"{key}sort", None)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
@@ -301,7 +299,7 @@ def _filters(own: Library, table: str) -> Query:
             if own.genres
             else []
         )
-        sort = st.selectbox("Sort by", names, key=f"{key}sort", width=150)
+        sort = st.selectbox("Sort by", names, key=look.kept(f"{key}sort", names), width=150)
         descending = st.toggle("Descending", key=look.kept(f"{key}descending"))
         with st.popover("Values", icon=":material/filter_alt:"):
             ranges = _ranges(own, key)
@@ -384,11 +382,8 @@ def _tracks(
     number = min(st.session_state.get(f"{key} page", 1), pages)
     found = own.page(rows, number - 1, PAGE)
 
-    # The row of the track that is looked at is marked, whatever was marked before in its place.
-    marked = np.flatnonzero(found.index == st.session_state.get(CHOSEN)).tolist()
-    selection: Any = {"rows": marked, "columns": [], "cells": []}
-    if st.session_state.get("library rows", {}).get("selection") != selection:
-        st.session_state["library rows"] = {"selection": selection}
+    # The row of the track that is looked at.
+    looked_at = np.flatnonzero(found.index == st.session_state.get(CHOSEN)).tolist()
 
     def choose() -> None:
         picked = st.session_state["library rows"]["selection"]["rows"]
@@ -402,8 +397,7 @@ def _tracks(
         height=38 + 35 * min(len(found), 14),
         on_select=choose,
         selection_mode="single-row",
-        # What is set above is lost where the page is drawn again before it was seen.
-        selection_default={"selection": selection},
+        selection_default=grid.marked("library rows", looked_at),
         placeholder="",
         key="library rows",
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -258,11 +257,8 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
         and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
     ]
     found = shelf.table(shown)
-    # The row of the track that is looked at is marked, whatever was marked before in its place.
-    marked = [place for place, item in enumerate(shown) if item is own.chosen]
-    selection: Any = {"rows": marked, "columns": [], "cells": []}
-    if st.session_state.get("listen table", {}).get("selection") != selection:
-        st.session_state["listen table"] = {"selection": selection}
+    # The row of the track that is looked at.
+    looked_at = [place for place, item in enumerate(shown) if item is own.chosen]
 
     def choose() -> None:
         picked = st.session_state["listen table"]["selection"]["rows"]
@@ -276,8 +272,7 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
         height=min(38 + 35 * max(len(found), 1), 420),
         on_select=choose,
         selection_mode="single-row",
-        # What is set above is lost where the page is drawn again before it was seen.
-        selection_default={"selection": selection},
+        selection_default=grid.marked("listen table", looked_at),
         key="listen table",
     )
     st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")

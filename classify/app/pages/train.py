@@ -184,9 +184,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     )
     groups = [BY_ARTIST, *columns]
     for key, options in (("train label", columns), ("train group", groups)):
-        if st.session_state.get(look.kept(key)) not in options:
-            # Another table.
-            st.session_state.pop(key, None)
+        look.kept(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
