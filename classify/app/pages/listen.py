@@ -17,7 +17,7 @@ from classify.app.places import inside
 from classify.app.setting import setting
 from classify.app.shelf import Item, Shelf
 from classify.app.waiting import POLL
-from extract.errors import EarmarkError, FileError, JobError, printable
+from extract.errors import EarmarkError, FileError, FindError, JobError, printable
 
 __all__ = ["page"]
 
@@ -159,20 +159,16 @@ def _found(own: Shelf, root: Path) -> None:
     if not ticket.finished:
         look.living(_searching, POLL)(ticket)
         return
-    if ticket.state == "done":
-        # A link may lead out of the root.
-        tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
-        most = setting().folder_tracks
-        if tracks:
+    if ticket.state != "cancelled":
+        with look.tried(WRONG):
+            # A link may lead out of the root.
+            tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
+            if not tracks:
+                raise FindError(printable(named), "holds no audio files but links to elsewhere")
+            most = setting().folder_tracks
             _clear(own)
             own.source, own.more = folder, max(0, len(tracks) - most)
             own.add(tracks[:most])
-        else:
-            st.session_state[WRONG] = (
-                f"{printable(named)}: holds no audio files but links to elsewhere"
-            )
-    elif ticket.state == "failed":
-        st.session_state[WRONG] = ticket.error
     # Only now: a run that ends before is followed by one that takes them.
     del st.session_state["listen finding"]
 
