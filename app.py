@@ -2,6 +2,6 @@
 
 # Worker processes import this file too, under another name, and must not draw anything.
 if __name__ == "__main__":
-    from classify.app import main
+    from earmark.classify.app import main
 
     main()

@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     import pandas as pd
 
-    from classify.dataset import Dataset
+    from earmark.classify.dataset.build import Dataset
 
 __all__ = ["main"]
 
@@ -122,7 +122,7 @@ WhereToTrain = Annotated[Device, typer.Option("--device", help="Where to train."
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from extract import __version__
+        from earmark.version import __version__
 
         print(f"earmark {__version__}")
         raise typer.Exit
@@ -184,7 +184,8 @@ def extract_command(
     What could not be analysed is listed in TABLE.failures.csv beside the table. A run that was
     interrupted goes on where it was when the same command is given again.
     """
-    from extract import run, tables
+    from earmark.extract import tables
+    from earmark.extract.batch import run
 
     if tracks_output and windows is None:
         raise typer.BadParameter(
@@ -247,12 +248,13 @@ def classify_command(
     quiet: Quiet = False,
 ) -> None:
     """Find the genre of audio files: a table on the screen and a file of predictions."""
-    import classify
-    from classify import predict
-    from classify.explain import explanations
-    from extract import run, tables
+    import earmark
+    from earmark.classify import score
+    from earmark.classify.explain import explanations
+    from earmark.extract import tables
+    from earmark.extract.batch import run
 
-    bundle = classify.load(model)
+    bundle = earmark.load(model)
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
@@ -270,11 +272,11 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        job = predict.job_of(bundle, str(model or "the default model"))
+        job = score.job_of(bundle, str(model or "the default model"))
         result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(job.schema)
-    found = predict.predictions(bundle, table, about=about, where=where, top=top)
+    found = score.predictions(bundle, table, about=about, where=where, top=top)
     listed = tables.write_failures(failures, output)
     if len(found):
         tables.write(found, output)
@@ -322,10 +324,11 @@ def train_command(
 
     The directory holds the model, its card, and report.html with pictures.
     """
-    from classify import bundle as bundles
-    from classify import evaluate, train
-    from classify.model import GenreClassifier, usable_device
-    from classify.tune import search
+    from earmark.classify import train
+    from earmark.classify.evaluation import cross_validation
+    from earmark.classify.evaluation.tune import search
+    from earmark.classify.model import bundle as bundles
+    from earmark.classify.model.estimator import GenreClassifier, usable_device
 
     bundles.check_directory(output)
     data = _labelled(
@@ -338,7 +341,7 @@ def train_command(
         audio=audio,
     )
     learner = GenreClassifier(device=usable_device(device.value))
-    evaluation = evaluate.cross_validate(
+    evaluation = cross_validation.cross_validate(
         data,
         learner,
         count=folds,
@@ -393,14 +396,14 @@ def evaluate_command(
 
     Beside it stands what a random split would have said, and what duplicates add to that.
     """
-    from classify import evaluate
-    from classify.model import GenreClassifier, usable_device
-    from extract.errors import BundleError
+    from earmark.classify.evaluation import cross_validation
+    from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.extract.errors import BundleError
 
     if table.is_dir():
-        import classify
+        import earmark
 
-        numbers = classify.load(table).metrics
+        numbers = earmark.load(table).metrics
         if not numbers:
             raise BundleError(f"{table}: says nothing of how right it is")
         _show_evaluation(numbers)
@@ -416,11 +419,11 @@ def evaluate_command(
         audio=audio,
     )
     if model is not None:
-        import classify
+        import earmark
 
-        _show_evaluation(evaluate.test(classify.load(model), data))
+        _show_evaluation(cross_validation.test(earmark.load(model), data))
         return
-    found = evaluate.cross_validate(
+    found = cross_validation.cross_validate(
         data,
         GenreClassifier(device=usable_device(device.value)),
         count=folds,
@@ -459,7 +462,7 @@ def insights_command(
     The directory holds the pictures and index.html, which shows them all. What the table has
     nothing for is left out, and named.
     """
-    from classify import insights
+    from earmark.classify.insights import page as insights
 
     insights.check_directory(output)
     tracks = insights.read(
@@ -479,9 +482,9 @@ def beats_command(
     track: Annotated[Path, typer.Argument(help="An audio file.")],
 ) -> None:
     """Find the beats of an audio file: a line for each, its second and its number in the bar."""
-    import extract
+    import earmark
 
-    found = extract.beats(track)
+    found = earmark.beats(track)
     if not len(found):
         _say(f"{track}: nothing repeats in it, so that it has no beats")
     for second, beat in found.itertuples(index=False):
@@ -515,9 +518,9 @@ def playlist_command(
     ] = None,
 ) -> None:
     """Write a playlist (.m3u8) for each genre, the surest tracks first."""
-    from classify import playlists
-    from extract import tables
-    from extract.errors import SchemaError
+    from earmark.classify.library import playlists
+    from earmark.extract import tables
+    from earmark.extract.errors import SchemaError
 
     table, _ = tables.read(predictions)
     paths = playlists.locate(audio, output) if audio else None
@@ -554,15 +557,16 @@ def similar_command(
     1 is alike in everything, 0 is nothing in common, below that the two differ from the average
     track in opposite ways.
     """
-    from classify import dataset, similar
-    from extract import tables
+    from earmark.classify.dataset import build
+    from earmark.classify.library import similar
+    from earmark.extract import tables
 
     rows, about = tables.read(table)
     found = similar.find(track, rows, about, str(table), count=count, doubles=doubles)
     if not len(found):
         _say(f"{track}: nothing is like it: it is silent, or the only one")
     for path, alike in found.itertuples(index=False):
-        print(f"{alike:.3f}\t{dataset.one_line(path)}")
+        print(f"{alike:.3f}\t{build.one_line(path)}")
 
 
 @app.command("info", epilog="Example:  earmark info features.parquet")
@@ -573,15 +577,15 @@ def info_command(
     ],
 ) -> None:
     """Say what a table, a model or an audio file holds, or what a descriptor means."""
-    import extract
-    from extract import pages, tables
+    import earmark
+    from earmark.extract import descriptor_docs, tables
 
-    if not thing.exists() and pages.is_name(str(thing)):
-        _show_page(pages.find(str(thing)))
+    if not thing.exists() and descriptor_docs.is_name(str(thing)):
+        _show_page(descriptor_docs.find(str(thing)))
     elif thing.is_dir():
-        import classify
+        import earmark
 
-        bundle = classify.load(thing)
+        bundle = earmark.load(thing)
         windows = f"windows of {bundle.windows:g} s" if bundle.windows else "whole tracks"
         print(
             f"model of {bundle.set or 'a foreign table'}, {len(bundle.columns)} columns, {windows}"
@@ -605,7 +609,7 @@ def info_command(
         for name, share in missing[missing > 0].items():
             print(f"missing in {name}: {share:.1%}")
     else:
-        for name, value in extract.features(thing).items():
+        for name, value in earmark.features(thing).items():
             print(f"{name} {value:g}")
 
 
@@ -639,12 +643,13 @@ def app_command(
     """
     import os
 
-    from classify.app import serve, setting
+    from earmark.classify.app import server
+    from earmark.classify.app import settings as setting
 
     for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
         if value is not None:
             os.environ[f"{setting.PREFIX}{name}"] = str(value)
-    serve.serve(
+    server.serve(
         Path(__file__).with_name("app.py").resolve(),
         server_port=port,
         server_address=address,
@@ -654,9 +659,9 @@ def app_command(
 
 def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:
     """Join a table with its labels, and say what was noticed."""
-    from classify import dataset
+    from earmark.classify.dataset import build
 
-    data = dataset.build(table, labels, **options)
+    data = build.build(table, labels, **options)
     for note in data.notes:
         _say(note)
     return data
@@ -676,7 +681,7 @@ def _workers(wanted: int) -> int:
 
 
 def _settings(config: Path | None) -> Any:
-    from extract import config as configs
+    from earmark.extract import config as configs
 
     return configs.load(config) if config else configs.DEFAULTS
 
@@ -762,7 +767,7 @@ def _show_reasons(reasons: pd.DataFrame) -> None:
 
 
 def _show_evaluation(numbers: dict[str, Any]) -> None:
-    from classify import report
+    from earmark.classify.evaluation import report
 
     for line in report.summary(numbers):
         print(line)
@@ -770,7 +775,7 @@ def _show_evaluation(numbers: dict[str, Any]) -> None:
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit status."""
-    from extract.errors import EarmarkError, SettingsError
+    from earmark.extract.errors import EarmarkError, SettingsError
 
     # Said by joblib when a run is interrupted; what was finished is kept all the same.
     warnings.filterwarnings("ignore", message=".*successfully executed but not used")

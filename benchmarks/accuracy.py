@@ -43,17 +43,16 @@ import peers
 import xgboost
 from numpy.typing import NDArray
 
-import classify
-import extract
-from classify import metrics
-from classify.dataset import FILE_DESCRIPTORS, SPOTIFY_EXTRAS, Dataset, without
-from classify.evaluate import cross_validate, learn
-from classify.model import GenreClassifier
-from classify.models import train_default as recipe
-from classify.splits import folds
-from extract import schema, sets, tables
-from extract.config import DEFAULTS
-from extract.errors import EarmarkError
+import earmark
+from earmark.classify.dataset.build import FILE_DESCRIPTORS, SPOTIFY_EXTRAS, Dataset, without
+from earmark.classify.dataset.splits import folds
+from earmark.classify.evaluation import metrics
+from earmark.classify.evaluation.cross_validation import cross_validate, learn
+from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.models import train_default as recipe
+from earmark.extract import schema, sets, tables
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import EarmarkError
 
 HERE = Path(__file__).resolve().parent
 
@@ -321,7 +320,7 @@ def our_features(audio: Path, name: str, windows: float | None, workers: int) ->
     with warnings.catch_warnings():
         # Which files failed is said where they are left out.
         warnings.filterwarnings("ignore", message=r"\d+ failed")
-        table = extract.table([audio], set=name, windows=windows, workers=workers)
+        table = earmark.table([audio], set=name, windows=windows, workers=workers)
     columns = schema.of(name, DEFAULTS, windows).names
     about_files = [own for own in FILE_DESCRIPTORS if own in columns]
     described = tables.described(table, columns)
@@ -453,7 +452,7 @@ def default_rows(options: Options) -> Iterator[Row]:
 
 def shipped_rows(options: Options) -> Iterator[Row]:
     """Repeat what was measured when the default model was trained."""
-    bundle = classify.load()
+    bundle = earmark.load()
     windows = f", windows of {bundle.windows:g} s" if bundle.windows else ""
     features, columns = f"{bundle.set}{windows}", len(bundle.inputs)
     yield Row("shipped model, cross-validation", features, OURS, columns, **fields(bundle.metrics))
@@ -604,7 +603,7 @@ def main() -> None:
     print(table_of(rows))
     saved = {
         "versions": {
-            "Earmark": extract.__version__,
+            "Earmark": earmark.__version__,
             "Python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "scikit-learn", "xgboost", "librosa")},
             **{

@@ -41,12 +41,12 @@ import numpy as np
 import pandas as pd
 from speed import machine, others
 
-import extract
-from classify import bundle
-from classify.app import hear
-from classify.app.line import Line
-from classify.app.setting import setting
-from extract.tables import atomic
+import earmark
+from earmark.classify.app.jobs import track_analysis
+from earmark.classify.app.jobs.queue import Line
+from earmark.classify.app.settings import setting
+from earmark.classify.model import bundle
+from earmark.extract.tables import atomic
 
 Report = dict[str, Any]
 
@@ -231,13 +231,18 @@ def picture(chromium: Any, served: browser.Served, path: Path, rounds: int) -> R
 
 def analysis(path: Path, rounds: int) -> float:
     """Return the seconds that a worker takes for the same, without server and browser."""
-    line = Line(1, warm=hear.warm)
+    line = Line(1, warm=track_analysis.warm)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as folder:
             times = []
             for _ in range(rounds):
                 ticket = line.submit(
-                    "benchmark", hear.hear, str(path), str(bundle.DEFAULT), folder, timeout=600
+                    "benchmark",
+                    track_analysis.hear,
+                    str(path),
+                    str(bundle.DEFAULT),
+                    folder,
+                    timeout=600,
                 )
                 while ticket.state == "waiting":
                     time.sleep(0.001)
@@ -359,13 +364,15 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
 
 def line(path: Path, folder: Path) -> Report:
     """Let ten submit at once while an eleventh has a folder, and hold the line to its word."""
-    own = Line(setting().workers, warm=hear.warm)
+    own = Line(setting().workers, warm=track_analysis.warm)
     model = str(bundle.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:
-            own.submit("first", hear.hear, str(path), model, scratch, timeout=600).result()
+            own.submit(
+                "first", track_analysis.hear, str(path), model, scratch, timeout=600
+            ).result()
             many = [
-                own.submit("folder", hear.hear, str(one), model, None, timeout=600)
+                own.submit("folder", track_analysis.hear, str(one), model, None, timeout=600)
                 for one in sorted(folder.iterdir())
             ]
             while not any(ticket.finished for ticket in many):
@@ -374,7 +381,9 @@ def line(path: Path, folder: Path) -> Report:
             tickets = []
             for number in range(PEOPLE):
                 name = f"person {number}"
-                ticket = own.submit(name, hear.hear, str(path), model, scratch, timeout=600)
+                ticket = own.submit(
+                    name, track_analysis.hear, str(path), model, scratch, timeout=600
+                )
                 now = time.perf_counter()
                 row = {"ahead": ticket.ahead, "told": ticket.wait, "waited": 0.0}
                 rows.append(row)
@@ -505,7 +514,7 @@ def main() -> None:
     parts = arguments.only or PARTS
     report: Report = {
         "machine": machine(),
-        "versions": {"Earmark": extract.__version__, "Python": platform.python_version()},
+        "versions": {"Earmark": earmark.__version__, "Python": platform.python_version()},
         "others": others(),
     }
     with tempfile.TemporaryDirectory(prefix="earmark-bench-") as temporary:

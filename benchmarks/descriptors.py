@@ -43,10 +43,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
-import extract
-from extract import pages
-from extract.calibration import SCALES, fit_key, fit_spotify, fit_tempo
-from extract.tables import atomic
+import earmark
+from earmark.extract import descriptor_docs
+from earmark.extract.estimators import fit_key, fit_spotify, fit_tempo
+from earmark.extract.estimators.spotify import SCALES
+from earmark.extract.tables import atomic
 
 Doubles = NDArray[np.float64]
 
@@ -59,7 +60,7 @@ FIRST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Row(pages.Measurement):
+class Row(descriptor_docs.Measurement):
     """One number of the table; more is better unless it is called a difference.
 
     Parameters
@@ -202,7 +203,7 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
         own[own[:, 0] <= seconds, 0]
         for own, seconds in zip(annotated, clips.table["seconds"], strict=True)
     ]
-    ours = [extract.beats(path)["time"].to_numpy() for path in clips.paths]
+    ours = [earmark.beats(path)["time"].to_numpy() for path in clips.paths]
     others = {
         "librosa": [librosa.beat.beat_track(y=y, sr=22050, units="time")[1] for y in clips.samples]
     }
@@ -232,7 +233,7 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
         bars = numbers[:-1][numbers[1:] == 1]
         lengths.append(float(np.bincount(bars).argmax()) if len(bars) else np.nan)
     bars = np.array(lengths)
-    found = np.array([extract.features(p, set="spotify")["time_signature"] for p in clips.paths])
+    found = np.array([earmark.features(p, set="spotify")["time_signature"] for p in clips.paths])
     known = np.isfinite(bars)
     groups = np.array(clips.groups, object)
     right = (found == bars)[known].astype(float)
@@ -347,7 +348,7 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
     songs = pd.read_csv(data / "gtzan/spotify_values.csv").set_index("clip")
     table = clips.table.assign(path=clips.paths)
     table = table[table["track"].isin(songs.index)]
-    found = [extract.features(path, set="spotify")["loudness"] for path in table["path"]]
+    found = [earmark.features(path, set="spotify")["loudness"] for path in table["path"]]
     theirs = songs.loc[table["track"], "loudness"].to_numpy()
     artists = songs.loc[table["track"], "artist"]
     yield Row(
@@ -494,7 +495,7 @@ def main() -> None:
     print(table(rows))
     if arguments.output:
         saved = {
-            "earmark": extract.__version__,
+            "earmark": earmark.__version__,
             "made_by": "python benchmarks/descriptors.py",
             "rows": [{k: v for k, v in asdict(row).items() if k != "brief"} for row in rows],
         }

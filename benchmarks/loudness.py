@@ -28,10 +28,11 @@ import scipy.signal
 import soundfile
 from numpy.typing import NDArray
 
-from extract import decode, files
-from extract.analyse import Job, analyse
-from extract.descriptors.level import integrated_loudness
-from extract.meter import Meter
+from earmark.extract.audio import decode
+from earmark.extract.audio import sources as files
+from earmark.extract.batch.track import Job, analyse
+from earmark.extract.descriptors.level import integrated_loudness
+from earmark.extract.signal.loudness import Meter
 
 Samples = NDArray[np.float64]
 Report = dict[str, Any]

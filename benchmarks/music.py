@@ -13,7 +13,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from extract import decode, files
+from earmark.extract.audio import decode
+from earmark.extract.audio import sources as files
 
 BIT_RATE = 192_000
 MP3_RATES = (32000, 44100, 48000)

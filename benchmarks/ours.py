@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from extract import decode, frames, reduce, registry, run
-from extract.analyse import Job, analyse
-from extract.config import DEFAULTS
-from extract.files import Track
-from extract.meter import Meter
+from earmark.extract.audio import decode
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch import run
+from earmark.extract.batch.track import Job, analyse
+from earmark.extract.config import DEFAULTS
+from earmark.extract.engine import aggregate, registry
+from earmark.extract.signal import frames
+from earmark.extract.signal.loudness import Meter
 
 
 def decoding() -> Callable[[str], int]:
@@ -139,8 +142,8 @@ def watched(watch: Stopwatch) -> Iterator[None]:
             (Meter, "feed", watch.calls("meter and mix down", Meter.feed)),
             (frames, "resampled", watch.draws("resample", frames.resampled)),
             (frames, "_spans", watch.draws("cut into frames", frames._spans)),
-            (reduce, "summarise", watch.calls("statistics", reduce.summarise)),
-            (reduce, "row", watch.calls("statistics", reduce.row)),
+            (aggregate, "summarise", watch.calls("statistics", aggregate.summarise)),
+            (aggregate, "row", watch.calls("statistics", aggregate.row)),
             (hashlib, "file_digest", watch.calls("sha256", hashlib.file_digest)),
         ]:
             stack.enter_context(mock.patch.object(target, name, wrapper))

@@ -40,10 +40,10 @@ import peers
 import plain_librosa
 import soundfile
 
-import extract
-from extract import sets
-from extract.run import TRACKS_PER_WORKER
-from extract.tables import atomic
+import earmark
+from earmark.extract import sets
+from earmark.extract.batch.run import TRACKS_PER_WORKER
+from earmark.extract.tables import atomic
 
 HERE = Path(__file__).resolve().parent
 
@@ -473,7 +473,7 @@ def main() -> None:
     report = {
         "machine": machine(),
         "versions": {
-            "Earmark": extract.__version__,
+            "Earmark": earmark.__version__,
             "Python": platform.python_version(),
             **own,
             "libsndfile": soundfile.__libsndfile_version__,

@@ -2,20 +2,19 @@
 
 Examples
 --------
->>> import classify
->>> classify.load("models/mine").predict(table)  # doctest: +SKIP
+>>> import earmark
+>>> earmark.load("models/mine").predict(table)  # doctest: +SKIP
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from classify.bundle import Bundle
-    from classify.model import GenreClassifier
+    from earmark.classify.model.bundle import Bundle
 
-__all__ = ["GenreClassifier", "load"]
+__all__ = ["load"]
 
 
 def load(path: str | Path | None = None) -> Bundle:
@@ -36,15 +35,6 @@ def load(path: str | Path | None = None) -> Bundle:
     BundleError
         The bundle is missing, damaged, or of a protocol that is not known here.
     """
-    from classify import bundle
+    from earmark.classify.model import bundle
 
     return bundle.load(bundle.DEFAULT if path is None else path)
-
-
-def __getattr__(name: str) -> Any:
-    # scikit-learn takes a second to import: only who asks for the estimator pays for it.
-    if name == "GenreClassifier":
-        from classify.model import GenreClassifier
-
-        return GenreClassifier
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

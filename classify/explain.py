@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import predict
-from classify.bundle import Bundle
+from earmark.classify import score
+from earmark.classify.model.bundle import Bundle
 
 __all__ = ["COLUMNS", "explanations", "ranked"]
 
@@ -33,7 +33,7 @@ def explanations(
     Parameters
     ----------
     bundle, table, about, where
-        As for `classify.predict.predictions`.
+        As for `earmark.classify.score.predictions`.
     top : int
         How many columns to name for, and how many against.
 
@@ -43,17 +43,17 @@ def explanations(
         ``path``, ``genre`` (the most probable one), ``feature``, ``value`` (of windows the mean)
         and ``contribution``: what the column adds to the genre's log-odds beyond what it adds to
         the average genre's. Positive ones speak for the genre. For each track the strongest for,
-        then the strongest against. See `classify.ensemble.Ensemble.contributions`.
+        then the strongest against. See `earmark.classify.model.ensemble.Ensemble.contributions`.
 
     Raises
     ------
     SchemaError
         As from `predictions`.
     """
-    features, paths = predict.audible(bundle, table, about=about, where=where)
+    features, paths = score.audible(bundle, table, about=about, where=where)
     values = np.mean(bundle.filled(features), axis=0) if len(features) else features.to_numpy()
     known = np.array([name in features for name in bundle.inputs])
-    order, logits = predict.pool(bundle.logits(features), paths)
+    order, logits = score.pool(bundle.logits(features), paths)
     best = pd.Series(logits.argmax(axis=1), order)
     genre_of_row = best.reindex(paths).to_numpy()
     # As many rows at a time as come to so many numbers.
@@ -80,7 +80,7 @@ def ranked(
     Parameters
     ----------
     contributions : ndarray of shape (rows, inputs)
-        From `classify.ensemble.Ensemble.contributions`, without what it starts from.
+        From `earmark.classify.model.ensemble.Ensemble.contributions`, without what it starts from.
     values : ndarray of shape (rows, inputs)
         What they are of.
     paths, genres : sequence of str, a value for each row
@@ -90,7 +90,7 @@ def ranked(
     top : int
         How many to name each way.
     """
-    order, added = predict.pool(contributions, paths)
+    order, added = score.pool(contributions, paths)
     shown = pd.DataFrame(values).groupby(pd.factorize(paths)[0]).mean().to_numpy()
     genre_of = dict(zip(paths, genres, strict=True))
     rows = []

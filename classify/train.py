@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from classify import typical
-from classify.bundle import Bundle
-from classify.dataset import SPOTIFY_EXTRAS, Dataset
-from classify.evaluate import Evaluation, learn
-from classify.linear import widths
-from classify.model import GenreClassifier
+from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
+from earmark.classify.evaluation.cross_validation import Evaluation, learn
+from earmark.classify.model import genre_profiles
+from earmark.classify.model.bundle import Bundle
+from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.model.linear import widths
 
 __all__ = ["card", "fit", "write"]
 
@@ -39,7 +39,7 @@ def fit(
     from sklearn.base import clone
     from sklearn.preprocessing import LabelEncoder
 
-    from extract import __version__
+    from earmark.version import __version__
 
     sure = clone(model).set_params(
         linear_share=evaluation.linear_share, temperature=evaluation.temperature
@@ -70,7 +70,7 @@ def fit(
         learner=sure.get_params() | sure.parameters(len(dataset.features), len(learner.classes_)),
         metrics=evaluation.metrics,
         versions={"earmark": __version__, "xgboost": version("xgboost")},
-        typical=typical.of(
+        typical=genre_profiles.of(
             pd.concat([dataset.features, dataset.ignored], axis=1), dataset.labels, dataset.tracks
         ),
     )
@@ -140,7 +140,7 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
     bundle : Bundle
         The model, with its metrics.
     """
-    from classify import report
+    from earmark.classify.evaluation import report
 
     numbers = bundle.metrics
     lines = [
@@ -160,8 +160,8 @@ def write(
     directory: Path,
 ) -> None:
     """Write the bundle with its card and its report."""
-    from classify import bundle as bundles
-    from classify import report
+    from earmark.classify.evaluation import report
+    from earmark.classify.model import bundle as bundles
 
     bundles.save(bundle, directory, card, pickles)
     report.write(

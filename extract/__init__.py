@@ -2,9 +2,9 @@
 
 Examples
 --------
->>> import extract
->>> row = extract.features("song.mp3")  # doctest: +SKIP
->>> table = extract.table(["music/", "one.flac"], workers=4)  # doctest: +SKIP
+>>> import earmark
+>>> row = earmark.features("song.mp3")  # doctest: +SKIP
+>>> table = earmark.table(["music/", "one.flac"], workers=4)  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -12,18 +12,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from extract.analyse import Job
-    from extract.config import Settings
-    from extract.transformer import AudioFeatures
+    from earmark.extract.batch.track import Job
+    from earmark.extract.config import Settings
 
-__all__ = ["AudioFeatures", "__version__", "beats", "features", "table", "tracks_and_windows"]
-
-__version__ = "0.1.0"
+__all__ = ["beats", "features", "table", "tracks_and_windows"]
 
 
 def features(
@@ -38,7 +35,7 @@ def features(
     set : str
         Name of the feature set.
     settings : Settings, optional
-        Sample rate, window and the rest; see `extract.config.Settings`.
+        Sample rate, window and the rest; see `earmark.extract.config.Settings`.
 
     Returns
     -------
@@ -53,9 +50,9 @@ def features(
     """
     import pandas as pd
 
-    from extract.analyse import Job, analyse, error_of
-    from extract.config import DEFAULTS
-    from extract.files import Track
+    from earmark.extract.audio.sources import Track
+    from earmark.extract.batch.track import Job, analyse, error_of
+    from earmark.extract.config import DEFAULTS
 
     job = Job(set, settings or DEFAULTS)
     outcome = analyse(Track(str(path), Path(path)), job)
@@ -90,16 +87,19 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     """
     import pandas as pd
 
-    from extract import decode, engine, registry
-    from extract.analyse import EMPTY
-    from extract.config import DEFAULTS
-    from extract.descriptors import rhythm
-    from extract.errors import DecodeError
-    from extract.sets import TRACK_WINDOW
+    from earmark.extract.audio import decode
+    from earmark.extract.batch.track import EMPTY
+    from earmark.extract.config import DEFAULTS
+    from earmark.extract.descriptors import rhythm
+    from earmark.extract.engine import registry, single_pass
+    from earmark.extract.errors import DecodeError
+    from earmark.extract.sets import TRACK_WINDOW
 
     wanted = (registry.get("time_signature"),)
     with decode.open_audio(Path(path)) as audio:
-        track = engine.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
+        track = single_pass.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
+            TRACK_WINDOW
+        ]
     if not track.seconds:
         raise DecodeError(path, EMPTY)
     times, numbers = rhythm.beats(track)
@@ -142,8 +142,8 @@ def table(
     FindError
         The sources hold no audio at all.
     """
-    from extract import run
-    from extract.config import DEFAULTS
+    from earmark.extract.batch import run
+    from earmark.extract.config import DEFAULTS
 
     job = run.Job(set, settings or DEFAULTS, windows)
     return _run(sources, job, workers, progress)[0]
@@ -170,8 +170,8 @@ def tracks_and_windows(
     tracks, windows : DataFrame
         The same as `table` gives without and with `windows`.
     """
-    from extract import run
-    from extract.config import DEFAULTS
+    from earmark.extract.batch import run
+    from earmark.extract.config import DEFAULTS
 
     job = run.Job(set, settings or DEFAULTS, windows, tracks=True)
     by_window, by_track = _run(sources, job, workers, progress)
@@ -181,7 +181,8 @@ def tracks_and_windows(
 def _run(
     sources: Iterable[str | Path], job: Job, workers: int, progress: bool
 ) -> tuple[pd.DataFrame, ...]:
-    from extract import run, tables
+    from earmark.extract import tables
+    from earmark.extract.batch import run
 
     paths = [sources] if isinstance(sources, str | Path) else sources
     result = run.extract(paths, job, workers=workers, progress=progress)
@@ -192,12 +193,3 @@ def _run(
     for found in result.held:
         found.attrs["failures"] = failures
     return result.held
-
-
-def __getattr__(name: str) -> Any:
-    # scikit-learn takes its time to import, and most calls do not need it.
-    if name == "AudioFeatures":
-        from extract.transformer import AudioFeatures
-
-        return AudioFeatures
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

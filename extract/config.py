@@ -14,7 +14,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from extract.errors import SettingsError
+from earmark.extract.errors import SettingsError
 
 __all__ = ["DEFAULTS", "Settings", "fingerprint", "load", "parse"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from extract import sets
-from extract.config import Settings, fingerprint
-from extract.errors import SchemaError
-from extract.registry import Column
+from earmark.extract import sets
+from earmark.extract.config import Settings, fingerprint
+from earmark.extract.engine.registry import Column
+from earmark.extract.errors import SchemaError
 
 __all__ = ["KEYS", "Schema", "check", "of"]
 

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import engine, reduce, registry, samples
-from extract.config import DEFAULTS, Settings
-from extract.decode import Audio
-from extract.errors import SettingsError
-from extract.registry import Column
+from earmark.extract.audio import resample
+from earmark.extract.audio.decode import Audio
+from earmark.extract.config import DEFAULTS, Settings
+from earmark.extract.engine import aggregate, registry, single_pass
+from earmark.extract.engine.registry import Column
+from earmark.extract.errors import SettingsError
 
 __all__ = [
     "DEFAULT_SET",
@@ -126,11 +127,11 @@ class DescriptorSet:
         """Read the audio once and describe it: as a whole, window by window, or both."""
         lengths = ({TRACK_WINDOW} if whole else set()) | ({windows} if windows else set())
         return self.described(
-            engine.listen(audio, self.descriptors, settings, lengths), windows, whole
+            single_pass.listen(audio, self.descriptors, settings, lengths), windows, whole
         )
 
     def described(
-        self, tracks: Mapping[float, reduce.Track], windows: float | None, whole: bool
+        self, tracks: Mapping[float, aggregate.Track], windows: float | None, whole: bool
     ) -> Rows:
         """Describe what was listened to, by the length of the windows; see `rows`."""
         descriptors = self.descriptors
@@ -140,7 +141,7 @@ class DescriptorSet:
             next(iter(tracks.values())).seconds,
             np.array([start for start, _ in parts]),
             np.array([part.seconds for _, part in parts]),
-            np.array([reduce.row(part, descriptors) for _, part in parts]),
+            np.array([aggregate.row(part, descriptors) for _, part in parts]),
         )
 
 
@@ -151,7 +152,7 @@ class PublishedSet:
     Parameters
     ----------
     module : str
-        The one in `extract.published` that knows; imported where it is used.
+        The one in `earmark.extract.published` that knows; imported where it is used.
     version : int
         Of its values.
     options : tuple of pairs
@@ -177,7 +178,7 @@ class PublishedSet:
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
         """Read the audio once and describe it, taking each window for a file of its own."""
         module = self._module()
-        with samples.mono(audio, module.SAMPLE_RATE) as (signal, rate, duration):
+        with resample.mono(audio, module.SAMPLE_RATE) as (signal, rate, duration):
             edges = [(0, len(signal))] if whole else []
             if windows is not None:
                 count = max(1, int(len(signal) / (windows * rate) + 0.5))
@@ -193,7 +194,7 @@ class PublishedSet:
         return Rows(duration, starts, seconds, np.array(values))
 
     def _module(self) -> ModuleType:
-        return importlib.import_module(f"extract.published.{self.module}")
+        return importlib.import_module(f"earmark.extract.published.{self.module}")
 
 
 @dataclass(frozen=True)
@@ -217,7 +218,7 @@ class SpotifySet(DescriptorSet):
         )
 
     def described(
-        self, tracks: Mapping[float, reduce.Track], windows: float | None, whole: bool
+        self, tracks: Mapping[float, aggregate.Track], windows: float | None, whole: bool
     ) -> Rows:
         """Describe what was listened to, by the length of the windows; see `rows`."""
         rows = super().described(tracks, windows, whole)

@@ -15,10 +15,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from extract import schema as schemas
-from extract.config import DEFAULTS
-from extract.errors import SchemaError, WriteError, printable
-from extract.schema import KEYS, Schema
+from earmark.extract import schema as schemas
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import SchemaError, WriteError, printable
+from earmark.extract.schema import KEYS, Schema
 
 __all__ = [
     "FORMATS",
@@ -138,7 +138,7 @@ def metadata(schema: Schema) -> dict[str, Any]:
     """Return what a table says of itself: set, fingerprint and the versions that made it."""
     from importlib.metadata import version
 
-    from extract import __version__
+    from earmark.version import __version__
 
     libraries = ("librosa", "numpy", "scipy", "soundfile", "soxr")
     return {

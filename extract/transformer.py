@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from extract import errors, run
-from extract.analyse import Job, error_of
-from extract.config import DEFAULTS, Settings, parse
-from extract.files import Track
+from earmark.extract import errors
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch import run
+from earmark.extract.batch.track import Job, error_of
+from earmark.extract.config import DEFAULTS, Settings, parse
 
 __all__ = ["AudioFeatures"]
 
@@ -30,7 +31,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
     set : str
         Name of the feature set.
     sample_rate, n_fft, hop_length, fmax, n_mels, n_mfcc, top_db
-        As in `extract.config.Settings`.
+        As in `earmark.extract.config.Settings`.
     workers : int
         Number of processes; the values are the same for any.
     on_error : {"raise", "nan"}

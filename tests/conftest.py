@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from hypothesis import settings
 
-import pipeline
-from extract import run
+from earmark import pipeline
+from earmark.extract.batch import run
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,8 +65,8 @@ def analysed(monkeypatch):
 
 
 @pytest.fixture
-def earmark(capsys):
-    """Run the command line in this process: `earmark(*arguments)` → status, stdout, stderr."""
+def cli(capsys):
+    """Run the command line in this process: `cli(*arguments)` → status, stdout, stderr."""
 
     def call(*arguments):
         with pytest.raises(SystemExit) as stop:
@@ -81,9 +81,9 @@ def earmark(capsys):
 @pytest.fixture(scope="session")
 def spotify(shared):
     """Spotify's table as a whole, as tracks."""
-    from classify import insights
+    from earmark.classify.insights import page
 
-    return insights.read(shared / "spotify" / "spotify_tracks.csv.gz")
+    return page.read(shared / "spotify" / "spotify_tracks.csv.gz")
 
 
 @pytest.fixture
@@ -111,12 +111,13 @@ def below(tmp_path, monkeypatch):
     """Draw pages of the app with one worker and an own folder as their root, which it returns."""
     import streamlit as st
 
-    from classify.app import setting, state
+    from earmark.classify.app import session
+    from earmark.classify.app import settings as setting
 
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
     monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
     setting.setting.cache_clear()
     yield tmp_path
-    state.line().close()
+    session.line().close()
     st.cache_resource.clear()
     setting.setting.cache_clear()

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from extract.errors import DecodeError
+from earmark.extract.errors import DecodeError
 
 
 def add(one, other):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-import extract
+import earmark
 
 HERE = Path(__file__).parent
 DEMO = HERE.parent / "data" / "raw"
@@ -24,7 +24,7 @@ def main() -> None:
     golden = {
         name: {
             column: None if np.isnan(value) else float(f"{value:.6g}")
-            for column, value in extract.features(DEMO / name).items()
+            for column, value in earmark.features(DEMO / name).items()
         }
         for name in names
     }

@@ -20,8 +20,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from classify.app import charts, grid, look, places, serve, setting, waiting
-from extract.errors import FindError, SettingsError
+from earmark.classify.app import server
+from earmark.classify.app import settings as setting
+from earmark.classify.app.files import paths
+from earmark.classify.app.widgets import charts, grid, theme, waiting
+from earmark.extract.errors import FindError, SettingsError
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +42,7 @@ def test_there_are_no_more_workers_than_cores_that_may_be_used():
     code = """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from classify.app import setting
+from earmark.classify.app import setting
 print(setting.read({}).workers)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -65,10 +68,10 @@ def test_a_limit_that_makes_no_sense_is_named(name, value, message):
 
 def test_a_folder_is_named_below_the_root(tmp_path):
     (tmp_path / "music" / "jazz").mkdir(parents=True)
-    assert places.inside("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
-    assert places.inside(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
-    assert places.inside("", tmp_path) == tmp_path
-    assert places.inside("music/../music", tmp_path) == tmp_path / "music"
+    assert paths.inside("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
+    assert paths.inside(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
+    assert paths.inside("", tmp_path) == tmp_path
+    assert paths.inside("music/../music", tmp_path) == tmp_path / "music"
 
 
 def test_a_long_track_has_more_time(tmp_path, monkeypatch):
@@ -97,7 +100,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
     (root / ".ssh").mkdir()
     (root / "key").symlink_to(root / ".ssh")
     with pytest.raises(FindError, match="is not there; name a folder or a file below"):
-        places.inside(named, root)
+        paths.inside(named, root)
 
 
 @settings(deadline=None)
@@ -108,7 +111,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
 def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
     root = tmp_path_factory.getbasetemp()
     with contextlib.suppress(FindError):
-        assert places.inside(named, root).is_relative_to(root)
+        assert paths.inside(named, root).is_relative_to(root)
 
 
 # What remark, which Streamlit draws Markdown with, makes of text after all else was read.
@@ -128,7 +131,7 @@ MADE = re.compile(
 @example("1. list")
 @example("\u202egnp.exe")
 def test_anybodys_text_is_shown_as_it_is(text):
-    tokens = MarkdownIt().parse(look.plain(text))
+    tokens = MarkdownIt().parse(theme.plain(text))
     kinds = {child.type for token in tokens for child in token.children or []}
     assert kinds <= {"text", "text_special"}
     assert {token.type for token in tokens} <= {"paragraph_open", "inline", "paragraph_close"}
@@ -141,15 +144,15 @@ def test_anybodys_text_is_shown_as_it_is(text):
 
 
 def test_long_text_is_cut():
-    assert look.plain("a" * 1000) == "a" * 119 + "…"
+    assert theme.plain("a" * 1000) == "a" * 119 + "…"
 
 
 def test_nothing_that_goes_wrong_is_shown_as_a_traceback(monkeypatch, caplog):
     said = []
-    monkeypatch.setattr(look.st, "error", lambda text, **_: said.append(text))
-    with look.kept_in_words():
+    monkeypatch.setattr(theme.st, "error", lambda text, **_: said.append(text))
+    with theme.kept_in_words():
         raise FindError("a_b.mp3", "is gone")
-    with look.kept_in_words(), caplog.at_level(logging.ERROR, "earmark"):
+    with theme.kept_in_words(), caplog.at_level(logging.ERROR, "earmark"):
         raise ZeroDivisionError("secret")
     assert said[0] == r"a\_b\.mp3\: is gone"
     assert "ZeroDivisionError" in said[1]
@@ -158,12 +161,12 @@ def test_nothing_that_goes_wrong_is_shown_as_a_traceback(monkeypatch, caplog):
 
 
 def test_streamlit_is_told_the_same_in_a_clone():
-    own = serve.CONFIG.read_bytes()
+    own = server.CONFIG.read_bytes()
     assert (ROOT / ".streamlit" / "config.toml").read_bytes() == own
-    found = serve.options(serve.CONFIG)
+    found = server.options(server.CONFIG)
     assert found["server_address"] == "127.0.0.1"
     assert found["client_showErrorDetails"] == "none"
-    assert found["theme_light_primaryColor"] == look.PALETTE[0]
+    assert found["theme_light_primaryColor"] == theme.PALETTE[0]
 
 
 @pytest.mark.parametrize(
@@ -178,11 +181,11 @@ def test_a_page_of_another_name_gets_no_answer(monkeypatch, address, hosts):
     from streamlit.web import bootstrap
 
     given = {}
-    monkeypatch.setattr(serve, "_free", lambda *_: None)
+    monkeypatch.setattr(server, "_free", lambda *_: None)
     monkeypatch.setattr(socket, "gethostname", lambda: "me")
     monkeypatch.setattr(bootstrap, "load_config_options", given.update)
     monkeypatch.setattr(bootstrap, "run", lambda *_: None)
-    serve.serve(ROOT / "app.py", server_address=address)
+    server.serve(ROOT / "app.py", server_address=address)
     assert given["server_allowedHosts"] == hosts
 
 
@@ -190,7 +193,7 @@ def test_every_option_is_one_of_streamlits():
     from streamlit import config
 
     known = config.get_config_options()
-    given = {name.replace("_", ".") for name in serve.options(serve.CONFIG)}
+    given = {name.replace("_", ".") for name in server.options(server.CONFIG)}
     assert given <= set(known)
 
 
@@ -215,7 +218,7 @@ def test_a_port_that_is_taken_is_named(monkeypatch):
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(SettingsError, match=rf"127\.0\.0\.1, port {port}: .*--port"):
-            serve.serve(ROOT / "app.py", server_port=port)
+            server.serve(ROOT / "app.py", server_port=port)
 
 
 def test_the_script_draws_nothing_when_a_worker_imports_it():
@@ -258,7 +261,7 @@ def test_the_environment_of_a_test_says_nothing_of_the_app():
 
 def refused(path, message):
     with pytest.raises(FindError, match=message):
-        places.table(path.name, path.parent)
+        paths.table(path.name, path.parent)
 
 
 @pytest.mark.parametrize("name", [".netrc", ".hidden.csv", "notes.txt", "config.toml", "x.csv.zst"])
@@ -286,7 +289,7 @@ def test_what_a_packed_table_unpacks_to_counts(tmp_path, small, ending):
     path = tmp_path / f"table.csv.{ending}"
     frame = pd.DataFrame({"path": ["x" * 1000] * 900})
     frame.to_csv(path, index=False)
-    assert places.table(path.name, tmp_path) == path
+    assert paths.table(path.name, tmp_path) == path
     pd.concat([frame, frame]).to_csv(path, index=False)
     assert path.stat().st_size < 100_000
     refused(path, "is larger than 1 MB")
@@ -301,8 +304,8 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     pd.DataFrame({"path": "a", "x": np.zeros(30_000)}).to_parquet(many)
     wide = tmp_path / "wide.csv"
     wide.write_text("path" + ",x" * 999 + "\n" + ",\n" * 60, encoding="utf-8")
-    assert places.table("many.parquet", tmp_path) == many
-    monkeypatch.setattr(places, "MOST_CELLS", 59_999)
+    assert paths.table("many.parquet", tmp_path) == many
+    monkeypatch.setattr(paths, "MOST_CELLS", 59_999)
     refused(many, "has 60,000 cells")
     refused(wide, "has 61,000 cells")
     many.write_bytes(b"PAR1 and no more")

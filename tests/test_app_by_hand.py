@@ -11,18 +11,20 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-import classify
-from classify import dataset, typical
-from classify.app import form, setting
-from classify.app.hear import Heard
-from classify.app.shelf import Item, Shelf
-from extract.errors import BundleError
-from extract.sets import NO_KEY
+import earmark
+from earmark.classify.app import settings
+from earmark.classify.app.jobs.track_analysis import Heard
+from earmark.classify.app.jobs.track_list import Item, Shelf
+from earmark.classify.app.widgets import form
+from earmark.classify.dataset import build
+from earmark.classify.model import genre_profiles
+from earmark.extract.errors import BundleError
+from earmark.extract.sets import NO_KEY
 
 
 @pytest.fixture(scope="module")
 def model():
-    return classify.load("spotify")
+    return earmark.load("spotify")
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,7 @@ def own(model):
 
 def test_all_that_the_model_looks_at_can_be_set(model, own):
     assert set(own) == set(model.inputs)
-    assert {name for group in form.GROUPS.values() for name in group} == set(typical.COLUMNS)
+    assert {name for group in form.GROUPS.values() for name in group} == set(genre_profiles.COLUMNS)
     for field in own.values():
         assert field.meaning
         assert field.low <= field.usual <= field.high
@@ -63,7 +65,7 @@ def test_categories_are_chosen_by_name(own):
     # Where there are words for categories they are all that can be.
     for name in ("mode", "explicit", "time_signature"):
         assert sorted(own[name].options) == list(range(int(own[name].low), int(own[name].high) + 1))
-    assert {name for name, field in own.items() if field.options} == set(dataset.CATEGORIES)
+    assert {name for name, field in own.items() if field.options} == set(build.CATEGORIES)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_what_is_not_known_is_as_usual(own):
 
 def test_a_model_of_more_than_that_is_refused():
     with pytest.raises(BundleError, match=r"looks at 200 descriptors, such as .* by hand"):
-        form.fields(classify.load())
+        form.fields(earmark.load())
 
 
 def test_a_model_without_typical_values_starts_in_the_middle(model):
@@ -102,20 +104,20 @@ def test_a_model_without_typical_values_starts_in_the_middle(model):
 
 
 def script():
-    from classify.app import look
-    from classify.app.pages import by_hand
+    from earmark.classify.app.pages import by_hand
+    from earmark.classify.app.widgets import theme
 
-    with look.kept_in_words():
+    with theme.kept_in_words():
         by_hand.page()
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    setting.setting.cache_clear()
+    settings.setting.cache_clear()
     yield AppTest.from_function(script, default_timeout=60)
     st.cache_resource.clear()
-    setting.setting.cache_clear()
+    settings.setting.cache_clear()
 
 
 def verdict(app):
@@ -178,7 +180,7 @@ def test_a_track_that_was_classified_is_a_start(app):
 def test_models_that_need_audio_are_not_offered_nor_damaged_ones(app, tmp_path):
     app.run()
     assert app.selectbox("by hand model").options == ["Spotify's 114 genres"]
-    models = Path(classify.__file__).parent / "models"
+    models = Path(earmark.__file__).parent / "models"
     assert form.possible(models / "spotify")
     assert not form.possible(models / "default")
     assert not form.possible(tmp_path)

@@ -11,19 +11,18 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from classify import insights, tracks
-from classify.app import gallery
-from classify.app.gallery import Gallery, Source
-from classify.insights import Absent, Picture
-from extract.errors import BusyError, SchemaError
+from earmark.classify.app.jobs import gallery
+from earmark.classify.app.jobs.gallery import Gallery, Source
+from earmark.classify.insights import page, tracks
+from earmark.classify.insights.page import Absent, Picture
+from earmark.extract.errors import BusyError, SchemaError
 
 
 def script():
-    from classify.app import look
-    from classify.app.pages import insights
+    from earmark.classify.app.widgets import theme
 
-    with look.kept_in_words():
-        insights.page()
+    with theme.kept_in_words():
+        page.page()
 
 
 @pytest.fixture
@@ -222,9 +221,9 @@ def own(table, tmp_path):
 def test_pictures_are_those_of_the_command(own, table):
     own.refresh(Now())
     assert not own.busy
-    tracks = insights.describe(table, where="t")
-    assert own.about == insights.about(tracks)
-    for found in insights.pictures(tracks):
+    tracks = page.describe(table, where="t")
+    assert own.about == page.about(tracks)
+    for found in page.pictures(tracks):
         assert own.made[found.name] == found
     assert gallery.zipped(own) == gallery.zipped(own)
 
@@ -249,7 +248,7 @@ def test_a_stop_keeps_what_is_there_and_can_be_taken_back(own):
     assert own.busy
     own.refresh(Now())
     assert own.made["popularity"] is first
-    assert set(own.made) == set(insights.NAMES)
+    assert set(own.made) == set(page.NAMES)
     own.again("dark")
     own.refresh(Now())
     assert own.made["popularity"].png != first.png

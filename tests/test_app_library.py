@@ -12,13 +12,16 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from classify import library
-from classify.app import catalog, look, places, scatter, setting
-from classify.app.hear import Heard
-from classify.app.line import Line, Ticket
-from classify.app.shelf import Shelf
-from extract import run, tables
-from extract.errors import FindError
+from earmark.classify.app import catalog, settings
+from earmark.classify.app.files import paths as places
+from earmark.classify.app.jobs.queue import Line, Ticket
+from earmark.classify.app.jobs.track_analysis import Heard
+from earmark.classify.app.jobs.track_list import Shelf
+from earmark.classify.app.widgets import scatter, theme
+from earmark.classify.library import library
+from earmark.extract import tables
+from earmark.extract.batch import run
+from earmark.extract.errors import FindError
 
 
 def songs(count=200):
@@ -43,10 +46,10 @@ def songs(count=200):
 
 
 def script():
-    from classify.app import look
-    from classify.app.pages import library
+    from earmark.classify.app.pages import library
+    from earmark.classify.app.widgets import theme
 
-    with look.kept_in_words():
+    with theme.kept_in_words():
         library.page()
 
 
@@ -247,7 +250,7 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
 
 def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):
     polled = []
-    living = look.living
+    living = theme.living
 
     def watched(function, every=None):
         polled.append(every)
@@ -263,7 +266,7 @@ def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, ro
     predictions = {"path": ["a", "b"], "genre": ["jazz", "rock"], "probability": [0.9, 0.8]}
     tables.write(pd.DataFrame(predictions), root / "data" / "predictions.csv")
     songs().drop(columns="track_genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
-    monkeypatch.setattr(look, "living", watched)
+    monkeypatch.setattr(theme, "living", watched)
     app.session_state["library table"] = "data/features/songs.csv"
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()
@@ -339,7 +342,7 @@ def test_tables_are_offered_and_other_files_are_not(root):
 
 def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
-    setting.setting.cache_clear()
+    settings.setting.cache_clear()
     (root / "large.csv").write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
     (root / "page.html").touch()
     for named, message in (
@@ -427,7 +430,7 @@ def test_the_name_of_a_column_is_text(root):
     table.to_csv(root / "data" / "features" / "songs.csv", index=False)
     app = AppTest.from_function(script, default_timeout=60).run()
     labels = [slider.label for slider in app.slider]
-    assert look.plain(picture) in labels
+    assert theme.plain(picture) in labels
     assert picture not in labels
 
 

@@ -12,15 +12,15 @@ import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from classify.app import setting
+from earmark.classify.app import settings
 
 
 def script():
-    from classify.app import look
-    from classify.app.pages import listen
+    from earmark.classify.app.pages import classify
+    from earmark.classify.app.widgets import theme
 
-    with look.kept_in_words():
-        listen.page()
+    with theme.kept_in_words():
+        classify.page()
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_folder_without_tracks_is_told(app, demo, tmp_path, holds, message):
 
 def test_a_search_can_be_stopped(app, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr("classify.app.shelf.search", line_jobs.sleep_for)
+    monkeypatch.setattr("earmark.classify.app.jobs.track_list.search", line_jobs.sleep_for)
     app.run()
     app.text_input[0].set_value("music")
     next(button for button in app.button if button.label == "Analyse").click().run()
@@ -137,7 +137,7 @@ def test_a_search_can_be_stopped(app, monkeypatch):
 
 def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_FOLDER_TRACKS", "1")
-    setting.setting.cache_clear()
+    settings.setting.cache_clear()
     name_folder(app, "music")
     for _ in range(2):
         assert "2 more tracks of the folder were not taken" in app.warning[0].value

@@ -14,10 +14,10 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import classify
-from classify import bundle
-from classify.app import training
-from extract.errors import LabelError, WriteError
+import earmark
+from earmark.classify.app.jobs import training
+from earmark.classify.model import bundle
+from earmark.extract.errors import LabelError, WriteError
 
 
 def table(rows=60, genres=("jazz", "rock"), seed=0):
@@ -121,17 +121,17 @@ def test_what_audio_does_not_have_can_be_left_out(tmp_path):
     training.train(
         str(path), str(tmp_path / "m"), {}, ignore=extras, report=lambda *own: told.append(own)
     )
-    assert classify.load(tmp_path / "m").inputs == ["energy", "tempo"]
+    assert earmark.load(tmp_path / "m").inputs == ["energy", "tempo"]
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert shares[-1] < 1
 
 
 def script():
-    from classify.app import look
-    from classify.app.pages import train
+    from earmark.classify.app.pages import train
+    from earmark.classify.app.widgets import theme
 
-    with look.kept_in_words():
+    with theme.kept_in_words():
         train.page()
 
 
@@ -237,7 +237,7 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     press(app, "Save")
     assert "is there already" in app.error[0].value.replace("\\", "")
     assert app.session_state["models"] == [tmp_path / "models" / "mine"]
-    kept = classify.load(tmp_path / "models" / "mine")
+    kept = earmark.load(tmp_path / "models" / "mine")
     assert kept.genres == ["jazz", "rock"]
     assert (tmp_path / "models" / "mine" / bundle.CARD).is_file()
 
@@ -271,9 +271,9 @@ def models_page():
 
     import streamlit as st
 
-    from classify.app import models
+    from earmark.classify.app.widgets import model_picker
 
-    st.markdown(str(models.choose("model", first=Path(st.session_state["models"][0]))))
+    st.markdown(str(model_picker.choose("model", first=Path(st.session_state["models"][0]))))
 
 
 def test_models_of_one_name_are_told_apart(below, tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from classify import atlas
+from earmark.classify.library import map
 
 
 def unit(values):
@@ -23,7 +23,7 @@ def clouds(count, seed=0):
 def test_tracks_of_a_kind_lie_together_and_the_same_way_every_time(count, capsys):
     vectors, kinds = clouds(count)
     told = []
-    places = atlas.layout(vectors, lambda share, text: told.append((share, text)))
+    places = map.layout(vectors, lambda share, text: told.append((share, text)))
     assert places.shape == (count, 2)
     assert np.abs(places).max() == pytest.approx(1)
     some = np.random.default_rng(1).permutation(count)[:200]
@@ -31,7 +31,7 @@ def test_tracks_of_a_kind_lie_together_and_the_same_way_every_time(count, capsys
     apart[np.arange(len(some)), some] = np.inf
     nearest = apart.argmin(axis=1)
     assert (kinds[nearest] == kinds[some]).mean() > 0.97
-    np.testing.assert_array_equal(atlas.layout(vectors), places)
+    np.testing.assert_array_equal(map.layout(vectors), places)
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
     assert (shares[0], shares[-1]) == (0, 1)
@@ -44,7 +44,7 @@ def test_tracks_of_a_kind_lie_together_and_the_same_way_every_time(count, capsys
 @pytest.mark.parametrize("count", [0, 1, 2, 5, 12, 13])
 def test_few_tracks_have_places_of_their_own(count):
     vectors, _ = clouds(count)
-    places = atlas.layout(vectors)
+    places = map.layout(vectors)
     assert places.shape == (count, 2)
     assert np.isfinite(places).all()
     assert len(np.unique(places.round(9), axis=0)) == count
@@ -52,12 +52,12 @@ def test_few_tracks_have_places_of_their_own(count):
 
 def test_tracks_that_are_all_the_same_lie_on_one_spot():
     vectors = np.tile(unit(np.array([[1.0, 2, 3]])), (40, 1))
-    assert not atlas.layout(vectors).any()
+    assert not map.layout(vectors).any()
 
 
 def test_a_single_column_is_a_line():
     vectors = np.sign(np.arange(-20, 21)).astype(np.float32)[:, None]
-    places = atlas.layout(vectors)
+    places = map.layout(vectors)
     assert np.isnan(places[20]).all()
     assert not places[places[:, 0] == places[:, 0], 1].any()
 
@@ -65,7 +65,7 @@ def test_a_single_column_is_a_line():
 def test_silence_is_not_on_the_map():
     vectors, _ = clouds(50)
     vectors[7] = 0
-    places = atlas.layout(vectors)
+    places = map.layout(vectors)
     assert np.isnan(places[7]).all()
     assert np.isfinite(np.delete(places, 7, axis=0)).all()
-    assert np.isnan(atlas.layout(np.zeros((3, 4), np.float32))).all()
+    assert np.isnan(map.layout(np.zeros((3, 4), np.float32))).all()

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import classify
-from extract import pages, sets
-from extract.analyse import Job, analyse
-from extract.config import DEFAULTS
-from extract.files import Track
+import earmark
+from earmark.extract import descriptor_docs, sets
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch.track import Job, analyse
+from earmark.extract.config import DEFAULTS
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -131,7 +131,7 @@ def test_tutorials_find_the_key_of_a_scale(descriptors):
 
 
 def test_figures_in_the_readme_are_those_that_were_measured(descriptors):
-    measured = json.loads(pages.MEASURED.read_text(encoding="utf-8"))
+    measured = json.loads(descriptor_docs.MEASURED.read_text(encoding="utf-8"))
     text = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
     _, shown, _ = text.split(descriptors.MARK)
     rows = [descriptors.Row(**row) for row in measured["rows"]]
@@ -338,7 +338,7 @@ def test_the_recipe_of_the_default_model_is_measured(accuracy, measured, monkeyp
 
 def test_what_is_shipped_is_repeated_and_the_rest_named(measured, tmp_path):
     rows, printed = measured(tmp_path)
-    metrics = classify.load().metrics
+    metrics = earmark.load().metrics
     assert rows[0]["accuracy"] == round(metrics["accuracy"], 4)
     assert rows[0]["n"] == metrics["tracks"]
     assert len(rows) == 1 + len(metrics["left_out"])

@@ -29,9 +29,9 @@ sys.path.append(str(BENCHMARKS))
 
 import browser as browsing  # noqa: E402
 
-import classify  # noqa: E402
-from classify import bundle  # noqa: E402
-from classify.app import form  # noqa: E402
+import earmark  # noqa: E402
+from earmark.classify.app.widgets import form  # noqa: E402
+from earmark.classify.model import bundle  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -183,7 +183,7 @@ def shot(page, name, height=900):
 @pytest.fixture(scope="module")
 def genres(demo, tmp_path_factory):
     """What the command line says of the demo tracks: genre by name."""
-    import pipeline
+    from earmark import pipeline
 
     output = tmp_path_factory.mktemp("genres") / "genres.csv"
     with pytest.raises(SystemExit):
@@ -279,7 +279,7 @@ def test_what_lies_outside_the_root_is_not_there(visit):
 
 
 def test_the_form_says_what_the_model_says(visit):
-    model = classify.load(bundle.SPOTIFY)
+    model = earmark.load(bundle.SPOTIFY)
     own = form.fields(model)
     genre = sorted(model.typical)[3]
     values = form.settled(own, {name: row[1] for name, row in model.typical[genre].items()})
@@ -373,7 +373,7 @@ def test_a_table_becomes_a_model_that_the_other_pages_offer(visit, tmp_path):
     with zipfile.ZipFile(downloaded(page, "Download", tmp_path / "model.zip")) as file:
         file.extractall(tmp_path / "model")
     (about,) = (tmp_path / "model").rglob("bundle.json")
-    model = classify.load(about.parent)
+    model = earmark.load(about.parent)
     assert set(model.genres) == set(GENRES)
     assert model.metrics["accuracy"] > 0.8
 

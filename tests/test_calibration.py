@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import extract
-from extract import registry
-from extract.calibration import MATCHED, SCALES, WEIGHTS, calibrated
-from extract.config import DEFAULTS, Settings
+import earmark
+from earmark.extract.config import DEFAULTS, Settings
+from earmark.extract.engine import registry
+from earmark.extract.estimators.spotify import MATCHED, SCALES, WEIGHTS, calibrated
 
 KNOWN = json.loads(WEIGHTS.read_text(encoding="utf-8"))
 MEANS = dict(zip(KNOWN["columns"], KNOWN["mean"], strict=True))
@@ -78,16 +78,16 @@ def test_the_spread_never_turns_an_order_round():
 
 def test_other_settings_have_no_estimates(demo):
     track = demo / "jazz-120bpm-b-flat-major.wav"
-    found = extract.features(track, settings=Settings(n_mels=40))
+    found = earmark.features(track, settings=Settings(n_mels=40))
     assert found[list(SCALES)].isna().all()
     assert found.drop(list(SCALES)).drop("stereo_width").notna().all()
-    assert extract.features(track)[list(SCALES)].notna().all()
+    assert earmark.features(track)[list(SCALES)].notna().all()
 
 
 @pytest.mark.real_audio
 def test_speech_is_speech_and_music_is_none(shared):
     def speechiness(paths):
-        return [extract.features(path, set="spotify")["speechiness"] for path in paths]
+        return [earmark.features(path, set="spotify")["speechiness"] for path in paths]
 
     folder = shared / "librosa"
     for name in ("198-209-0000", "3436-172162-0000", "5703-47212-0000"):
@@ -100,7 +100,7 @@ def test_speech_is_speech_and_music_is_none(shared):
 @pytest.mark.real_audio
 def test_the_estimates_go_with_what_people_hear(shared):
     tracks = pd.read_csv(shared / "emotify" / "tracks.csv")
-    table = extract.table([shared / "emotify" / "audio"], set="spotify").set_index("path")
+    table = earmark.table([shared / "emotify" / "audio"], set="spotify").set_index("path")
     by_genre = table.groupby(tracks.set_index("file")["genre"]).median(numeric_only=True)
     assert by_genre["acousticness"].idxmax() == "classical"
     assert by_genre["instrumentalness"].idxmax() == "classical"
@@ -109,7 +109,7 @@ def test_the_estimates_go_with_what_people_hear(shared):
 
 
 def test_weights_have_the_signs_that_are_known():
-    from extract.calibration.fit_spotify import SIGNS
+    from earmark.extract.estimators.fit_spotify import SIGNS
 
     signs = 0
     for name, known in SIGNS.items():
@@ -125,7 +125,7 @@ def test_weights_have_the_signs_that_are_known():
 def test_the_fit_finds_weights_and_keeps_to_the_signs():
     from types import SimpleNamespace
 
-    from extract.calibration import fit_spotify
+    from earmark.extract.estimators import fit_spotify
 
     generator = np.random.default_rng(0)
     columns = ["onset_rate", "spectral_contrast_00_mean", "mode"]

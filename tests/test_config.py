@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from extract import config, schema
-from extract.errors import SettingsError
+from earmark.extract import config, schema
+from earmark.extract.errors import SettingsError
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

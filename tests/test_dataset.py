@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify import dataset, splits
-from extract.errors import LabelError, SchemaError
+from earmark.classify.dataset import build, splits
+from earmark.extract.errors import LabelError, SchemaError
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def every(extra=""):
 
 @pytest.mark.parametrize("key", ["path", "file", "filename"])
 def test_csv_is_matched_by_path_under_any_of_three_names(table, tmp_path, key):
-    data = dataset.build(table, labels(tmp_path, every().replace("path", key, 1)))
+    data = build.build(table, labels(tmp_path, every().replace("path", key, 1)))
     assert data.labels.tolist() == ["jazz"] * 4 + ["rock"] * 4
     assert data.groups.iloc[0] == "jazz artist 0"
     assert data.features.columns.tolist() == ["tempo", "flatness"]
@@ -54,16 +54,16 @@ def test_csv_is_matched_by_name_only_where_that_is_unique(tmp_path):
     frame.to_csv(tmp_path / "t.csv", index=False)
     text = "file,genre\n1.mp3,jazz\n2.mp3,jazz\n3.mp3,rock\n"
     with pytest.raises(LabelError, match=r"not in the table: 1\.mp3"):
-        dataset.build(tmp_path / "t.csv", labels(tmp_path, text))
+        build.build(tmp_path / "t.csv", labels(tmp_path, text))
 
 
 def test_backslashes_name_the_same_track(table, tmp_path):
-    data = dataset.build(table, labels(tmp_path, every().replace("/", "\\")))
+    data = build.build(table, labels(tmp_path, every().replace("/", "\\")))
     assert len(data.labels) == 8
 
 
 def test_folders_are_labels(table):
-    assert dataset.build(table, "folders").labels.unique().tolist() == ["jazz", "rock"]
+    assert build.build(table, "folders").labels.unique().tolist() == ["jazz", "rock"]
 
 
 def test_a_flat_table_has_no_folders(tmp_path):
@@ -71,38 +71,38 @@ def test_a_flat_table_has_no_folders(tmp_path):
         tmp_path / "t.csv", index=False
     )
     with pytest.raises(LabelError, match="no folders to take the genre from"):
-        dataset.build(tmp_path / "t.csv", "folders")
+        build.build(tmp_path / "t.csv", "folders")
 
 
 def test_tags_are_labels(demo, tmp_path):
-    import extract
+    import earmark
 
-    table = extract.table([demo])
+    table = earmark.table([demo])
     doubled = pd.concat([table, table.assign(path="copy/" + table["path"])])
     doubled.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(LabelError, match="only one track each of"):
-        dataset.build(tmp_path / "t.csv", "tags", audio=demo)
+        build.build(tmp_path / "t.csv", "tags", audio=demo)
     with pytest.raises(LabelError, match="name their folder with --audio"):
-        dataset.build(tmp_path / "t.csv", "tags")
+        build.build(tmp_path / "t.csv", "tags")
 
 
 def test_unknown_tracks_are_named(table, tmp_path):
     path = labels(tmp_path, every("rock/9.mp3,rock,x\n"))
     with pytest.raises(LabelError, match=r"names 1 tracks that are not in the table: rock/9\.mp3"):
-        dataset.build(table, path)
-    assert len(dataset.build(table, path, ignore_unknown=True).labels) == 8
+        build.build(table, path)
+    assert len(build.build(table, path, ignore_unknown=True).labels) == 8
 
 
 def test_a_track_that_failed_is_not_unknown(table, tmp_path):
     (tmp_path / "features.failures.csv").write_text(
         "path,stage,error,message\nrock/9.mp3,decode,DecodeError,is empty\n"
     )
-    assert len(dataset.build(table, labels(tmp_path, every("rock/9.mp3,rock,x\n"))).labels) == 8
+    assert len(build.build(table, labels(tmp_path, every("rock/9.mp3,rock,x\n"))).labels) == 8
 
 
 def test_unlabelled_tracks_are_counted(table, tmp_path):
     text = every().replace("rock/3.mp3,rock", "rock/3.mp3,")
-    data = dataset.build(table, labels(tmp_path, text))
+    data = build.build(table, labels(tmp_path, text))
     assert data.notes == ["1 of 8 tracks have no label and were left out"]
 
 
@@ -126,12 +126,12 @@ def test_unlabelled_tracks_are_counted(table, tmp_path):
 )
 def test_bad_labels_are_refused_before_any_training(table, tmp_path, text, message):
     with pytest.raises(LabelError, match=message):
-        dataset.build(table, labels(tmp_path, text))
+        build.build(table, labels(tmp_path, text))
 
 
 def test_a_genre_of_one_track_is_left_out_and_said(table, tmp_path):
     text = every().replace("0.mp3,rock,", "0.mp3,hard rock,")
-    data = dataset.build(table, labels(tmp_path, text))
+    data = build.build(table, labels(tmp_path, text))
     assert set(data.labels) == {"jazz", "rock"}
     assert any("left out, with one track each" in note for note in data.notes)
     assert any("hard rock" in note for note in data.notes)
@@ -143,36 +143,36 @@ def test_a_value_that_no_descriptor_has_is_named(table, tmp_path):
         frame.loc[2, "tempo"] = wild
         frame.to_csv(table, index=False)
         with pytest.raises(SchemaError, match=r"tempo of jazz/2\.mp3 is (inf|1e\+300)"):
-            dataset.build(table, labels(tmp_path, every()))
+            build.build(table, labels(tmp_path, every()))
 
 
 def test_numbers_that_name_an_artist_are_not_learned_from(table, tmp_path):
     frame = pd.read_csv(table).assign(artist=[1, 1, 2, 2, 3, 3, 4, 4], genre=["a", "b"] * 4)
     frame.to_csv(table, index=False)
-    data = dataset.build(table)
+    data = build.build(table)
     assert data.features.columns.tolist() == ["tempo", "flatness"]
     assert data.groups.nunique() == 4
 
 
 def test_where_some_artists_are_unknown_that_is_said(table, tmp_path):
     text = every().replace("jazz artist 0", "")
-    data = dataset.build(table, labels(tmp_path, text))
+    data = build.build(table, labels(tmp_path, text))
     assert any("2 of 8 tracks have no artist and no album" in note for note in data.notes)
 
 
 def test_a_genre_may_be_called_none(table, tmp_path):
-    data = dataset.build(table, labels(tmp_path, every().replace("rock,", "None,")))
+    data = build.build(table, labels(tmp_path, every().replace("rock,", "None,")))
     assert set(data.labels) == {"jazz", "None"}
 
 
 def test_a_genre_of_one_artist_is_said(table, tmp_path):
-    data = dataset.build(table, labels(tmp_path, every().replace("rock artist 1", "rock artist 0")))
+    data = build.build(table, labels(tmp_path, every().replace("rock artist 1", "rock artist 0")))
     assert "all tracks of rock are by one artist" in data.notes[0]
 
 
 def test_a_missing_table_says_how_to_make_it(tmp_path):
     with pytest.raises(SchemaError, match="does not exist; make it with `earmark extract`"):
-        dataset.build(tmp_path / "none.parquet", "folders")
+        build.build(tmp_path / "none.parquet", "folders")
 
 
 def test_no_group_and_no_track_crosses_a_fold(table, tmp_path):
@@ -181,7 +181,7 @@ def test_no_group_and_no_track_crosses_a_fold(table, tmp_path):
         [frame.assign(start=start, seconds=6.0) for start in (0.0, 6.0)], ignore_index=True
     )
     windows.to_csv(table, index=False)
-    data = dataset.build(table, labels(tmp_path, every()))
+    data = build.build(table, labels(tmp_path, every()))
     tested = []
     for train, test in splits.folds(data, 2, seed=0):
         assert not set(data.groups[train]) & set(data.groups[test])
@@ -194,31 +194,31 @@ def test_weights_balance_tracks_and_genres(table, tmp_path):
     frame = pd.read_csv(table)
     windows = pd.concat([frame, frame.iloc[[0] * 5], frame.iloc[4:6]], ignore_index=True)
     windows.to_csv(table, index=False)
-    data = dataset.build(table, labels(tmp_path, every()))
-    weights = pd.Series(dataset.weights(data))
+    data = build.build(table, labels(tmp_path, every()))
+    weights = pd.Series(build.weights(data))
     assert weights.groupby(data.labels).sum().round(9).nunique() == 1
     assert weights.groupby(data.tracks).sum().round(9).nunique() == 1
 
 
 def test_descriptors_are_ignored_by_name(table, tmp_path):
-    data = dataset.build(table, labels(tmp_path, every()), ignore=["flatness"])
+    data = build.build(table, labels(tmp_path, every()), ignore=["flatness"])
     assert data.features.columns.tolist() == ["tempo"]
     assert data.columns == ["tempo", "flatness"]
-    assert dataset.without(["key", "key_confidence", "keys"], ["key"]) == ["keys"]
+    assert build.without(["key", "key_confidence", "keys"], ["key"]) == ["keys"]
     with pytest.raises(LabelError, match="no column is of a descriptor 'chroma'"):
-        dataset.build(table, labels(tmp_path, every()), ignore=["chroma"])
+        build.build(table, labels(tmp_path, every()), ignore=["chroma"])
     with pytest.raises(LabelError, match="nothing is left to learn from"):
-        dataset.build(table, labels(tmp_path, every()), ignore=["tempo", "flatness"])
+        build.build(table, labels(tmp_path, every()), ignore=["tempo", "flatness"])
 
 
 def test_what_says_more_of_the_file_is_not_learned_from(demo, tmp_path):
-    import extract
+    import earmark
 
-    table = extract.table([demo])
+    table = earmark.table([demo])
     table.to_csv(tmp_path / "t.csv", index=False)
     genres = zip(table["path"], ["jazz"] * 3 + ["reggae"] * 3, strict=True)
     text = "path,genre\n" + "".join(f"{path},{genre}\n" for path, genre in genres)
-    data = dataset.build(tmp_path / "t.csv", labels(tmp_path, text))
+    data = build.build(tmp_path / "t.csv", labels(tmp_path, text))
     assert data.about["set"] == "default-3"
     assert not {"duration_ms", "loudness"} & set(data.features)
     assert {"duration_ms", "loudness"} < set(data.columns)
@@ -229,7 +229,7 @@ def test_csv_is_read_as_people_save_it(table, tmp_path, separator):
     text = every().replace(",", separator).replace("path", " Path", 1).replace("genre", "Genre ", 1)
     path = tmp_path / "labels.csv"
     path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
-    data = dataset.build(table, str(path), label="Genre")
+    data = build.build(table, str(path), label="Genre")
     assert data.labels.tolist() == ["jazz"] * 4 + ["rock"] * 4
     assert data.groups.iloc[0] == "jazz artist 0"
 
@@ -237,13 +237,13 @@ def test_csv_is_read_as_people_save_it(table, tmp_path, separator):
 def test_a_csv_in_another_encoding_or_none_says_what_to_do(table, tmp_path):
     (tmp_path / "labels.csv").write_bytes("path,genre\ncafé.mp3,jazz\n".encode("latin-1"))
     with pytest.raises(LabelError, match="save it as CSV in UTF-8"):
-        dataset.build(table, str(tmp_path / "labels.csv"))
+        build.build(table, str(tmp_path / "labels.csv"))
     with pytest.raises(LabelError, match="does not exist; check the spelling"):
-        dataset.build(table, str(tmp_path / "none.csv"))
+        build.build(table, str(tmp_path / "none.csv"))
 
 
 def test_there_are_no_more_folds_than_tracks_allow(table):
-    data = dataset.build(table, "folders")
+    data = build.build(table, "folders")
     assert len(list(splits.folds(data, 50, seed=0))) == 4
     assert "no artists are known" in data.notes[0]
 
@@ -258,7 +258,7 @@ def test_a_fold_that_leaves_one_genre_is_refused(tmp_path):
         }
     )
     frame.to_csv(tmp_path / "t.csv", index=False)
-    data = dataset.build(tmp_path / "t.csv")
+    data = build.build(tmp_path / "t.csv")
     with pytest.raises(LabelError, match=r"a fold leaves only '(jazz|rock)' to learn from"):
         list(splits.folds(data, 2, seed=0))
 
@@ -266,5 +266,5 @@ def test_a_fold_that_leaves_one_genre_is_refused(tmp_path):
 def test_a_descriptor_is_ignored_without_its_neighbours():
     columns = ["tempo", "tempo_confidence", "tempo_pattern_00", "mfcc_00_mean", "rms_std"]
     columns += ["mfcc_difference_00_std", "loudness", "loudness_range", "mfcc_kurtosis_01"]
-    left = dataset.without(columns, ["tempo", "mfcc", "loudness"])
+    left = build.without(columns, ["tempo", "mfcc", "loudness"])
     assert left == ["tempo_pattern_00", "rms_std", "mfcc_difference_00_std", "loudness_range"]

@@ -17,10 +17,11 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from extract import decode, run
-from extract.config import DEFAULTS
-from extract.errors import DecodeError
-from extract.files import Track
+from earmark.extract.audio import decode
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch import run
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import DecodeError
 
 RATE = 22050
 NOISE = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)

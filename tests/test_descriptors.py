@@ -23,14 +23,18 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import extract
-from extract import decode, engine, frames, keys, reduce, registry, schema, sets
-from extract.calibration import SCALES
-from extract.config import DEFAULTS, Settings
-from extract.descriptors import perceptual
-from extract.descriptors.rhythm import beats, onsets
-from extract.meter import Meter
-from extract.windows import Cutter, Window
+import earmark
+from earmark.extract import schema, sets
+from earmark.extract.audio import decode
+from earmark.extract.config import DEFAULTS, Settings
+from earmark.extract.descriptors import perceptual
+from earmark.extract.descriptors.rhythm import beats, onsets
+from earmark.extract.engine import aggregate, registry, single_pass
+from earmark.extract.engine.windows import Cutter, Window
+from earmark.extract.estimators import key
+from earmark.extract.estimators.spotify import SCALES
+from earmark.extract.signal import frames
+from earmark.extract.signal.loudness import Meter
 
 MEMBERS = sets.get("default").descriptors
 DESCRIBED = tuple(dict.fromkeys((*MEMBERS, *sets.get("loudness").descriptors)))
@@ -48,7 +52,7 @@ COMPOSED = pd.read_csv(
     Path(__file__).parent.parent / "data" / "raw" / "tracks.csv", index_col="path"
 )
 TRACKS = sorted(COMPOSED.index)
-CALIBRATION = Path(extract.__file__).parent / "calibration"
+CALIBRATION = Path(earmark.__file__).parent / "calibration"
 
 
 class Described:
@@ -67,7 +71,7 @@ class Described:
 
     def windows(self, seconds):
         cutter, found = Cutter(self.settings, seconds), []
-        todo = reduce.plan(MEMBERS)
+        todo = aggregate.plan(MEMBERS)
         meter = Meter(self.rate, self.samples.shape[1])
         for block in frames.blocks(self.audio, meter, self.settings):
             found += cutter.feed({entry.name: entry.function(block) for entry in todo.frames})
@@ -89,7 +93,7 @@ class Described:
         return self.listen(3600)
 
     def listen(self, seconds):
-        return engine.listen(self.audio, DESCRIBED, self.settings, {seconds})[seconds]
+        return single_pass.listen(self.audio, DESCRIBED, self.settings, {seconds})[seconds]
 
 
 def describe(samples, rate=RATE, length=65536, config=DEFAULTS):
@@ -104,7 +108,7 @@ def columns(described, *names):
     return dict(
         zip(
             (column.name for entry in entries for column in entry.columns(track.settings)),
-            reduce.row(track, entries),
+            aggregate.row(track, entries),
             strict=True,
         )
     )
@@ -845,7 +849,7 @@ def oracle_dyads(of):
 
 def oracle_key(of):
     # The logit model written out, key by key.
-    stored = json.loads(keys.WEIGHTS.read_text("utf-8"))
+    stored = json.loads(key.WEIGHTS.read_text("utf-8"))
     heard = scipy.stats.zscore(np.sqrt(oracle_dyads(of)).reshape(3, 12), axis=1)
     scores = {
         (tonic, number): np.sum(np.roll(heard, -tonic, axis=1) * stored[mode])
@@ -1054,7 +1058,7 @@ def test_a_waltz_has_three_beats(shared):
 def test_golden_values(track, demo):
     golden = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))[track]
     golden = {name: np.nan if value is None else value for name, value in golden.items()}
-    found = extract.features(demo / track)
+    found = earmark.features(demo / track)
     again = "run `python tests/make_golden.py` and look at what git says has changed"
     assert list(golden) == list(found.index), f"the descriptors are others: {again}"
     # Decoders, resamplers and vector units of other platforms differ in the fifth digit; a contrast

@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import classify
-from classify import dataset, evaluate, explain, train
-from classify.calibration import calibrate, cross_fitted
-from classify.ensemble import Ensemble, mixed, softmax
-from classify.linear import Linear
-from classify.model import FEW_ROWS, GenreClassifier
-from classify.single import has_vector_leaves
-from extract.errors import LabelError
+import earmark
+from earmark.classify import explain, train
+from earmark.classify.dataset import build
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation.calibration import calibrate, cross_fitted
+from earmark.classify.model.ensemble import Ensemble, mixed, softmax
+from earmark.classify.model.estimator import FEW_ROWS, GenreClassifier
+from earmark.classify.model.linear import Linear
+from earmark.classify.model.vector_leaf import has_vector_leaves
+from earmark.extract.errors import LabelError
 
 NO_CATEGORIES = [None, None, None]
 
@@ -278,7 +280,7 @@ def artists():
     voice = rng.normal(0, 3, (24, 6))[artist]
     features = pd.DataFrame(voice + rng.normal(0, 0.3, voice.shape), columns=list("abcdef"))
     features["g"] = rng.normal(0, 1, len(artist)) + 0.5 * (artist % 3)
-    return dataset.Dataset(
+    return build.Dataset(
         features.astype(np.float32),
         pd.Series(genre),
         pd.Series([f"artist {own}" for own in artist]),
@@ -290,7 +292,7 @@ def artists():
 
 @pytest.fixture(scope="module")
 def evaluated(artists):
-    return evaluate.cross_validate(
+    return cross_validation.cross_validate(
         artists, GenreClassifier(n_estimators=40), count=4, repeats=2, leaky=True
     )
 
@@ -309,7 +311,7 @@ def test_the_surest_errors_are_explained_by_models_that_had_not_seen_them(evalua
     wrong = evaluated.probabilities.idxmax(axis=1) != evaluated.tracks["label"]
     explained = evaluated.explanations
     assert set(explained["path"]) <= set(wrong.index[wrong])
-    assert 0 < explained["path"].nunique() <= evaluate.EXPLAINED
+    assert 0 < explained["path"].nunique() <= cross_validation.EXPLAINED
     taken_for = explained.drop_duplicates("path").set_index("path")["genre"]
     found = evaluated.probabilities.loc[taken_for.index].idxmax(axis=1)
     # Share and temperature differ a little between the folds and the whole.
@@ -317,7 +319,7 @@ def test_the_surest_errors_are_explained_by_models_that_had_not_seen_them(evalua
 
 
 def test_the_same_seed_gives_the_same_numbers(artists, evaluated):
-    again = evaluate.cross_validate(
+    again = cross_validation.cross_validate(
         artists, GenreClassifier(n_estimators=40), count=4, repeats=2, leaky=True
     )
     assert again.metrics == evaluated.metrics
@@ -327,7 +329,7 @@ def test_doubles_on_both_sides_are_counted_apart(artists):
     # Every artist again under another name: whoever splits by name has them on both sides.
     twice = pd.concat([artists.features, artists.features], ignore_index=True)
     names = artists.groups.tolist()
-    doubled = dataset.Dataset(
+    doubled = build.Dataset(
         twice,
         pd.concat([artists.labels, artists.labels], ignore_index=True),
         pd.Series(names + names),
@@ -336,7 +338,7 @@ def test_doubles_on_both_sides_are_counted_apart(artists):
         {},
         keys=pd.Series(names + [f"{name} again" for name in names]),
     )
-    found = evaluate.cross_validate(
+    found = cross_validation.cross_validate(
         doubled, GenreClassifier(n_estimators=40), count=4, repeats=1, leaky=True
     )
     assert found.metrics["duplicates"]["accuracy"] > found.metrics["accuracy"] + 0.1
@@ -346,7 +348,7 @@ def test_a_published_split_is_followed(artists):
     number = artists.groups.str.split().str[1].astype(int)
     split = pd.Series(np.select([number < 12, number < 18], ["train", "valid"], "test"))
     published = replace(artists, split=split)
-    found = evaluate.cross_validate(published, GenreClassifier(n_estimators=20), repeats=1)
+    found = cross_validation.cross_validate(published, GenreClassifier(n_estimators=20), repeats=1)
     assert (found.metrics["folds"], found.metrics["published"]) == (1, True)
     tested = set(artists.tracks[number >= 18])
     assert set(found.tracks.index) == tested
@@ -355,20 +357,20 @@ def test_a_published_split_is_followed(artists):
 def test_groups_that_cross_a_published_split_are_counted(artists):
     split = pd.Series(np.where(np.arange(len(artists.labels)) % 2, "train", "test"))
     crossed = replace(artists, split=split)
-    found = evaluate.cross_validate(crossed, GenreClassifier(n_estimators=5), repeats=1)
+    found = cross_validation.cross_validate(crossed, GenreClassifier(n_estimators=5), repeats=1)
     assert found.metrics["crossing"] == 24
 
 
 def test_a_large_table_is_tested_on_one_fold():
-    assert evaluate.plan(1_999) == (None, 3)
-    assert evaluate.plan(2_000) == (None, 1)
-    assert evaluate.plan(20_000) == (1, 1)
+    assert cross_validation.plan(1_999) == (None, 3)
+    assert cross_validation.plan(2_000) == (None, 1)
+    assert cross_validation.plan(20_000) == (1, 1)
 
 
 def test_a_genre_that_a_fold_cannot_learn_is_never_found_there(artists):
     # All folk is by one artist: where it is tested, nothing is known of it.
     only = artists.groups.where(artists.labels != "folk", "artist 0")
-    found = evaluate.cross_validate(
+    found = cross_validation.cross_validate(
         replace(artists, groups=only, keys=only), GenreClassifier(n_estimators=20), repeats=1
     )
     assert found.metrics["genres"]["folk"]["recall"] == 0
@@ -381,16 +383,18 @@ def model(artists, evaluated):
 
 
 def test_a_model_is_tested_on_labelled_tracks(model, artists, evaluated):
-    numbers = evaluate.test(model, artists)
+    numbers = cross_validation.test(model, artists)
     assert numbers["accuracy"] > evaluated.metrics["accuracy"]
     right = numbers["accuracy"]
     assert numbers["tracks"] == artists.tracks.nunique()
     renamed = replace(artists, labels=artists.labels.replace("folk", "polka"))
-    numbers = evaluate.test(model, renamed)
+    numbers = cross_validation.test(model, renamed)
     assert numbers["unknown"] == {"polka": 32}
     assert numbers["accuracy"] < min(right, 2 / 3 + 1e-9)
     with pytest.raises(LabelError, match="knows none of the genres polka"):
-        evaluate.test(model, replace(artists, labels=pd.Series(["polka"] * len(artists.labels))))
+        cross_validation.test(
+            model, replace(artists, labels=pd.Series(["polka"] * len(artists.labels)))
+        )
 
 
 # Explanations.
@@ -418,9 +422,9 @@ def test_the_column_that_decides_is_named_first():
     table = pd.DataFrame(values, columns=["decides", "noise", "more noise"])
     paths = pd.Series([f"{row}.mp3" for row in range(400)])
     labels = pd.Series(np.array(["a", "b", "c"])[encoded])
-    data = dataset.Dataset(table, labels, paths, paths, list(table), {})
+    data = build.Dataset(table, labels, paths, paths, list(table), {})
     learner = GenreClassifier(n_estimators=30)
-    bundle, _ = train.fit(data, learner, evaluate.cross_validate(data, learner, repeats=1))
+    bundle, _ = train.fit(data, learner, cross_validation.cross_validate(data, learner, repeats=1))
     found = bundle.explain(table.assign(path=paths))
     ends = found[(found["genre"] != "b") & (found["contribution"] > 0)]
     assert (ends.groupby("path")["feature"].first() == "decides").mean() > 0.9
@@ -440,7 +444,9 @@ def test_what_audio_does_not_have_is_averaged_over(artists):
     about = {"set": "spotify-1"}
     known = replace(artists, features=features, columns=[*"abcdefg", "popularity"], about=about)
     learner = GenreClassifier(n_estimators=20)
-    bundle, _ = train.fit(known, learner, evaluate.cross_validate(known, learner, repeats=1))
+    bundle, _ = train.fit(
+        known, learner, cross_validation.cross_validate(known, learner, repeats=1)
+    )
     assert len(bundle.stand_ins["popularity"]) == train.STAND_INS
     expected = np.mean(
         [
@@ -456,12 +462,11 @@ def test_what_audio_does_not_have_is_averaged_over(artists):
 
 
 def test_the_default_model_explains_itself(demo):
-    import extract
 
-    table = extract.table([demo], windows=6)
-    found = classify.load().explain(table, top=3)
+    table = earmark.table([demo], windows=6)
+    found = earmark.load().explain(table, top=3)
     assert found["path"].nunique() == 6
-    assert set(found["feature"]) <= set(classify.load().inputs)
+    assert set(found["feature"]) <= set(earmark.load().inputs)
 
 
 # The search.
@@ -469,7 +474,7 @@ def test_the_default_model_explains_itself(demo):
 
 def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     pytest.importorskip("optuna")
-    from classify.tune import search
+    from earmark.classify.evaluation.tune import search
 
     # Depth 1 and two rounds: whatever is tried is better.
     poor = GenreClassifier(n_estimators=2, learning_rate=0.001, linear_share=0.0)
@@ -480,7 +485,7 @@ def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     split = pd.Series(np.where(number < 18, "train", "test"))
     published = replace(artists, split=split)
     for data in (artists, published):
-        numbers = evaluate.cross_validate(data, poor, count=3, repeats=1, tune=2).metrics
+        numbers = cross_validation.cross_validate(data, poor, count=3, repeats=1, tune=2).metrics
         assert 0 < numbers["accuracy"] <= 1
 
 

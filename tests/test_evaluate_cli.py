@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import classify
-from classify import report
+import earmark
+from earmark.classify.evaluation import report
 
 COLUMNS = list("abcdef")
 
@@ -42,7 +42,7 @@ def table(tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(table, tmp_path_factory):
     """Train once, on the command line, and return the model's directory."""
-    import pipeline
+    from earmark import pipeline
 
     model = tmp_path_factory.mktemp("models") / "mine"
     arguments = ["train", str(table), "-o", str(model), "--repeats", "1", "--folds", "3", "-q"]
@@ -64,7 +64,7 @@ def test_training_writes_a_report_that_agrees_with_what_is_kept(trained):
     for name in report.FILES[1:]:
         assert (trained / name).read_bytes().startswith(b"\x89PNG")
     page = (trained / "report.html").read_text(encoding="utf-8")
-    numbers = classify.load(trained).metrics
+    numbers = earmark.load(trained).metrics
     for found in (numbers["accuracy"], numbers["leaky"]["accuracy"]):
         assert f"{100 * found:.1f}\N{NO-BREAK SPACE}%" in page
     assert "Genre model mine" in page
@@ -73,8 +73,8 @@ def test_training_writes_a_report_that_agrees_with_what_is_kept(trained):
     assert "Trained by Earmark on 72 tracks (72 rows, 6 of 6 descriptors) from `music.csv`" in card
 
 
-def test_a_table_is_evaluated_honestly_and_leakily(earmark, table):
-    status, out, err = earmark("evaluate", table, "--repeats", 1, "--folds", 3, "-q")
+def test_a_table_is_evaluated_honestly_and_leakily(cli, table):
+    status, out, err = cli("evaluate", table, "--repeats", 1, "--folds", 3, "-q")
     assert (status, err) == (0, "")
     head = "72 tracks, 3-fold cross-validation, no artist is on both sides:"
     assert out.splitlines()[0] == head
@@ -83,12 +83,12 @@ def test_a_table_is_evaluated_honestly_and_leakily(earmark, table):
     assert leaky > 0.9
     assert honest < leaky - 0.15
     assert "the commonest genre alone would give 0.500" in out
-    assert earmark("evaluate", table, "--repeats", 1, "--folds", 3, "-q")[1] == out
+    assert cli("evaluate", table, "--repeats", 1, "--folds", 3, "-q")[1] == out
 
 
-def test_a_model_directory_says_what_was_measured_when_it_was_trained(earmark, trained):
-    status, out, _ = earmark("evaluate", trained)
-    numbers = classify.load(trained).metrics
+def test_a_model_directory_says_what_was_measured_when_it_was_trained(cli, trained):
+    status, out, _ = cli("evaluate", trained)
+    numbers = earmark.load(trained).metrics
     assert status == 0
     assert out.splitlines() == report.summary(numbers)
     assert measures(out) == pytest.approx(
@@ -96,38 +96,38 @@ def test_a_model_directory_says_what_was_measured_when_it_was_trained(earmark, t
     )
 
 
-def test_a_published_split_is_kept(earmark, table):
-    status, out, _ = earmark("evaluate", table, "--split", "fold", "--repeats", 1, "-q")
+def test_a_published_split_is_kept(cli, table):
+    status, out, _ = cli("evaluate", table, "--split", "fold", "--repeats", 1, "-q")
     assert status == 0
     head = "72 tracks, 36 of them tested, the published split is kept:"
     assert out.splitlines()[0] == head
 
 
-def test_a_model_is_tested_on_other_tracks(earmark, trained, tmp_path):
+def test_a_model_is_tested_on_other_tracks(cli, trained, tmp_path):
     other = music()
     other["genre"] = other["genre"].where(other["artist"] != "artist 3", "polka")
-    status, out, _ = earmark("evaluate", written(tmp_path / "o.csv", other), "-m", trained, "-q")
+    status, out, _ = cli("evaluate", written(tmp_path / "o.csv", other), "-m", trained, "-q")
     assert status == 0
     assert out.splitlines()[0] == "72 tracks:"
     assert "random split" not in out
     assert "polka: 6 tracks, a genre that the model does not know" in out
-    called = classify.load(trained).predict(other)["genre"]
+    called = earmark.load(trained).predict(other)["genre"]
     right = (called == other["genre"]).mean()
     assert measures(out) == (pytest.approx(right, abs=0.0005),)
     # Under the names that they had, it knows some of them.
-    _, known, _ = earmark("evaluate", written(tmp_path / "k.csv", music()), "-m", trained, "-q")
+    _, known, _ = cli("evaluate", written(tmp_path / "k.csv", music()), "-m", trained, "-q")
     assert measures(known)[0] == pytest.approx((called == music()["genre"]).mean(), abs=0.0005)
     assert measures(known)[0] > right
 
 
-def test_doubles_are_named_and_what_they_would_have_added(earmark, tmp_path):
+def test_doubles_are_named_and_what_they_would_have_added(cli, tmp_path):
     # Every track also stands under another artist.
     found = music(tracks=3)
     again = found.assign(
         path="again/" + found["path"], artist=[f"copier {place}" for place in range(len(found))]
     )
     path = written(tmp_path / "twice.csv", pd.concat([found, again], ignore_index=True))
-    status, out, err = earmark("evaluate", path, "--repeats", 1, "--folds", 3, "-q")
+    status, out, err = cli("evaluate", path, "--repeats", 1, "--folds", 3, "-q")
     assert status == 0
     assert "72 tracks are there more than once (the same numbers to the last digit)" in err
     assert "such as 0.mp3 and again/0.mp3" in err
@@ -135,9 +135,9 @@ def test_doubles_are_named_and_what_they_would_have_added(earmark, tmp_path):
     assert float(added[1]) > 0.1
 
 
-def test_explanations_of_a_table_are_shown_and_written(earmark, table, trained, tmp_path):
+def test_explanations_of_a_table_are_shown_and_written(cli, table, trained, tmp_path):
     output = tmp_path / "genres.csv"
-    status, out, _ = earmark("classify", table, "-m", trained, "-o", output, "--explain", "-q")
+    status, out, _ = cli("classify", table, "-m", trained, "-o", output, "--explain", "-q")
     assert status == 0
     explained = pd.read_csv(tmp_path / "genres.explained.csv")
     assert explained.columns.tolist() == ["path", "genre", "feature", "value", "contribution"]
@@ -161,18 +161,18 @@ def test_explanations_of_a_table_are_shown_and_written(earmark, table, trained, 
         f"  for      {first['feature']} {first['value']:.3g} ({first['contribution']:+.2f})" in out
     )
     # Without being asked for them, there are none.
-    earmark("classify", table, "-m", trained, "-o", tmp_path / "plain.csv", "-q")
+    cli("classify", table, "-m", trained, "-o", tmp_path / "plain.csv", "-q")
     assert not (tmp_path / "plain.explained.csv").exists()
 
 
-def test_explanations_of_audio_are_of_the_default_model(earmark, demo, tmp_path):
+def test_explanations_of_audio_are_of_the_default_model(cli, demo, tmp_path):
     track = demo / "reggae-76bpm-g-major.ogg"
     output = tmp_path / "genres.jsonl"
-    status, out, _ = earmark("classify", track, "-o", output, "--explain", "-q")
+    status, out, _ = cli("classify", track, "-o", output, "--explain", "-q")
     assert status == 0
     explained = pd.read_json(tmp_path / "genres.explained.jsonl", lines=True)
     assert set(explained["path"]) == {track.name}
-    assert set(explained["feature"]) <= set(classify.load().inputs)
+    assert set(explained["feature"]) <= set(earmark.load().inputs)
     assert (explained["contribution"] > 0).sum() == 5
     assert out.count("  for  ") == out.count("  against  ") == 1
 
@@ -198,9 +198,7 @@ def test_explanations_of_audio_are_of_the_default_model(earmark, demo, tmp_path)
         (["classify", "{other}", "-m", "{model}", "--explain", "-o", "{new}.csv"], 1, r"missing 1"),
     ],
 )
-def test_wrong_use_gets_one_clear_line(
-    earmark, table, trained, tmp_path, arguments, status, message
-):
+def test_wrong_use_gets_one_clear_line(cli, table, trained, tmp_path, arguments, status, message):
     found = music()
     (tmp_path / "folder").mkdir()
     places = {
@@ -217,7 +215,7 @@ def test_wrong_use_gets_one_clear_line(
             found.assign(genre=found["genre"].map({"jazz": "polka", "rock": "waltz"})),
         ),
     }
-    given, out, err = earmark(*(argument.format(**places) for argument in arguments))
+    given, out, err = cli(*(argument.format(**places) for argument in arguments))
     assert (given, out) == (status, "")
     assert re.search(message, err)
     if status == 1:
@@ -225,22 +223,22 @@ def test_wrong_use_gets_one_clear_line(
     assert not list(tmp_path.glob("new*"))
 
 
-def test_the_help_has_an_example_and_the_options(earmark):
-    status, out, _ = earmark("evaluate", "--help")
+def test_the_help_has_an_example_and_the_options(cli):
+    status, out, _ = cli("evaluate", "--help")
     assert status == 0
     assert "Example:  earmark evaluate" in " ".join(out.split("\n"))
     for option in ("--labels", "--model", "--split", "--group", "--folds", "--repeats", "--seed"):
         assert option in out
-    assert "--explain" in earmark("classify", "--help")[1]
+    assert "--explain" in cli("classify", "--help")[1]
 
 
 @pytest.mark.real_audio
-def test_on_real_music_a_random_split_says_far_too_much(earmark, shared, tmp_path):
+def test_on_real_music_a_random_split_says_far_too_much(cli, shared, tmp_path):
     table = tmp_path / "windows.parquet"
     music, labels = shared / "emotify" / "audio", shared / "emotify" / "tracks.csv"
-    assert earmark("extract", music, "-o", table, "--windows", 10, "-q")[0] == 0
+    assert cli("extract", music, "-o", table, "--windows", 10, "-q")[0] == 0
     arguments = ("evaluate", table, "--labels", labels, "--repeats", 1, "-q")
-    status, out, err = earmark(*arguments)
+    status, out, err = cli(*arguments)
     assert status == 0
     honest, leaky = measures(out)
     # Measured: 0.51 and 0.89, where chance is 0.25.

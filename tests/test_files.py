@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from extract import files
+from earmark.extract.audio import sources as files
 
 
 def touch(*paths):

@@ -6,7 +6,7 @@ import librosa
 import numpy as np
 import pytest
 
-from extract import filters
+from earmark.extract.signal import filters
 
 
 @pytest.mark.filterwarnings("ignore:Empty filters")

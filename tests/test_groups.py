@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-import extract
-from classify import dataset, groups, splits
-from extract import decode, sets
-from extract.errors import LabelError
+import earmark
+from earmark.classify.dataset import build, groups, splits
+from earmark.extract import sets
+from earmark.extract.audio import decode
+from earmark.extract.errors import LabelError
 
 
 def found(count, **pairs):
@@ -118,7 +119,7 @@ def recoded(demo, tmp_path_factory):
         low = {"bitrate_mode": "CONSTANT", "compression_level": 0.7}
         soundfile.write(folder / f"{path.stem}.mp3", samples, rate, **low)
         (folder / path.name.replace(".", "-0.")).write_bytes(path.read_bytes())
-    return extract.tracks_and_windows([folder])
+    return earmark.tracks_and_windows([folder])
 
 
 @pytest.mark.parametrize("part", [0, 1])
@@ -139,7 +140,7 @@ def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
 
 @pytest.mark.real_audio
 def test_tracks_of_one_artist_are_different_recordings(shared):
-    rows = extract.table([shared / "emotify" / "audio"])
+    rows = earmark.table([shared / "emotify" / "audio"])
     columns = rows.columns.drop(["path", "sha256"])
     double = groups.duplicates(
         rows[columns], rows["path"], rows["sha256"], {"set": "default-3"}, None
@@ -164,7 +165,7 @@ def music(rows=40, **columns):
 def test_artists_and_doubles_of_a_table_are_joined(tmp_path):
     frame = music(artists=[f"Artist {n // 4};x" for n in range(40)])
     frame.iloc[7, :5] = frame.iloc[8, :5]
-    data = dataset.build(written(tmp_path, frame))
+    data = build.build(written(tmp_path, frame))
     assert data.grouped_by == "artist"
     assert (data.groups.nunique(), data.keys.nunique()) == (9, 10)
     assert data.groups[[4, 8]].nunique() == 1
@@ -178,15 +179,15 @@ def test_artists_and_doubles_of_a_table_are_joined(tmp_path):
 
 def test_a_column_that_was_asked_for_is_all_that_groups(tmp_path):
     frame = music(artist="one", session=[f"s{n // 10}" for n in range(40)])
-    data = dataset.build(written(tmp_path, frame), group="session")
+    data = build.build(written(tmp_path, frame), group="session")
     assert (data.grouped_by, data.groups.nunique()) == ("session", 4)
-    albums = dataset.build(written(tmp_path, music(album=["a", "b"] * 20, artist=" ")))
+    albums = build.build(written(tmp_path, music(album=["a", "b"] * 20, artist=" ")))
     assert (albums.grouped_by, albums.groups.nunique()) == ("album", 2)
 
 
 def test_flags_and_categories_of_spotifys_table_are_inputs(tmp_path):
     frame = music(explicit=["True", "False"] * 19 + ["", "true"], key=[*range(10)] * 4)
-    data = dataset.build(written(tmp_path, frame))
+    data = build.build(written(tmp_path, frame))
     assert data.categorical == ["explicit", "key"]
     assert data.features["explicit"].sum() == 20
     assert data.features["explicit"].isna().sum() == 1
@@ -195,11 +196,11 @@ def test_flags_and_categories_of_spotifys_table_are_inputs(tmp_path):
 def test_names_and_numbers_of_rows_are_not_learned_from(tmp_path):
     frame = music(track_id=range(100, 140))
     frame.insert(0, "Unnamed: 0", range(40))
-    data = dataset.build(written(tmp_path, frame))
+    data = build.build(written(tmp_path, frame))
     assert data.features.columns.tolist() == [f"x{n}" for n in range(5)]
     assert data.tracks[0] == "100"
     frame.loc[3, "track_id"] = 100
-    again = dataset.build(written(tmp_path, frame))
+    again = build.build(written(tmp_path, frame))
     assert again.features.columns.tolist() == [f"x{n}" for n in range(5)]
     assert again.tracks[0] == "row 0"
 
@@ -215,18 +216,18 @@ def test_labels_match_by_the_column_and_the_part_of_the_name_that_fit(tmp_path):
         }
     )
     path = str(written(tmp_path, known, "labels.csv"))
-    data = dataset.build(written(tmp_path, frame), path, split="fold")
+    data = build.build(written(tmp_path, frame), path, split="fold")
     assert data.labels.tolist() == ["a", "b"] * 4
     pairs = list(splits.published_folds(data))
     assert [test.tolist() for _, test in pairs] == [[0, 1], [2, 3], [4, 5, 7]]
     assert all(6 not in train for train, _ in pairs)
     with pytest.raises(LabelError, match="has no column 'part' to split by; it has file"):
-        dataset.build(tmp_path / "t.csv", path, split="part")
+        build.build(tmp_path / "t.csv", path, split="part")
 
 
 def split_by(tmp_path, values):
     frame = music(len(values), part=values)
-    return dataset.build(written(tmp_path, frame), split="part")
+    return build.build(written(tmp_path, frame), split="part")
 
 
 def test_a_published_test_part_is_tested_once(tmp_path):
@@ -250,19 +251,19 @@ def test_values_that_make_no_split_are_refused(tmp_path, values, message):
     with pytest.raises(LabelError, match=message):
         list(splits.published_folds(split_by(tmp_path, values)))
     with pytest.raises(LabelError, match="no column with a published split was named"):
-        list(splits.published_folds(dataset.build(tmp_path / "t.csv")))
+        list(splits.published_folds(build.build(tmp_path / "t.csv")))
 
 
 def test_groups_that_cross_a_published_split_are_counted(tmp_path):
     frame = music(artist=[f"a{n // 8}" for n in range(40)], part=["train"] * 20 + ["test"] * 20)
-    data = dataset.build(written(tmp_path, frame), split="part")
+    data = build.build(written(tmp_path, frame), split="part")
     assert splits.crossing(data) == 1
     assert len(list(splits.published_folds(data))) == 1
 
 
 def test_many_groups_are_dealt_out_evenly_and_none_crosses(tmp_path, monkeypatch):
     frame = music(600, artist=[f"a{n // 3}" for n in range(600)])
-    data = dataset.build(written(tmp_path, frame))
+    data = build.build(written(tmp_path, frame))
     monkeypatch.setattr(splits, "MANY_GROUPS", 100)
     tested = []
     for train, test in splits.folds(data, 5, seed=1):
@@ -274,7 +275,7 @@ def test_many_groups_are_dealt_out_evenly_and_none_crosses(tmp_path, monkeypatch
 
 def test_random_folds_regard_nothing_but_genres(tmp_path):
     frame = music(artist=[f"a{n // 8}" for n in range(40)])
-    data = dataset.build(written(tmp_path, frame))
+    data = build.build(written(tmp_path, frame))
     pairs = list(splits.random_folds(data, 4, seed=0))
     assert sorted(np.concatenate([test for _, test in pairs])) == list(range(40))
     for train, test in pairs:
@@ -286,17 +287,17 @@ def test_random_folds_regard_nothing_but_genres(tmp_path):
 def test_published_splits_of_gtzan_work_as_they_are(shared):
     folder = shared / "gtzan"
     given = (folder / "features_167.csv", str(folder / "tracks.csv"))
-    data = dataset.build(*given, split="fault_filtered")
+    data = build.build(*given, split="fault_filtered")
     ((train, test),) = splits.published_folds(data)
     assert (len(train), len(test)) == (639, 290)
-    folds = list(splits.published_folds(dataset.build(*given, split="artist_fold")))
+    folds = list(splits.published_folds(build.build(*given, split="artist_fold")))
     assert len(folds) == 3
     assert sum(len(test) for _, test in folds) == 947
 
 
 @pytest.mark.real_audio
 def test_spotifys_table_gives_fifteen_inputs_and_groups_its_recordings(shared):
-    data = dataset.build(shared / "spotify" / "spotify_tracks.csv.gz", label="track_genre")
+    data = build.build(shared / "spotify" / "spotify_tracks.csv.gz", label="track_genre")
     assert data.features.shape == (69989, 15)
     assert data.categorical == ["explicit", "key", "mode", "time_signature"]
     assert data.features.notna().all().all()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from scipy import stats
 
-from classify import insights
-from classify.insights import Absent, Picture
-from extract import tables
-from extract.errors import SchemaError, WriteError
+from earmark.classify.insights import page as insights
+from earmark.classify.insights.page import Absent, Picture
+from earmark.extract import tables
+from earmark.extract.errors import SchemaError, WriteError
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -114,10 +114,10 @@ def test_a_dark_page_keeps_dark_pictures_as_they_are(invented):
     assert "img:not(.dark)" in insights.render("t", [], made, "light").decode()
 
 
-def test_the_command_draws_and_says_what_it_saw(earmark, invented, tmp_path):
+def test_the_command_draws_and_says_what_it_saw(cli, invented, tmp_path):
     tables.write(invented.drop(columns="genre"), tmp_path / "t.parquet")
     invented[["path", "genre"]].to_csv(tmp_path / "labels.csv", index=False)
-    status, out, err = earmark(
+    status, out, err = cli(
         *("insights", tmp_path / "t.parquet", "-o", tmp_path / "out"),
         *("--labels", tmp_path / "labels.csv", "--theme", "dark"),
     )
@@ -128,10 +128,10 @@ def test_the_command_draws_and_says_what_it_saw(earmark, invented, tmp_path):
     assert (tmp_path / "out" / "index.html").exists()
 
 
-def test_the_command_refuses_in_a_sentence(earmark, invented, tmp_path):
+def test_the_command_refuses_in_a_sentence(cli, invented, tmp_path):
     tables.write(invented, tmp_path / "t.csv")
     for table, error in (("none.csv", "does not exist"), ("t.csv", "holds other things")):
-        status, out, err = earmark(
+        status, out, err = cli(
             "insights", tmp_path / table, "-o", tmp_path if table == "t.csv" else tmp_path / "new"
         )
         assert (status, out) == (1, "")

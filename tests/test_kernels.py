@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from extract import kernels
+from earmark.extract.signal import kernels
 
 MATRICES = arrays.arrays(
     np.float32,

@@ -7,8 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from extract import keys
-from extract.calibration import fit_key
+from earmark.extract.estimators import fit_key, key
 
 C_MINOR, D_MINOR, G_MINOR, A_MINOR, C_MAJOR, E_FLAT_MAJOR, F_MAJOR, G_MAJOR = (
     0,
@@ -27,7 +26,7 @@ def some_dyads(seed=0):
 
 
 def test_probabilities_are_of_one_key_or_another():
-    found = keys.probabilities(some_dyads())
+    found = key.probabilities(some_dyads())
     assert found.shape == (24,)
     assert found.sum() == pytest.approx(1)
     assert (found > 0).all()
@@ -35,33 +34,33 @@ def test_probabilities_are_of_one_key_or_another():
 
 def test_a_transposed_track_is_in_the_transposed_key():
     heard = some_dyads().reshape(3, 12)
-    plain = keys.probabilities(heard.ravel()).reshape(2, 12)
+    plain = key.probabilities(heard.ravel()).reshape(2, 12)
     for steps in range(12):
-        moved = keys.probabilities(np.roll(heard, steps, axis=1).ravel()).reshape(2, 12)
+        moved = key.probabilities(np.roll(heard, steps, axis=1).ravel()).reshape(2, 12)
         np.testing.assert_allclose(moved, np.roll(plain, steps, axis=1))
 
 
 def test_strength_does_not_count():
     heard = some_dyads()
-    np.testing.assert_allclose(keys.probabilities(0.3 * heard), keys.probabilities(heard))
+    np.testing.assert_allclose(key.probabilities(0.3 * heard), key.probabilities(heard))
 
 
 @pytest.mark.parametrize("heard", [np.zeros(36), np.full(36, 0.1)], ids=["nothing", "all alike"])
 def test_what_says_nothing_has_no_key(heard):
-    assert keys.evidence(heard) is None
-    assert keys.probabilities(heard) is None
+    assert key.evidence(heard) is None
+    assert key.probabilities(heard) is None
 
 
 def test_the_weights_say_what_they_were_learnt_from_and_how_right_they_are():
-    stored = json.loads(keys.WEIGHTS.read_text("utf-8"))
-    assert np.shape(stored["minor"]) == np.shape(stored["major"]) == (len(keys.INTERVALS), 12)
+    stored = json.loads(key.WEIGHTS.read_text("utf-8"))
+    assert np.shape(stored["minor"]) == np.shape(stored["major"]) == (len(key.INTERVALS), 12)
     assert "GTZAN" in stored["learnt_from"]
     assert stored["artists_left_out"]["long"]["mirex"] >= 0.66
 
 
 def test_learning_finds_the_weights_that_made_the_keys():
     rng = np.random.default_rng(0)
-    evidence = np.array([keys.evidence(rng.uniform(0.01, 0.2, 36)) for _ in range(2000)])
+    evidence = np.array([key.evidence(rng.uniform(0.01, 0.2, 36)) for _ in range(2000)])
     true = 2 * rng.normal(size=73)
     true[-1] = 0.5
     chances = fit_key.probabilities(fit_key.scores(true, evidence))

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import classify
-from classify import library, playlists
-from classify.library import Query
-from extract import run, tables
-from extract.errors import LabelError, SchemaError
+import earmark
+from earmark.classify.library import library, playlists
+from earmark.classify.library.library import Query
+from earmark.extract import tables
+from earmark.extract.batch import run
+from earmark.extract.errors import LabelError, SchemaError
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_predictions_alone_are_a_library(tmp_path):
 def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
     job = run.Job("default", windows=6)
     rows = run.extract([demo], job).table
-    bundle = classify.load()
+    bundle = earmark.load()
     own = library.from_table(rows, tables.metadata(job.schema)).predicted(bundle)
     expected = bundle.predict(rows)
     assert own.tracks["genre"].tolist() == expected["genre"].tolist()

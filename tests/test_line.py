@@ -22,10 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from classify.app import line as lines
-from classify.app import parcel, worker
-from classify.app.line import Kind, Line, Ring, starts
-from extract.errors import BusyError, JobError
+from earmark.classify.app.jobs import queue as lines
+from earmark.classify.app.jobs import serialize, worker
+from earmark.classify.app.jobs.queue import Kind, Line, Ring, starts
+from earmark.extract.errors import BusyError, JobError
 
 HERE = Path(__file__).parent
 
@@ -123,7 +123,7 @@ def test_workers_are_warm_and_keep_to_one_thread(make):
 
 def test_a_worker_that_cannot_give_way_works_all_the_same():
     # As on Windows.
-    code = "import os; del os.nice; from classify.app.worker import main; main()"
+    code = "import os; del os.nice; from earmark.classify.app.jobs.worker import main; main()"
     how = '{"nice": 10, "memory": null, "warm": null}'
     with subprocess.Popen(
         [sys.executable, "-c", code, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -548,7 +548,7 @@ def test_upper_estimates_give_upper_estimates(free, durations):
 SERVER = """
 import os, sys, time
 import line_jobs
-from classify.app.line import Kind, Line
+from earmark.classify.app.jobs.queue import Kind, Line
 line = Line(kinds={"listen": Kind(2, eager=True)})
 line.submit("me", line_jobs.with_child, sys.argv[1], timeout=600)
 line.submit("me", line_jobs.hang, sys.argv[2], timeout=600)
@@ -613,23 +613,23 @@ plain = st.recursive(
 
 @given(plain)
 def test_a_parcel_gives_back_what_went_in(value):
-    assert parcel.unpack(parcel.pack(value)) == value
+    assert serialize.unpack(serialize.pack(value)) == value
 
 
 @given(st.binary(max_size=300))
 def test_what_is_no_parcel_is_refused_and_nothing_else(data):
     with pytest.raises(JobError, match="the answer of the worker cannot be read"):
-        parcel.unpack(data)
+        serialize.unpack(data)
 
 
 @given(st.data())
 def test_a_damaged_parcel_is_refused_or_plain(data):
-    good = parcel.pack({"a": np.arange(5.0), "b": [1, "x", (None, 2.5)]})
+    good = serialize.pack({"a": np.arange(5.0), "b": [1, "x", (None, 2.5)]})
     at = data.draw(st.integers(0, len(good) - 1))
     damaged = good[:at] + data.draw(st.binary(min_size=1, max_size=4)) + good[at + 1 :]
     with contextlib.suppress(JobError):
-        found = parcel.unpack(damaged)
-        assert parcel.pack(found)
+        found = serialize.unpack(damaged)
+        assert serialize.pack(found)
 
 
 @pytest.mark.parametrize(
@@ -646,7 +646,7 @@ def test_a_damaged_parcel_is_refused_or_plain(data):
     ],
 )
 def test_arrays_come_back_as_they_were_and_can_be_written(array):
-    found = parcel.unpack(parcel.pack(array))
+    found = serialize.unpack(serialize.pack(array))
     assert (found.dtype, found.shape) == (array.dtype, array.shape)
     np.testing.assert_array_equal(found, array)
     found[...] = found
@@ -663,9 +663,9 @@ def test_tables_come_back_as_they_were():
         index=pd.Index(["x", "y"], name="row"),
     )
     frame = frame.astype({"path": "str"})
-    (found,) = parcel.unpack(parcel.pack([frame]))
+    (found,) = serialize.unpack(serialize.pack([frame]))
     assert_frame_equal(found, frame)
-    assert parcel.unpack(parcel.pack(np.float32(0.5))) == 0.5
+    assert serialize.unpack(serialize.pack(np.float32(0.5))) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -673,19 +673,19 @@ def test_tables_come_back_as_they_were():
 )
 def test_what_is_not_plain_does_not_leave_the_worker(value):
     with pytest.raises(TypeError, match=r"a result cannot hold a .*; give plain values"):
-        parcel.pack(value)
+        serialize.pack(value)
 
 
 def test_nothing_without_an_end_is_packed():
     value: list = []
     value.append(value)
     with pytest.raises(TypeError, match="nested too deeply"):
-        parcel.pack(value)
+        serialize.pack(value)
     deep = list(itertools.accumulate(range(30), lambda inner, _: [inner], initial=[]))
-    assert parcel.unpack(parcel.pack(deep)) == deep
+    assert serialize.unpack(serialize.pack(deep)) == deep
 
 
 def test_an_array_of_objects_is_no_array_whatever_a_parcel_says():
-    good = parcel.pack(np.zeros(3))
+    good = serialize.pack(np.zeros(3))
     with pytest.raises(JobError, match="cannot be read"):
-        parcel.unpack(good.replace(b"<f8", b"|O8"))
+        serialize.unpack(good.replace(b"<f8", b"|O8"))

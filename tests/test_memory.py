@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from extract import decode, samples
-from extract.analyse import Job
-from extract.errors import DecodeError
+from earmark.extract.audio import decode, resample
+from earmark.extract.batch.track import Job
+from earmark.extract.errors import DecodeError
 
 RATE = 22050
 
@@ -50,7 +50,7 @@ def aside(tmp_path, monkeypatch):
     folder = tmp_path / "aside"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setattr(samples, "IN_MEMORY", 10_000)
+    monkeypatch.setattr(resample, "IN_MEMORY", 10_000)
     return folder
 
 
@@ -64,7 +64,7 @@ def path(request, tmp_path):
 
 
 def read(path, rate):
-    with decode.open_audio(path) as audio, samples.mono(audio, rate) as (found, own, seconds):
+    with decode.open_audio(path) as audio, resample.mono(audio, rate) as (found, own, seconds):
         return np.array(found), own, seconds, type(found)
 
 
@@ -99,7 +99,7 @@ def test_nothing_is_left_behind_of_a_file_that_breaks_off(aside):
         raise DecodeError("x.mp3", "breaks off after 5.0 s")
 
     audio = decode.Audio(RATE, 1, breaking())
-    with pytest.raises(DecodeError, match="breaks off"), samples.mono(audio, None):
+    with pytest.raises(DecodeError, match="breaks off"), resample.mono(audio, None):
         pass
     assert list(aside.iterdir()) == []
 
@@ -107,7 +107,7 @@ def test_nothing_is_left_behind_of_a_file_that_breaks_off(aside):
 @pytest.mark.parametrize("length", [0, 1])
 def test_samples_of_next_to_nothing_are_as_many(length):
     audio = decode.Audio(RATE, 1, iter([np.zeros((length, 1), np.float32)]))
-    with samples.mono(audio, None) as (found, rate, seconds):
+    with resample.mono(audio, None) as (found, rate, seconds):
         assert (len(found), rate, seconds) == (length, RATE, length / RATE)
 
 

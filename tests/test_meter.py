@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from extract import frames, reduce, sets
-from extract.analyse import Job, analyse
-from extract.descriptors.level import integrated_loudness
-from extract.files import Track
-from extract.meter import Meter, _k_weighting
+from earmark.extract import sets
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch.track import Job, analyse
+from earmark.extract.descriptors.level import integrated_loudness
+from earmark.extract.engine import aggregate
+from earmark.extract.signal import frames
+from earmark.extract.signal.loudness import Meter, _k_weighting
 
 
 def sines(rate, *parts, channels=2, frequency=1000.0):
@@ -102,7 +104,7 @@ def test_a_peak_counts_though_the_last_step_is_not_full():
 
 def test_peaks_are_measured_only_for_those_who_want_them():
     wanted = {
-        name: reduce.plan(sets.get(name).descriptors).peaks for name in ("default", "loudness")
+        name: aggregate.plan(sets.get(name).descriptors).peaks for name in ("default", "loudness")
     }
     assert wanted == {"default": False, "loudness": True}
     assert not len(measure(np.ones((48000, 2), np.float32), 48000).energies().peaks)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from classify import metrics
+from earmark.classify.evaluation import metrics
 
 GENRES = ["a", "b", "c", "d"]
 

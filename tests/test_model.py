@@ -16,14 +16,17 @@ import xgboost
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import classify
-from classify import bundle, dataset, evaluate, predict, train
-from classify import model as model_module
-from classify.ensemble import softmax
-from classify.model import GenreClassifier
-from extract import schema, tables
-from extract.config import DEFAULTS
-from extract.errors import BundleError, SchemaError, WriteError
+import earmark
+from earmark.classify import score, train
+from earmark.classify.dataset import build
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.model import bundle
+from earmark.classify.model import estimator as model_module
+from earmark.classify.model.ensemble import softmax
+from earmark.classify.model.estimator import GenreClassifier
+from earmark.extract import schema, tables
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import BundleError, SchemaError, WriteError
 
 KNOWN_TO_FAIL = {
     "check_sample_weight_equivalence_on_dense_data": "rows are sampled at random, weighted or not"
@@ -47,7 +50,7 @@ def toy():
     genres = np.repeat(["blues", "jazz", "rock"], 40)
     features = pd.DataFrame(rng.normal(size=(120, 5)), columns=list("abcde")).astype(np.float32)
     features["a"] += pd.Series(genres).map({"blues": -3, "jazz": 0, "rock": 3})
-    return dataset.Dataset(
+    return build.Dataset(
         features,
         pd.Series(genres),
         pd.Series([f"artist {row // 8}" for row in range(120)]),
@@ -60,7 +63,7 @@ def toy():
 @pytest.fixture(scope="module")
 def trained(toy):
     learner = GenreClassifier(n_estimators=30)
-    evaluation = evaluate.cross_validate(toy, learner, count=3, repeats=2)
+    evaluation = cross_validation.cross_validate(toy, learner, count=3, repeats=2)
     return (*train.fit(toy, learner, evaluation), evaluation)
 
 
@@ -82,7 +85,7 @@ def test_the_evaluation_finds_what_is_there_and_says_over_what(trained):
 
 def test_shuffled_labels_give_chance(toy):
     # An evaluation that leaks would still find something here.
-    shuffled = dataset.Dataset(
+    shuffled = build.Dataset(
         toy.features.sample(frac=1, random_state=0).reset_index(drop=True),
         toy.labels,
         toy.groups,
@@ -90,7 +93,9 @@ def test_shuffled_labels_give_chance(toy):
         toy.columns,
         {},
     )
-    numbers = evaluate.cross_validate(shuffled, GenreClassifier(n_estimators=30), repeats=2).metrics
+    numbers = cross_validation.cross_validate(
+        shuffled, GenreClassifier(n_estimators=30), repeats=2
+    ).metrics
     assert 0.1 < numbers["accuracy"] < 0.55
 
 
@@ -118,7 +123,7 @@ def test_a_device_that_is_not_there_is_said_in_one_line(toy, caplog):
 
 
 def test_a_bundle_comes_back_as_it_was(saved, trained, toy):
-    loaded = classify.load(saved)
+    loaded = earmark.load(saved)
     assert loaded == trained[0]
     expected = trained[0].probabilities(toy.features)
     np.testing.assert_array_equal(loaded.probabilities(toy.features), expected)
@@ -133,7 +138,7 @@ class _Bomb:
 def test_loading_never_unpickles(saved):
     for name in ("model.joblib", "encoder.joblib"):
         (saved / name).write_bytes(pickle.dumps(_Bomb()))
-    classify.load(saved)
+    earmark.load(saved)
 
 
 def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
@@ -166,7 +171,7 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
     ).astype(np.float32)
     features.loc[::9, "energy"] = np.nan
     names = pd.Series([f"{row}.mp3" for row in range(rows)])
-    data = dataset.Dataset(features, pd.Series(labels), names, names, list(features), {})
+    data = build.Dataset(features, pd.Series(labels), names, names, list(features), {})
     learner = GenreClassifier(n_estimators=5)
     evaluation = SimpleNamespace(linear_share=0.0, temperature=1.0, metrics={})
     model, pickles = train.fit(data, learner, evaluation)
@@ -226,7 +231,7 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
 def test_a_damaged_bundle_is_refused(saved, damage, message):
     damage(saved)
     with pytest.raises(BundleError, match=message):
-        classify.load(saved)
+        earmark.load(saved)
 
 
 def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
@@ -235,7 +240,7 @@ def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
     about = json.loads(path.read_text())
     del about["typical"]
     path.write_text(json.dumps(about | {"protocol": 2}))
-    loaded = classify.load(saved)
+    loaded = earmark.load(saved)
     assert loaded.typical == {}
     assert loaded.model == trained[0].model
 
@@ -248,7 +253,7 @@ def test_a_bundle_of_the_first_protocol_is_read(saved, trained, toy):
         del about[name]
     path.write_text(json.dumps(about | {"protocol": 1}))
     trees, _ = trained[0].ensemble.parts(toy.features.to_numpy(np.float32))
-    found = classify.load(saved).probabilities(toy.features)
+    found = earmark.load(saved).probabilities(toy.features)
     np.testing.assert_allclose(found, softmax(trees), rtol=1e-6)
 
 
@@ -273,7 +278,7 @@ def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
     names = sorted(path.name for path in saved.iterdir())
     assert "report.html" in names
     assert sorted(path.name for path in (tmp_path / "a" / "copy").iterdir()) == names
-    assert classify.load(tmp_path / "a" / "copy") == classify.load(saved)
+    assert earmark.load(tmp_path / "a" / "copy") == earmark.load(saved)
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
@@ -340,15 +345,15 @@ def test_another_schema_is_refused_by_name(trained, toy):
 
 
 def test_other_settings_are_refused_though_the_columns_are_the_same():
-    model = classify.load()
+    model = earmark.load()
     about = tables.metadata(schema.of("default", DEFAULTS.model_copy(update={"hop_length": 1024})))
     table = pd.DataFrame(np.zeros((1, len(model.columns))), columns=model.columns)
     with pytest.raises(SchemaError, match=r"hop_length 1024 \(the model has 512\)\. Extract again"):
-        predict.predictions(model, table, about=about)
+        score.predictions(model, table, about=about)
 
 
 def test_the_default_model_is_of_this_version_and_small():
-    model = classify.load()
+    model = earmark.load()
     current = schema.of("default", DEFAULTS)
     assert (model.set, model.fingerprint) == (current.set, current.fingerprint)
     assert model.columns == current.names
@@ -362,7 +367,7 @@ def test_the_default_model_is_of_this_version_and_small():
 
 
 def test_the_readme_says_of_the_default_model_what_its_card_says():
-    numbers = classify.load().metrics
+    numbers = earmark.load().metrics
     outside = numbers["left_out"].values()
     text = " ".join((bundle.DEFAULT.parents[2] / "README.md").read_text().split())
     for name in ("accuracy", "top_3"):

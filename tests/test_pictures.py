@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from classify import charts, insights, pictures
-from classify.pictures import Absent, Picture
-from classify.tracks import describe, read
+from earmark.classify.insights import figures, page, plots
+from earmark.classify.insights.figures import Absent, Picture
+from earmark.classify.insights.tracks import describe, read
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def drawn(name, frame, **options):
-    return pictures.picture(name, describe(frame, **options))
+    return figures.picture(name, describe(frame, **options))
 
 
 def reason(name, frame, **options):
@@ -44,16 +44,16 @@ def test_other_peoples_tables(shared, table, tracks, genres, absent):
     assert (0 if found.genres is None else found.genres.nunique()) == genres
     assert not {"track_id", "filename", "label"} & set(found.values)
     for name in absent:
-        assert isinstance(pictures.picture(name, found), Absent)
-    assert isinstance(pictures.picture("tempo", found), Picture)
-    assert isinstance(pictures.picture("correlations", found), Picture)
+        assert isinstance(figures.picture(name, found), Absent)
+    assert isinstance(figures.picture("tempo", found), Picture)
+    assert isinstance(figures.picture("correlations", found), Picture)
 
 
 @pytest.fixture
 def undrawn(monkeypatch):
     """Words alone: drawing takes the time, and is tested with tables that are odd."""
     for name in ("scatter", "tempo", "keys", "profile", "popularity", "missing"):
-        monkeypatch.setattr(charts, name, lambda *_: charts.Drawn(b"", b""))
+        monkeypatch.setattr(plots, name, lambda *_: plots.Drawn(b"", b""))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -115,7 +115,7 @@ def test_what_is_missing(invented):
     assert tracks.gaps[tracks.gaps > 0].to_dict() == {"energy": 0.25, "tempo": 0.5}
     assert tracks.notes == ["18 infinite values taken for missing"]
     assert np.isfinite(tracks.values["tempo"].dropna()).all()
-    assert pictures.picture("missing", tracks).title.startswith(
+    assert figures.picture("missing", tracks).title.startswith(
         "2 of 9 columns have gaps, tempo the most (50.0"
     )
     assert reason("missing", invented[["path", "genre"]]).startswith(
@@ -167,19 +167,19 @@ ODD = {
 @pytest.mark.parametrize("kind", ODD)
 def test_odd_tables_are_drawn_or_named(invented, kind):
     tracks = describe(ODD[kind](invented))
-    made = list(pictures.pictures(tracks))
-    assert [found.name for found in made] == list(pictures.NAMES)
+    made = list(figures.pictures(tracks))
+    assert [found.name for found in made] == list(figures.NAMES)
     assert all(
         found.png.startswith(PNG) if isinstance(found, Picture) else found.reason for found in made
     )
-    assert insights.render("t", [], made).startswith(b"<!DOCTYPE html>")
+    assert page.render("t", [], made).startswith(b"<!DOCTYPE html>")
 
 
 def test_pictures_are_the_same_for_the_same_table_and_differ_by_theme(invented):
     tracks = describe(invented)
     for name in ("loudness-energy", "genres"):
         light, again, dark = (
-            pictures.picture(name, tracks, theme).png for theme in ("light", "light", "dark")
+            figures.picture(name, tracks, theme).png for theme in ("light", "light", "dark")
         )
         assert light == again
         assert light != dark
@@ -187,15 +187,15 @@ def test_pictures_are_the_same_for_the_same_table_and_differ_by_theme(invented):
 
 def test_pictures_are_made_one_at_a_time(invented, monkeypatch):
     seen = []
-    for name in pictures.NAMES:
+    for name in figures.NAMES:
         monkeypatch.setitem(
-            pictures.PICTURES, name, lambda tracks, theme, name=name: seen.append(name) or "no"
+            figures.PICTURES, name, lambda tracks, theme, name=name: seen.append(name) or "no"
         )
-    made = pictures.pictures(describe(invented))
+    made = figures.pictures(describe(invented))
     next(made)
     assert seen == ["popularity"]
 
 
 def test_there_are_as_many_colours_as_shapes():
-    for ink in charts.INKS.values():
-        assert len(set(ink.palette)) == charts.COLOURED
+    for ink in plots.INKS.values():
+        assert len(set(ink.palette)) == plots.COLOURED

@@ -10,14 +10,13 @@ import pandas as pd
 import pytest
 import soundfile
 
-import classify
-import extract
-from extract import sets
+import earmark
+from earmark.extract import sets
 
 
-def test_the_demo_tracks_are_classified_in_one_go(earmark, demo, tmp_path):
+def test_the_demo_tracks_are_classified_in_one_go(cli, demo, tmp_path):
     output = tmp_path / "genres.csv"
-    status, out, err = earmark("classify", demo, "-o", output, "--top", 2)
+    status, out, err = cli("classify", demo, "-o", output, "--top", 2)
     assert status == 0
     found = pd.read_csv(output)
     columns = ["path", "genre", "probability", "genre_2", "probability_2"]
@@ -28,30 +27,30 @@ def test_the_demo_tracks_are_classified_in_one_go(earmark, demo, tmp_path):
     assert "6/6" in err
 
 
-def test_predictions_are_the_same_from_files_from_a_table_and_from_python(earmark, demo, tmp_path):
+def test_predictions_are_the_same_from_files_from_a_table_and_from_python(cli, demo, tmp_path):
     table = tmp_path / "windows.parquet"
-    assert earmark("extract", demo, "-o", table, "--windows", 6, "-q")[0] == 0
-    earmark("classify", table, "-o", tmp_path / "a.csv", "-q")
-    earmark("classify", demo, "-o", tmp_path / "b.csv", "-q")
+    assert cli("extract", demo, "-o", table, "--windows", 6, "-q")[0] == 0
+    cli("classify", table, "-o", tmp_path / "a.csv", "-q")
+    cli("classify", demo, "-o", tmp_path / "b.csv", "-q")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    found = classify.load().predict(extract.table([demo], windows=6))
+    found = earmark.load().predict(earmark.table([demo], windows=6))
     written = pd.read_csv(tmp_path / "a.csv")
     assert found["genre"].tolist() == written["genre"].tolist()
 
 
 @pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
-def test_extract_writes_every_format(earmark, demo, tmp_path, ending):
+def test_extract_writes_every_format(cli, demo, tmp_path, ending):
     output = tmp_path / f"t.{ending}"
-    status, out, _ = earmark("extract", demo / "tracks.csv", demo, "-o", output, "-q")
+    status, out, _ = cli("extract", demo / "tracks.csv", demo, "-o", output, "-q")
     assert status == 0
     assert "6 tracks, 250 descriptors each" in out
-    _, _, err = earmark("classify", output, "-o", tmp_path / "genres.csv", "-q")
+    _, _, err = cli("classify", output, "-o", tmp_path / "genres.csv", "-q")
     assert "has a row per track, and the model was trained on windows of 6 s" in err
     failures = pd.read_csv(tmp_path / "t.failures.csv")
     assert failures[["path", "stage"]].to_numpy().tolist() == [["tracks.csv", "decode"]]
 
 
-def test_bad_files_are_named_and_the_others_classified(earmark, demo, tmp_path):
+def test_bad_files_are_named_and_the_others_classified(cli, demo, tmp_path):
     music = tmp_path / "music"
     music.mkdir()
     (music / "empty.mp3").touch()
@@ -60,7 +59,7 @@ def test_bad_files_are_named_and_the_others_classified(earmark, demo, tmp_path):
     soundfile.write(music / "one sample.wav", np.zeros(1), 44100)
     (music / "good.ogg").write_bytes((demo / "reggae-76bpm-g-major.ogg").read_bytes())
     output = tmp_path / "genres.csv"
-    status, out, err = earmark("classify", music, tmp_path / "none", "-o", output, "-q")
+    status, out, err = cli("classify", music, tmp_path / "none", "-o", output, "-q")
     assert status == 0
     genres = pd.read_csv(output).set_index("path")["genre"]
     assert genres.isna().to_dict() == {
@@ -74,9 +73,9 @@ def test_bad_files_are_named_and_the_others_classified(earmark, demo, tmp_path):
     assert "not audio" in failures.loc["text.flac", "message"]
     assert failures.loc[str(tmp_path / "none"), "stage"] == "find"
     assert "3 failed" in err
-    assert earmark("classify", music, "-o", output, "-q", "--strict")[0] == 1
+    assert cli("classify", music, "-o", output, "-q", "--strict")[0] == 1
     # Nothing failed: the failures of the run before do not stay to mislead.
-    assert earmark("classify", music / "good.ogg", "-o", output, "-q")[0] == 0
+    assert cli("classify", music / "good.ogg", "-o", output, "-q")[0] == 0
     assert not (tmp_path / "genres.failures.csv").exists()
 
 
@@ -98,78 +97,76 @@ def test_bad_files_are_named_and_the_others_classified(earmark, demo, tmp_path):
         (["unknown"], 2, "No such command"),
     ],
 )
-def test_wrong_use_gets_one_clear_line(earmark, demo, tmp_path, arguments, status, message):
+def test_wrong_use_gets_one_clear_line(cli, demo, tmp_path, arguments, status, message):
     filled = [argument.format(tmp=tmp_path, demo=demo) for argument in arguments]
-    given, _, err = earmark(*filled)
+    given, _, err = cli(*filled)
     assert given == status
     assert any(part in err for part in message.split("|"))
 
 
-def test_every_command_has_help_with_an_example(earmark):
+def test_every_command_has_help_with_an_example(cli):
     for command in (
         *("extract", "classify", "train", "evaluate", "beats", "playlist", "similar", "info"),
     ):
-        status, out, _ = earmark(command, "--help")
+        status, out, _ = cli(command, "--help")
         assert status == 0
         assert f"Example:  earmark {command}" in " ".join(out.split("\n"))
 
 
-def test_the_version_is_that_of_the_package(earmark):
-    assert earmark("--version")[1] == f"earmark {extract.__version__}\n"
+def test_the_version_is_that_of_the_package(cli):
+    assert cli("--version")[1] == f"earmark {earmark.__version__}\n"
 
 
 def test_the_command_line_runs_as_a_module(demo, tmp_path):
-    command = [sys.executable, "-m", "pipeline", "classify", str(demo), "-q"]
+    command = [sys.executable, "-m", "earmark", "classify", str(demo), "-q"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "predictions.csv").exists()
 
 
 @pytest.mark.real_audio
-def test_a_new_user_extracts_trains_and_classifies_real_music(earmark, shared, tmp_path):
+def test_a_new_user_extracts_trains_and_classifies_real_music(cli, shared, tmp_path):
     table, model = tmp_path / "features.parquet", tmp_path / "model"
     music = shared / "emotify" / "audio"
-    status, out, _ = earmark("extract", music, "-o", table, "--windows", 10, "-q")
+    status, out, _ = cli("extract", music, "-o", table, "--windows", 10, "-q")
     assert (status, out.split(",")[0]) == (0, "96 tracks in 192 windows")
     labels = shared / "emotify" / "tracks.csv"
     arguments = ("train", table, "--labels", labels, "-o", model, "--repeats", 1, "-q")
-    status, out, _ = earmark(*arguments)
+    status, out, _ = cli(*arguments)
     assert status == 0
     assert "no artist is on both sides" in out
     assert (model / "confusion.png").stat().st_size > 10000
     # Chance is 0.25; what a model says of its own training tracks is no measure, only a sign.
-    status, out, _ = earmark("info", model)
+    status, out, _ = cli("info", model)
     assert "genres: classical, electronic, pop, rock" in out
-    status, _, _ = earmark("classify", music, "-m", model, "-o", tmp_path / "g.csv", "-q")
+    status, _, _ = cli("classify", music, "-m", model, "-o", tmp_path / "g.csv", "-q")
     found = pd.read_csv(tmp_path / "g.csv")
     assert (found["genre"] == found["path"].str.split("-").str[0]).mean() > 0.9
 
 
-def test_no_table_takes_the_place_of_one_of_another_kind_or_of_a_better_one(
-    earmark, demo, tmp_path
-):
+def test_no_table_takes_the_place_of_one_of_another_kind_or_of_a_better_one(cli, demo, tmp_path):
     table = tmp_path / "t.csv"
-    earmark("extract", demo, "-o", table, "-q")
+    cli("extract", demo, "-o", table, "-q")
     before = table.read_bytes()
-    status, _, err = earmark("classify", table, "-o", table, "-q")
+    status, _, err = cli("classify", table, "-o", table, "-q")
     assert status == 1
     assert "holds features; it is kept" in err
-    status, _, err = earmark("extract", demo / "tracks.csv", "-o", table, "-q")
+    status, _, err = cli("extract", demo / "tracks.csv", "-o", table, "-q")
     assert status == 1
     assert "nothing could be analysed" in err
     assert table.read_bytes() == before
-    earmark("classify", demo, "-o", tmp_path / "p.csv", "-q")
-    assert "holds predictions; it is kept" in earmark("extract", demo, "-o", tmp_path / "p.csv")[2]
+    cli("classify", demo, "-o", tmp_path / "p.csv", "-q")
+    assert "holds predictions; it is kept" in cli("extract", demo, "-o", tmp_path / "p.csv")[2]
 
 
-def test_help_names_every_set(earmark):
-    _, out, _ = earmark("extract", "--help")
+def test_help_names_every_set(cli):
+    _, out, _ = cli("extract", "--help")
     for name in sets.SETS:
         assert name in out
 
 
-def test_a_folder_of_silence_has_no_genres_and_no_warnings(earmark, tone, tmp_path):
+def test_a_folder_of_silence_has_no_genres_and_no_warnings(cli, tone, tmp_path):
     path = tone(gain=0)
-    status, _, err = earmark("classify", path, "-o", tmp_path / "p.csv", "-q")
+    status, _, err = cli("classify", path, "-o", tmp_path / "p.csv", "-q")
     assert (status, err) == (0, "")
     assert pd.read_csv(tmp_path / "p.csv")["genre"].isna().all()

@@ -15,9 +15,9 @@ pytest.importorskip("streamlit")
 
 from streamlit.testing.v1 import AppTest
 
-from classify.app import player
-from extract.analyse import Job
-from extract.portrait import Portrait, portrait
+from earmark.classify.app.widgets import player
+from earmark.extract.batch.track import Job
+from earmark.extract.preview import Portrait, portrait
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def script(file, key):
 
     from streamlit import runtime
 
-    from classify.app import player
+    from earmark.classify.app.widgets import player
 
     sound, seen = pickle.loads(Path(file).read_bytes())
     player.show(seen, sound, "a song", key)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from extract.analyse import Job
-from extract.portrait import portrait
+from earmark.extract.batch.track import Job
+from earmark.extract.preview import portrait
 
 pytest.importorskip("streamlit")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -31,7 +31,7 @@ SCRIPT = """
 import pickle
 from pathlib import Path
 import streamlit as st
-from classify.app import player
+from earmark.classify.app.widgets import player
 
 st.set_page_config(layout="wide")
 tracks = sorted((path.stem for path in Path().glob("*.pkl")), key=lambda name: name != "hip")

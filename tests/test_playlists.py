@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classify import playlists
-from extract import tables
-from extract.errors import FindError, SchemaError, WriteError
+from earmark.classify.library import playlists
+from earmark.extract import tables
+from earmark.extract.errors import FindError, SchemaError, WriteError
 
 ROWS = pd.DataFrame(
     {
@@ -184,7 +184,7 @@ def test_the_files_of_a_folder_are_named_as_seen_from_the_playlist(tone, tmp_pat
         playlists.locate(tmp_path / "none", tmp_path)
 
 
-def test_the_command_writes_playlists_that_lead_to_the_tracks(earmark, demo, tmp_path):
+def test_the_command_writes_playlists_that_lead_to_the_tracks(cli, demo, tmp_path):
     predictions, out = tmp_path / "genres.csv", tmp_path / "lists"
     tables.write(
         pd.DataFrame(
@@ -196,13 +196,13 @@ def test_the_command_writes_playlists_that_lead_to_the_tracks(earmark, demo, tmp
         ),
         predictions,
     )
-    status, said, err = earmark("playlist", predictions, "-o", out, "--audio", demo)
+    status, said, err = cli("playlist", predictions, "-o", out, "--audio", demo)
     assert status == 0
     assert "electronic" in said
     assert "1 track is not in" in err
     (played,) = entries((out / "electronic.m3u8").read_text("utf-8"))
     assert Path(played).samefile(demo / "house-128bpm-a-minor.mp3")
-    status, _, err = earmark("playlist", predictions, "-o", out, "--at-least", 0.99)
+    status, _, err = cli("playlist", predictions, "-o", out, "--at-least", 0.99)
     assert status == 1
     assert "no track has a genre with a probability of 0.99" in err
-    assert earmark("playlist", predictions, "-o", out, "--by", "mood")[0] == 1
+    assert cli("playlist", predictions, "-o", out, "--by", "mood")[0] == 1

@@ -8,12 +8,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import extract
-from extract.analyse import Job, analyse
-from extract.config import Settings
-from extract.errors import DecodeError
-from extract.files import Track
-from extract.portrait import MOST_COLUMNS, Condenser, portrait
+import earmark
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch.track import Job, analyse
+from earmark.extract.config import Settings
+from earmark.extract.errors import DecodeError
+from earmark.extract.preview import MOST_COLUMNS, Condenser, portrait
 
 RATE = 22050
 
@@ -47,9 +47,9 @@ def test_the_values_are_those_of_the_tables(demo, name, windows):
     np.testing.assert_array_equal(seen.rows[job.schema.names].to_numpy(), outcome.values)
     if windows:
         np.testing.assert_array_equal(seen.rows["start"], outcome.starts)
-    values = extract.features(file)
+    values = earmark.features(file)
     np.testing.assert_array_equal(seen.values, values)
-    assert seen.beats.equals(extract.beats(file))
+    assert seen.beats.equals(earmark.beats(file))
 
 
 @pytest.mark.parametrize("job", [Job("gtzan"), Job("default", Settings(n_fft=1024))])
@@ -58,7 +58,7 @@ def test_what_is_no_part_of_the_default_set_is_there_too(demo, job):
     seen = portrait(file, job)
     outcome = analyse(Track("x", file), job)
     np.testing.assert_array_equal(seen.rows[job.schema.names].to_numpy(), outcome.values)
-    np.testing.assert_array_equal(seen.values, extract.features(file))
+    np.testing.assert_array_equal(seen.values, earmark.features(file))
 
 
 def test_a_tone_after_silence_is_drawn_where_it_is(tmp_path):

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.ndimage import median_filter
 
-from extract import hpss
-from extract.published import cqt, fma, gtzan, spectra
+from earmark.extract.published import cqt, fma, gtzan, spectra
+from earmark.extract.signal import hpss
 
 
 def music(shared, name, seconds, sample_rate=22050):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 pytest.importorskip("plotly")
 pytest.importorskip("streamlit")
 
-from classify.app.radar import AXES, CATEGORIES, place, radar
-from extract.sets import SPOTIFY_COLUMNS
+from earmark.classify.app.widgets.radar import AXES, CATEGORIES, place, radar
+from earmark.extract.sets import SPOTIFY_COLUMNS
 
 HOUSE = {
     **{"danceability": 0.65, "energy": 0.67, "key": 9, "loudness": -14.7, "mode": 0},

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 import soxr
 
-import classify
-from extract import decode
-from extract.analyse import Job
+import earmark
+from earmark.extract.audio import decode
+from earmark.extract.batch.track import Job
 
 pytestmark = pytest.mark.real_audio
 
@@ -92,7 +92,7 @@ def recordings(shared):
         found[None].append(rows(samples, rate))
         for kind in VARIANTS:
             found[kind].append(rows(*kind(samples, rate)))
-    model = classify.load()
+    model = earmark.load()
     return {kind: described(model, each) for kind, each in found.items()}
 
 

@@ -15,12 +15,15 @@ import pandas as pd
 import pytest
 import soundfile
 
-import extract
-import pipeline
-from extract import files, reduce, resume, run, tables
-from extract.config import DEFAULTS
-from extract.errors import DecodeError, FindError, SettingsError, WriteError
-from extract.files import Track
+import earmark
+from earmark import pipeline
+from earmark.extract import tables
+from earmark.extract.audio import sources
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch import checkpoint, run
+from earmark.extract.config import DEFAULTS
+from earmark.extract.engine import aggregate
+from earmark.extract.errors import DecodeError, FindError, SettingsError, WriteError
 
 JOB = run.Job("default", DEFAULTS)
 
@@ -116,8 +119,8 @@ def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(m
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from extract import resume, run
-from extract.config import DEFAULTS
+from earmark.extract.batch import checkpoint, run
+from earmark.extract.config import DEFAULTS
 
 analyse, seen = run.analyse, []
 
@@ -127,7 +130,7 @@ def deadly(track, job):
         os.kill(os.getpid(), signal.SIGKILL)
     return analyse(track, job)
 
-run.analyse, resume.SECONDS_PER_PART = deadly, 0.0
+run.analyse, checkpoint.SECONDS_PER_PART = deadly, 0.0
 run.extract([sys.argv[1]], run.Job("default", DEFAULTS), output=Path(sys.argv[2]))
 """
 
@@ -227,7 +230,7 @@ def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monke
 
 
 def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music, monkeypatch):
-    monkeypatch.setattr(reduce, "row", lambda *_: 1 / 0)
+    monkeypatch.setattr(aggregate, "row", lambda *_: 1 / 0)
     result = run.extract([music / "0.wav"], JOB)
     path, stage, error, message = result.failures[0]
     assert (path, stage, error) == ("0.wav", "analyse", "AnalyseError")
@@ -276,8 +279,8 @@ def test_names_that_are_not_utf8_end_in_the_table_or_in_the_failures(music, tmp_
 
 
 def test_features_of_one_file_are_those_of_the_table(music):
-    table = extract.table([music / "0.wav"])
-    row = extract.features(music / "0.wav")
+    table = earmark.table([music / "0.wav"])
+    row = earmark.features(music / "0.wav")
     assert row.index.tolist() == JOB.schema.names
     assert row.name == str(music / "0.wav")
     np.testing.assert_allclose(table.loc[0, JOB.schema.names].to_numpy(float), row, rtol=1e-6)
@@ -285,18 +288,18 @@ def test_features_of_one_file_are_those_of_the_table(music):
 
 def test_features_of_a_bad_file_raise_with_its_name(music):
     with pytest.raises(DecodeError, match=r"bad\.mp3: is not audio"):
-        extract.features(music / "bad.mp3")
+        earmark.features(music / "bad.mp3")
 
 
 def test_a_table_warns_of_what_failed_and_lists_it(music):
     with pytest.warns(UserWarning, match=r"1 failed, the first: bad\.mp3: is not audio"):
-        table = extract.table(str(music))
+        table = earmark.table(str(music))
     assert len(table) == 6
     assert table.attrs["failures"][0]["path"] == "bad.mp3"
 
 
 def test_a_path_may_be_anything_that_names_a_file(music):
-    assert len(extract.table([Path(music, "0.wav"), str(music / "1.wav")])) == 2
+    assert len(earmark.table([Path(music, "0.wav"), str(music / "1.wav")])) == 2
 
 
 def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_path, monkeypatch):
@@ -319,10 +322,10 @@ def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_pat
 
 
 def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, monkeypatch):
-    monkeypatch.setattr(resume, "SECONDS_PER_PART", 0.0)
-    monkeypatch.setattr(resume, "OPEN_PARTS", 1)
-    parts = resume.Parts(tmp_path / "t.parquet", JOB)
-    tracks, _ = files.find([music])
+    monkeypatch.setattr(checkpoint, "SECONDS_PER_PART", 0.0)
+    monkeypatch.setattr(checkpoint, "OPEN_PARTS", 1)
+    parts = checkpoint.Parts(tmp_path / "t.parquet", JOB)
+    tracks, _ = sources.find([music])
     found = {index: run.analyse(track, JOB) for index, track in enumerate(tracks)}
     for index in (3, 0, 6, 2, 5, 1, 4):
         parts.add(index, found[index])
@@ -336,7 +339,7 @@ def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, m
 
 
 def test_a_part_that_goes_while_the_run_goes_on_is_named(music, tmp_path):
-    parts = resume.Parts(tmp_path / "t.parquet", JOB)
+    parts = checkpoint.Parts(tmp_path / "t.parquet", JOB)
     parts.add(0, run.analyse(Track("0.wav", music / "0.wav"), JOB))
     parts.save()
     (part,) = parts.folder.iterdir()

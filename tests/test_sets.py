@@ -9,9 +9,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-import extract
-from extract import run, schema, sets, tables
-from extract.config import DEFAULTS
+import earmark
+from earmark.extract import schema, sets, tables
+from earmark.extract.batch import run
+from earmark.extract.config import DEFAULTS
 
 COUNTS = {"gtzan": 58, "fma": 518, "fma-compat": 518}
 
@@ -21,12 +22,12 @@ def test_every_published_set_is_in_the_list_above():
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_a_set_is_extracted_to_every_format(earmark, demo, tmp_path, name):
+def test_a_set_is_extracted_to_every_format(cli, demo, tmp_path, name):
     expected = schema.of(name, DEFAULTS)
-    in_python = extract.table([demo], set=name)
+    in_python = earmark.table([demo], set=name)
     for ending in ("parquet", "csv", "jsonl"):
         output = tmp_path / f"t.{ending}"
-        status, out, _ = earmark("extract", demo, "--set", name, "-o", output, "-q")
+        status, out, _ = cli("extract", demo, "--set", name, "-o", output, "-q")
         assert status == 0
         assert f"6 tracks, {COUNTS[name]} descriptors each" in out
         table, about = tables.read(output)
@@ -37,15 +38,15 @@ def test_a_set_is_extracted_to_every_format(earmark, demo, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_the_table_says_which_set_it_is_of_and_names_no_settings(earmark, demo, tmp_path, name):
+def test_the_table_says_which_set_it_is_of_and_names_no_settings(cli, demo, tmp_path, name):
     output = tmp_path / "t.parquet"
-    earmark("extract", demo, "--set", name, "-o", output, "-q")
+    cli("extract", demo, "--set", name, "-o", output, "-q")
     about = json.loads(pq.read_schema(output).metadata[b"earmark"])
     assert about["set"] == f"{name}-{sets.SETS[name].version}"
     assert not about["settings"]
     assert about["windows"] is None
     assert len(about["columns"]) == COUNTS[name]
-    status, out, _ = earmark("info", output)
+    status, out, _ = cli("info", output)
     assert status == 0
     assert f"features: 6 rows, {COUNTS[name] + 2} columns" in out
     assert f"set: {about['set']}\n" in out
@@ -63,45 +64,45 @@ def test_settings_do_not_change_what_a_published_set_is():
     assert schema.of("gtzan", DEFAULTS) == schema.of("gtzan", other)
 
 
-def test_an_unknown_set_is_refused_with_the_names_of_all(earmark, demo, tmp_path):
+def test_an_unknown_set_is_refused_with_the_names_of_all(cli, demo, tmp_path):
     output = tmp_path / "t.csv"
-    status, _, err = earmark("extract", demo, "--set", "gtzan30", "-o", output, "-q")
+    status, _, err = cli("extract", demo, "--set", "gtzan30", "-o", output, "-q")
     assert status == 2
     assert f"no feature set is called 'gtzan30'; there is {', '.join(sets.SETS)}" in err
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_settings_are_refused_for_a_published_set(earmark, demo, tmp_path, name):
+def test_settings_are_refused_for_a_published_set(cli, demo, tmp_path, name):
     config = tmp_path / "mine.toml"
     config.write_text("n_mels = 40\n")
     output = tmp_path / "t.csv"
-    status, _, err = earmark("extract", demo, "--set", name, "--config", config, "-o", output)
+    status, _, err = cli("extract", demo, "--set", name, "--config", config, "-o", output)
     assert status == 2
     assert f"the set {name} is defined with settings of its own; leave others out" in err
     assert not output.exists()
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_two_workers_write_the_same_bytes_as_one(earmark, demo, tmp_path, monkeypatch, name):
+def test_two_workers_write_the_same_bytes_as_one(cli, demo, tmp_path, monkeypatch, name):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     written = []
     for workers in (1, 2):
         output = tmp_path / f"{workers}.parquet"
         arguments = ("extract", demo, "--set", name, "-o", output, "-j", workers, "-q")
-        assert earmark(*arguments)[0] == 0
+        assert cli(*arguments)[0] == 0
         written.append(output.read_bytes())
     assert written[0] == written[1]
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_silence_and_what_is_no_audio_do_not_stop_a_set(earmark, demo, tone, tmp_path, name):
+def test_silence_and_what_is_no_audio_do_not_stop_a_set(cli, demo, tone, tmp_path, name):
     tone("music/silent.wav", gain=0)
     tone("music/short.wav", seconds=0.01)
     tone("music/tone.wav")
     (tmp_path / "music" / "bad.mp3").write_text("no audio")
     output = tmp_path / "t.csv"
-    status, _, err = earmark("extract", tmp_path / "music", "--set", name, "-o", output, "-q")
+    status, _, err = cli("extract", tmp_path / "music", "--set", name, "-o", output, "-q")
     assert status == 0
     assert "please report it" not in err
     table = pd.read_csv(output)
@@ -109,11 +110,11 @@ def test_silence_and_what_is_no_audio_do_not_stop_a_set(earmark, demo, tone, tmp
     assert pd.read_csv(tmp_path / "t.failures.csv")["path"].tolist() == ["bad.mp3"]
 
 
-def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(earmark, demo, tmp_path):
+def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(cli, demo, tmp_path):
     for ending in ("parquet", "csv"):
         table, output = tmp_path / f"t.{ending}", tmp_path / "genres.csv"
-        earmark("extract", demo, "--set", "gtzan", "-o", table, "-q")
-        status, _, err = earmark("classify", table, "-o", output, "-q")
+        cli("extract", demo, "--set", "gtzan", "-o", table, "-q")
+        status, _, err = cli("classify", table, "-o", output, "-q")
         assert status == 1
         assert "t." + ending + " has other columns than the model: missing " in err
         assert "(duration_ms, loudness, " in err
@@ -122,22 +123,22 @@ def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(earma
         assert not output.exists()
 
 
-def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(earmark, demo, tmp_path):
+def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(cli, demo, tmp_path):
     table, model = tmp_path / "gtzan.parquet", tmp_path / "model"
-    earmark("extract", demo, "--set", "gtzan", "-o", table, "-q")
+    cli("extract", demo, "--set", "gtzan", "-o", table, "-q")
     labels = pd.read_csv(demo / "tracks.csv")
     labels["genre"] = ["electronic", "acoustic"] * 3
     # Without the artist, who is the same of all.
     labels[["path", "genre"]].to_csv(tmp_path / "labels.csv", index=False)
     arguments = ("train", table, "--labels", tmp_path / "labels.csv", "-o", model)
-    status, out, _ = earmark(*arguments, "--folds", 2, "--repeats", 1, "-q")
+    status, out, _ = cli(*arguments, "--folds", 2, "--repeats", 1, "-q")
     assert status == 0
     assert "6 tracks, 2-fold cross-validation, no track is on both sides" in out
-    assert earmark("info", model)[1].startswith("model of gtzan-1, 58 columns, whole tracks\n")
+    assert cli("info", model)[1].startswith("model of gtzan-1, 58 columns, whole tracks\n")
     found = []
     for source in (table, demo):
         output = tmp_path / "genres.csv"
-        assert earmark("classify", source, "-m", model, "-o", output, "-q")[0] == 0
+        assert cli("classify", source, "-m", model, "-o", output, "-q")[0] == 0
         found.append(pd.read_csv(output))
     # Files are analysed as the table was that the model is of.
     pd.testing.assert_frame_equal(*found)
@@ -145,24 +146,24 @@ def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(earmark, de
     # Another set is refused, and so is the default one.
     for name in ("fma", "default"):
         other = tmp_path / f"{name}.csv"
-        earmark("extract", demo, "--set", name, "-o", other, "-q")
-        status, _, err = earmark("classify", other, "-m", model, "-o", output, "-q")
+        cli("extract", demo, "--set", name, "-o", other, "-q")
+        status, _, err = cli("classify", other, "-m", model, "-o", output, "-q")
         assert status == 1
         assert "`earmark extract --set gtzan`" in err
 
 
-def test_a_model_of_fma_refuses_fma_compat_though_the_columns_are_the_same(earmark, demo, tmp_path):
+def test_a_model_of_fma_refuses_fma_compat_though_the_columns_are_the_same(cli, demo, tmp_path):
     labels = pd.read_csv(demo / "tracks.csv")
     labels["genre"] = ["electronic", "acoustic"] * 3
     labels[["path", "genre"]].to_csv(tmp_path / "labels.csv", index=False)
     for name in ("fma", "fma-compat"):
         output = tmp_path / f"{name}.parquet"
-        earmark("extract", demo, "--set", name, "-o", output, "-q")
+        cli("extract", demo, "--set", name, "-o", output, "-q")
     model, labels = tmp_path / "model", tmp_path / "labels.csv"
     arguments = ("train", tmp_path / "fma.parquet", "--labels", labels, "-o", model, "-q")
-    assert earmark(*arguments, "--folds", 2, "--repeats", 1)[0] == 0
+    assert cli(*arguments, "--folds", 2, "--repeats", 1)[0] == 0
     other = tmp_path / "fma-compat.parquet"
-    status, _, err = earmark("classify", other, "-m", model, "-o", tmp_path / "genres.csv", "-q")
+    status, _, err = cli("classify", other, "-m", model, "-o", tmp_path / "genres.csv", "-q")
     assert status == 1
     assert "fma-compat.parquet" in err
     assert "was not extracted like the table that the model was trained on" in err

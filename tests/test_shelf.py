@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classify import bundle
-from classify.app import shelf
-from classify.app.hear import Heard, hear
-from classify.app.shelf import AHEAD, PICTURES, Shelf
-from extract.errors import BusyError
+from earmark.classify.app.jobs import track_list
+from earmark.classify.app.jobs.track_analysis import Heard, hear
+from earmark.classify.app.jobs.track_list import AHEAD, PICTURES, Shelf
+from earmark.classify.model import bundle
+from earmark.extract.errors import BusyError
 
 SENT = {
     "duration": 2.0,
@@ -252,7 +252,7 @@ def test_the_table_is_one_of_predictions_with_the_values_beside_them(own):
     own.add([("a.mp3", Path("/a.mp3")), ("silent.wav", Path("/b.wav"))])
     own.items[0].heard = Heard.of(SENT)
     own.items[1].heard = Heard.of(SENT | {"genres": [], "probabilities": [], "reasons": []})
-    found = shelf.table(own.items)
+    found = track_list.table(own.items)
     assert found.columns[:5].tolist() == [
         "path",
         "genre",
@@ -264,22 +264,21 @@ def test_the_table_is_one_of_predictions_with_the_values_beside_them(own):
         *("a.mp3", "jazz", 0.25, 120.0)
     ]
     assert found.loc[1, ["genre", "probability"]].isna().all()
-    assert shelf.table([]).columns.tolist() == found.columns.tolist()
+    assert track_list.table([]).columns.tolist() == found.columns.tolist()
 
 
 def test_a_worker_hears_what_the_tables_say(demo, tmp_path):
-    import classify
-    import extract
+    import earmark
 
     file = demo / "jazz-120bpm-b-flat-major.wav"
     heard = Heard.of(hear(str(file), str(bundle.DEFAULT), str(tmp_path)))
-    model = classify.load()
-    table = extract.table([file], windows=model.windows)
+    model = earmark.load()
+    table = earmark.table([file], windows=model.windows)
     found = model.predict(table, top=12).iloc[0]
     assert heard.genres[0] == found["genre"]
     assert heard.probabilities[0] == pytest.approx(found["probability"], abs=1e-6)
     assert sum(heard.probabilities) == pytest.approx(1, abs=1e-5)
-    assert heard.values["tempo"] == pytest.approx(extract.features(file)["tempo"])
+    assert heard.values["tempo"] == pytest.approx(earmark.features(file)["tempo"])
     assert heard.picture is not None
     assert Path(heard.sound) == file
     assert {name for name, _, _ in heard.reasons} <= set(model.inputs)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import extract
-from classify import library, similar
-from extract import run, tables
-from extract.errors import DecodeError, FindError, SchemaError
+import earmark
+from earmark.classify.library import library, similar
+from earmark.extract import tables
+from earmark.extract.batch import run
+from earmark.extract.errors import DecodeError, FindError, SchemaError
 
 
 @pytest.fixture
@@ -74,15 +75,15 @@ def test_windows_are_averaged_per_track(toy):
     np.testing.assert_allclose(index.vectors, whole.vectors, atol=1e-6)
 
 
-def test_paths_may_be_numbers_and_none_may_be_missing(toy, earmark, tmp_path):
+def test_paths_may_be_numbers_and_none_may_be_missing(toy, cli, tmp_path):
     numbered, gaps = tmp_path / "numbered.parquet", tmp_path / "gaps.parquet"
     toy.assign(path=range(6)).to_parquet(numbered)
     toy.assign(path=["a", "b", None, "d", None, "f"]).to_parquet(gaps)
-    status, out, _ = earmark("similar", "1", numbered, "-n", 2)
+    status, out, _ = cli("similar", "1", numbered, "-n", 2)
     assert status == 0
     assert [line.split("\t")[1] for line in out.splitlines()] == ["0", "2"]
     assert len(library.open_library(numbered).index.nearest(0)) == 5
-    status, _, err = earmark("similar", "a", gaps)
+    status, _, err = cli("similar", "a", gaps)
     assert status == 1
     assert f"{gaps}: 2 of its 6 rows have no path, the first of them row 3; name their" in err
     with pytest.raises(SchemaError, match="have no path"):
@@ -132,22 +133,22 @@ def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_p
         similar.find(str(waltz), others.drop(columns="sha256"), {})
 
 
-def test_the_command_prints_a_line_for_each_track(earmark, demo, tmp_path):
+def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):
     table = tmp_path / "t.csv"
-    assert earmark("extract", demo, "-o", table, "-q")[0] == 0
-    status, out, _ = earmark("similar", "waltz-96bpm-f-major.flac", table, "-n", 2)
+    assert cli("extract", demo, "-o", table, "-q")[0] == 0
+    status, out, _ = cli("similar", "waltz-96bpm-f-major.flac", table, "-n", 2)
     assert status == 0
     lines = [line.split("\t") for line in out.splitlines()]
     assert len(lines) == 2
     assert all(-1 <= float(alike) <= 1 and path.count("bpm") == 1 for alike, path in lines)
-    status, _, err = earmark("similar", "none", table)
+    status, _, err = cli("similar", "none", table)
     assert (status, "has no such track" in err) == (1, True)
 
 
 @pytest.mark.real_audio
 def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(shared, tmp_path):
     labels = pd.read_csv(shared / "emotify" / "tracks.csv").set_index("file")
-    table = extract.table([shared / "emotify" / "audio"], workers=2)
+    table = earmark.table([shared / "emotify" / "audio"], workers=2)
     about = tables.metadata(run.Job("default").schema)
     index = similar.index(table, about)
     genres = labels["genre"].reindex(index.paths).to_numpy()

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import extract
-from extract import sets, tables
+import earmark
+from earmark.extract import sets, tables
 
 CONFIDENCES = ["tempo_confidence", "time_signature_confidence", "key_confidence"]
 
@@ -19,7 +19,7 @@ def table(demo, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("music")
     soundfile.write(folder / "silence.wav", np.zeros(44100), 22050)
-    return extract.table([demo, folder], set="spotify")
+    return earmark.table([demo, folder], set="spotify")
 
 
 def test_names_and_order_are_spotifys_and_confidences_follow(table):
@@ -51,16 +51,16 @@ def test_a_track_without_a_key_has_spotifys_number_for_it(tmp_path):
 
     path = tmp_path / "noise.wav"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 10 * 22050), 22050)
-    found = extract.features(path, set="spotify")
-    assert np.isnan(extract.features(path)["key"])
+    found = earmark.features(path, set="spotify")
+    assert np.isnan(earmark.features(path)["key"])
     assert found["key"] == sets.NO_KEY
     assert found["energy"] > 0
 
 
 @pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
-def test_integers_stay_integers_in_every_format(earmark, demo, tmp_path, ending):
+def test_integers_stay_integers_in_every_format(cli, demo, tmp_path, ending):
     output = tmp_path / f"t.{ending}"
-    status, _, _ = earmark("extract", demo, "--set", "spotify", "-o", output, "-q")
+    status, _, _ = cli("extract", demo, "--set", "spotify", "-o", output, "-q")
     assert status == 0
     found, _ = tables.read(output)
     for name in sets.SPOTIFY_INTEGERS:
@@ -69,11 +69,11 @@ def test_integers_stay_integers_in_every_format(earmark, demo, tmp_path, ending)
 
 def test_the_set_agrees_with_the_default_set(demo):
     track = demo / "house-128bpm-a-minor.mp3"
-    both, own = extract.features(track), extract.features(track, set="spotify")
+    both, own = earmark.features(track), earmark.features(track, set="spotify")
     assert own.to_dict() == pytest.approx(both[own.index].to_dict())
 
 
-def test_a_model_of_spotifys_table_takes_ours_as_it_is(earmark, demo, tmp_path):
+def test_a_model_of_spotifys_table_takes_ours_as_it_is(cli, demo, tmp_path):
     generator = np.random.default_rng(0)
     rows = 80
     values = {name: generator.uniform(0, 1, rows) for name in sets.SPOTIFY_COLUMNS}
@@ -85,31 +85,31 @@ def test_a_model_of_spotifys_table_takes_ours_as_it_is(earmark, demo, tmp_path):
     spotify = pd.concat([spotify.iloc[:, ::-1], spotify.iloc[:3, ::-1].assign(track_genre="calm")])
     spotify.to_csv(tmp_path / "spotify.csv", index=False)
     model = tmp_path / "model"
-    status, _, err = earmark(
+    status, _, err = cli(
         *("train", tmp_path / "spotify.csv", "--label", "track_genre", "-o", model)
     )
     assert status == 0, err
     for ending in ("csv", "parquet"):
         own = tmp_path / f"own.{ending}"
-        earmark("extract", demo, "--set", "spotify", "-o", own, "-q")
+        cli("extract", demo, "--set", "spotify", "-o", own, "-q")
         predictions = tmp_path / "predictions.csv"
-        status, _, err = earmark("classify", own, "-m", model, "-o", predictions, "-q")
+        status, _, err = cli("classify", own, "-m", model, "-o", predictions, "-q")
         assert status == 0, err
         found = pd.read_csv(predictions).set_index("path")["genre"]
         assert found["metal-150bpm-e-minor.m4a"] == "loud"
         assert found["waltz-96bpm-f-major.flac"] == "calm"
-    status, _, err = earmark("classify", demo, "-m", model, "-o", predictions, "-q")
+    status, _, err = cli("classify", demo, "-m", model, "-o", predictions, "-q")
     assert status == 0, err
 
 
 def test_one_recording_of_spotifys_table_is_on_one_side_of_a_split(tmp_path):
-    from classify import dataset
+    from earmark.classify.dataset import build
 
     generator = np.random.default_rng(0)
     spotify = pd.DataFrame({name: generator.uniform(0, 1, 20) for name in sets.SPOTIFY_COLUMNS})
     spotify["track_genre"] = ["a", "b"] * 10
     pd.concat([spotify, spotify.assign(popularity=3)]).to_csv(tmp_path / "s.csv", index=False)
-    found = dataset.build(tmp_path / "s.csv", label="track_genre")
+    found = build.build(tmp_path / "s.csv", label="track_genre")
     assert found.columns == [*sets.SPOTIFY_COLUMNS, "popularity"]
     assert found.groups.nunique() == 20
     assert (found.groups.value_counts() == 2).all()
@@ -130,29 +130,29 @@ def spotifys(tmp_path):
     return write
 
 
-def test_percentages_are_refused(earmark, spotifys, tmp_path):
+def test_percentages_are_refused(cli, spotifys, tmp_path):
     path = spotifys(energy=np.linspace(0, 98, 40))
-    status, _, err = earmark("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
+    status, _, err = cli("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
     assert status == 1
     assert "energy reaches 98, but Spotify's runs from 0 to 1; divide percentages by 100" in err
     assert not (tmp_path / "m").exists()
 
 
-def test_a_compressed_table_is_a_table_everywhere(earmark, spotifys, tmp_path):
+def test_a_compressed_table_is_a_table_everywhere(cli, spotifys, tmp_path):
     path, model = spotifys("s.csv.gz"), tmp_path / "m"
-    assert earmark("train", path, "--label", "track_genre", "-o", model, "-q")[0] == 0
-    assert earmark("classify", path, "-m", model, "-o", tmp_path / "p.csv", "-q")[0] == 0
-    status, out, _ = earmark("info", path)
+    assert cli("train", path, "--label", "track_genre", "-o", model, "-q")[0] == 0
+    assert cli("classify", path, "-m", model, "-o", tmp_path / "p.csv", "-q")[0] == 0
+    status, out, _ = cli("info", path)
     assert status == 0
     assert "40 rows, 14 columns" in out
 
 
-def test_what_a_foreign_table_lacks_is_all_that_is_named(earmark, spotifys, tmp_path):
+def test_what_a_foreign_table_lacks_is_all_that_is_named(cli, spotifys, tmp_path):
     model = tmp_path / "m"
-    earmark("train", spotifys(), "--label", "track_genre", "-o", model, "-q")
+    cli("train", spotifys(), "--label", "track_genre", "-o", model, "-q")
     other = pd.read_csv(spotifys(popularity=1)).drop(columns="liveness").iloc[:, ::-1]
     other.to_csv(tmp_path / "o.csv", index=False)
-    status, _, err = earmark(
+    status, _, err = cli(
         "classify", tmp_path / "o.csv", "-m", model, "-o", tmp_path / "p.csv", "-q"
     )
     assert status == 1
@@ -162,22 +162,22 @@ def test_what_a_foreign_table_lacks_is_all_that_is_named(earmark, spotifys, tmp_
 
 
 def test_what_is_not_learned_from_is_said(spotifys):
-    from classify import dataset
+    from earmark.classify.dataset import build
 
-    found = dataset.build(spotifys(plays=range(40)), label="track_genre")
+    found = build.build(spotifys(plays=range(40)), label="track_genre")
     assert "not learned from, since the set has no such columns: plays" in found.notes
 
 
-def test_without_artists_nobody_says_that_there_were_any(earmark, spotifys, tmp_path):
-    from classify import dataset
+def test_without_artists_nobody_says_that_there_were_any(cli, spotifys, tmp_path):
+    from earmark.classify.dataset import build
 
     path = spotifys()
     doubled = pd.concat([pd.read_csv(path), pd.read_csv(path).iloc[:6]])
     doubled.to_csv(path, index=False)
-    found = dataset.build(path, label="track_genre")
+    found = build.build(path, label="track_genre")
     assert found.grouped_by == "track"
     assert any("no artists are known" in note for note in found.notes)
-    _, out, _ = earmark("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
+    _, out, _ = cli("train", path, "--label", "track_genre", "-o", tmp_path / "m", "-q")
     assert "no track is on both sides" in out
 
 

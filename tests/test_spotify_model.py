@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import classify
-from classify import bundle, typical
-from classify.dataset import SPOTIFY_EXTRAS
-from extract import schema
-from extract.config import DEFAULTS
-from extract.sets import SPOTIFY_COLUMNS
+import earmark
+from earmark.classify.dataset.build import SPOTIFY_EXTRAS
+from earmark.classify.model import bundle, genre_profiles
+from earmark.extract import schema
+from earmark.extract.config import DEFAULTS
+from earmark.extract.sets import SPOTIFY_COLUMNS
 
 
 @pytest.fixture(scope="module")
 def model():
-    return classify.load("spotify")
+    return earmark.load("spotify")
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def test_what_is_typical_of_a_genre_is_found_to_be_of_it(model, usual):
 def test_every_genre_has_typical_values_of_every_column(model):
     assert list(model.typical) == model.genres
     for own in model.typical.values():
-        assert list(own) == list(typical.COLUMNS)
-    usual = typical.overall(model.typical)
+        assert list(own) == list(genre_profiles.COLUMNS)
+    usual = genre_profiles.overall(model.typical)
     assert 0.4 < usual["danceability"][1] < 0.7
     assert usual["time_signature"] == [4, 4, 4]
     assert 180_000 < usual["duration_ms"][1] < 260_000

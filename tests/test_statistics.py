@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from classify import statistics
+from earmark.classify.insights import statistics
 
 
 @pytest.mark.real_audio

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from extract import schema, tables
-from extract.config import DEFAULTS
-from extract.errors import SchemaError, WriteError
+from earmark.extract import schema, tables
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import SchemaError, WriteError
 
 ENDINGS = ("parquet", "csv", "jsonl")
 SCHEMA = schema.of("default", DEFAULTS, 6.0)

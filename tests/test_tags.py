@@ -10,8 +10,8 @@ import zlib
 import pandas as pd
 import pytest
 
-from classify import tags
-from extract.errors import DecodeError, FindError, SchemaError
+from earmark.classify.library import tags
+from earmark.extract.errors import DecodeError, FindError, SchemaError
 
 mutagen = pytest.importorskip("mutagen")
 
@@ -181,7 +181,7 @@ def test_a_value_is_no_longer_than_anybody_reads(music):
 
 
 def test_a_worker_plans_in_pieces_what_is_planned_at_once(music, monkeypatch):
-    from classify.app import tagging
+    from earmark.classify.app.jobs import tagging
 
     monkeypatch.setattr(tagging, "PIECE", 2)
     names = sorted(path.name for path in music.iterdir())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-import extract
-from classify import labels, pictures, tracks
-from classify.pictures import Picture
-from extract import tables
-from extract.errors import LabelError
+import earmark
+from earmark.classify.dataset import labels
+from earmark.classify.insights import figures, tracks
+from earmark.classify.insights.figures import Picture
+from earmark.extract import tables
+from earmark.extract.errors import LabelError
 
 
 @pytest.mark.real_audio
@@ -17,7 +18,7 @@ def test_a_song_has_the_units_of_its_table(spotify, demo):
     assert spotify.units["loudness"] == "dB"
     assert (
         tracks.describe(
-            extract.table([demo / "jazz-120bpm-b-flat-major.wav"], set="spotify")
+            earmark.table([demo / "jazz-120bpm-b-flat-major.wav"], set="spotify")
         ).units["loudness"]
         == "LUFS"
     )
@@ -33,7 +34,7 @@ def test_the_demo_tracks_with_their_genres(demo, monkeypatch, tmp_path):
 
 
 def test_a_table_of_250_columns_in_windows(demo, tmp_path):
-    table, windows = extract.tracks_and_windows([demo], windows=3)
+    table, windows = earmark.tracks_and_windows([demo], windows=3)
     tables.write(windows, tmp_path / "windows.csv")
     found = tracks.read(tmp_path / "windows.csv", str(demo / "tracks.csv"))
     assert (len(found.values), found.rows) == (6, len(windows))
@@ -49,7 +50,7 @@ def test_a_table_of_250_columns_in_windows(demo, tmp_path):
     # Spotify's come first, the others stand for groups, and a picture more shows them all.
     assert len(found.principal) == tracks.CHOSEN
     assert {"energy", "loudness", "tempo", "key"} <= set(found.principal)
-    families = pictures.picture("families", found)
+    families = figures.picture("families", found)
     assert isinstance(families, Picture)
     assert "by families" in families.title
 

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 import soundfile
 
-import extract
-import pipeline
-from extract import run, schema, tables
-from extract.config import DEFAULTS
+import earmark
+from earmark import pipeline
+from earmark.extract import schema, tables
+from earmark.extract.batch import run
+from earmark.extract.config import DEFAULTS
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def music(tmp_path):
     return folder
 
 
-def earmark(*arguments):
+def cli(*arguments):
     with pytest.raises(SystemExit) as stop:
         pipeline.main([*map(str, arguments)])
     return stop.value.code
@@ -36,15 +37,15 @@ def earmark(*arguments):
 @pytest.mark.parametrize("name", ["default", "gtzan"])
 @pytest.mark.parametrize("seconds", [2.5, 6.0, 60.0])
 def test_both_tables_are_those_of_two_passes(demo, name, seconds):
-    tracks, windows = extract.tracks_and_windows([demo], windows=seconds, set=name)
-    pd.testing.assert_frame_equal(tracks, extract.table([demo], set=name), check_exact=True)
-    expected = extract.table([demo], set=name, windows=seconds)
+    tracks, windows = earmark.tracks_and_windows([demo], windows=seconds, set=name)
+    pd.testing.assert_frame_equal(tracks, earmark.table([demo], set=name), check_exact=True)
+    expected = earmark.table([demo], set=name, windows=seconds)
     pd.testing.assert_frame_equal(windows, expected, check_exact=True)
 
 
 def test_every_file_is_analysed_once(music, analysed):
     with pytest.warns(UserWarning, match=r"1 failed, the first: bad\.mp3: is not audio"):
-        tracks, windows = extract.tracks_and_windows([music], windows=1.0)
+        tracks, windows = earmark.tracks_and_windows([music], windows=1.0)
     assert analysed == [f"{index}.wav" for index in range(5)] + ["bad.mp3"]
     assert tracks["path"].tolist() == [f"{index}.wav" for index in range(5)]
     assert windows["path"].drop_duplicates().tolist() == tracks["path"].tolist()
@@ -56,7 +57,7 @@ def test_every_file_is_analysed_once(music, analysed):
 def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, capsys):
     windows, tracks = tmp_path / "windows.parquet", tmp_path / "tracks.parquet"
     arguments = ("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
-    assert earmark(*arguments) == 0
+    assert cli(*arguments) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith("5 tracks in 15 windows, 250 descriptors each: ")
     assert captured.err.count("bad.mp3") == 1
@@ -66,7 +67,7 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
         keys = ["path", "start", "seconds", "sha256"] if seconds else ["path", "sha256"]
         assert table.columns.tolist() == [*keys, *expected.names]
         assert about == tables.metadata(expected)
-        again = extract.table(sorted(music.glob("*.wav")), windows=seconds)
+        again = earmark.table(sorted(music.glob("*.wav")), windows=seconds)
         pd.testing.assert_frame_equal(table, again, check_exact=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "music",
@@ -80,13 +81,13 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
 
 def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
     windows, tracks = tmp_path / "windows.parquet", tmp_path / "tracks.parquet"
-    earmark("extract", music, "-o", windows, "--windows", 2, "--tracks", tracks, "-q")
+    cli("extract", music, "-o", windows, "--windows", 2, "--tracks", tracks, "-q")
     capsys.readouterr()
     for path, expected in (
         (windows, ["features: 9 rows, 254 columns", "rows: windows of 2 s"]),
         (tracks, ["features: 5 rows, 252 columns", "rows: whole tracks"]),
     ):
-        assert earmark("info", path) == 0
+        assert cli("info", path) == 0
         lines = capsys.readouterr().out.splitlines()
         assert set(expected) < set(lines)
         assert "set: default-3" in lines
@@ -95,14 +96,14 @@ def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
 @pytest.mark.parametrize("endings", [("csv", "parquet"), ("jsonl", "csv"), ("parquet", "jsonl")])
 def test_each_table_has_the_format_of_its_own_ending(music, tmp_path, endings):
     windows, tracks = (tmp_path / f"t.{ending}" for ending in endings)
-    earmark("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
+    cli("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
     assert len(tables.read(windows)[0]) == 15
     assert len(tables.read(tracks)[0]) == 5
 
 
 def test_tracks_without_windows_are_refused_before_any_work(music, tmp_path, analysed, capsys):
     tracks = tmp_path / "tracks.csv"
-    assert earmark("extract", music, "-o", tmp_path / "t.csv", "--tracks", tracks) == 2
+    assert cli("extract", music, "-o", tmp_path / "t.csv", "--tracks", tracks) == 2
     assert "--tracks" in capsys.readouterr().err
     assert not analysed
 
@@ -113,7 +114,7 @@ def test_a_table_of_tracks_that_is_not_ours_is_kept_before_any_work(
     tracks = tmp_path / "tracks.csv"
     tracks.write_text("my own notes\n")
     output = tmp_path / "t.csv"
-    assert earmark("extract", music, "-o", output, "--windows", 1, "--tracks", tracks) == 1
+    assert cli("extract", music, "-o", output, "--windows", 1, "--tracks", tracks) == 1
     assert "it is kept" in capsys.readouterr().err
     assert tracks.read_text() == "my own notes\n"
     assert not analysed
@@ -122,7 +123,7 @@ def test_a_table_of_tracks_that_is_not_ours_is_kept_before_any_work(
 def test_one_file_cannot_hold_both_tables(music, tmp_path, analysed, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     output = tmp_path / "t.csv"
-    assert earmark("extract", music, "-o", output, "--windows", 1, "--tracks", "t.csv") == 1
+    assert cli("extract", music, "-o", output, "--windows", 1, "--tracks", "t.csv") == 1
     assert "t.csv: cannot hold both tables; name two files" in capsys.readouterr().err
     assert not output.exists()
     assert not analysed

@@ -1,4 +1,4 @@
-"""The extractor as a step of scikit-learn: the values of `extract.features`, and its manners."""
+"""The extractor as a step of scikit-learn: the values of `earmark.features`, and its manners."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-import extract
-from extract import AudioFeatures, run, schema
-from extract.config import DEFAULTS
-from extract.errors import DecodeError, SettingsError
+import earmark
+from earmark import AudioFeatures
+from earmark.extract import schema
+from earmark.extract.batch import run
+from earmark.extract.config import DEFAULTS
+from earmark.extract.errors import DecodeError, SettingsError
 
 NAMES = schema.of("default", DEFAULTS).names
 
@@ -50,7 +52,7 @@ def test_rows_are_those_of_features(tones, name):
     found = AudioFeatures(name).fit_transform(tones)
     assert found.dtype == np.float64
     for row, path in zip(found, tones, strict=True):
-        expected = extract.features(path, set=name)
+        expected = earmark.features(path, set=name)
         np.testing.assert_array_equal(row, expected)
     np.testing.assert_array_equal(AudioFeatures(name).get_feature_names_out(), expected.index)
 
@@ -58,7 +60,7 @@ def test_rows_are_those_of_features(tones, name):
 def test_settings_are_parameters(tones):
     settings = DEFAULTS.model_copy(update={"n_mfcc": 13, "fmax": 8000.0})
     found = AudioFeatures(n_mfcc=13, fmax=8000).fit_transform(tones[:1])
-    np.testing.assert_array_equal(found[0], extract.features(tones[0], settings=settings))
+    np.testing.assert_array_equal(found[0], earmark.features(tones[0], settings=settings))
 
 
 def test_every_setting_is_a_parameter_with_the_same_default():

@@ -8,18 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import classify
-from classify import dataset, evaluate, train, typical
-from classify.model import GenreClassifier
-from extract.errors import BundleError
-from extract.sets import SPOTIFY_COLUMNS
+import earmark
+from earmark.classify import train
+from earmark.classify.dataset import build
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.model import genre_profiles
+from earmark.classify.model.estimator import GenreClassifier
+from earmark.extract.errors import BundleError
+from earmark.extract.sets import SPOTIFY_COLUMNS
 
 
 def test_quartiles_per_genre_are_those_of_the_table(shared):
     table = pd.read_csv(shared / "spotify" / "spotify_tracks.csv.gz")
-    found = typical.of(table, table["track_genre"], table.index.to_series())
+    found = genre_profiles.of(table, table["track_genre"], table.index.to_series())
     assert set(found) == set(table["track_genre"])
-    assert list(found["tango"]) == list(typical.COLUMNS)
+    assert list(found["tango"]) == list(genre_profiles.COLUMNS)
     tango = table[table["track_genre"] == "tango"]
     expected = np.percentile(tango["energy"], [25, 50, 75])
     np.testing.assert_allclose(found["tango"]["energy"], expected, rtol=1e-4)
@@ -41,7 +44,7 @@ def test_windows_count_as_their_track_and_lengths_add_up():
     )
     labels = pd.Series(["jazz", "jazz", "jazz", "rock", "rock"])
     tracks = pd.Series(["a", "a", "a", "b", "c"])
-    assert typical.of(table, labels, tracks) == {
+    assert genre_profiles.of(table, labels, tracks) == {
         "jazz": {
             "energy": [0.2] * 3,
             "key": [3] * 3,
@@ -59,7 +62,7 @@ def test_windows_count_as_their_track_and_lengths_add_up():
 
 def test_a_genre_says_nothing_of_what_none_of_its_tracks_has():
     table = pd.DataFrame({"tempo": [np.nan, 120.0]})
-    found = typical.of(table, pd.Series(["a", "b"]), pd.Series(["1", "2"]))
+    found = genre_profiles.of(table, pd.Series(["a", "b"]), pd.Series(["1", "2"]))
     assert found == {"a": {}, "b": {"tempo": [120.0] * 3}}
 
 
@@ -69,12 +72,12 @@ def test_a_track_of_any_genre_lies_between_them():
         "b": {"energy": [0.3, 0.4, 0.9], "key": [5.0] * 3},
         "c": {"energy": [0.5, 0.6, 0.7], "key": [5.0] * 3, "tempo": [100.0, 110.0, 120.0]},
     }
-    assert typical.overall(known) == {
+    assert genre_profiles.overall(known) == {
         "energy": [0.3, 0.4, 0.7],
         "key": [5.0] * 3,
         "tempo": [100.0, 110.0, 120.0],
     }
-    assert typical.overall({}) == {}
+    assert genre_profiles.overall({}) == {}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +92,7 @@ def test_a_track_of_any_genre_lies_between_them():
 )
 def test_what_is_no_typical_value_is_refused(own, message):
     with pytest.raises(BundleError, match=message):
-        typical.check(own, ["jazz", "rock"])
+        genre_profiles.check(own, ["jazz", "rock"])
 
 
 def test_a_model_knows_also_what_it_does_not_learn_from(tmp_path):
@@ -103,24 +106,24 @@ def test_a_model_knows_also_what_it_does_not_learn_from(tmp_path):
         }
     )
     table.to_csv(tmp_path / "table.csv", index=False)
-    data = dataset.build(tmp_path / "table.csv", ignore=["loudness"])
+    data = build.build(tmp_path / "table.csv", ignore=["loudness"])
     assert list(data.subset(np.arange(3)).ignored) == ["loudness"]
     learner = GenreClassifier(n_estimators=5)
-    evaluation = evaluate.cross_validate(data, learner, count=2, repeats=1)
+    evaluation = cross_validation.cross_validate(data, learner, count=2, repeats=1)
     bundle, pickles = train.fit(data, learner, evaluation)
     assert bundle.inputs == ["energy"]
     assert set(bundle.typical["rock"]) == {"loudness", "energy"}
     train.write(bundle, pickles, evaluation, "card", tmp_path / "model")
-    assert classify.load(tmp_path / "model").typical == bundle.typical
+    assert earmark.load(tmp_path / "model").typical == bundle.typical
     about = json.loads((tmp_path / "model" / "bundle.json").read_text())
     for strange in ([], {"jazz": 3}, {"jazz": {"energy": "high"}}):
         (tmp_path / "model" / "bundle.json").write_text(json.dumps(about | {"typical": strange}))
         with pytest.raises(BundleError, match=r"typical|inconsistent"):
-            classify.load(tmp_path / "model")
+            earmark.load(tmp_path / "model")
 
 
 def test_the_default_model_knows_what_whole_songs_of_its_genres_are_like():
-    model = classify.load()
+    model = earmark.load()
     assert set(model.typical) == set(model.genres)
     for own in model.typical.values():
         assert list(own) == list(SPOTIFY_COLUMNS)

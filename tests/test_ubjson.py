@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xgboost
 
-from classify import ubjson
+from earmark.classify.model import ubjson
 
 
 def _trained(**parameters):

@@ -22,13 +22,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_decode import encoded, picture, with_av
 
-from classify.app import playable as playing
-from classify.app import uploads
-from classify.app.playable import playable
-from classify.app.uploads import Limits, Scratch, shown, sniff, sweep
-from extract import decode
-from extract.errors import DecodeError, UploadError
-from extract.files import AUDIO_SUFFIXES
+from earmark.classify.app.files import scratch as uploads
+from earmark.classify.app.files import transcode as playing
+from earmark.classify.app.files.scratch import Limits, Scratch, shown, sniff, sweep
+from earmark.classify.app.files.transcode import playable
+from earmark.extract.audio import decode
+from earmark.extract.audio.sources import AUDIO_SUFFIXES
+from earmark.extract.errors import DecodeError, UploadError
 
 ROOT = Path(__file__).parent.parent
 
@@ -349,7 +349,7 @@ def test_the_folder_goes_with_the_session():
 
 SERVER = """
 import io, sys, time
-from classify.app.uploads import Scratch
+from earmark.classify.app.files.scratch import Scratch
 scratch = Scratch()
 scratch.path.joinpath("song.mp3").write_bytes(b"x")
 print(scratch.path, flush=True)
@@ -416,7 +416,7 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
 
 GETTING_READY = """
 import time
-from classify.app import hear
+from earmark.classify.app import hear
 def listen(path, *_):
     print(path, flush=True)
     time.sleep(600)

@@ -11,9 +11,15 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-import extract
-from extract.config import DEFAULTS
-from extract.windows import ACTIVE_RANGE, REFERENCE_LEVEL, Cutter, Window, gated_level
+import earmark
+from earmark.extract.config import DEFAULTS
+from earmark.extract.engine.windows import (
+    ACTIVE_RANGE,
+    REFERENCE_LEVEL,
+    Cutter,
+    Window,
+    gated_level,
+)
 
 CONFIGS = [
     DEFAULTS,
@@ -254,12 +260,12 @@ def test_each_row_describes_its_own_seconds(tmp_path, rate):
     ]
     path = tmp_path / "tones.wav"
     soundfile.write(path, np.concatenate(tones), rate, subtype="FLOAT")
-    found = extract.table([path], windows=5.0)
+    found = earmark.table([path], windows=5.0)
     np.testing.assert_allclose(found["start"], [0, 5, 10, 15, 20, 25], atol=0.02)
     assert found["start"].iloc[-1] + found["seconds"].iloc[-1] == pytest.approx(30)
     # One or two frames at an edge hear both tones.
     np.testing.assert_allclose(found["spectral_centroid_mean"], pitches, rtol=0.02, atol=15)
-    published = extract.table([path], windows=5.0, set="gtzan")
+    published = earmark.table([path], windows=5.0, set="gtzan")
     np.testing.assert_allclose(published["start"], [0, 5, 10, 15, 20, 25], atol=1e-9)
     np.testing.assert_allclose(published["length"], 5 * 22050, atol=1)
     np.testing.assert_allclose(published["spectral_centroid_mean"], pitches, rtol=0.1)
@@ -270,7 +276,7 @@ def test_each_row_describes_its_own_seconds(tmp_path, rate):
 @pytest.mark.parametrize("name", ["default", "gtzan", "fma"])
 @pytest.mark.parametrize("seconds", [0.3, 2.9, 3.1, 8.9, 9.1])
 def test_windows_cover_the_file_in_every_set(tone, name, seconds):
-    found = extract.table([tone(seconds=seconds)], windows=2.0, set=name)
+    found = earmark.table([tone(seconds=seconds)], windows=2.0, set=name)
     assert len(found) == max(1, int(seconds / 2 + 0.5))
     ends = found["start"] + found["seconds"]
     np.testing.assert_allclose(found["start"], [0, *ends[:-1]], atol=1e-9)

@@ -1,8 +1,10 @@
 """The app: pages over what the command line does, for people who would rather look and listen.
 
 A page draws and calls, and knows no more than that. What takes long runs in worker processes
-(`classify.app.line`), what comes from outside goes through `classify.app.uploads` and
-`classify.app.setting`, and what is shown looks as `classify.app.look` says.
+(`earmark.classify.app.jobs.queue`), what comes from outside goes through
+`earmark.classify.app.files.scratch` and
+`earmark.classify.app.settings`, and what is shown looks as `earmark.classify.app.widgets.theme`
+says.
 """
 
 from __future__ import annotations
@@ -26,30 +28,31 @@ def main() -> None:
     import streamlit as st
     from streamlit import config
 
-    from classify.app import look, state
+    from earmark.classify.app import session
+    from earmark.classify.app.widgets import theme
 
     # A picture of our own: those that have names are fetched from elsewhere.
     icon = Path(__file__).with_name("icon.png")
     st.set_page_config(page_title="Earmark", page_icon=icon, layout="wide")
-    look.frame()
+    theme.frame()
     pages = [
         st.Page(_page(module), title=title, icon=icon, url_path=module, default=not place)
         for place, (module, title, icon) in enumerate(PAGES)
     ]
     chosen = st.navigation(pages, position="top")
-    with look.kept_in_words():
+    with theme.kept_in_words():
         # However the app was started, Streamlit takes files as large as the boxes say.
-        config.set_option("server.maxUploadSize", state.setting().upload_mb)
+        config.set_option("server.maxUploadSize", session.setting().upload_mb)
         # Workers start while somebody reads the page.
-        state.line()
+        session.line()
         chosen.run()
 
 
 def _page(module: str) -> Callable[[], None]:
     def draw() -> None:
-        from classify.app import look
+        from earmark.classify.app.widgets import theme
 
-        with look.kept_in_words():
-            importlib.import_module(f"classify.app.pages.{module}").page()
+        with theme.kept_in_words():
+            importlib.import_module(f"earmark.classify.app.pages.{module}").page()
 
     return draw

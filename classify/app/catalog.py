@@ -13,16 +13,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from classify import library, playlists
-from classify import typical as typicals
-from classify.app.archive import packed
-from classify.app.hear import model_at
-from classify.app.line import Ticket
-from classify.app.places import inside
-from classify.bundle import ABOUT
-from classify.library import Library
-from extract import sets, tables
-from extract.errors import EarmarkError, FindError, SchemaError
+from earmark.classify.app.files.paths import inside
+from earmark.classify.app.files.zip import packed
+from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.track_analysis import model_at
+from earmark.classify.library import library, playlists
+from earmark.classify.library.library import Library
+from earmark.classify.model import genre_profiles as typicals
+from earmark.classify.model.bundle import ABOUT
+from earmark.extract import sets, tables
+from earmark.extract.errors import EarmarkError, FindError, SchemaError
 
 __all__ = [
     "Below",
@@ -185,7 +185,7 @@ def stamp(path: Path) -> tuple[int, int]:
 
 
 def opened(path: Path, genres: str | None) -> Opened:
-    """Open a table, with the genres as for `classify.library.open_library`.
+    """Open a table, with the genres as for `earmark.classify.library.library.open_library`.
 
     Raises
     ------
@@ -254,7 +254,7 @@ def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
 
 
 def typical(own: Library, genre: str) -> dict[str, list[float]]:
-    """Return what `classify.typical` says of a genre of a library, of columns that enough have."""
+    """Return the quartiles of a genre of a library, of the columns that enough tracks have."""
     part = own.tracks[own.tracks["genre"] == genre]
     known = part.count()
     names = [name for name in sets.SPOTIFY_COLUMNS if known.get(name, 0) >= ENOUGH]

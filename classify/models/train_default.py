@@ -21,14 +21,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from classify import bundle, evaluate, groups, metrics, report, train, typical
-from classify.dataset import Dataset, without
-from classify.ensemble import softmax
-from classify.model import GenreClassifier
-from classify.predict import pool
-from extract import run, tables
-from extract.config import DEFAULTS
-from extract.sets import SPOTIFY_COLUMNS
+from earmark.classify import train
+from earmark.classify.dataset import groups
+from earmark.classify.dataset.build import Dataset, without
+from earmark.classify.evaluation import cross_validation, metrics, report
+from earmark.classify.model import bundle, genre_profiles
+from earmark.classify.model.ensemble import softmax
+from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.score import pool
+from earmark.extract import tables
+from earmark.extract.batch import run
+from earmark.extract.config import DEFAULTS
+from earmark.extract.sets import SPOTIFY_COLUMNS
 
 WINDOWS = 6.0
 STRENGTH = 0.02
@@ -138,13 +142,13 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
     return dataset, table["corpus"]
 
 
-def of_spotify(data: Path, genres: Sequence[str]) -> typical.Typical:
+def of_spotify(data: Path, genres: Sequence[str]) -> genre_profiles.Typical:
     """Return what whole songs of the genres measure.
 
     The corpora cannot say it: theirs are clips, with a level that somebody has set.
     """
     table = pd.read_csv(data / "spotify" / "spotify_tracks.csv.gz")
-    of_genre = typical.of(
+    of_genre = genre_profiles.of(
         table[list(SPOTIFY_COLUMNS)], table["track_genre"], table.index.to_series()
     )
     names = {genre: SPOTIFY_NAMES.get(genre, genre) for genre in genres}
@@ -159,7 +163,7 @@ def leave_out(
     genres = set(trained.labels)
     testable = dataset.labels.isin(genres | {AMBIGUOUS})
     tested = dataset.subset(((corpus == name) & testable).to_numpy())
-    learner = evaluate.learn(model, trained)
+    learner = cross_validation.learn(model, trained)
     order, logits = pool(learner.logits(tested.features), tested.tracks.to_numpy(object))
     truth = tested.per_track().set_index("track")["label"].reindex(order).tolist()
     chances, classes = softmax(logits), [str(genre) for genre in learner.classes_]
@@ -184,7 +188,7 @@ def leave_out(
     }
 
 
-def within(evaluation: evaluate.Evaluation, corpus: str) -> dict[str, float]:
+def within(evaluation: cross_validation.Evaluation, corpus: str) -> dict[str, float]:
     """Return what the cross-validation gave for the tracks of one corpus."""
     own = evaluation.tracks.index.str.startswith(f"{corpus}/")
     truth = evaluation.tracks.loc[own, "label"].tolist()
@@ -209,7 +213,7 @@ def main() -> None:
     clear = replace(
         dataset.subset((dataset.labels != AMBIGUOUS).to_numpy()), duplicates=dataset.duplicates
     )
-    evaluation = evaluate.cross_validate(clear, model, leaky=True, show_progress=True)
+    evaluation = cross_validation.cross_validate(clear, model, leaky=True, show_progress=True)
     sure = GenreClassifier(linear_share=evaluation.linear_share, temperature=evaluation.temperature)
     outside = {name: leave_out(dataset, corpus, name, sure) for name in CORPORA}
     evaluation.metrics["left_out"] = outside

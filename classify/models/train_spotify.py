@@ -20,9 +20,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from classify import bundle, dataset, evaluate, report, splits, train
-from classify.dataset import SPOTIFY_EXTRAS, Dataset
-from classify.model import GenreClassifier
+from earmark.classify import train
+from earmark.classify.dataset import build, splits
+from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
+from earmark.classify.evaluation import cross_validation, report
+from earmark.classify.model import bundle
+from earmark.classify.model.estimator import GenreClassifier
 
 GENRE = "track_genre"
 
@@ -46,8 +49,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=bundle.SPOTIFY)
     arguments = parser.parse_args()
 
-    data = dataset.build(arguments.table, label=GENRE)
-    evaluation = evaluate.cross_validate(data, MODEL, leaky=True, show_progress=True)
+    data = build.build(arguments.table, label=GENRE)
+    evaluation = cross_validation.cross_validate(data, MODEL, leaky=True, show_progress=True)
     evaluation.metrics["limits"] = limits(data, evaluation)
     evaluation.metrics["of_sound"] = of_sound(data, evaluation)
     trained, pickles = train.fit(data, MODEL, evaluation)
@@ -59,7 +62,7 @@ def main() -> None:
     bundle.save(trained, arguments.output, card, pickles)
 
 
-def limits(data: Dataset, evaluation: evaluate.Evaluation) -> dict[str, float]:
+def limits(data: Dataset, evaluation: cross_validation.Evaluation) -> dict[str, float]:
     """Say what the choice of genres does to the numbers.
 
     Returns
@@ -84,13 +87,13 @@ def limits(data: Dataset, evaluation: evaluate.Evaluation) -> dict[str, float]:
     }
 
 
-def of_sound(data: Dataset, evaluation: evaluate.Evaluation) -> dict[str, float]:
+def of_sound(data: Dataset, evaluation: cross_validation.Evaluation) -> dict[str, float]:
     """Measure on the same fold without what audio files do not have."""
     train_rows, test_rows = next(splits.folds(data, 5, 0))
     model, _ = train.fit(data.subset(train_rows), MODEL, replace(evaluation, metrics={}))
     tested = data.subset(test_rows)
     heard = replace(tested, features=tested.features.drop(columns=list(SPOTIFY_EXTRAS)))
-    numbers = evaluate.test(model, heard)
+    numbers = cross_validation.test(model, heard)
     return {name: numbers[name] for name in ("accuracy", "top_3", "top_5")}
 
 

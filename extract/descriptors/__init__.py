@@ -1,1 +1,1 @@
-"""The descriptors, a module per family; `extract.registry` discovers them."""
+"""The descriptors, a module per family; `earmark.extract.engine.registry` discovers them."""

@@ -22,12 +22,12 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from extract import filters
-from extract.config import Settings
-from extract.frames import Block, frequencies
-from extract.kernels import Projection
-from extract.registry import descriptor
-from extract.windows import Window
+from earmark.extract.config import Settings
+from earmark.extract.engine.registry import descriptor
+from earmark.extract.engine.windows import Window
+from earmark.extract.signal import filters
+from earmark.extract.signal.frames import Block, frequencies
+from earmark.extract.signal.kernels import Projection
 
 __all__ = ["mel_db", "mel_level", "mfcc", "mfcc_difference"]
 

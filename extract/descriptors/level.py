@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import kernels
-from extract.frames import Block
-from extract.reduce import Track
-from extract.registry import Column, descriptor
-from extract.windows import REFERENCE_LEVEL
+from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.registry import Column, descriptor
+from earmark.extract.engine.windows import REFERENCE_LEVEL
+from earmark.extract.signal import kernels
+from earmark.extract.signal.frames import Block
 
 __all__ = [
     "duration_ms",
@@ -184,7 +184,8 @@ def true_peak(track: Track) -> float:
     How close the file comes to clipping once it is sound: above 0 dBTP a player or an encoder may
     distort.
 
-    By ITU-R BS.1770-4, annex 2, over all channels at the file's own rate (see `extract.peaks`).
+    By ITU-R BS.1770-4, annex 2, over all channels at the file's own rate (see
+    `earmark.extract.signal.true_peak`).
     Above 0 where a player that turns samples into a waveform would clip; MP3s of loud music often
     are. NaN for silence, which is what the dither of 16 bits counts as, and for less than 100 ms.
 
@@ -211,7 +212,8 @@ def stereo_width(track: Track) -> float:
     differs between left and right the wider it is.
 
     0 for the same signal in both, 1/2 for two that have nothing in common, 1 for opposite ones;
-    K-weighted (see `extract.meter`), weighted with the energy. NaN where there are not two
+    K-weighted (see `earmark.extract.signal.loudness`), weighted with the energy. NaN where there
+    are not two
     channels: what a mono file was made from cannot be known.
 
     Notes

@@ -19,10 +19,10 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from extract.frames import hann
-from extract.kernels import Projection
-from extract.registry import descriptor
-from extract.windows import Window
+from earmark.extract.engine.registry import descriptor
+from earmark.extract.engine.windows import Window
+from earmark.extract.signal.frames import hann
+from earmark.extract.signal.kernels import Projection
 
 __all__ = ["fluctuation_pattern", "variance_pattern"]
 

@@ -5,8 +5,8 @@ the gain of the file nor on the key it is in. The weights were fitted by ridge r
 values that Spotify itself gave to songs of the GTZAN collection and, with less weight, to what else
 is known of recordings of other music and of speech. The sum is formed on the scale on which values
 spread evenly, and brought back to Spotify's. What it was fitted to, and how it was measured with no
-artist on both sides, is told in `extract/calibration/spotify.md`; the weights are made by
-`extract/calibration/fit_spotify.py`.
+artist on both sides, is told in `extract/estimators/spotify.md`; the weights are made by
+`extract/estimators/fit_spotify.py`.
 
 Notes
 -----
@@ -34,8 +34,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from extract.calibration import calibrated
-from extract.registry import descriptor
+from earmark.extract.engine.registry import descriptor
+from earmark.extract.estimators.spotify import calibrated
 
 __all__ = [
     "INPUTS",

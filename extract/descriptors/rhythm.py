@@ -9,12 +9,13 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from extract import filters, kernels, pulse
-from extract import tempo as tempi
-from extract.config import Settings
-from extract.reduce import Track
-from extract.registry import Column, descriptor
-from extract.windows import Window
+from earmark.extract.config import Settings
+from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.registry import Column, descriptor
+from earmark.extract.engine.windows import Window
+from earmark.extract.estimators import beats as pulse
+from earmark.extract.estimators import tempo as tempi
+from earmark.extract.signal import filters, kernels
 
 __all__ = [
     "beats",
@@ -242,7 +243,7 @@ class Bars(NamedTuple):
     frames : ndarray of shape (beats,)
         Frames of the beats.
     accents : ndarray of shape (3, beats)
-        See `extract.pulse.accents`.
+        See `earmark.extract.estimators.beats.accents`.
     meter, confidence : float
         Beats in a bar and how sure that is; NaN without beats.
     """

@@ -21,10 +21,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import filters, kernels
-from extract.config import Settings
-from extract.frames import Block, frequencies
-from extract.registry import descriptor
+from earmark.extract.config import Settings
+from earmark.extract.engine.registry import descriptor
+from earmark.extract.signal import filters, kernels
+from earmark.extract.signal.frames import Block, frequencies
 
 __all__ = [
     "spectral_bandwidth",

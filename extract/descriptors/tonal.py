@@ -7,13 +7,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import filters, keys
-from extract.config import Settings
-from extract.frames import Block, frequencies
-from extract.kernels import Projection, pitch_peaks
-from extract.reduce import Track
-from extract.registry import Column, descriptor
-from extract.windows import Window
+from earmark.extract.config import Settings
+from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.registry import Column, descriptor
+from earmark.extract.engine.windows import Window
+from earmark.extract.estimators import key as keys
+from earmark.extract.signal import filters
+from earmark.extract.signal.frames import Block, frequencies
+from earmark.extract.signal.kernels import Projection, pitch_peaks
 
 __all__ = ["chroma", "dyads", "fine_chroma", "key", "rotated_chroma", "tonnetz"]
 
@@ -208,7 +209,8 @@ def key(track: Track) -> tuple[float, float, float]:
     semitones from C = 0 to B = 11; `mode` is 1 for major.
 
     What thirds and fourths are heard is compared with what is heard in each of the 24 keys, as
-    learnt from annotated recordings of ten genres: see `extract.keys`. An estimate. All three are
+    learnt from annotated recordings of ten genres: see `earmark.extract.estimators.key`. An
+    estimate. All three are
     NaN where no pitch class is heard more than the others, as in noise.
 
     Notes

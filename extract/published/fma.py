@@ -22,11 +22,11 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from extract import filters, kernels
-from extract.published import spectra
-from extract.published.cqt import PitchClasses
-from extract.published.spectra import N_FFT, normalised
-from extract.registry import Column
+from earmark.extract.engine.registry import Column
+from earmark.extract.published import spectra
+from earmark.extract.published.cqt import PitchClasses
+from earmark.extract.published.spectra import N_FFT, normalised
+from earmark.extract.signal import filters, kernels
 
 __all__ = ["SAMPLE_RATE", "columns", "describe", "header"]
 

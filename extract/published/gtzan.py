@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from extract import hpss, kernels
-from extract.published import spectra
-from extract.published.spectra import HOP_LENGTH, N_FFT
-from extract.registry import Column
+from earmark.extract.engine.registry import Column
+from earmark.extract.published import spectra
+from earmark.extract.published.spectra import HOP_LENGTH, N_FFT
+from earmark.extract.signal import hpss, kernels
 
 __all__ = ["SAMPLE_RATE", "columns", "describe"]
 

@@ -18,8 +18,8 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from extract import kernels
-from extract.kernels import kernel
+from earmark.extract.signal import kernels
+from earmark.extract.signal.kernels import kernel
 
 __all__ = [
     "HOP_LENGTH",

@@ -10,12 +10,12 @@ from typing import Any
 
 import streamlit as st
 
-from classify import bundle
-from classify.app import charts, form, look, models, radar
-from classify.app.form import Field
-from classify.app.hear import REASONS, model_at
-from classify.app.shelf import Shelf
-from classify.bundle import Bundle
+from earmark.classify.app.jobs.track_analysis import REASONS, model_at
+from earmark.classify.app.jobs.track_list import Shelf
+from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
+from earmark.classify.app.widgets.form import Field
+from earmark.classify.model import bundle
+from earmark.classify.model.bundle import Bundle
 
 __all__ = ["page"]
 
@@ -45,14 +45,14 @@ STYLE = """
 
 def page() -> None:
     """Draw the page."""
-    look.head(
+    theme.head(
         "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
     )
-    directory = models.choose("by hand model", bundle.SPOTIFY, form.possible)
+    directory = model_picker.choose("by hand model", bundle.SPOTIFY, form.possible)
     model = model_at(directory)
     own = form.fields(model)
     _start(model, own)
-    st.html(STYLE.format(st.get_option(f"theme.{look.theme()}.backgroundColor") or "Canvas"))
+    st.html(STYLE.format(st.get_option(f"theme.{theme.theme()}.backgroundColor") or "Canvas"))
     verdict = st.container(key="verdict")
     left, right = st.columns([6, 5], gap="large")
     with left:
@@ -82,7 +82,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
         "by hand track": list(tracks),
     }
     for key, options in offered.items():
-        look.kept(key, options)
+        theme.kept(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:
@@ -130,7 +130,7 @@ def _form(own: Mapping[str, Field]) -> dict[str, float]:
 
 def _widget(field: Field, value: float) -> float:
     """Draw what sets one value."""
-    key, meaning = _key(field.name), look.plain(field.meaning, 500)
+    key, meaning = _key(field.name), theme.plain(field.meaning, 500)
     shared: dict[str, Any] = {"label": field.title, "key": key, "help": meaning}
     st.session_state.setdefault(key, _time(value) if field.name in DURATIONS else value)
     if field.options:
@@ -168,21 +168,21 @@ def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict
     chances = [float(found[f"probability{suffix}"]) for suffix in suffixes]
     with verdict:
         others = ", ".join(
-            f"{look.plain(name)} {charts.percent(share)}"
+            f"{theme.plain(name)} {charts.percent(share)}"
             for name, share in zip(genres[1:3], chances[1:3], strict=True)
         )
         st.markdown(
-            f"#### {look.plain(genres[0])} {charts.percent(chances[0])} :gray[:small[{others}]]"
+            f"#### {theme.plain(genres[0])} {charts.percent(chances[0])} :gray[:small[{others}]]"
         )
     st.markdown("##### Genre")
-    look.figure(charts.genres(genres, chances), key="by hand genres")
+    theme.figure(charts.genres(genres, chances), key="by hand genres")
     st.markdown("##### Beside a typical track of it")
-    look.figure(radar.radar(values, model.typical.get(genres[0], {})), key="by hand radar")
-    st.markdown(f"##### Why {look.plain(genres[0])}?")
+    theme.figure(radar.radar(values, model.typical.get(genres[0], {})), key="by hand radar")
+    st.markdown(f"##### Why {theme.plain(genres[0])}?")
     told = model.explain(table, top=REASONS)
     reasons = [
         (str(name), float(value), float(added))
         for name, value, added in told[["feature", "value", "contribution"]].to_numpy()
     ]
-    look.figure(charts.reasons(reasons), key="by hand reasons")
+    theme.figure(charts.reasons(reasons), key="by hand reasons")
     st.caption("Green speaks for it, orange against it, beside the average genre.")

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import streamlit as st
 
-from classify import insights, tracks
-from classify.app import catalog, gallery, look, pick, shelf, state, waiting
-from classify.app.gallery import Gallery, Source
-from classify.app.pick import SESSION
-from classify.app.places import table as table_at
-from classify.app.setting import seconds_for, setting
-from classify.app.waiting import POLL
-from classify.insights import Absent, Picture
-from extract.errors import EarmarkError
+from earmark.classify.app import catalog, session
+from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.jobs import gallery, track_list
+from earmark.classify.app.jobs.gallery import Gallery, Source
+from earmark.classify.app.settings import seconds_for, setting
+from earmark.classify.app.widgets import table_picker, theme, waiting
+from earmark.classify.app.widgets.table_picker import SESSION
+from earmark.classify.app.widgets.waiting import POLL
+from earmark.classify.insights import page as insights
+from earmark.classify.insights import tracks
+from earmark.classify.insights.page import Absent, Picture
+from earmark.extract.errors import EarmarkError
 
 __all__ = ["page"]
 
@@ -39,17 +42,17 @@ LIGHT = """
 
 def page() -> None:
     """Draw the page."""
-    look.head(
+    theme.head(
         "Insights",
         "What is in a table: its genres, its descriptors, how they go together, what is missing.",
     )
-    st.html(STYLE if look.theme() == "dark" else STYLE + LIGHT)
+    st.html(STYLE if theme.theme() == "dark" else STYLE + LIGHT)
     source = _source()
     own: Gallery | None = st.session_state.get("gallery")
     if source is None:
         if own is not None:
             own.stop()
-        look.empty(
+        theme.empty(
             "No table yet",
             "Name one above, or upload it: a table that `earmark extract` made, one of Spotify's, "
             "or any other with a row per track. Those in data/features are found by themselves.",
@@ -59,14 +62,14 @@ def page() -> None:
     if own is None or own.source != source:
         if own is not None:
             own.close()
-        folder = state.scratch().path
+        folder = session.scratch().path
         seconds = seconds_for(source.path) if source.path else setting().track_seconds
-        own = Gallery(source, state.owner(), folder, seconds, look.theme())
+        own = Gallery(source, session.owner(), folder, seconds, theme.theme())
         st.session_state["gallery"] = own
-    elif own.theme != look.theme():
-        own.again(look.theme())
-    own.refresh(state.line())
-    look.living(_pictures, POLL if own.busy else None)(own)
+    elif own.theme != theme.theme():
+        own.again(theme.theme())
+    own.refresh(session.line())
+    theme.living(_pictures, POLL if own.busy else None)(own)
 
 
 def _source() -> Source | None:
@@ -79,9 +82,9 @@ def _source() -> Source | None:
         if table is None:
             return None
         labels, label, called = _genres(table)
-    own: shelf.Shelf | None = st.session_state.get("shelf")
+    own: track_list.Shelf | None = st.session_state.get("shelf")
     if table == SESSION and own is not None:
-        return Source.of(SESSION, shelf.table(own.done))
+        return Source.of(SESSION, track_list.table(own.done))
     if table == DEMO:
         return Source(DEMO)
     name, path = st.session_state.get("insights upload", ("", None))
@@ -96,7 +99,7 @@ def _source() -> Source | None:
 def _upload() -> None:
     """Take a table, and choose it."""
     turn = st.session_state.setdefault("insights turn", 0)
-    upload = pick.uploaded("CSV or Parquet", f"insights file {turn}")
+    upload = table_picker.uploaded("CSV or Parquet", f"insights file {turn}")
     if upload is None:
         return
     _, before = st.session_state.get("insights upload", ("", None))
@@ -106,13 +109,13 @@ def _upload() -> None:
     st.session_state["insights table"] = f"{UPLOAD}{upload.name}"
     # Another key is an empty box.
     st.session_state["insights turn"] = turn + 1
-    state.forget([upload.file_id])
+    session.forget([upload.file_id])
     st.rerun()
 
 
 def _choose() -> str | None:
     name, path = st.session_state.get("insights upload", ("", None))
-    return pick.table(
+    return table_picker.table(
         "insights table",
         before=[] if path is None else [f"{UPLOAD}{name}"],
         after=[DEMO] if (tracks.DEMO / "tracks.csv").is_file() else [],
@@ -129,34 +132,34 @@ def _genres(table: str) -> tuple[str | None, str | None, str]:
             placeholder="predictions.csv",
             help="A CSV that names the tracks and their genres, such as predictions; by default "
             "those in the table.",
-            key=look.kept(f"insights labels {table}"),
+            key=theme.kept(f"insights labels {table}"),
         )
         column = st.text_input(
             "Column of the genre",
             placeholder="genre, track_genre, label or the like",
-            key=look.kept(f"insights label {table}"),
+            key=theme.kept(f"insights label {table}"),
         )
         labels = None
         if named:
             try:
                 labels = str(table_at(named))
             except EarmarkError as error:
-                look.trouble(error)
+                theme.trouble(error)
     return labels, column.strip() or None, named or ""
 
 
 def _pictures(own: Gallery) -> None:
     """Draw what is there, again and again for as long as there is more to come."""
-    own.refresh(state.line())
+    own.refresh(session.line())
     if not own.busy and st.session_state.get("gallery busy"):
         st.session_state["gallery busy"] = False
         st.rerun()
     st.session_state["gallery busy"] = own.busy
-    st.markdown(f"##### {look.plain(own.source.name)}")
+    st.markdown(f"##### {theme.plain(own.source.name)}")
     if own.about:
-        st.caption(look.plain(" ".join(own.about), 600))
+        st.caption(theme.plain(" ".join(own.about), 600))
     if own.error:
-        look.trouble(own.error)
+        theme.trouble(own.error)
         if st.button("Try again", icon=":material/refresh:", key="insights again"):
             own.resume()
             st.rerun()
@@ -187,7 +190,7 @@ def _pictures(own: Gallery) -> None:
         st.caption("Genres can be compared once a file of them is named: see Genres above.")
     if absent:
         st.markdown("##### Not drawn")
-        st.caption("  \n".join(look.plain(f"{one.heading}: {one.reason}", 400) for one in absent))
+        st.caption("  \n".join(theme.plain(f"{one.heading}: {one.reason}", 400) for one in absent))
 
 
 def _progress(own: Gallery) -> None:
@@ -202,12 +205,12 @@ def _progress(own: Gallery) -> None:
 
 def _show(found: Picture) -> None:
     with st.container(border=True):
-        st.markdown(f"##### {look.plain(found.title, 300)}")
-        st.caption(look.plain(found.caption, 600))
+        st.markdown(f"##### {theme.plain(found.title, 300)}")
+        st.caption(theme.plain(found.caption, 600))
         # The pixels of a PNG stand in its header; fewer on the page are sharp on any screen.
         width = round(int.from_bytes(found.bare[16:20], "big") / 1.3)
         with st.container(key=f"insight-{found.name}"):
             st.image(found.bare, width=width)
         if found.legend:
             named = (f"{label} = {full}" for label, full in found.legend.items())
-            st.caption("  \n".join(look.plain(line) for line in named))
+            st.caption("  \n".join(theme.plain(line) for line in named))

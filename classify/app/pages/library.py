@@ -11,20 +11,23 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from classify import atlas, playlists
-from classify.app import catalog, grid, look, models, pick, shelf, state, waiting
-from classify.app.catalog import Opened, Version
-from classify.app.line import Ticket
-from classify.app.pick import SESSION
-from classify.app.places import inside
-from classify.app.places import table as table_at
-from classify.app.playable import playable
-from classify.app.scatter import drawn, tracks_map
-from classify.app.setting import setting
-from classify.app.waiting import POLL
-from classify.library import Library, Query, from_table
-from classify.tracks import FOREIGN_UNITS
-from extract.errors import EarmarkError, SchemaError
+from earmark.classify.app import catalog, session
+from earmark.classify.app.catalog import Opened, Version
+from earmark.classify.app.files.paths import inside
+from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.files.transcode import playable
+from earmark.classify.app.jobs import track_list
+from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.settings import setting
+from earmark.classify.app.widgets import grid, model_picker, table_picker, theme, waiting
+from earmark.classify.app.widgets.scatter import drawn, tracks_map
+from earmark.classify.app.widgets.table_picker import SESSION
+from earmark.classify.app.widgets.waiting import POLL
+from earmark.classify.insights.tracks import FOREIGN_UNITS
+from earmark.classify.library import map as atlas
+from earmark.classify.library import playlists
+from earmark.classify.library.library import Library, Query, from_table
+from earmark.extract.errors import EarmarkError, SchemaError
 
 __all__ = ["page"]
 
@@ -50,13 +53,13 @@ SESSION_MARK = "library session mark"
 
 def page() -> None:
     """Draw the page."""
-    look.head(
+    theme.head(
         "Library", "A table of many tracks: search it, see it as a map, make playlists of it."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        table = pick.table("library table")
+        table = table_picker.table("library table")
         if table is None:
-            look.empty(
+            theme.empty(
                 "No table yet",
                 "Name one above: a table that `earmark extract` made, predictions, or a table of "
                 "Spotify's. Those in data/features are found by themselves. What is classified "
@@ -80,14 +83,14 @@ def page() -> None:
     if st.session_state.get("library shown") != (table, stamp):
         st.session_state["library shown"] = table, stamp
         st.session_state[CHOSEN] = None
-    look.living(_browse)(own, stack, table, audio)
+    theme.living(_browse)(own, stack, table, audio)
 
 
 def _choose_model(table: str) -> str:
     """Where a table has no genres, let somebody have a model find them; the directory of that."""
     key = f"library model {table}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        directory = str(models.choose("library model"))
+        directory = str(model_picker.choose("library model"))
         taken: str = st.session_state.get(key, "")
 
         def take() -> None:
@@ -112,19 +115,19 @@ def _choose_details(table: str) -> tuple[str, str]:
             [OWN, FOLDERS] if table != SESSION else [OWN],
             accept_new_options=table != SESSION,
             help="Or type where predictions or a CSV with a column genre are.",
-            key=look.kept(f"library genres {table}"),
+            key=theme.kept(f"library genres {table}"),
         )
         audio = st.text_input(
             "Folder of the music",
             placeholder="where the paths of the table begin",
             help="Then tracks can be played, and playlists lead to them.",
-            key=look.kept(f"library audio {table}"),
+            key=theme.kept(f"library audio {table}"),
         )
         if audio:
             try:
                 inside(audio)
             except EarmarkError as error:
-                look.trouble(error)
+                theme.trouble(error)
                 audio = ""
     return genres or OWN, audio
 
@@ -154,13 +157,13 @@ def _held(path: str, genres: str | None, stamps: object) -> Opened:
 
 def _of_session() -> tuple[Library, Opened]:
     """Return what was classified in this session as a library."""
-    own: shelf.Shelf = st.session_state["shelf"]
+    own: track_list.Shelf = st.session_state["shelf"]
     mark = [id(item.heard) for item in own.done]
     if st.session_state.get(SESSION_MARK) != mark:
         old: Opened | None = st.session_state.get("library session")
         if old is not None and old.mapping is not None:
             old.mapping.cancel()
-        table = shelf.table(own.done).drop_duplicates("path")
+        table = track_list.table(own.done).drop_duplicates("path")
         st.session_state[SESSION_MARK] = mark
         st.session_state["library session"] = Opened({"": from_table(table, {})})
     stack: Opened = st.session_state["library session"]
@@ -206,7 +209,7 @@ def _submitted(
     What takes as long as a training waits for its turn among those, by default.
     """
     timeout = timeout or setting().training_seconds
-    return state.line().submit(state.owner(), function, *arguments, timeout=timeout, kind=kind)
+    return session.line().submit(session.owner(), function, *arguments, timeout=timeout, kind=kind)
 
 
 def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
@@ -224,10 +227,10 @@ def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
     if ticket.state == "done":
         return False
     if not ticket.finished and st.session_state.get(f"{key} stopped") is not ticket:
-        look.living(_waiting, POLL)(ticket, key)
+        theme.living(_waiting, POLL)(ticket, key)
         return True
     if ticket.state == "failed":
-        look.trouble(ticket.error)
+        theme.trouble(ticket.error)
     else:
         st.caption("Stopped.")
     if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
@@ -241,10 +244,10 @@ def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
 def _waiting(ticket: Ticket, key: str) -> None:
     share, text = ticket.progress
     if waiting.bar(
-        share, waiting.turn(ticket) or f"{look.plain(text) or 'waiting'}…", f"{key} stop"
+        share, waiting.turn(ticket) or f"{theme.plain(text) or 'waiting'}…", f"{key} stop"
     ):
         st.session_state[f"{key} stopped"] = ticket
-        if ticket.owner == state.owner():
+        if ticket.owner == session.owner():
             ticket.cancel()
         st.rerun()
     if ticket.finished:
@@ -283,7 +286,7 @@ def _filters(own: Library, table: str) -> Query:
     """Draw what can be looked for, and return what is."""
     key = f"library {table} "
     names = [str(name) for name in own.tracks]
-    held = st.session_state.get(look.kept(f"{key}genres"), [])
+    held = st.session_state.get(theme.kept(f"{key}genres"), [])
     if not set(held) <= set(own.genres):
         # Other genres came from elsewhere.
         del st.session_state[f"{key}genres"]
@@ -291,7 +294,7 @@ def _filters(own: Library, table: str) -> Query:
         text = st.text_input(
             "Search",
             placeholder="words of title, artist, path …",
-            key=look.kept(f"{key}text"),
+            key=theme.kept(f"{key}text"),
             width=260,
         )
         genres = (
@@ -299,21 +302,21 @@ def _filters(own: Library, table: str) -> Query:
             if own.genres
             else []
         )
-        sort = st.selectbox("Sort by", names, key=look.kept(f"{key}sort", names), width=150)
-        descending = st.toggle("Descending", key=look.kept(f"{key}descending"))
+        sort = st.selectbox("Sort by", names, key=theme.kept(f"{key}sort", names), width=150)
+        descending = st.toggle("Descending", key=theme.kept(f"{key}descending"))
         with st.popover("Values", icon=":material/filter_alt:"):
             ranges = _ranges(own, key)
     if ranges:
         # What is folded away must not be forgotten.
-        st.caption(f":material/filter_alt: {look.plain(_spoken(ranges))}")
+        st.caption(f":material/filter_alt: {theme.plain(_spoken(ranges))}")
     return Query(text, tuple(genres), ranges, sort or "path", descending)
 
 
 def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
     ranges: dict[str, tuple[float, float]] = {}
     if {"key", "mode"} <= set(own.tracks):
-        pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=look.kept(f"{key}pitch"))
-        st.session_state.setdefault(look.kept(f"{key}mode"), ANY)
+        pitch = st.selectbox("Key", [ANY, *grid.KEYS], key=theme.kept(f"{key}pitch"))
+        st.session_state.setdefault(theme.kept(f"{key}mode"), ANY)
         mode = st.segmented_control(
             "Mode", [ANY, "major", "minor"], required=True, key=f"{key}mode"
         )
@@ -328,11 +331,13 @@ def _ranges(own: Library, key: str) -> dict[str, tuple[float, float]]:
         least, most, step = _ends(low / unit, high / unit)
         label = "duration (s)" if name == "duration_ms" else name
         form = "%.0f" if step >= 1 else "%.2f"
-        name_of = look.kept(f"{key}range {name}")
+        name_of = theme.kept(f"{key}range {name}")
         held = st.session_state.get(name_of)
         if held is None or not least <= held[0] <= held[1] <= most:
             st.session_state[name_of] = least, most
-        chosen: Any = st.slider(look.plain(label), least, most, step=step, format=form, key=name_of)
+        chosen: Any = st.slider(
+            theme.plain(label), least, most, step=step, format=form, key=name_of
+        )
         if chosen != (least, most):
             # What is shown is rounded: the ends of the slider are the ends of the values.
             ranges[name] = (
@@ -372,7 +377,7 @@ def _tracks(
     where: Mapping[str, str] | None,
 ) -> None:
     if not len(rows):
-        look.empty("Nothing found", "Take a word or a filter away.", ":material/search_off:")
+        theme.empty("Nothing found", "Take a word or a filter away.", ":material/search_off:")
         return
     ranges = tuple(query.ranges.items())
     mark = hash((table, query.text, query.genres, ranges, query.sort, query.descending))
@@ -451,7 +456,7 @@ def _map(own: Library, stack: Opened, rows: NDArray[np.int64]) -> None:
             data = picked[0].get("customdata")
             _choose(int(data[0] if isinstance(data, list) else data))
 
-    look.figure(
+    theme.figure(
         tracks_map(places, own.tracks, rows, own.genres, chosen),
         height=560,
         modebar=True,
@@ -478,7 +483,7 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
                 st.session_state.get(f"{key} stopped"),
             )
         except EarmarkError as error:
-            look.trouble(error)
+            theme.trouble(error)
             return None
         if _waits(ticket, key, lambda: stack.forget(ticket)):
             return None
@@ -488,7 +493,7 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
 def _places_of(own: Library, table: str, audio: str) -> Mapping[str, str] | None:
     """Return what playlists say of each track; None for the paths of the table."""
     if table == SESSION:
-        shown: shelf.Shelf = st.session_state["shelf"]
+        shown: track_list.Shelf = st.session_state["shelf"]
         return {item.name: str(item.path) for item in shown.done} if shown.source else None
     return catalog.Below(inside(audio), own.tracks["path"]) if audio else None
 
@@ -512,7 +517,7 @@ def _playlists(own: Library, rows: NDArray[np.int64], where: Mapping[str, str] |
             st.caption("Select a track under Tracks or on the map.")
         else:
             count = st.slider("Tracks", 5, 100, 25, 5, key="library similar count")
-            st.caption(f"{look.plain(_name(own, place))}, and those most like it.")
+            st.caption(f"{theme.plain(_name(own, place))}, and those most like it.")
             _offer("similar", lambda: _similar_list(own, place, count, where))
     if own.genres:
         with st.container(border=True):
@@ -557,12 +562,12 @@ def _track(own: Library, table: str, audio: str) -> None:
     """Draw the track that is looked at: its sound, its values, and what is like it."""
     place = st.session_state.get(CHOSEN)
     if place is None or place >= len(own):
-        look.empty("No track selected", "Select one to hear it, and to find others like it.")
+        theme.empty("No track selected", "Select one to hear it, and to find others like it.")
         return
     row = own.tracks.iloc[place]
-    st.markdown(f"#### {look.plain(_name(own, place))}")
+    st.markdown(f"#### {theme.plain(_name(own, place))}")
     words = [row.get(name) for name in ("artist", "album", "genre")]
-    words = [look.plain(word) for word in words if isinstance(word, str)]
+    words = [theme.plain(word) for word in words if isinstance(word, str)]
     st.caption(" · ".join(words) or "no genre known")
     _sound(own, place, table, audio)
     _similar(own, place)
@@ -585,7 +590,7 @@ def _track(own: Library, table: str, audio: str) -> None:
 def _sound(own: Library, place: int, table: str, audio: str) -> None:
     path = str(own.tracks["path"].iloc[place])
     if table == SESSION:
-        shown: shelf.Shelf = st.session_state["shelf"]
+        shown: track_list.Shelf = st.session_state["shelf"]
         file = next((item.path for item in shown.done if item.name == path), None)
     else:
         folders = [audio] if audio else ["", str(Path(table).parent)]
@@ -596,14 +601,14 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
     ticket = _job(
         "library sound",
         playable,
-        *(str(file), str(state.scratch().path)),
+        *(str(file), str(session.scratch().path)),
         kind="listen",
         timeout=setting().track_seconds,
     )
     if ticket.finished:
         _player(ticket, file, path)
     else:
-        look.living(_listening, POLL)(ticket)
+        theme.living(_listening, POLL)(ticket)
 
 
 def _listening(ticket: Ticket) -> None:
@@ -614,7 +619,7 @@ def _listening(ticket: Ticket) -> None:
 
 def _player(ticket: Ticket, file: Path, path: str) -> None:
     if ticket.state != "done":
-        look.trouble(ticket.error.replace(str(file), path))
+        theme.trouble(ticket.error.replace(str(file), path))
         return
     sound, kind = ticket.result()
     if not Path(sound).is_file():
@@ -622,7 +627,7 @@ def _player(ticket: Ticket, file: Path, path: str) -> None:
         st.session_state.pop("library sound", None)
         st.rerun()
     # A worker reads what strangers made: no other file is taken from it.
-    if Path(sound) == file or Path(sound).parent == state.scratch().path:
+    if Path(sound) == file or Path(sound).parent == session.scratch().path:
         st.audio(str(sound), format=kind, autoplay=bool(st.session_state.pop(PLAY, False)))
 
 

@@ -9,15 +9,17 @@ from typing import Any
 
 import streamlit as st
 
-from classify import bundle
-from classify.app import catalog, look, models, pick, state, training, waiting
-from classify.app.line import Ticket
-from classify.app.places import table as table_at
-from classify.app.setting import setting
-from classify.app.waiting import POLL
-from classify.dataset import SPOTIFY_EXTRAS
-from extract import tables
-from extract.errors import EarmarkError
+from earmark.classify.app import catalog, session
+from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.jobs import training
+from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.settings import setting
+from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
+from earmark.classify.app.widgets.waiting import POLL
+from earmark.classify.dataset.build import SPOTIFY_EXTRAS
+from earmark.classify.model import bundle
+from earmark.extract import tables
+from earmark.extract.errors import EarmarkError
 
 __all__ = ["page"]
 
@@ -68,13 +70,13 @@ class Work:
 
 def page() -> None:
     """Draw the page."""
-    look.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
-    with look.kept_in_words():
+    theme.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
+    with theme.kept_in_words():
         # What runs is shown, and can be stopped, whatever else is wrong.
         _source()
     work: Work | None = st.session_state.get("work")
     if work is None:
-        look.empty(
+        theme.empty(
             "No table yet",
             "Upload a table with a row per track, or name one. `earmark extract` makes them from "
             "audio; a table of Spotify's values will do as well.",
@@ -89,20 +91,20 @@ def page() -> None:
     if work.training is None:
         return
     if running:
-        look.living(_progress, POLL)(work.training)
+        theme.living(_progress, POLL)(work.training)
     elif work.training.state == "done" and work.directory is not None:
         _outcome(work, work.directory, work.training.result())
     elif work.training.state == "cancelled":
         st.info("The training was stopped.", icon=":material/stop_circle:")
     else:
-        look.trouble(work.training.error)
+        theme.trouble(work.training.error)
 
 
 def _source() -> None:
     """Let somebody bring a table."""
     dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
     with dropped:
-        upload = pick.uploaded("CSV or Parquet", "train upload")
+        upload = table_picker.uploaded("CSV or Parquet", "train upload")
         if upload is not None and st.session_state.get("train taken") != upload:
             st.session_state["train taken"] = upload
             _begin(upload.path, upload.name)
@@ -110,13 +112,13 @@ def _source() -> None:
         text = st.text_input(
             "Table",
             placeholder="data/features/features.parquet",
-            help=f"Below {look.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
+            help=f"Below {theme.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            with look.tried("train wrong"):
+            with theme.tried("train wrong"):
                 _begin(table_at(text), text.strip())
     with named:
-        look.told("train wrong")
+        theme.told("train wrong")
 
 
 def _begin(table: Path, name: str) -> None:
@@ -130,22 +132,22 @@ def _begin(table: Path, name: str) -> None:
 
 
 def _looking(table: Path) -> Ticket:
-    return state.line().submit(
-        state.owner(), training.look_at, str(table), timeout=setting().track_seconds
+    return session.line().submit(
+        session.owner(), training.look_at, str(table), timeout=setting().track_seconds
     )
 
 
 def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
     """Return what was seen of a table, once it was."""
     if not ticket.finished:
-        look.living(_wait, POLL)(ticket, text)
+        theme.living(_wait, POLL)(ticket, text)
         return None
     if ticket.state == "cancelled":
         st.info("Stopped. Bring the table again to go on.", icon=":material/stop_circle:")
         return None
     if ticket.state == "failed":
         work: Work = st.session_state["work"]
-        look.trouble(catalog.renamed(ticket.error, work.called))
+        theme.trouble(catalog.renamed(ticket.error, work.called))
         return None
     found: dict[str, Any] = ticket.result()
     return found
@@ -154,7 +156,7 @@ def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
 def _wait(ticket: Ticket, text: str) -> None:
     if ticket.finished:
         st.rerun()
-    if waiting.bar(ticket.progress[0], waiting.turn(ticket) or look.plain(text), "looking stop"):
+    if waiting.bar(ticket.progress[0], waiting.turn(ticket) or theme.plain(text), "looking stop"):
         ticket.cancel()
         st.rerun()
 
@@ -162,14 +164,14 @@ def _wait(ticket: Ticket, text: str) -> None:
 def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     """Ask for what cannot be seen, and train."""
     about = f" · {seen['set']}" if seen["set"] else ""
-    st.markdown(f"##### {look.plain(work.name)}")
-    st.caption(f"{seen['rows']:,} rows · {len(seen['columns']):,} columns{look.plain(about)}")
+    st.markdown(f"##### {theme.plain(work.name)}")
+    st.caption(f"{seen['rows']:,} rows · {len(seen['columns']):,} columns{theme.plain(about)}")
     where = st.radio(
         "The genres are",
         [IN_TABLE, IN_CSV, IN_FOLDERS],
         horizontal=True,
         disabled=running,
-        key=look.kept("train where"),
+        key=theme.kept("train where"),
     )
     columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work, running)
     if not columns:
@@ -178,13 +180,13 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     sound_alone = bool(beside) and st.checkbox(
         f"Learn from the sound alone, without {' and '.join(beside)}",
         disabled=running,
-        key=look.kept("train sound"),
+        key=theme.kept("train sound"),
         help="Audio files have neither. A model that is to classify files is more often right "
         "without, one for Spotify's values with them.",
     )
     groups = [BY_ARTIST, *columns]
     for key, options in (("train label", columns), ("train group", groups)):
-        look.kept(key, options)
+        theme.kept(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
@@ -200,7 +202,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
                 "a model is not praised for knowing an artist.",
             )
             group = None if chosen == BY_ARTIST else chosen
-        key = look.kept(f"train name {work.table}")
+        key = theme.kept(f"train name {work.table}")
         st.session_state.setdefault(key, Path(work.name).stem[:NAME])
         name = st.text_input(
             "Name of the model", max_chars=NAME, disabled=running, width=260, key=key
@@ -216,7 +218,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
 
 def _labels(work: Work, running: bool) -> list[str]:
     """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
-    upload = pick.uploaded(
+    upload = table_picker.uploaded(
         "Labels: a column that names the tracks as the table does, and one with their genres",
         "train labels",
         ["csv"],
@@ -230,16 +232,16 @@ def _labels(work: Work, running: bool) -> list[str]:
         return []
     if upload is None:
         # The box is empty once another page was drawn.
-        st.caption(f"{look.plain(work.labels_name)} is taken until you bring another.")
+        st.caption(f"{theme.plain(work.labels_name)} is taken until you bring another.")
     seen = _seen(work.labels_looking, f"Looking at {work.labels_name}…")
     return list(seen["columns"]) if seen else []
 
 
 def _train(work: Work, name: str, *options: Any) -> None:
     """Have a model trained, with the options of `training.train`."""
-    directory = state.scratch().path / secrets.token_hex(8) / name
-    work.training = state.line().submit(
-        state.owner(),
+    directory = session.scratch().path / secrets.token_hex(8) / name
+    work.training = session.line().submit(
+        session.owner(),
         training.train,
         *(str(work.table), str(directory), work.called, *options),
         timeout=setting().training_seconds,
@@ -257,7 +259,7 @@ def _progress(ticket: Ticket) -> None:
         text = f"{ticket.ahead} before yours"
     else:
         text = ticket.progress[1] or "starting"
-    if waiting.bar(ticket.progress[0], look.plain(text), "train stop"):
+    if waiting.bar(ticket.progress[0], theme.plain(text), "train stop"):
         ticket.cancel()
         st.rerun()
 
@@ -265,12 +267,12 @@ def _progress(ticket: Ticket) -> None:
 def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
     """Show what a training gave."""
     if directory not in st.session_state.get("models", []) and not work.saved:
-        models.add(directory)
+        model_picker.add(directory)
     numbers = told["metrics"]
     st.divider()
     _numbers(numbers, len(told["genres"]))
     for note in told["notes"]:
-        st.caption(look.plain(f"{note[:1].upper()}{note[1:]}.", 500))
+        st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}.", 500))
     _take(work, directory)
     report, card = st.tabs([":material/description: Report", ":material/badge: Model card"])
     with report:
@@ -287,7 +289,7 @@ def _numbers(numbers: dict[str, Any], genres: int) -> None:
         st.metric(
             "Right, honestly",
             f"{100 * numbers['accuracy']:.0f} %",
-            help=f"On tracks that it was not trained on, with no {look.plain(str(grouped))} on "
+            help=f"On tracks that it was not trained on, with no {theme.plain(str(grouped))} on "
             f"both sides. 95 % interval: {low:.0f} to {high:.0f} %.",
             border=True,
         )
@@ -326,8 +328,8 @@ def _take(work: Work, directory: Path) -> None:
         text = st.text_input(
             "Keep it in",
             f"models/{directory.name}",
-            help=f"A new folder in {' or '.join(models.FOLDERS)} below "
-            f"{look.plain(str(setting().root))}.",
+            help=f"A new folder in {' or '.join(model_picker.FOLDERS)} below "
+            f"{theme.plain(str(setting().root))}.",
             width=320,
             key=f"train place {directory.parent.name}",
         )
@@ -339,11 +341,11 @@ def _take(work: Work, directory: Path) -> None:
             bundle.copy(directory, saved)
             own.add(saved)
         except EarmarkError as error:
-            look.trouble(error)
+            theme.trouble(error)
             return
         work.saved = text.strip()
         known = [path for path in st.session_state.get("models", []) if path != directory]
         st.session_state["models"] = known
-        models.add(saved)
+        model_picker.add(saved)
     if work.saved:
-        st.success(f"Saved in {look.plain(work.saved)}.", icon=":material/check:")
+        st.success(f"Saved in {theme.plain(work.saved)}.", icon=":material/check:")

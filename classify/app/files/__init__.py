@@ -1,0 +1,1 @@
+"""Files that people name or upload: limited, checked, and kept for a session."""

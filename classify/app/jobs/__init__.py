@@ -1,0 +1,1 @@
+"""What the app computes, in worker processes."""

@@ -1,0 +1,177 @@
+"""What a worker finds out about one track, and how the page gets to know it.
+
+A worker hands over plain values and arrays and nothing that has to be unpickled: it reads what
+strangers made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from earmark.classify import explain, score
+from earmark.classify.app.files import scratch
+from earmark.classify.app.files.transcode import playable
+from earmark.classify.model import bundle as bundles
+from earmark.extract import sets, tables
+from earmark.extract.batch import track
+from earmark.extract.preview import Portrait, portrait
+
+__all__ = ["Heard", "hear", "model_at", "warm"]
+
+REASONS = 8
+"""Descriptors that spoke for a genre, and against it, that are told."""
+
+SHOWN = frozenset(sets.SPOTIFY_COLUMNS)
+
+DRAWN = ("waveform", "mel", "mel_frequencies")
+"""Arrays of a portrait that are needed for its picture alone."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of a track.
+
+    Parameters
+    ----------
+    duration : float
+        In seconds.
+    sample_rate, channels : int
+        Of the file.
+    values : dict of float
+        Spotify's thirteen and the confidences, by name; NaN where there is none.
+    genres : list of str
+        All that the model knows, the most probable first; none where there is no sound.
+    probabilities : list of float
+        Of these genres.
+    reasons : list of (str, float, float)
+        Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
+        then the strongest against.
+    picture : Portrait, optional
+        What is to be drawn; its rows are left out. None where nobody asked for it.
+    sound : str
+        A file that browsers play, beside the picture; empty where there is none.
+    """
+
+    duration: float
+    sample_rate: int
+    channels: int
+    values: dict[str, float]
+    genres: list[str]
+    probabilities: list[float]
+    reasons: list[tuple[str, float, float]]
+    picture: Portrait | None = None
+    sound: str = ""
+
+    @classmethod
+    def of(cls, sent: dict[str, Any]) -> Heard:
+        """Return what `hear` sent."""
+        given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
+        given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
+        return cls(**given | {"picture": _drawn(sent)})
+
+    def without_picture(self) -> Heard:
+        """Return the same, without what takes most of the room."""
+        return replace(self, picture=None, sound="")
+
+
+def _drawn(sent: dict[str, Any]) -> Portrait | None:
+    if "waveform" not in sent:
+        return None
+    beats = pd.DataFrame({"time": sent["beat_times"], "beat": sent["beat_numbers"]})
+    return Portrait(
+        duration=sent["duration"],
+        sample_rate=sent["sample_rate"],
+        channels=sent["channels"],
+        values=pd.Series(sent["values"]),
+        rows=pd.DataFrame(),
+        waveform_rate=sent["waveform_rate"],
+        mel_rate=sent["mel_rate"],
+        beats=beats,
+        **{name: sent[name] for name in DRAWN},
+    )
+
+
+def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
+    """Describe a file, find its genre, and say why: what a worker does.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    model : str
+        The directory of a bundle.
+    folder : str, optional
+        Where a sound that browsers play may be put; None where nobody wants to look or listen.
+
+    Returns
+    -------
+    dict
+        Numbers, texts, lists and arrays, for `Heard.of`.
+
+    Raises
+    ------
+    DecodeError
+        The file cannot be decoded.
+    BundleError
+        The model takes no audio.
+    """
+    bundle = model_at(model)
+    job = score.job_of(bundle, model)
+    seen = portrait(path, job)
+    table, about = seen.rows.assign(path=path), tables.metadata(job.schema)
+    found = score.predictions(bundle, table, about=about, top=len(bundle.genres))
+    genres: list[str] = []
+    probabilities: list[float] = []
+    reasons: list[tuple[str, float, float]] = []
+    if len(found) and isinstance(found["genre"].iloc[0], str):
+        suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
+        genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
+        probabilities = [float(found[f"probability{suffix}"].iloc[0]) for suffix in suffixes]
+        told = explain.explanations(bundle, table, about=about, top=REASONS)
+        told = told[["feature", "value", "contribution"]]
+        reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
+    wanted = [name for name in seen.values.index if name.removesuffix("_confidence") in SHOWN]
+    sent: dict[str, Any] = {
+        "duration": seen.duration,
+        "sample_rate": seen.sample_rate,
+        "channels": seen.channels,
+        "values": {name: float(seen.values[name]) for name in wanted},
+        "genres": genres,
+        "probabilities": probabilities,
+        "reasons": reasons,
+    }
+    if folder is not None:
+        sent["sound"] = str(playable(path, folder)[0])
+        sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
+        sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
+        sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)
+    return sent
+
+
+def warm() -> None:
+    """Load all that the first track needs: kernels, libraries, the default model."""
+    directory = str(bundles.DEFAULT)
+    track.warm(score.job_of(model_at(directory), directory))
+    with scratch.temporary() as folder:
+        noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
+        soundfile.write(folder / "noise.wav", noise, 44100)
+        hear(str(folder / "noise.wav"), directory, str(folder))
+
+
+def model_at(directory: str | Path) -> bundles.Bundle:
+    """Load a model, once for as long as its files stay as they are."""
+    about = Path(directory) / bundles.ABOUT
+    stamp = about.stat().st_mtime_ns if about.is_file() else 0
+    return _model(str(directory), stamp)
+
+
+@lru_cache(maxsize=4)
+def _model(directory: str, stamp: int) -> bundles.Bundle:
+    return bundles.load(directory)

@@ -1,0 +1,410 @@
+"""Classify: files or a folder become genres, with what is to be seen of each track, and why."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from earmark.classify import score
+from earmark.classify.app import session
+from earmark.classify.app.files.paths import inside
+from earmark.classify.app.jobs import tagging, track_list
+from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.track_analysis import Heard, model_at
+from earmark.classify.app.jobs.track_list import Item, Shelf
+from earmark.classify.app.settings import setting
+from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
+from earmark.classify.app.widgets.waiting import POLL
+from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
+
+__all__ = ["page"]
+
+SOON = 1.5
+"""Seconds in which a song is analysed."""
+
+WRONG = "listen wrong"
+"""Where a session keeps what was wrong with the folder that was named."""
+
+SAID = 5
+"""Files of which it is said at once why they were not analysed."""
+
+
+def page() -> None:
+    """Draw the page."""
+    theme.head("Classify", "A genre for every track, what speaks for it, and how it sounds.")
+    model = model_picker.choose("listen model")
+    own = _shelf(model)
+    with theme.kept_in_words():
+        # What runs is shown, and can be stopped, whatever else is wrong.
+        _sources(own)
+    if not own.items:
+        theme.empty(
+            "Nothing here yet",
+            "Drop a few tracks above, or name a folder. They are analysed where this app runs, and "
+            "what you drop is removed when you leave.",
+        )
+        return
+    # Of one track there is more to see than a row.
+    parts = (_board, _track) if len(own.items) > 1 else (_track, _board)
+    for part in parts:
+        part(own)
+
+
+def _shelf(model: Path) -> Shelf:
+    """Return the shelf of this session, described by the model that is chosen."""
+    if "shelf" not in st.session_state:
+        st.session_state["shelf"] = Shelf(session.owner(), model, session.scratch().path)
+    own: Shelf = st.session_state["shelf"]
+    own.folder = session.scratch().path
+    if own.model != model:
+        score.job_of(model_at(model), model_picker.name(model))
+        own.again(model)
+    return own
+
+
+def _sources(own: Shelf) -> None:
+    dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
+    with dropped:
+        _drop(own)
+    with named:
+        _name(own)
+
+
+def _drop(own: Shelf) -> None:
+    limits = setting()
+    turn = st.session_state.setdefault("uploads turn", 0)
+    dropped = st.file_uploader(
+        "Audio files",
+        accept_multiple_files=True,
+        key=f"uploads {turn}",
+        max_upload_size=limits.upload_mb,
+        label_visibility="collapsed",
+    )
+    _refused(st.session_state.get("uploads refused", []))
+    if not dropped:
+        st.caption(
+            f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
+            "together."
+        )
+        return
+    if own.source is not None:
+        _clear(own)
+    scratch = session.scratch()
+    refused: list[tuple[str, str]] = []
+    st.session_state["uploads refused"] = refused
+    # Another key is an empty box.
+    st.session_state["uploads turn"] = turn + 1
+    # From here to the shelf Streamlit is asked for nothing: it would end a run that somebody's
+    # next click makes another of, and what was kept would be nobody's.
+    kept: list[tuple[str, Path]] = []
+    for file in dropped:
+        try:
+            upload = scratch.keep(file.name, file)
+            kept.append((upload.name, upload.path))
+        except FileError as error:
+            refused.append((error.path, error.message))
+        except EarmarkError as error:
+            refused.append((file.name, str(error)))
+    own.add(kept)
+    session.forget(file.file_id for file in dropped)
+    st.rerun()
+
+
+def _refused(told: Sequence[tuple[str, str]]) -> None:
+    """Say which files are not analysed, and why; many of them behind a click."""
+    for name, why in told[:SAID]:
+        theme.trouble(f"{name}: {why}")
+    if len(told) > SAID:
+        with st.expander(f"{len(told) - SAID} more"):
+            rows = pd.DataFrame(told[SAID:], columns=["track", "why"])
+            st.dataframe(rows, hide_index=True)
+
+
+def _clear(own: Shelf) -> None:
+    """Take everything away, and all that was said of it."""
+    own.clear()
+    session.scratch().clear()
+    for said in ("uploads refused", WRONG):
+        st.session_state.pop(said, None)
+
+
+def _name(own: Shelf) -> None:
+    root = setting().root
+    with st.form("folder", border=False):
+        named = st.text_input(
+            "Folder",
+            placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
+            help=f"Below {theme.plain(str(root))}; searched at every depth.",
+        )
+        if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
+            with theme.tried(WRONG):
+                _search(named)
+    _found(own, root)
+    theme.told(WRONG)
+    if own.more:
+        st.warning(
+            f"{own.more:,} more tracks of the folder were not taken. `earmark classify` takes all."
+        )
+
+
+def _found(own: Shelf, root: Path) -> None:
+    """Put what a folder holds on the shelf, once it was searched."""
+    if "listen finding" not in st.session_state:
+        return
+    folder, named, ticket = st.session_state["listen finding"]
+    with contextlib.suppress(TimeoutError, JobError):
+        ticket.result(SOON)
+    if not ticket.finished:
+        theme.living(_searching, POLL)(ticket)
+        return
+    if ticket.state != "cancelled":
+        with theme.tried(WRONG):
+            # A link may lead out of the root.
+            tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
+            if not tracks:
+                raise FindError(printable(named), "holds no audio files but links to elsewhere")
+            most = setting().folder_tracks
+            _clear(own)
+            own.source, own.more = folder, max(0, len(tracks) - most)
+            own.add(tracks[:most])
+    # Only now: a run that ends before is followed by one that takes them.
+    del st.session_state["listen finding"]
+
+
+def _search(named: str) -> None:
+    """Have a folder searched; what was searched before is nobody's wish any more."""
+    folder = inside(named)
+    if before := st.session_state.pop("listen finding", None):
+        before[-1].cancel()
+    ticket = session.line().submit(
+        session.owner(),
+        track_list.search,
+        *(folder, named),
+        timeout=setting().track_seconds,
+        first=True,
+    )
+    st.session_state["listen finding"] = folder, named, ticket
+
+
+def _searching(ticket: Ticket) -> None:
+    """Say that a folder is searched, until it is."""
+    if ticket.finished:
+        st.rerun()
+    if waiting.bar(0.0, waiting.turn(ticket) or "Looking for tracks…", "stop search"):
+        ticket.cancel()
+        st.rerun()
+
+
+def _board(own: Shelf) -> None:
+    """Draw the table, again and again for as long as there is more to come."""
+    busy = own.refresh(session.line())
+    # A long table takes longer to draw.
+    every = max(POLL, len(own.items) / 2000)
+    theme.living(_table, every if busy else None)(own)
+
+
+def _table(own: Shelf) -> None:
+    busy = own.refresh(session.line())
+    drawn = st.session_state.get("listen drawn", (own.chosen, busy))
+    st.session_state["listen drawn"] = own.chosen, busy
+    if drawn != (own.chosen, busy):
+        # Another track is looked at, or all is done: that is drawn outside of this part.
+        st.rerun()
+    done, failed, stopped = own.done, own.failed, own.stopped
+    left = len(own.items) - len(done) - len(failed) - len(stopped)
+    if left:
+        text = f"{len(own.items) - left} of {len(own.items)} tracks"
+        if waiting.bar(1 - left / len(own.items), text, "stop all"):
+            own.stop()
+            st.rerun()
+    _refused([(item.name, item.error) for item in failed])
+    if done:
+        _results(own, done, busy)
+    with st.container(horizontal=True):
+        if stopped and st.button(f"Go on with {len(stopped)} more", icon=":material/play_arrow:"):
+            own.resume()
+            st.rerun()
+        if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
+            _clear(own)
+            st.rerun()
+
+
+def _results(own: Shelf, done: list[Item], busy: bool) -> None:
+    words, genres, least = st.columns([3, 3, 2])
+    for key in ("listen search", "listen least"):
+        theme.kept(key)
+    text = words.text_input("Search", placeholder="part of a name", key="listen search")
+    names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
+    held = st.session_state.get(theme.kept("listen genres"), [])
+    if not set(held) <= set(names):
+        # Other tracks, or another model.
+        del st.session_state["listen genres"]
+    chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
+    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="listen least")
+    shown = [
+        item
+        for item in done
+        if text.casefold() in item.name.casefold()
+        and (
+            not chosen or (item.heard and item.heard.genres[:1] and item.heard.genres[0] in chosen)
+        )
+        and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
+    ]
+    found = track_list.table(shown)
+    # The row of the track that is looked at.
+    looked_at = [place for place, item in enumerate(shown) if item is own.chosen]
+
+    def choose() -> None:
+        picked = st.session_state["listen table"]["selection"]["rows"]
+        if picked:
+            own.chosen = shown[picked[0]]
+
+    st.dataframe(
+        grid.spoken(found),
+        hide_index=True,
+        column_config=grid.columns(),
+        height=min(38 + 35 * max(len(found), 1), 420),
+        on_select=choose,
+        selection_mode="single-row",
+        selection_default=grid.marked("listen table", looked_at),
+        key="listen table",
+    )
+    st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
+    # A playlist of what was uploaded knows names alone: nobody finds our copies.
+    there = {item.name: str(item.path) for item in shown} if own.source else None
+    grid.downloads(found, "genres", there)
+    planned = st.toggle(
+        "What would the tags be?",
+        disabled=busy,
+        key="plan",
+        help="A dry run: what would be written into the files, beside what is there.",
+    )
+    if planned and not busy:
+        _plan(shown, found)
+
+
+def _plan(shown: list[Item], found: pd.DataFrame) -> None:
+    """Show what would be written into the files; nothing is."""
+    own: Shelf = st.session_state["shelf"]
+    asked = (own.model, *shown)
+    before, ticket = st.session_state.get("listen plan", ((), None))
+    if ticket is None or before != asked:
+        if ticket is not None:
+            ticket.cancel()
+        paths = {item.name: str(item.path) for item in shown}
+        limit = setting().track_seconds + len(shown) * tagging.SECONDS
+        ticket = session.line().submit(
+            session.owner(), tagging.planned, found, paths, timeout=limit
+        )
+        st.session_state["listen plan"] = asked, ticket
+    if not ticket.finished:
+        theme.living(_planning, POLL)(ticket)
+        return
+    if ticket.state == "done":
+        _planned(ticket.result())
+    elif ticket.state == "failed":
+        theme.trouble(ticket.error)
+    else:
+        st.caption("Stopped.")
+    if st.button("Read the files again", icon=":material/refresh:", key="plan again"):
+        del st.session_state["listen plan"]
+        st.rerun()
+
+
+def _planning(ticket: Ticket) -> None:
+    """Say how far the reading of tags is, until it is done."""
+    if ticket.finished:
+        st.rerun()
+    share, text = ticket.progress
+    if waiting.bar(share, waiting.turn(ticket) or text or "Reading tags…", "stop plan"):
+        ticket.cancel()
+        st.rerun()
+
+
+def _planned(plan: pd.DataFrame) -> None:
+    counts = plan["what"].value_counts()
+    said = [f"{counts.get(what, 0)} to {what}" for what in ("add", "replace", "keep")]
+    st.caption(f"A dry run, no file is touched: {', '.join(said)}.")
+    st.dataframe(plan, hide_index=True, key="planned")
+
+
+def _track(own: Shelf) -> None:
+    item = own.chosen
+    if item is None or item not in own.items:
+        return
+    if not item.picture:
+        own.show(item)
+        own.refresh(session.line())
+    if item.waits:
+        _soon(own, item)
+    if item.waits:
+        theme.living(_waiting, POLL)(own, item)
+    elif item.heard is not None:
+        _portrait(own, item)
+
+
+def _soon(own: Shelf, item: Item) -> None:
+    """Wait a moment for what nobody is before: it is drawn at once, and not at the next look."""
+    ticket = item.ticket
+    if ticket is None or ticket.ahead:
+        return
+    place = st.empty()
+    place.caption("Listening…")
+    # Why it failed is said by whoever takes it in.
+    with contextlib.suppress(TimeoutError, JobError):
+        ticket.result(SOON)
+    place.empty()
+    own.refresh(session.line())
+
+
+def _waiting(own: Shelf, item: Item) -> None:
+    """Say how long it takes, until it is there."""
+    own.refresh(session.line())
+    if not item.waits:
+        st.rerun()
+    st.subheader(theme.plain(item.name), anchor=False)
+    ticket = item.ticket
+    share = ticket.progress[0] if ticket else 0.0
+    if waiting.bar(share, waiting.turn(ticket) or "Listening…", "stop one"):
+        own.stop(item)
+        st.rerun()
+
+
+def _portrait(own: Shelf, item: Item) -> None:
+    heard = item.heard
+    assert heard is not None
+    st.divider()
+    if heard.picture is not None:
+        sound = Path(heard.sound) if heard.sound else None
+        player.show(heard.picture, sound, item.name, "player")
+    elif item.error:
+        theme.trouble(f"{item.name}: {item.error}")
+    _facts(heard)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.markdown("##### Genre")
+        if not heard.genres:
+            theme.empty("No genre", "It is silent, or shorter than a tenth of a second.")
+            return
+        theme.figure(charts.genres(heard.genres, heard.probabilities), key="genres")
+        st.markdown(f"##### Why {theme.plain(heard.genres[0])}?")
+        theme.figure(charts.reasons(heard.reasons), key="reasons")
+        st.caption("Green speaks for it, orange against it, beside the average genre.")
+    with right:
+        st.markdown("##### The thirteen values")
+        typical = model_at(own.model).typical.get(heard.genres[0], {})
+        theme.figure(radar.radar(heard.values, typical), key="radar")
+        st.dataframe(
+            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+        )
+
+
+def _facts(heard: Heard) -> None:
+    minutes, seconds = divmod(int(heard.duration), 60)
+    facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
+    facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
+    st.caption(" · ".join(facts))

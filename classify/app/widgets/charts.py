@@ -1,0 +1,111 @@
+"""The charts that several pages show: genres with their probabilities, and what spoke for them.
+
+Pure functions that return Plotly's figures; `earmark.classify.app.widgets.theme.figure` shows them.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from earmark.classify.app.widgets.grid import meaning
+from earmark.classify.app.widgets.theme import OTHERS, PALETTE
+
+__all__ = ["escaped", "genres", "percent", "reasons"]
+
+FOR, AGAINST = PALETTE[2], PALETTE[5]
+
+ROW = 30
+"""Pixels of a bar with the space around it."""
+
+
+def percent(share: float) -> str:
+    """Return a probability as it is read."""
+    return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
+
+
+def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -> go.Figure:
+    """Draw the most probable genres as bars, the first one strongest."""
+    shown = list(zip(names, probabilities, strict=True))[:top]
+    chart = go.Figure(
+        go.Bar(
+            x=[100 * share for _, share in shown],
+            y=list(range(len(shown))),
+            orientation="h",
+            marker={"color": [PALETTE[0]] + [OTHERS] * (len(shown) - 1), "cornerradius": 4},
+            text=[percent(share) for _, share in shown],
+            textposition="outside",
+            cliponaxis=False,
+            hoverinfo="skip",
+        )
+    )
+    chart.update_xaxes(range=[0, 112], visible=False, fixedrange=True)
+    _name_rows(chart, [name for name, _ in shown])
+    chart.update_layout(height=ROW * len(shown) + 24, bargap=0.3, showlegend=False)
+    return chart
+
+
+def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure:
+    """Draw what spoke for a genre to the right and what spoke against it to the left.
+
+    Parameters
+    ----------
+    told : sequence of (str, float, float)
+        Descriptor, its value, and what it adds to the log-odds of the genre.
+    top : int
+        Descriptors each way.
+    """
+    pro = sorted((own for own in told if own[2] > 0), key=lambda own: -own[2])[:top]
+    con = sorted((own for own in told if own[2] < 0), key=lambda own: own[2])[:top]
+    shown = pro + con[::-1]
+    chart = go.Figure(
+        go.Bar(
+            x=[added for _, _, added in shown],
+            y=list(range(len(shown))),
+            orientation="h",
+            marker={
+                "color": [FOR if added > 0 else AGAINST for _, _, added in shown],
+                "cornerradius": 3,
+            },
+            customdata=[
+                (escaped(name), f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown
+            ],
+            hovertemplate="<b>%{customdata[0]}</b> is %{customdata[1]}: adds %{x:+.2f} to the "
+            "log-odds<br>%{customdata[2]}<extra></extra>",
+        )
+    )
+    chart.add_vline(x=0, line_width=1, line_color=OTHERS)
+    chart.update_xaxes(
+        title="adds to the log-odds of the genre", zeroline=False, fixedrange=True, automargin=True
+    )
+    _name_rows(chart, [name for name, _, _ in shown])
+    chart.update_layout(height=24 * len(shown) + 64, bargap=0.25, showlegend=False)
+    return chart
+
+
+def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
+    """Write names beside bars, which stand by their number: names may be numbers, or alike."""
+    chart.update_yaxes(
+        type="linear",
+        range=[len(names) - 0.5, -0.5],
+        tickmode="array",
+        tickvals=list(range(len(names))),
+        ticktext=[escaped(name) for name in names],
+        ticks="",
+        zeroline=False,
+        showgrid=False,
+        fixedrange=True,
+        automargin=True,
+    )
+
+
+def _wrapped(text: str) -> str:
+    return "<br>".join(escaped(line) for line in textwrap.wrap(text, 40))
+
+
+def escaped(name: str, longest: int = 40) -> str:
+    """Return a name, cut where it is too long, that Plotly takes for text: it reads some HTML."""
+    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
+    return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

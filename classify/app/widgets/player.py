@@ -1,0 +1,147 @@
+"""A track to see and to hear: waveform, mel spectrogram, beats and bars over one axis of time.
+
+The drawing is done in the browser (`picture.js`, `player.js`). What it draws goes there as one run
+of bytes, which Streamlit sends again only when it differs; the sound is served from memory by
+Streamlit, in parts as the browser asks for them, until no page shows it any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from streamlit import config, runtime
+
+from earmark.extract.config import DEFAULTS
+
+if TYPE_CHECKING:
+    from earmark.extract.preview import Portrait
+
+__all__ = ["TYPES", "pack", "show", "sound_type"]
+
+TYPES = {
+    ".aac": "audio/aac",
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".mp3": "audio/mpeg",
+    ".mp4": "audio/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".opus": "audio/ogg",
+    ".wav": "audio/wav",
+    ".webm": "audio/webm",
+}
+"""What browsers play, by the ending of the file. Nothing else is ever said of somebody's file: as
+text/html it could be opened as a page of this app."""
+
+UNKNOWN = "application/octet-stream"
+
+LONGEST = 300
+"""Characters of a name that are sent."""
+
+
+def show(portrait: Portrait, audio: Path | None, name: str, key: str) -> None:
+    """Draw the player of a track.
+
+    Parameters
+    ----------
+    portrait : Portrait
+        What there is to see.
+    audio : Path or None
+        A file that browsers play; None while there is none, and it may be handed over later.
+    name : str
+        Of the track. Anybody's text, shown as text.
+    key : str
+        Tells this player from others on the page. Another track under the same key takes its place.
+    """
+    sound = None if audio is None else _serve(audio, key)
+    _component()(key=key, data=pack(portrait, name, sound))
+
+
+def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
+    """Lay out what the browser draws as one run of bytes.
+
+    Four bytes hold the length of a header in JSON, little end first; then the header, then, each as
+    long as the header says: times of the beats (float32), lowest, highest sample and root mean
+    square of each column of the waveform (int8, 127 being the track's ``peak``), numbers of the
+    beats in their bars (uint8), and the shades of the mel spectrogram, band after band (uint8).
+
+    Parameters
+    ----------
+    portrait : Portrait
+        What there is to see.
+    name : str
+        Of the track.
+    sound : str or None
+        Where the browser finds the sound.
+
+    Returns
+    -------
+    bytes
+        The same for the same track, so that it is sent once.
+    """
+    beats = portrait.beats[np.isfinite(portrait.beats["time"].to_numpy(float))].sort_values("time")
+    wave = np.nan_to_num(portrait.waveform.reshape(-1, 3), posinf=1, neginf=-1)
+    peak = float(np.abs(wave).max(initial=0)) or 1.0
+    mel = np.ascontiguousarray(portrait.mel, np.uint8)
+    seen = (
+        np.rint(wave / peak * 127).astype(np.int8).tobytes(),
+        np.nan_to_num(beats["beat"].to_numpy(float)).clip(0, 255).astype(np.uint8).tobytes(),
+        mel.tobytes(),
+    )
+    header = {
+        "name": name[:LONGEST],
+        "sound": sound,
+        # Another beat or sound is no other track: the reader stays where they are.
+        "track": hashlib.sha1(seen[0] + seen[2], usedforsecurity=False).hexdigest(),
+        "duration": float(portrait.duration),
+        "beats": len(beats),
+        "columns": len(wave),
+        "peak": peak,
+        "waveRate": float(portrait.waveform_rate),
+        "bands": mel.shape[0],
+        "melColumns": mel.shape[1],
+        "melRate": float(portrait.mel_rate),
+        "melStart": -0.5 / DEFAULTS.frame_rate,
+        "frequencies": [round(float(hz), 1) for hz in portrait.mel_frequencies],
+    }
+    text = json.dumps(header).encode()
+    # Numbers of four bytes can be read in place only where their address is a multiple of four.
+    text += b" " * (-len(text) % 4)
+    times = beats["time"].to_numpy(np.float32).tobytes()
+    return b"".join([struct.pack("<I", len(text)), text, times, *seen])
+
+
+def sound_type(file: Path) -> str:
+    """Return the media type under which a file is served."""
+    return TYPES.get(file.suffix.lower(), UNKNOWN)
+
+
+def _serve(audio: Path, key: str) -> str | None:
+    """Hand a file to Streamlit's server, as `streamlit.audio` does, and return its address.
+
+    It is held for this session, for as long as the page goes on showing it: every run of the page
+    says so anew, and what no run has named is forgotten at its end.
+    """
+    # Of the copies made for browsers the oldest go (`earmark.classify.app.files.transcode`).
+    if not runtime.exists() or not audio.is_file():
+        return None
+    manager = runtime.get_instance().media_file_mgr
+    address = manager.add(str(audio), sound_type(audio), f"earmark.player.{key}")
+    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
+    return f"/{base}{address}" if base else address
+
+
+@cache
+def _component() -> Any:
+    """Return what mounts the player; the page's own texts are read once."""
+    here = Path(__file__)
+    html, css, js = (here.with_suffix(end).read_text("utf-8") for end in (".html", ".css", ".js"))
+    picture = here.with_name("picture.js").read_text("utf-8")
+    return st.components.v2.component("earmark.player", html=html, css=css, js=picture + js)

@@ -1,0 +1,1 @@
+"""A feature table and labels become a data set with honest splits."""

@@ -1,0 +1,436 @@
+"""A table and labels become a data set: features, genre, group and track of every row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from earmark.classify.dataset import groups as grouping
+from earmark.classify.dataset import labels as labelling
+from earmark.extract import schema, sets, tables
+from earmark.extract.config import DEFAULTS
+from earmark.extract.engine.registry import Column
+from earmark.extract.errors import LabelError, SchemaError
+
+__all__ = [
+    "CATEGORIES",
+    "FILE_DESCRIPTORS",
+    "SPOTIFY_EXTRAS",
+    "Dataset",
+    "build",
+    "finite",
+    "flags",
+    "one_line",
+    "recognise",
+    "row_names",
+    "weights",
+    "without",
+]
+
+FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
+"""What says more about the file (an excerpt, a mastering) than about the music in it."""
+
+CATEGORIES = ("explicit", "key", "mode", "time_signature")
+"""Numbers whose order says nothing."""
+
+SPOTIFY_EXTRAS = {
+    "popularity": Column("popularity", "", (0, 100), dtype="int64"),
+    "explicit": Column("explicit", "0 no, 1 yes", (0, 1), dtype="int64"),
+}
+"""What Spotify's tables say beside the sound; audio files do not."""
+
+STATISTICS = "mean|std|var|median|min|max|skew|kurtosis|confidence"
+"""What may follow the name of a descriptor in that of a column, beside numbers."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a model is trained on.
+
+    Parameters
+    ----------
+    features : DataFrame of shape (rows, inputs)
+        What is learned from; rows are tracks or windows of tracks.
+    labels : Series of shape (rows,)
+        The genre of each row.
+    groups : Series of shape (rows,)
+        What must stay on one side of a split: the artist, else the album, else the recording,
+        joined where tracks are doubles of one another.
+    tracks : Series of shape (rows,)
+        The path of each row's track.
+    columns : list of str
+        All descriptors of the table, in order, also those that are not learned from.
+    about : dict
+        What the table says of itself.
+    notes : list of str
+        What was left out, for the user to read.
+    grouped_by : str
+        What the groups are: ``"artist"``, ``"album"``, ``"track"`` for nothing but the recordings
+        themselves, or the name of the column that was asked for.
+    keys : Series of shape (rows,)
+        As `groups`, but doubles are not joined; by default the groups.
+    split : Series of shape (rows,), optional
+        The published fold of each row, missing where it has none.
+    duplicates : Duplicates, optional
+        The tracks that are there more than once; None where nobody looked.
+    ignored : DataFrame of shape (rows, columns), optional
+        The descriptors that are not learned from.
+    """
+
+    features: pd.DataFrame
+    labels: pd.Series
+    groups: pd.Series
+    tracks: pd.Series
+    columns: list[str]
+    about: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    grouped_by: str = "artist"
+    keys: pd.Series = None  # type: ignore[assignment]
+    split: pd.Series | None = None
+    duplicates: grouping.Duplicates | None = None
+    ignored: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        if self.keys is None:
+            object.__setattr__(self, "keys", self.groups)
+
+    @property
+    def categorical(self) -> list[str]:
+        """The inputs that are categories."""
+        return [name for name in CATEGORIES if name in self.features]
+
+    def subset(self, rows: NDArray[Any]) -> Dataset:
+        """Return some rows, by position or as a mask; of doubles nothing is known there."""
+        parts = {
+            name: getattr(self, name).iloc[rows].reset_index(drop=True)
+            for name in ("features", "labels", "groups", "tracks", "keys", "split", "ignored")
+            if getattr(self, name) is not None
+        }
+        return replace(self, **parts, duplicates=None)
+
+    def per_track(self) -> pd.DataFrame:
+        """Return one row per track with ``track``, ``label`` and ``group``."""
+        rows = pd.DataFrame({"track": self.tracks, "label": self.labels, "group": self.groups})
+        return rows.drop_duplicates("track").reset_index(drop=True)
+
+
+def build(
+    table: str | Path,
+    labels: str | None = None,
+    *,
+    label: str = "genre",
+    group: str | None = None,
+    split: str | None = None,
+    ignore: Sequence[str] | None = None,
+    ignore_unknown: bool = False,
+    audio: str | Path | None = None,
+) -> Dataset:
+    """Join a feature table with its labels.
+
+    Parameters
+    ----------
+    table : str or Path
+        A feature table. Without ``path``, a column ``file``, ``filename``, ``track``, ``track_id``
+        or ``id`` names its rows, if it names each once.
+    labels : str, optional
+        A CSV with a column of one of these names; ``"folders"`` for the name of the folder that a
+        file lies in; ``"tags"`` for the genre in the files' own tags; None where the table itself
+        has the column.
+    label : str
+        Name of the column with the genre.
+    group : str, optional
+        Name of the column that never crosses a split. By default the artist, else the album.
+    split : str, optional
+        Name of the column with the published fold of each track, in the labels or the table.
+    ignore : sequence of str, optional
+        Descriptors that are not learned from, by name: ``chroma`` stands for all its columns. By
+        default `FILE_DESCRIPTORS` in a table that Earmark extracted.
+    ignore_unknown : bool
+        Pass over labels of tracks that the table does not have.
+    audio : str or Path, optional
+        With ``"tags"``: the folder that the table was extracted from.
+
+    Raises
+    ------
+    SchemaError
+        The table cannot be read.
+    LabelError
+        The labels do not fit the table, or are too few to learn from.
+    """
+    frame, about = tables.read(table)
+    about = about or recognise(frame)
+    if "path" not in frame:
+        frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
+    if "explicit" in frame:
+        frame["explicit"] = flags(frame["explicit"])
+    frame["path"] = frame["path"].astype(str)
+    known, notes = labelling.read(
+        *(frame, table, labels),
+        label=label,
+        group=group,
+        split=split,
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+    )
+    labelled = frame["path"].map(known["label"])
+    count = frame["path"].nunique()
+    unlabelled = count - frame.loc[labelled.notna(), "path"].nunique()
+    if unlabelled:
+        notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
+    tables.check_scales(about.get("set"), frame, str(table))
+    columns = _columns(frame, about, (label, group, split), notes)
+    if not columns:
+        raise LabelError(f"{table}: has no numeric columns to learn from")
+    if ignore is None:
+        # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
+        known_to_us = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
+        ignore = [name for name in known_to_us if name in columns]
+    inputs = without(columns, ignore)
+    if str(about.get("set")).startswith("spotify-"):
+        # What was left out beside the sound need not be in a table that is classified.
+        columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
+    described = tables.described(frame, columns)
+    silent = frame.loc[labelled.notna(), "path"].nunique() - (
+        frame.loc[labelled.notna() & described, "path"].nunique()
+    )
+    if silent:
+        notes.append(f"{silent} labelled tracks are silent or too short and were left out")
+    chosen = labelled.notna() & described
+    used, labelled = frame[chosen].reset_index(drop=True), labelled[chosen].reset_index(drop=True)
+    if not len(used):
+        raise LabelError("no track of the table has a label")
+
+    of_track = labelled[~used["path"].duplicated()].value_counts()
+    alone = sorted(of_track.index[of_track < 2].astype(str))
+    if alone and (of_track >= 2).sum() >= 2:
+        notes.append(
+            f"left out, with one track each, which cannot be learned from and tested on: "
+            f"{', '.join(alone[:5])}{', …' if len(alone) > 5 else ''}"
+        )
+        kept = ~labelled.astype(str).isin(alone)
+        used, labelled = used[kept].reset_index(drop=True), labelled[kept].reset_index(drop=True)
+    finite(used[inputs], used["path"], str(table))
+    found = grouping.duplicates(
+        *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
+        inputs=inputs,
+    )
+    own = known.reindex(found.tracks)
+    if group is None:
+        artists, albums = own["artist"].tolist(), own["album"].tolist()
+        keys, groups = grouping.joined(artists, albums, found)
+        grouped_by = grouping.what(artists, albums)
+    else:
+        keys, groups = grouping.joined(own["group"].tolist(), None, found)
+        grouped_by = group
+    notes += _doubles(found, own["label"].tolist())
+    nameless = int((own["artist"].isna() & own["album"].isna()).sum()) if group is None else 0
+    if 0 < nameless < len(own):
+        notes.append(
+            f"{nameless} of {len(own)} tracks have no artist and no album: where one artist made "
+            "several of them, the numbers are too high"
+        )
+    rows = pd.factorize(used["path"])[0]
+    dataset = Dataset(
+        features=used[inputs],
+        labels=labelled.map(one_line),
+        groups=pd.Series(groups[rows], dtype=str),
+        tracks=used["path"],
+        columns=columns,
+        about=about,
+        notes=notes,
+        grouped_by=grouped_by,
+        keys=pd.Series(keys[rows], dtype=str),
+        split=None if split is None else used["path"].map(known["split"]),
+        duplicates=found,
+        ignored=used[[name for name in columns if name not in inputs]],
+    )
+    extras = [name for name in SPOTIFY_EXTRAS if name in inputs and about.get("set")]
+    if extras:
+        notes.append(
+            f"audio files have no {' and no '.join(extras)}: a model that is to classify them is "
+            f"more often right when trained with --ignore {','.join(extras)}"
+        )
+    unsplit = 0 if split is None else int(own["split"].isna().sum())
+    if unsplit:
+        notes.append(
+            f"{unsplit} of {len(own)} tracks have no published fold: they are in neither part"
+        )
+    _check(dataset)
+    return dataset
+
+
+def one_line(label: object) -> str:
+    """Return a genre without line breaks and other signs that steer."""
+    text = str(label)
+    if not text.isprintable():
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(text.split())
+
+
+def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
+    """Refuse values that no descriptor has.
+
+    Raises
+    ------
+    SchemaError
+        One is infinite, or beyond what 32 bits hold.
+    """
+    values = features.to_numpy(np.float64)
+    wild = np.argwhere(np.abs(values) > np.finfo(np.float32).max)
+    if len(wild):
+        row, column = wild[0]
+        raise SchemaError(
+            f"{where}: {features.columns[column]} of {paths.iloc[row]} is {values[row, column]:g}, "
+            "which is no value that can be learned from; correct it, or leave it blank"
+        )
+
+
+def row_names(frame: pd.DataFrame) -> list[str]:
+    """Name the rows of a table that has no paths."""
+    for name in labelling.NAME_COLUMNS:
+        if name in frame and frame[name].notna().all() and frame[name].is_unique:
+            return frame[name].astype(str).tolist()
+    return [f"row {index}" for index in range(len(frame))]
+
+
+def flags(values: pd.Series) -> pd.Series:
+    """Turn what is true or false, in words or numbers, into 1 and 0."""
+    known = {
+        **dict.fromkeys(("true", "yes", "t", "y", "1", "1.0"), 1.0),
+        **dict.fromkeys(("false", "no", "f", "n", "0", "0.0"), 0.0),
+    }
+    return values.astype(str).str.lower().map(known)
+
+
+def _columns(
+    frame: pd.DataFrame, about: dict[str, Any], others: Sequence[str | None], notes: list[str]
+) -> list[str]:
+    """Return the descriptors of a table: those of its set, or else whatever is a number.
+
+    Names of tracks are none, nor is the number of the row that pandas writes first: in a table
+    that is sorted by genre it would say everything.
+    """
+    given = tables.feature_columns(frame, about)
+    names = (
+        *(*labelling.NAME_COLUMNS, *labelling.ARTIST_COLUMNS, *labelling.ALBUM_COLUMNS),
+        *others,
+    )
+    columns = [
+        name
+        for name in sets.needed(about.get("set"), given)
+        if name not in names and not name.startswith("Unnamed:")
+    ]
+    if str(about.get("set")).startswith("spotify-"):
+        columns += [name for name in SPOTIFY_EXTRAS if name in frame and name not in names]
+    known = {*about.get("columns", given), *columns, *names}
+    foreign = [
+        name
+        for name in tables.feature_columns(frame, {})
+        if name not in known and not name.startswith("Unnamed:")
+    ]
+    if foreign:
+        notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
+    return columns
+
+
+def _doubles(found: grouping.Duplicates, labels: list[str]) -> list[str]:
+    """Say which tracks are there more than once."""
+    notes = [
+        f"{count} tracks are there more than once ({grouping.KINDS[kind]}), such as "
+        f"{' and '.join(found.examples(kind)[0])}; no split but a published one parts them"
+        for kind, count in found.counts().items()
+        # Files that are the same have the same numbers: that is said once.
+        if count and not (kind == "features" and count == found.counts()["file"])
+    ]
+    disagreeing = found.disagreements(labels)
+    if disagreeing:
+        notes.append(
+            f"{disagreeing} recordings that are there more than once stand under more than one "
+            "genre"
+        )
+    return notes
+
+
+def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
+    """Return the columns but those of the ignored descriptors.
+
+    Raises
+    ------
+    LabelError
+        A name fits no column, or none is left.
+    """
+
+    def belongs(column: str, name: str) -> bool:
+        return re.fullmatch(rf"{re.escape(name)}(_(\d+|{STATISTICS}))*", column) is not None
+
+    for name in ignored:
+        if not any(belongs(column, name) for column in columns):
+            raise LabelError(f"no column is of a descriptor {name!r} that could be ignored")
+    kept = [column for column in columns if not any(belongs(column, name) for name in ignored)]
+    if not kept:
+        raise LabelError("every column is ignored: nothing is left to learn from")
+    return kept
+
+
+def recognise(frame: pd.DataFrame) -> dict[str, Any]:
+    """Say of a table without metadata, such as CSV, which feature set it holds, if any.
+
+    It counts as extracted with the default settings: CSV has no place to say otherwise.
+    """
+    names = tables.feature_columns(frame, {})
+    in_windows = {"start", "seconds"} <= set(frame)
+    windows = round(float(frame["seconds"].median()), 2) if in_windows else None
+    for name in sets.SETS:
+        known = schema.of(name, DEFAULTS, windows)
+        if set(sets.needed(name, known.names)) <= set(names):
+            return tables.metadata(known)
+    return {}
+
+
+def _check(dataset: Dataset) -> None:
+    """Refuse what nothing honest can be learned from."""
+    per_track = dataset.per_track()
+    counts = per_track["label"].value_counts()
+    if not len(counts):
+        raise LabelError("no track of the table has a label")
+    if len(counts) == 1:
+        raise LabelError(
+            f"all {counts.iloc[0]} labelled tracks are {counts.index[0]!r}; a classifier needs at "
+            "least two genres"
+        )
+    single = sorted(counts[counts < 2].index)
+    if single:
+        raise LabelError(
+            f"only one track each of {', '.join(single[:5])}{', …' if len(single) > 5 else ''}: "
+            "one cannot be learned from and tested on; add tracks or leave the genre out"
+        )
+    owners = per_track["group"].nunique()
+    if dataset.grouped_by == "track" or owners == len(per_track):
+        dataset.notes.append(
+            "no artists are known, or none has two tracks: where tracks of one artist or album "
+            "are on both sides, the numbers are too high"
+        )
+    if owners < 2:
+        raise LabelError("all tracks belong to one group (artist); nothing honest can be measured")
+    artists = per_track.groupby("label")["group"].nunique()
+    alone = sorted(artists[artists < 2].index)
+    if alone:
+        dataset.notes.append(
+            f"all tracks of {', '.join(alone)} are by one artist: in the cross-validation none can "
+            "be recognised"
+        )
+
+
+def weights(dataset: Dataset) -> np.ndarray:
+    """Weight rows so that every track of a genre, and every genre, counts the same in total."""
+    per_row = 1 / dataset.tracks.map(dataset.tracks.value_counts()).to_numpy(float)
+    totals = pd.Series(per_row).groupby(dataset.labels.to_numpy()).transform("sum").to_numpy()
+    balanced = per_row / totals
+    return balanced / balanced.mean()

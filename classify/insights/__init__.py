@@ -1,0 +1,1 @@
+"""Pictures and statistics of any table of tracks."""

@@ -1,0 +1,169 @@
+"""What is in a table: its pictures in a directory, and a page that shows them all.
+
+A table becomes `Tracks` (`earmark.classify.insights.tracks`), these become pictures
+(`earmark.classify.insights.figures`); who wants
+both finds them here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from earmark.classify.html import document
+from earmark.classify.insights.figures import (
+    NAMES,
+    NO_GENRE,
+    Absent,
+    Picture,
+    findings,
+    picture,
+    pictures,
+)
+from earmark.classify.insights.tracks import Tracks, about, demo, describe, read
+from earmark.extract import tables
+from earmark.extract.errors import WriteError
+
+__all__ = [
+    "NAMES",
+    "NO_GENRE",
+    "Absent",
+    "Picture",
+    "Tracks",
+    "about",
+    "check_directory",
+    "demo",
+    "describe",
+    "findings",
+    "picture",
+    "pictures",
+    "read",
+    "render",
+    "write",
+]
+
+PAGE = "index.html"
+MAKER = "Earmark insights"
+"""By this a page of ours is known, which may be replaced."""
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse, before any work is done, a place where pictures cannot go.
+
+    Raises
+    ------
+    WriteError
+        Something other than an earlier result stands there.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise WriteError(directory, "is a file; name a directory for the pictures")
+    found = {entry.name for entry in directory.iterdir()}
+    others = sorted(found - {PAGE, *map(_file, NAMES)})
+    # Somebody else's page is called index.html, too.
+    if not others and found and not _is_ours(directory / PAGE):
+        others = sorted(found)
+    if others:
+        raise WriteError(
+            directory,
+            f"holds other things than pictures of a table ({', '.join(others[:3])}); name a new "
+            "one",
+        )
+
+
+def write(directory: Path, tracks: Tracks, theme: str = "light") -> Iterator[Picture | Absent]:
+    """Write the pictures of a table, one after the other, and at last a page that shows them all.
+
+    Parameters
+    ----------
+    directory : Path
+        Exists or is made; pictures of an earlier table go. Each file appears whole.
+    tracks, theme
+        As for `pictures`.
+
+    Yields
+    ------
+    Picture or Absent
+        As each is written.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or a file cannot be written.
+    """
+    check_directory(directory)
+    made = []
+    # An interrupted run leaves a page behind, by which the directory is known as ours.
+    _put(directory / PAGE, document.page(tracks.name, ["<p>Not finished.</p>"], maker=MAKER))
+    for found in pictures(tracks, theme):
+        made.append(found)
+        if isinstance(found, Picture):
+            _put(directory / _file(found.name), found.png)
+        else:
+            (directory / _file(found.name)).unlink(missing_ok=True)
+        yield found
+    _put(directory / PAGE, render(tracks.name, about(tracks), made, theme))
+
+
+def render(
+    name: str, said: Sequence[str], made: Sequence[Picture | Absent], theme: str = "light"
+) -> bytes:
+    """Make the page: what was found, the pictures, and what could not be drawn.
+
+    Parameters
+    ----------
+    name : str
+        What the table is called.
+    said : sequence of str
+        What it holds, as `about` says.
+    made : sequence
+        Its pictures.
+    theme : {"light", "dark"}
+        How these were drawn.
+    """
+    lines = "".join(f"<li>{document.text(line)}</li>" for line in (*said, *findings(made)))
+    sections = [f"<h1>{document.name(name)}</h1>\n<ul>{lines}</ul>\n"]
+    sections += [
+        document.section(
+            document.text(found.title),
+            f'<p class="note">{document.text(found.caption)}</p>',
+            document.picture(
+                found.bare,
+                found.heading,
+                found.legend,
+                # Small enough for a phone, nothing on it could be read.
+                wide=True,
+                dark=theme == "dark",
+            ),
+        )
+        for found in made
+        if isinstance(found, Picture)
+    ]
+    rows = [
+        [document.text(found.heading), document.text(found.reason)]
+        for found in made
+        if isinstance(found, Absent)
+    ]
+    if rows:
+        sections.append(
+            document.section("Not drawn", document.table(["picture", "why"], rows, numeric=""))
+        )
+    return document.page(f"Insights: {name}", sections, maker=MAKER)
+
+
+def _file(name: str) -> str:
+    return f"{name}.png"
+
+
+def _is_ours(page: Path) -> bool:
+    try:
+        with page.open(encoding="utf-8", errors="replace") as lines:
+            return f'content="{MAKER}"' in lines.read(1000)
+    except OSError:
+        return False
+
+
+def _put(path: Path, content: bytes) -> None:
+    with tables.atomic(path) as temporary:
+        temporary.write_bytes(content)

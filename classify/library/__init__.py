@@ -1,0 +1,1 @@
+"""A library of tracks: search, similar tracks, playlists, tags, a map."""

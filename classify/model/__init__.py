@@ -1,0 +1,1 @@
+"""The learner, what it learns, and the bundle on disk."""

@@ -1,0 +1,61 @@
+"""A folder of music becomes a table of descriptors and a genre for every track.
+
+Examples
+--------
+>>> import earmark
+>>> row = earmark.features("song.mp3")  # doctest: +SKIP
+>>> table = earmark.table(["music/", "one.flac"], workers=4)  # doctest: +SKIP
+>>> genres = earmark.load().predict(table)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from earmark.version import __version__
+
+if TYPE_CHECKING:
+    from earmark.classify import load
+    from earmark.classify.model.estimator import GenreClassifier
+    from earmark.extract import beats, features, table, tracks_and_windows
+    from earmark.extract.transformer import AudioFeatures
+
+__all__ = [
+    "AudioFeatures",
+    "GenreClassifier",
+    "__version__",
+    "beats",
+    "features",
+    "load",
+    "table",
+    "tracks_and_windows",
+]
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "extract").is_dir():
+    # In a checkout the folders `extract` and `classify`, `pipeline.py` and `app.py` stand at the
+    # top, where they are worked on; installed, they stand in this package.
+    __path__.append(str(_CHECKOUT))
+
+_HOME = {
+    "AudioFeatures": "earmark.extract.transformer",
+    "GenreClassifier": "earmark.classify.model.estimator",
+    "beats": "earmark.extract",
+    "features": "earmark.extract",
+    "load": "earmark.classify",
+    "table": "earmark.extract",
+    "tracks_and_windows": "earmark.extract",
+}
+"""Where each public name is defined; it is imported when somebody asks for it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

@@ -1,0 +1,1 @@
+"""Files and their samples; the only place that knows an audio library."""

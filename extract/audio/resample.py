@@ -1,0 +1,80 @@
+"""Samples at another rate, and all of a file at once, for what goes over them twice."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from earmark.extract.audio.decode import Audio
+
+__all__ = ["mono", "resampled"]
+
+Floats = NDArray[np.float32]
+
+IN_MEMORY = 2**25
+"""Samples that are held in memory (128 MiB, a quarter of an hour); more go to a temporary file."""
+
+
+def resampled(pieces: Iterable[Floats], rate: int, target: int) -> Iterator[Floats]:
+    """Bring a mono signal that comes in pieces to another rate, in Hz."""
+    if rate == target:
+        yield from pieces
+        return
+    stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+    for piece in pieces:
+        yield stream.resample_chunk(piece)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+@contextlib.contextmanager
+def mono(audio: Audio, sample_rate: int | None) -> Iterator[tuple[Floats, int, float]]:
+    """Read a file whole, as the mean of its channels.
+
+    Parameters
+    ----------
+    audio : Audio
+        An open file.
+    sample_rate : int, optional
+        What to resample to, in Hz; None for the file's own rate.
+
+    Yields
+    ------
+    samples : ndarray of shape (samples,), float32
+        In memory, or a map of a temporary file that goes when the context is left.
+    sample_rate : int
+        Their rate.
+    seconds : float
+        Duration of the file.
+    """
+    rate = sample_rate or audio.sample_rate
+    read = 0
+
+    def pieces() -> Iterator[Floats]:
+        nonlocal read
+        for block in audio.blocks:
+            read += len(block)
+            yield block.T.mean(axis=0) if block.shape[1] > 1 else block[:, 0].copy()
+
+    held: list[Floats] = []
+    count = 0
+    with contextlib.ExitStack() as stack:
+        file = None
+        for piece in resampled(pieces(), audio.sample_rate, rate):
+            held.append(piece)
+            count += len(piece)
+            if count > IN_MEMORY:
+                file = file or stack.enter_context(tempfile.TemporaryFile(prefix="earmark-"))
+                for part in held:
+                    file.write(part.tobytes())
+                held.clear()
+        if file is None:
+            samples = np.concatenate([np.empty(0, np.float32), *held])
+        else:
+            file.flush()
+            samples = np.memmap(file, np.float32, "r", shape=(count,))
+        yield samples, rate, read / audio.sample_rate

@@ -1,0 +1,1 @@
+"""Many files: the analysis of one, workers, and checkpoints."""

@@ -1,0 +1,177 @@
+"""What is finished goes to disk at once, so that an interrupted run goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from earmark.extract import tables
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch.track import Job, Outcome, stamp
+from earmark.extract.errors import WriteError
+
+__all__ = ["Memory", "Parts"]
+
+SECONDS_PER_PART = 5.0
+ROWS_PER_PART = 5000
+"""What is finished goes to disk at least this often, and before it is this much."""
+
+
+DIGITS = "[0-9]" * 6
+"""How parts are numbered: windows and tracks stand before, and must not be taken for it."""
+
+OPEN_PARTS = 8
+"""Parts that are held while they are read in order: neighbours finish about together."""
+
+Key = tuple[str, str]
+
+
+class Parts:
+    """Finished outcomes on disk, so that an interrupted run can be taken up again.
+
+    A part is one Parquet file with the rows and failures of some tracks, written atomically. It is
+    believed for a track as long as the file's size and time of change are the same.
+    """
+
+    def __init__(self, output: Path, job: Job) -> None:
+        self.folder = output.with_name(f"{output.name}.parts")
+        self._job = job
+        self._held: list[Outcome] = []
+        self._rows = 0
+        self._saved = time.monotonic()
+        self._count = 0
+        self._keys: dict[int, Key] = {}
+        self._where: dict[Key, Path] = {}
+
+    def _name(self) -> str:
+        windows = "" if self._job.windows is None else f"-{self._job.windows:g}s"
+        tracks = "-tracks" if windows and self._job.tracks else ""
+        return f"{self._job.schema.fingerprint}{windows}{tracks}"
+
+    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
+        """Return the indices of tracks whose outcomes of an earlier run still hold.
+
+        Each comes with its failure, or None where there are rows.
+        """
+        failures: dict[Key, tuple[str, ...] | None] = {}
+        for part in sorted(self.folder.glob(f"{self._name()}-{DIGITS}.parquet")):
+            self._count += 1
+            # A part that was damaged, by a power cut say, is as good as none.
+            with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
+                for key, outcome in self._load(part).items():
+                    self._where[key] = part
+                    failures[key] = outcome.failure
+        keys = ((index, (track.path, stamp(track))) for index, track in enumerate(tracks))
+        self._keys = {index: key for index, key in keys if key in failures}
+        return {index: failures[key] for index, key in self._keys.items()}
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield the outcomes of all tracks in order, a few parts in memory at a time."""
+        opened: dict[Path, dict[Key, Outcome]] = {}
+        for index in sorted(self._keys):
+            key = self._keys[index]
+            part = self._where[key]
+            # Put at the end, as the last one to go.
+            opened[part] = opened.pop(part) if part in opened else self._reload(part)
+            if len(opened) > OPEN_PARTS:
+                del opened[next(iter(opened))]
+            yield opened[part][key]
+
+    def _reload(self, part: Path) -> dict[Key, Outcome]:
+        try:
+            return self._load(part)
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+            raise WriteError(
+                part, f"was removed or damaged while the run went on ({error}); start it again"
+            ) from error
+
+    def _load(self, part: Path) -> dict[Key, Outcome]:
+        rows = pd.read_parquet(part)
+        names = self._job.schema.names
+        found = {}
+        for _, own in rows.groupby(["path", "stamp"], sort=False):
+            first = own.iloc[0]
+            path, unchanged = str(first["path"]), str(first["stamp"])
+            failure = (path, first["stage"], first["error"], first["message"])
+            found[path, unchanged] = Outcome(
+                path,
+                first["sha256"],
+                own["start"].to_numpy(),
+                own["seconds"].to_numpy(),
+                own[names].to_numpy(np.float64),
+                failure if first["stage"] else None,
+                unchanged,
+            )
+        return found
+
+    def add(self, index: int, outcome: Outcome) -> None:
+        """Take the finished outcome of a track, and write what is held when it is time."""
+        self._held.append(outcome)
+        self._keys[index] = outcome.path, outcome.stamp
+        self._rows += len(outcome.starts)
+        if self._rows > ROWS_PER_PART or time.monotonic() - self._saved > SECONDS_PER_PART:
+            self.save()
+
+    def save(self) -> None:
+        """Write what is held as one part."""
+        if not self._held:
+            return
+        names = self._job.schema.names
+        records = []
+        for outcome in self._held:
+            stage, error, message = (outcome.failure or ("", "", "", ""))[1:]
+            failed = outcome.failure is not None
+            values = np.full((1, len(names)), np.nan) if failed else outcome.values
+            rows = pd.DataFrame(values, columns=names)
+            rows["path"], rows["stamp"] = outcome.path, outcome.stamp
+            rows["sha256"] = outcome.sha256
+            rows["start"] = 0.0 if failed else outcome.starts
+            rows["seconds"] = 0.0 if failed else outcome.seconds
+            rows["stage"], rows["error"], rows["message"] = stage, error, message
+            records.append(rows)
+        part = self.folder / f"{self._name()}-{self._count:06d}.parquet"
+        tables.write(pd.concat(records, ignore_index=True), part)
+        self._where |= {(outcome.path, outcome.stamp): part for outcome in self._held}
+        self._count += 1
+        self._held.clear()
+        self._rows = 0
+        self._saved = time.monotonic()
+
+    def remove(self) -> None:
+        """Remove all parts, of other settings too; what is not ours stays and keeps the folder."""
+        for pattern in (f"*-{DIGITS}.parquet", f".*-{DIGITS}.parquet.*"):
+            for part in self.folder.glob(pattern):
+                part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
+
+
+class Memory:
+    """Holds outcomes as `Parts` does, where there is no output to keep them beside."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, Outcome] = {}
+
+    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
+        """Return none: nothing is known of earlier runs."""
+        return {}
+
+    def add(self, index: int, outcome: Outcome) -> None:
+        """Take the finished outcome of a track."""
+        self._held[index] = outcome
+
+    def save(self) -> None:
+        """Do nothing: all is held."""
+
+    def remove(self) -> None:
+        """Do nothing: it goes by itself."""
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield the outcomes of all tracks in order."""
+        return (self._held[index] for index in sorted(self._held))

@@ -1,0 +1,294 @@
+"""Many files: workers, progress, failures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import pandas_dtype
+
+from earmark.extract import sets, tables
+from earmark.extract.audio import sources as files
+from earmark.extract.audio.sources import Track
+from earmark.extract.batch.checkpoint import Memory, Parts
+from earmark.extract.batch.track import Job, Outcome, analyse, failed, failure, numbered, warm
+from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
+from earmark.extract.schema import Schema
+
+__all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
+
+ROWS_AT_ONCE = 10_000
+"""Rows that are laid together to be written: a table of millions is never held."""
+
+TRACKS_PER_WORKER = 12
+"""A worker takes seconds to start: it pays only for this many tracks or more."""
+
+
+def outcomes(tracks: Sequence[Track], job: Job, workers: int = 1) -> Iterator[tuple[int, Outcome]]:
+    """Analyse tracks and yield their index and outcome, in the order in which they finish.
+
+    A file that kills its worker becomes a failure; the others are analysed all the same.
+    """
+    workers = max(1, min(workers, len(tracks) // TRACKS_PER_WORKER))
+    if workers == 1:
+        for index, track in enumerate(tracks):
+            yield index, analyse(track, job)
+        return
+
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    warm(job)
+    waiting = set(range(len(tracks)))
+    while waiting:
+        begun: set[int] = set()
+        try:
+            for index, outcome in _parallel(tracks, sorted(waiting), job, workers, begun.add):
+                waiting.discard(index)
+                yield index, outcome
+        except TerminatedWorkerError:
+            # Whoever was being analysed may have done it: each goes alone, the rest together.
+            for index in sorted(begun & waiting):
+                waiting.discard(index)
+                try:
+                    yield from _parallel(tracks, [index], job, 2, begun.add)
+                except TerminatedWorkerError:
+                    error = AnalyseError(
+                        tracks[index].path, "killed the process that read it (damaged, or too big)"
+                    )
+                    yield index, failed(tracks[index].path, error)
+
+
+def _parallel(
+    tracks: Sequence[Track],
+    indices: Iterable[int],
+    job: Job,
+    workers: int,
+    begin: Callable[[int], object],
+) -> Iterator[tuple[int, Outcome]]:
+    import joblib
+
+    def tasks() -> Iterator[object]:
+        for index in indices:
+            begin(index)
+            yield joblib.delayed(numbered)(index, tracks[index], job)
+
+    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        pool = joblib.Parallel(
+            n_jobs=workers,
+            return_as="generator_unordered",
+            batch_size="auto",
+            pre_dispatch=2 * workers,
+        )
+        yield from pool(tasks())
+
+
+def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
+    """Lay those rows of outcomes together that a schema is of: of tracks, or of windows."""
+    good = [outcome for outcome in results if outcome.failure is None]
+    wanted = [np.isnan(outcome.starts) == (schema.windows is None) for outcome in good]
+    counts = [int(rows.sum()) for rows in wanted]
+
+    def joined(pick: Callable[[Outcome], NDArray[np.float64]]) -> NDArray[np.float64]:
+        return np.concatenate(
+            [pick(outcome)[rows] for outcome, rows in zip(good, wanted, strict=True)]
+        )
+
+    data: dict[str, object] = {"path": np.repeat([outcome.path for outcome in good], counts)}
+    if schema.windows is not None:
+        data["start"] = joined(lambda outcome: outcome.starts) if good else []
+        data["seconds"] = joined(lambda outcome: outcome.seconds) if good else []
+    data["sha256"] = np.repeat([outcome.sha256 for outcome in good], counts)
+    columns = schema.columns
+    values = joined(lambda outcome: outcome.values) if good else np.empty((0, len(columns)))
+    for index, column in enumerate(columns):
+        data[column.name] = pd.Series(values[:, index]).astype(pandas_dtype(column.dtype))
+    return pd.DataFrame(data).astype({"path": "str", "sha256": "str"})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gave.
+
+    Parameters
+    ----------
+    described, rows : int
+        Number of tracks that could be analysed, and of rows in the table.
+    failures : list of tuple of str
+        Path, stage, error and message of what could not be analysed.
+    held : tuple of DataFrame
+        The tables, where they were not written: the one that was asked for and, where the job asks
+        for both, the one with a row per track.
+    written : tuple of Path
+        Where they were written.
+    """
+
+    described: int
+    rows: int
+    failures: list[tuple[str, ...]]
+    held: tuple[pd.DataFrame, ...] = ()
+    written: tuple[Path, ...] = ()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per track or window, in the order of the tracks."""
+        return self.held[0] if self.held else tables.read(self.written[0])[0]
+
+    @property
+    def tracks(self) -> pd.DataFrame | None:
+        """A row per track, where the job asks for those beside the rows of windows."""
+        if self.held:
+            return self.held[1] if len(self.held) > 1 else None
+        return tables.read(self.written[1])[0] if len(self.written) > 1 else None
+
+
+def extract(
+    sources: Iterable[str | Path],
+    job: Job,
+    *,
+    output: Path | None = None,
+    tracks_output: Path | None = None,
+    header_rows: int = 1,
+    workers: int = 1,
+    progress: bool = False,
+) -> Result:
+    """Analyse every audio file of the sources.
+
+    Parameters
+    ----------
+    sources : iterable of str or Path
+        Files and folders.
+    job : Job
+        What to compute.
+    output : Path, optional
+        Where the table goes, and its failures beside it; without a single row, what stands there
+        is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
+        interrupted run goes on where it was.
+    tracks_output : Path, optional
+        Where the table with a row per track goes, of a job that asks for both.
+    header_rows : {1, 3}
+        Rows of the header of a CSV; three as the Free Music Archive's table has them.
+    workers : int
+        Processes; the table is the same for any number.
+    progress : bool
+        Show a bar on stderr.
+
+    Raises
+    ------
+    FindError
+        The sources hold no audio at all.
+    WriteError
+        The output cannot be written.
+    SettingsError
+        Three header rows for what has them not.
+    """
+    sources = list(sources)
+    headers = sets.get(job.set).headers if header_rows == 3 else ()
+    if header_rows == 3 and (
+        not headers or job.windows or output is None or output.suffix.lower() != ".csv"
+    ):
+        raise SettingsError(
+            "three header rows are for the sets fma and fma-compat, a row per track and an output "
+            "that ends in .csv"
+        )
+    if output is not None:
+        tables.check_output(output, "features")
+    if tracks_output is not None:
+        tables.check_output(tracks_output, "features")
+        if output is not None and tracks_output.absolute() == output.absolute():
+            raise WriteError(tracks_output, "cannot hold both tables; name two files")
+    tracks, unfound = files.find(sources)
+    if not tracks:
+        raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
+    found = Parts(output, job) if output is not None else Memory()
+    outcome_at = found.finished(tracks)
+    rest = [index for index in range(len(tracks)) if index not in outcome_at]
+    try:
+        for at, outcome in _with_progress(
+            outcomes([tracks[index] for index in rest], job, workers),
+            len(tracks),
+            len(outcome_at),
+            progress,
+        ):
+            outcome_at[rest[at]] = outcome.failure
+            found.add(rest[at], outcome)
+    finally:
+        found.save()
+    failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
+    failures += [row for _, row in sorted(outcome_at.items()) if row is not None]
+    described = sum(row is None for row in outcome_at.values())
+    schemas = [job.schema, *([job.track_schema] if job.windows and job.tracks else [])]
+    if output is None:
+        everything = list(found.outcomes())
+        held = tuple(tabulate(everything, schema) for schema in schemas)
+        return Result(described, len(held[0]), failures, held=held)
+    paths = (output, *([tracks_output] if tracks_output else []))
+    # A table that stands there is worth more than an empty one.
+    rows = _write(found.outcomes(), paths, schemas, headers) if described else 0
+    tables.write_failures(failures, output)
+    found.remove()
+    return Result(described, rows, failures, written=paths)
+
+
+def _write(
+    results: Iterable[Outcome],
+    paths: Sequence[Path],
+    schemas: Sequence[Schema],
+    headers: Sequence[tuple[str, ...]],
+) -> int:
+    """Write outcomes piece by piece, and return the number of rows in the first table."""
+    if headers:
+        whole = tabulate(list(results), schemas[0])
+        tables.write_with_headers(whole, paths[0], headers)
+        return len(whole)
+    rows = 0
+    with contextlib.ExitStack() as stack:
+        targets = [
+            (stack.enter_context(tables.appending(path, schema)), schema)
+            for path, schema in zip(paths, schemas, strict=False)
+        ]
+        for some in _batches(results):
+            pieces = [tabulate(some, schema) for _, schema in targets]
+            for (append, _), piece in zip(targets, pieces, strict=True):
+                if len(piece):
+                    append(piece)
+            rows += len(pieces[0])
+    return rows
+
+
+def _batches(results: Iterable[Outcome]) -> Iterator[list[Outcome]]:
+    """Yield outcomes some thousand rows at a time."""
+    some: list[Outcome] = []
+    count = 0
+    for outcome in results:
+        some.append(outcome)
+        count += len(outcome.starts)
+        if count >= ROWS_AT_ONCE:
+            yield some
+            some, count = [], 0
+    if some:
+        yield some
+
+
+def _with_progress(
+    results: Iterator[tuple[int, Outcome]], total: int, done: int, show: bool
+) -> Iterator[tuple[int, Outcome]]:
+    from tqdm import tqdm
+
+    failed = 0
+    with tqdm(
+        total=total, initial=done, unit="track", disable=not show, dynamic_ncols=True
+    ) as progress:
+        # The first run on a machine compiles the kernels, and workers take a moment to start.
+        progress.set_description("preparing")
+        for index, outcome in results:
+            failed += outcome.failure is not None
+            progress.set_description("analysing", refresh=False)
+            if failed:
+                progress.set_postfix(failed=failed)
+            progress.update()
+            yield index, outcome

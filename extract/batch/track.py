@@ -1,0 +1,197 @@
+"""One file becomes its rows, or a failure: what a worker does."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from earmark.extract import errors, sets
+from earmark.extract import schema as schemas
+from earmark.extract.audio import decode
+from earmark.extract.audio.sources import Track
+from earmark.extract.config import DEFAULTS, Settings
+from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
+
+__all__ = [
+    "Job",
+    "Outcome",
+    "analyse",
+    "error_of",
+    "failed",
+    "failure",
+    "numbered",
+    "one_thread",
+    "stamp",
+    "warm",
+]
+
+EMPTY = "holds no samples; copy it again from where it came"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to compute for every track.
+
+    Parameters
+    ----------
+    set : str
+        The feature set.
+    settings : Settings
+        What else changes the values.
+    windows : float, optional
+        Length in seconds of the windows that rows describe; None for a row per track.
+    tracks : bool
+        Whether there is a row per track beside those of the windows, too.
+    """
+
+    set: str
+    settings: Settings = DEFAULTS
+    windows: float | None = None
+    tracks: bool = False
+
+    def __post_init__(self) -> None:
+        if self.windows is not None and not 0.5 <= self.windows <= 3600:
+            raise SettingsError(f"windows = {self.windows:g}: between 0.5 and 3600 seconds")
+        if not sets.get(self.set).configurable and self.settings != DEFAULTS:
+            raise SettingsError(
+                f"the set {self.set} is defined with settings of its own; leave others out"
+            )
+
+    @property
+    def schema(self) -> schemas.Schema:
+        """The columns of the table: that of windows, where they are asked for."""
+        return schemas.of(self.set, self.settings, self.windows)
+
+    @property
+    def track_schema(self) -> schemas.Schema:
+        """The columns of the table with a row per track."""
+        return schemas.of(self.set, self.settings)
+
+    def rows(self, audio: decode.Audio) -> sets.Rows:
+        """Describe an open file."""
+        whole = self.tracks or self.windows is None
+        return sets.get(self.set).rows(audio, self.settings, self.windows, whole)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one track: rows, or a failure.
+
+    Parameters
+    ----------
+    path : str
+        The track's name in tables.
+    sha256 : str
+        Of the file.
+    starts, seconds : ndarray of shape (rows,), float64
+        Where each window begins and how long it is; a row of the whole track begins at NaN.
+    values : ndarray of shape (rows, columns), float64
+        The descriptors.
+    failure : tuple of str, optional
+        Path, stage, error and message; then there are no rows.
+    stamp : str
+        Of the file before it was analysed; see `stamp`.
+    """
+
+    path: str
+    sha256: str
+    starts: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    values: NDArray[np.float64]
+    failure: tuple[str, str, str, str] | None = None
+    stamp: str = ""
+
+
+def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
+    """Return the row of the failures table: path, stage, error and message."""
+    return path, error.stage, type(error).__name__, error.message
+
+
+def error_of(failure: tuple[str, str, str, str]) -> FileError:
+    """Return the error that became a row of the failures table."""
+    path, _, name, message = failure
+    error: FileError = getattr(errors, name)(path, message)
+    return error
+
+
+def failed(path: str, error: FileError) -> Outcome:
+    """Return the outcome of a track that could not be analysed."""
+    nothing = np.empty(0)
+    return Outcome(path, "", nothing, nothing, nothing.reshape(0, 0), failure(path, error))
+
+
+def analyse(track: Track, job: Job) -> Outcome:
+    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception."""
+    before = stamp(track)
+    try:
+        outcome = _analyse(track, job)
+    except FileError as error:
+        outcome = failed(track.path, error)
+    except Exception as error:
+        # A file that breaks what nobody foresaw must not end the run of all the others.
+        message = f"could not be analysed ({type(error).__name__}: {error}); please report it"
+        outcome = failed(track.path, AnalyseError(track.path, message))
+    return replace(outcome, stamp=before)
+
+
+def numbered(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
+    """Analyse one file of many: what is sent to workers.
+
+    It stands here and not where the files are handed out, so that workers import what analysis
+    needs and nothing else.
+    """
+    outcome = analyse(track, job)
+    _settle()
+    return index, outcome
+
+
+@lru_cache(maxsize=1)
+def _settle() -> None:
+    """Spare what is loaded by now the search for garbage, which workers are made to do often."""
+    gc.collect()
+    gc.freeze()
+
+
+def _analyse(track: Track, job: Job) -> Outcome:
+    with one_thread(), decode.open_audio(track.location) as audio:
+        rows = job.rows(audio)
+    if not rows.duration:
+        raise DecodeError(track.path, EMPTY)
+    try:
+        with track.location.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError as error:
+        raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
+    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
+
+
+def one_thread() -> AbstractContextManager[object]:
+    """Keep libraries to one thread: more would be in the way of other workers, and round else."""
+    return _thread_pools().limit(limits=1, user_api="blas")
+
+
+@lru_cache(maxsize=1)
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def warm(job: Job) -> None:
+    """Compile or load every kernel before workers start, so that they do not compile together."""
+    noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
+    job.rows(decode.Audio(44100, 2, iter([noise])))
+
+
+def stamp(track: Track) -> str:
+    """Return what changes when a file is replaced: its size and time of change."""
+    try:
+        status = track.location.stat()
+    except OSError:
+        return ""
+    return f"{status.st_size}-{status.st_mtime_ns}"

@@ -1,0 +1,496 @@
+"""A page for every descriptor, from its declaration, its docstring and what was measured of it.
+
+Nothing is written twice. Columns, units, ranges, versions and sets come from the declaration, and
+the text from the docstring of the function:
+
+* the summary says what it is;
+* the first paragraph after it what that means to somebody who listens;
+* the further ones the definition and the method;
+* ``Notes`` what it is not, and where it fails;
+* ``References`` whose definition it is.
+
+What the docstring of a module says after its summary holds for every descriptor in it. Figures come
+from ``measured.json``, which ``benchmarks/descriptors.py`` writes. After a change to any of these
+
+    python -m earmark.extract.descriptor_docs
+
+writes the pages anew.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import math
+import re
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from earmark.extract import sets
+from earmark.extract.config import DEFAULTS
+from earmark.extract.engine import registry
+from earmark.extract.engine.registry import Column, Descriptor
+from earmark.extract.errors import FindError
+from earmark.extract.tables import atomic
+
+__all__ = [
+    "FOLDER",
+    "MEASURED",
+    "Measurement",
+    "Text",
+    "described",
+    "find",
+    "generate",
+    "index",
+    "is_estimate",
+    "is_name",
+    "measurements",
+    "page",
+    "text",
+    "write",
+]
+
+FOLDER = Path(__file__).parent / "descriptors" / "pages"
+MEASURED = Path(__file__).parent / "measured.json"
+
+INDEX = "README.md"
+COMMAND = "python -m earmark.extract.descriptor_docs"
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a docstring says.
+
+    Parameters
+    ----------
+    summary : str
+        What it is, in a line.
+    meaning : str
+        To a listener; empty where the docstring has no paragraph to spare.
+    method : str
+        Definition and method.
+    limits : str
+        What it is not.
+    references : tuple of str
+        Whose definition it is.
+    """
+
+    summary: str = ""
+    meaning: str = ""
+    method: str = ""
+    limits: str = ""
+    references: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How right a descriptor is by one measure.
+
+    Parameters
+    ----------
+    descriptor : str
+        Its name, or that of one of its columns.
+    measure, truth : str
+        What was counted, and against what.
+    n : int
+        How many recordings.
+    ours : float
+        The value of the measure.
+    low, high : float, optional
+        Interval of 95 %.
+    others : mapping of str to float
+        The value of others by their name.
+    """
+
+    descriptor: str
+    measure: str
+    truth: str
+    n: int
+    ours: float
+    low: float | None = None
+    high: float | None = None
+    others: Mapping[str, float | None] = field(default_factory=dict)
+
+
+def measurements(path: Path = MEASURED) -> tuple[tuple[Measurement, ...], str]:
+    """Read what was measured, and by which command; nothing where there is no such file."""
+    if not path.exists():
+        return (), ""
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    names = Measurement.__dataclass_fields__
+    rows = ({name: row[name] for name in names if name in row} for row in found["rows"])
+    return tuple(Measurement(**row) for row in rows), str(found.get("made_by", ""))
+
+
+def described() -> tuple[Descriptor, ...]:
+    """Return the descriptors that have a page, module by module: those of any set."""
+    found = {
+        entry.name: entry
+        for known in sets.SETS.values()
+        if isinstance(known, sets.DescriptorSet)
+        for entry in known.descriptors
+    }
+    return tuple(sorted(found.values(), key=registry.place))
+
+
+def is_estimate(entry: Descriptor) -> bool:
+    """Tell whether it is guessed rather than measured: it says so itself, or how sure it is."""
+    return entry.kind == "estimate" or bool(_confidences(entry))
+
+
+def text(entry: Descriptor) -> Text:
+    """Return what the docstrings of a descriptor and of its module say."""
+    own, shared = _parse(entry.function), _parse(_module(entry))
+    return Text(
+        own.summary,
+        own.meaning,
+        _joined(own.method, _joined(shared.meaning, shared.method)),
+        _joined(own.limits, shared.limits),
+        tuple(dict.fromkeys((*own.references, *shared.references))),
+    )
+
+
+def page(entry: Descriptor, measured: Sequence[Measurement] = (), made_by: str = "") -> str:
+    """Return the page of a descriptor.
+
+    Parameters
+    ----------
+    entry : Descriptor
+        Which is in a set.
+    measured : sequence of Measurement
+        Of any descriptors.
+    made_by : str
+        The command that measured them.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    said = text(entry)
+    parts = [
+        f"# {entry.name}",
+        said.summary,
+        _caution(entry),
+        _section("To a listener", said.meaning),
+        _section("Definition and method", said.method, _course(entry), _needs(entry)),
+        _section("Columns", _columns(entry), _membership(entry)),
+        _section("How far off", _figures(entry, measured, made_by)),
+        _section("What it is not", said.limits),
+        _section("References", *map(_item, _references(entry))),
+        "---",
+        _wrapped(
+            f"[All descriptors]({INDEX}). Made by `{COMMAND}` from the declaration in "
+            f"`{entry.function.__module__.replace('.', '/')}.py`; not to be edited."
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def index(entries: Iterable[Descriptor]) -> str:
+    """Return the page that lists all others, by module."""
+    parts = [
+        "# The descriptors",
+        _wrapped(
+            "What each means to a listener, how it is defined and computed, its unit and range, "
+            "how far off it is, and what it is not. `earmark info NAME` shows the same on the "
+            "command line."
+        ),
+        _wrapped(
+            "*Estimate*: guessed by a rule that was chosen or learned, and wrong at times. All "
+            "others are measured off the signal by their definition."
+        ),
+    ]
+    modules: dict[str, list[Descriptor]] = {}
+    for entry in entries:
+        modules.setdefault(_parse(_module(entry)).summary.rstrip("."), []).append(entry)
+    for title, members in modules.items():
+        rows = []
+        for entry in members:
+            first, *_ = columns = entry.columns(DEFAULTS)
+            flag = " *estimate*" if is_estimate(entry) else ""
+            summary = _parse(entry.function).summary
+            rows.append(
+                (
+                    f"[{entry.name}]({entry.name}.md){flag}",
+                    summary,
+                    first.unit or "–",
+                    _range(first),
+                    str(len(columns)),
+                    ", ".join(entry.sets),
+                )
+            )
+        heads = ("descriptor", "what it is", "unit", "range", "columns", "sets")
+        parts += [f"## {title}", _table(heads, rows)]
+    parts += [
+        "---",
+        _wrapped(
+            "Unit and range are those of the first column; the page has all. Made by "
+            f"`{COMMAND}`; not to be edited."
+        ),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def generate() -> dict[str, str]:
+    """Return every page by the name of its file."""
+    entries = described()
+    measured, made_by = measurements()
+    pages = {f"{entry.name}.md": page(entry, measured, made_by) for entry in entries}
+    return {INDEX: index(entries), **pages}
+
+
+def write(folder: Path = FOLDER) -> None:
+    """Write every page, and remove those of descriptors that are no more."""
+    pages = generate()
+    for name, content in pages.items():
+        with atomic(folder / name) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+    for old in folder.glob("*.md"):
+        if old.name not in pages:
+            old.unlink()
+
+
+def is_name(thing: str) -> bool:
+    """Tell whether that could be a descriptor's name rather than a path."""
+    return re.fullmatch(r"[\w -]+", thing) is not None
+
+
+def find(name: str) -> str:
+    """Return the page of the descriptor that is called so, or has a column of that name.
+
+    Raises
+    ------
+    FindError
+        There is none; the message says which are called alike.
+    """
+    wanted = re.sub(r"[\s-]+", "_", name.strip().lower())
+    entries = described()
+    pages = {column.name: entry for entry in entries for column in entry.columns(DEFAULTS)}
+    pages |= {entry.name: entry for entry in entries}
+    if wanted in pages:
+        return page(pages[wanted], *measurements())
+    # Of columns that differ by a number alone the descriptor's name stands for all.
+    known = [own for own in pages if not re.search(r"_\d\d", own)]
+    alike = difflib.get_close_matches(wanted, known, 3, 0.6)
+    names = ", ".join(alike or (entry.name for entry in entries))
+    hint = "did you mean" if alike else "the descriptors are"
+    raise FindError(name, f"is neither a file nor a descriptor; {hint} {names}")
+
+
+def _parse(thing: object) -> Text:
+    """Take the docstring of a function or module apart."""
+    sections: dict[str, list[str]] = {"": []}
+    title = ""
+    lines = (inspect.getdoc(thing) or "").splitlines()
+    for line, following in pairwise([*lines, ""]):
+        if line.strip() and re.fullmatch(r"-{3,}", following):
+            title = line
+            sections[title] = []
+        elif not re.fullmatch(r"-{3,}", line):
+            sections[title].append(line)
+    summary, *more = _paragraphs(sections[""]) or [""]
+    # A single paragraph is needed for the definition.
+    meaning = more.pop(0) if len(more) > 1 else ""
+    return Text(
+        " ".join(summary.split()),
+        meaning,
+        "\n\n".join(more),
+        "\n\n".join(_paragraphs(sections.get("Notes", []))),
+        tuple(_paragraphs(sections.get("References", []))),
+    )
+
+
+def _paragraphs(lines: Iterable[str]) -> list[str]:
+    """Return the paragraphs of some lines, each with its own line breaks."""
+    parts = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
+    return [part.rstrip() for part in parts if part.strip()]
+
+
+def _module(entry: Descriptor) -> ModuleType:
+    return sys.modules[entry.function.__module__]
+
+
+def _joined(*parts: str) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _wrapped(line: str, indent: str = "") -> str:
+    return textwrap.fill(
+        line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _item(line: str) -> str:
+    return _wrapped(f"- {line}", "  ")
+
+
+def _section(title: str, *parts: str) -> str:
+    lists = all(part.startswith("- ") for part in parts)
+    body = "\n".join(parts) if lists else _joined(*parts)
+    return f"## {title}\n\n{body}" if body else ""
+
+
+def _confidences(entry: Descriptor) -> list[str]:
+    names = (column.name for column in entry.values)
+    return [name for name in names if name.endswith("_confidence")]
+
+
+def _caution(entry: Descriptor) -> str:
+    """Call an estimate an estimate."""
+    if not is_estimate(entry):
+        return ""
+    sure = "".join(f" `{name}` says how sure it is." for name in _confidences(entry))
+    what = (
+        "guessed from other descriptors of the track, not measured off the signal"
+        if entry.kind == "estimate"
+        else "the best guess at what a musician would say, and wrong at times"
+    )
+    return _wrapped(f"**An estimate**: {what}.{sure}")
+
+
+def _course(entry: Descriptor) -> str:
+    """Say how a row of the table comes by its values."""
+    frame = 1000 * DEFAULTS.n_fft / DEFAULTS.sample_rate
+    step = 1000 / DEFAULTS.frame_rate
+    kinds = {
+        "mean": "the mean (`_mean`)",
+        "std": "the standard deviation (`_std`)",
+    }
+    stats = " and ".join(kinds.get(stat, f"`_{stat}`") for stat in entry.stats)
+    frames = (
+        f"There is a value for every frame, of {frame:.0f} ms and {step:.0f} ms after the one "
+        f"before; a row of the table has {stats} over the frames in which something sounds."
+    )
+    courses = {
+        "frame": frames,
+        "series": frames,
+        "window": f"There is a value for every window, of {sets.TRACK_WINDOW:g} s; a track has the "
+        "mean over its windows, which count by how much of each is sound.",
+        "track": "There is one value for the whole track, or for the window that a row describes.",
+        "estimate": "There is one value for a row of the table, from the other values in it; none "
+        "(NaN) where the settings are not the default ones.",
+    }
+    return _wrapped(courses[entry.kind])
+
+
+def _reach(entry: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:
+    """Return the needs that have a page, and those that need to be told of here."""
+    with_page: dict[str, Descriptor] = {}
+    inner: dict[str, Descriptor] = {}
+
+    def visit(names: Iterable[str]) -> None:
+        for need in map(registry.get, names):
+            if need.sets:
+                with_page[need.name] = need
+            elif need.name not in inner:
+                inner[need.name] = need
+                visit(need.needs)
+
+    visit(entry.needs)
+    return list(with_page.values()), list(inner.values())
+
+
+def _needs(entry: Descriptor) -> str:
+    with_page, inner = _reach(entry)
+    lines = []
+    if with_page:
+        lines.append(_item(", ".join(f"[{own.name}]({own.name}.md)" for own in with_page)))
+    for own in inner:
+        said = _parse(own.function)
+        unit = f" ({own.unit})" if own.unit else ""
+        told = f"{said.summary} {said.meaning} {said.method}"
+        lines.append(_item(f"`{own.name}`{unit}: {told}"))
+    return "Made from:\n\n" + "\n".join(lines) if lines else ""
+
+
+def _references(entry: Descriptor) -> tuple[str, ...]:
+    """Return the references of a descriptor and of what it is made from without a page."""
+    _, inner = _reach(entry)
+    own = [*text(entry).references, *(r for e in inner for r in _parse(e.function).references)]
+    return tuple(dict.fromkeys(own))
+
+
+def _columns(entry: Descriptor) -> str:
+    """Return the table of columns; those that differ by a number alone share a line."""
+    runs: dict[tuple[str, str, str, str], list[Column]] = {}
+    for column in entry.columns(DEFAULTS):
+        stem = re.sub(r"_\d\d(?=_|$)", "", column.name)
+        key = (stem, column.unit, _range(column), str(column.version))
+        runs.setdefault(key, []).append(column)
+    rows = []
+    for (_, unit, span, version), columns in runs.items():
+        name = f"`{columns[0].name}`"
+        if len(columns) > 1:
+            name += f" … `{columns[-1].name}` ({len(columns)})"
+        rows.append((name, unit or "–", span, version))
+    return _table(("name", "unit", "range", "version"), rows)
+
+
+def _membership(entry: Descriptor) -> str:
+    *first, last = (f"`{name}`" for name in entry.sets)
+    names = f"sets {', '.join(first)} and {last}" if first else f"set {last}"
+    return f"In the feature {names}."
+
+
+def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -> str:
+    """Return the table of what was measured of a descriptor, or say that nothing was."""
+    names = {entry.name, *(column.name for column in entry.columns(DEFAULTS))}
+    own = [row for row in measured if row.descriptor in names]
+    if not own:
+        if is_estimate(entry):
+            return "Not measured yet."
+        return _wrapped(
+            "Defined, not estimated: there is no truth that it could be off from. The tests hold "
+            "it to its definition, by signals whose answer is known on paper and by another "
+            "implementation on a recording."
+        )
+    rows = [
+        (
+            row.measure if row.descriptor == entry.name else f"`{row.descriptor}`: {row.measure}",
+            row.truth,
+            f"{row.n:,}",
+            f"**{_number(row.ours)}**",
+            "–" if None in (row.low, row.high) else f"{_number(row.low)} to {_number(row.high)}",
+            ", ".join(f"{name} {_number(value)}" for name, value in row.others.items()) or "–",
+        )
+        for row in own
+    ]
+    heads = ("measure", "truth", "n", "Earmark", "95 % interval", "others")
+    return _joined(_table(heads, rows), f"Measured by `{made_by}`." if made_by else "")
+
+
+def _number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+
+
+def _range(column: Column) -> str:
+    low, high = column.range
+    if math.isinf(low) and math.isinf(high):
+        return "any"
+    if math.isinf(high):
+        return f"{low:.4g} or more"
+    if math.isinf(low):
+        return f"{high:.4g} or less"
+    return f"{low:.4g} to {high:.4g}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    def lines() -> Iterator[str]:
+        for cells in (heads, ["---"] * len(heads), *rows):
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+    return "\n".join(lines())
+
+
+if __name__ == "__main__":
+    write(*map(Path, sys.argv[1:2]))

@@ -1,0 +1,1 @@
+"""One pass over a file: the registry of descriptors, windows, and their summaries."""

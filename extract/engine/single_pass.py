@@ -1,0 +1,68 @@
+"""One pass over the audio of a file: blocks of spectra, windows, their summaries.
+
+    samples → blocks of frames → frame descriptors → windows → summaries → a track
+
+Nothing but the summaries grows with the length of the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.extract.audio.decode import Audio
+from earmark.extract.config import Settings
+from earmark.extract.engine import aggregate
+from earmark.extract.engine.aggregate import Summary, Track
+from earmark.extract.engine.registry import Descriptor
+from earmark.extract.engine.windows import Cutter
+from earmark.extract.signal import frames
+from earmark.extract.signal.loudness import Meter
+
+__all__ = ["listen"]
+
+
+def listen(
+    audio: Audio,
+    descriptors: tuple[Descriptor, ...],
+    settings: Settings,
+    lengths: Collection[float],
+    watch: Callable[[Mapping[str, NDArray[np.float32]]], None] | None = None,
+) -> dict[float, Track]:
+    """Read the audio once and return the track, summed up over windows of each length.
+
+    Parameters
+    ----------
+    audio : Audio
+        An open file.
+    descriptors : tuple of Descriptor
+        What is wanted; what they need is found from their declarations.
+    settings : Settings
+        Rate, window, hop and band.
+    lengths : collection of float
+        Lengths in seconds of the windows. Spectra and frame descriptors are computed once for all
+        of them.
+    watch : callable, optional
+        Is shown the frame series of each block, by name, before they are summed up.
+    """
+    todo = aggregate.plan(descriptors)
+    meter = Meter(audio.sample_rate, audio.channels, todo.peaks)
+    cutters = {seconds: Cutter(settings, seconds) for seconds in lengths}
+    summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
+    for block in frames.blocks(audio, meter, settings):
+        series = {entry.name: entry.function(block) for entry in todo.frames}
+        if watch is not None:
+            watch(series)
+        for seconds, cutter in cutters.items():
+            summaries[seconds] += (
+                aggregate.summarise(window, todo) for window in cutter.feed(series)
+            )
+    for seconds, cutter in cutters.items():
+        summaries[seconds] += (aggregate.summarise(window, todo) for window in cutter.close())
+    duration = meter.samples / audio.sample_rate
+    energies = meter.energies()
+    return {
+        seconds: Track(settings, duration, energies, parts) for seconds, parts in summaries.items()
+    }

@@ -1,0 +1,1 @@
+"""Fitted estimates: tempo, beats, key and Spotify's values, with their data and cards."""

@@ -1,0 +1,248 @@
+"""A track to look at: its waveform, mel spectrogram and beats, beside the rows of its descriptors.
+
+All of it comes from one pass over the audio, and none of it grows with the length of the file: what
+is drawn is condensed while it comes in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from earmark.extract import sets
+from earmark.extract.audio import decode
+from earmark.extract.batch.track import EMPTY, Job, one_thread
+from earmark.extract.config import DEFAULTS
+from earmark.extract.descriptors import rhythm
+from earmark.extract.engine import single_pass
+from earmark.extract.errors import DecodeError
+from earmark.extract.signal import filters
+
+__all__ = ["MOST_COLUMNS", "Condenser", "Portrait", "portrait"]
+
+Floats = NDArray[np.float32]
+
+MOST_COLUMNS = 4096
+"""Columns of a picture at most, and half of it at least where the track is not very short: more
+than any screen has, so that there is something to zoom into."""
+
+SAMPLES = 128
+"""Samples in the finest column of a waveform, 3 ms: less than anybody sees or hears."""
+
+MEL_RANGE = 80.0
+"""Decibels below the loudest mel band that are told from silence, as `librosa.power_to_db` has it.
+"""
+
+SET = "default"
+"""Of which every portrait has the values: Spotify's columns are among them."""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A track to look at.
+
+    Parameters
+    ----------
+    duration : float
+        In seconds.
+    sample_rate, channels : int
+        Of the file.
+    values : Series
+        The descriptors of the default set of the whole track, by name; NaN where there is none.
+    rows : DataFrame
+        What a model takes: the columns of the job's set, a row for each window of the track.
+    waveform : ndarray of shape (columns, 3), float32
+        Lowest and highest sample over all channels and the root mean square, full scale being 1.
+    waveform_rate : float
+        Columns of the waveform in a second.
+    mel : ndarray of shape (bands, columns), uint8
+        Levels of the mel bands, from 80 dB below the loudest (0) up to it (255).
+    mel_rate : float
+        Columns of the spectrogram in a second; the first one begins half a hop before the track.
+    mel_frequencies : ndarray of shape (bands,), float64
+        Centres of the bands in Hz.
+    beats : DataFrame
+        ``time`` in seconds and ``beat``, 1 for the first of a bar; see `earmark.beats`.
+    """
+
+    duration: float
+    sample_rate: int
+    channels: int
+    values: pd.Series
+    rows: pd.DataFrame
+    waveform: Floats
+    waveform_rate: float
+    mel: NDArray[np.uint8]
+    mel_rate: float
+    mel_frequencies: NDArray[np.float64]
+    beats: pd.DataFrame
+
+
+class Condenser:
+    """Keep a series of rows, however long, in a bounded number of columns.
+
+    Whenever there are too many columns, neighbours are merged and a column stands for twice as many
+    rows from there on: all columns stand for equally many, but for the last.
+
+    Parameters
+    ----------
+    merge : callable
+        Maps an array of shape (columns, rows of each, size) to (columns, size).
+    most : int
+        Columns that are kept.
+    """
+
+    def __init__(self, merge: Callable[[Floats], Floats], most: int = MOST_COLUMNS) -> None:
+        self.span = 1
+        self._merge = merge
+        self._most = most
+        self._columns: list[Floats] = []
+        self._count = 0
+        self._held: Floats | None = None
+
+    def feed(self, rows: Floats) -> None:
+        """Take the next rows, of shape (rows, size)."""
+        if self._held is not None:
+            rows = np.concatenate([self._held, rows])
+        whole = len(rows) // self.span
+        if whole:
+            self._columns.append(self._merged(rows[: whole * self.span], self.span))
+            self._count += whole
+        self._held = np.array(rows[whole * self.span :])
+        while self._count > self._most:
+            self._halve()
+
+    def columns(self) -> Floats:
+        """Return the columns so far, of shape (columns, size); the last may stand for less."""
+        parts = list(self._columns)
+        if self._held is not None and len(self._held):
+            parts.append(self._merged(self._held, len(self._held)))
+        return np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
+
+    def _halve(self) -> None:
+        columns = np.concatenate(self._columns)
+        even = len(columns) // 2 * 2
+        if self._held is not None:
+            # The odd one out waits with the rows that follow it: as rows that all look like it.
+            last = np.repeat(columns[even:], self.span, axis=0)
+            self._held = np.concatenate([last, self._held])
+        self._columns = [self._merged(columns[:even], 2)]
+        self._count = even // 2
+        self.span *= 2
+
+    def _merged(self, rows: Floats, span: int) -> Floats:
+        return self._merge(rows.reshape(-1, span, rows.shape[1]))
+
+
+def portrait(path: str | Path, job: Job) -> Portrait:
+    """Read a file once and return all that there is to see of it.
+
+    Parameters
+    ----------
+    path : str or Path
+        An audio file of any format.
+    job : Job
+        What the model wants to know. Where that is no part of the default set (the tables of
+        others, or other settings), the file is read a second time for it.
+
+    Raises
+    ------
+    DecodeError
+        The file cannot be decoded, or holds no samples.
+    """
+    with one_thread(), decode.open_audio(path) as audio:
+        seen = _listen(audio, job)
+        if not seen.duration:
+            raise DecodeError(path, EMPTY)
+    if not len(seen.rows):
+        with one_thread(), decode.open_audio(path) as audio:
+            found = job.rows(audio)
+        seen = dataclasses.replace(seen, rows=_table(found, job))
+    return seen
+
+
+def _listen(audio: decode.Audio, job: Job) -> Portrait:
+    whole = sets.get(SET)
+    assert isinstance(whole, sets.DescriptorSet)
+    wave, mel = Condenser(_envelope), Condenser(lambda levels: levels.mean(axis=1))
+    watched = dataclasses.replace(audio, blocks=_watched(audio.blocks, wave))
+
+    def watch(series: Mapping[str, Floats]) -> None:
+        mel.feed(series["mel_db"])
+
+    known = sets.get(job.set)
+    same = isinstance(known, sets.DescriptorSet) and job.settings == DEFAULTS
+    lengths = {sets.TRACK_WINDOW} | ({job.windows} if same and job.windows else set())
+    tracks = single_pass.listen(watched, whole.descriptors, DEFAULTS, lengths, watch)
+    track = tracks[sets.TRACK_WINDOW]
+    rows = pd.DataFrame()
+    if same and isinstance(known, sets.DescriptorSet):
+        rows = _table(known.described(tracks, job.windows, job.windows is None), job)
+    values = whole.described(tracks, None, True).values[0]
+    times, numbers = rhythm.beats(track) if track.seconds else ([], [])
+    return Portrait(
+        duration=track.seconds,
+        sample_rate=audio.sample_rate,
+        channels=audio.channels,
+        values=pd.Series(values, [column.name for column in whole.columns(DEFAULTS)]),
+        rows=rows,
+        waveform=wave.columns(),
+        waveform_rate=audio.sample_rate / (SAMPLES * wave.span),
+        mel=_shades(mel.columns()),
+        mel_rate=DEFAULTS.frame_rate / mel.span,
+        mel_frequencies=filters.mel_frequencies(DEFAULTS.n_mels + 2, DEFAULTS.fmax)[1:-1],
+        beats=pd.DataFrame({"time": times, "beat": numbers}),
+    )
+
+
+def _table(rows: sets.Rows, job: Job) -> pd.DataFrame:
+    """Lay out rows as `classify` takes them, without the name of the file."""
+    table = pd.DataFrame(rows.values, columns=job.schema.names)
+    if job.windows is not None:
+        table.insert(0, "start", rows.starts)
+        table.insert(1, "seconds", rows.seconds)
+    return table
+
+
+def _watched(blocks: Iterator[Floats], wave: Condenser) -> Iterator[Floats]:
+    """Pass blocks of samples on, feeding the lowest, the highest and the power of each stretch."""
+    held: Floats | None = None
+    for block in blocks:
+        yield block
+        own = block if held is None else np.concatenate([held, block])
+        whole = len(own) // SAMPLES * SAMPLES
+        held = np.array(own[whole:])
+        if whole:
+            wave.feed(_extent(own[:whole].reshape(whole // SAMPLES, -1)))
+    if held is not None and len(held):
+        wave.feed(_extent(held.reshape(1, -1)))
+
+
+def _extent(stretches: Floats) -> Floats:
+    """Return lowest and highest sample and root mean square of each row."""
+    power = np.square(stretches).mean(axis=1)
+    return np.stack([stretches.min(axis=1), stretches.max(axis=1), np.sqrt(power)], axis=1)
+
+
+def _envelope(stretches: Floats) -> Floats:
+    """Merge columns of a waveform."""
+    low, high, rms = stretches[..., 0], stretches[..., 1], stretches[..., 2]
+    return np.stack(
+        [low.min(axis=1), high.max(axis=1), np.sqrt(np.square(rms).mean(axis=1))], axis=1
+    )
+
+
+def _shades(levels: Floats) -> NDArray[np.uint8]:
+    """Map levels in dB of shape (columns, bands) to shades of shape (bands, columns)."""
+    if not len(levels):
+        return np.zeros((DEFAULTS.n_mels, 0), np.uint8)
+    # Of digital silence, and whatever is as quiet, nothing is to be seen.
+    top = max(float(levels.max()), -100.0)
+    shares = np.clip((levels.T - top) / MEL_RANGE + 1, 0, 1)
+    return np.rint(255 * shares).astype(np.uint8)

@@ -1,0 +1,1 @@
+"""Frames, filter banks and meters: what descriptors are computed from."""

@@ -1,0 +1,153 @@
+"""Blocks of samples become frames and their power spectra.
+
+One pass: each block is metered at the file's own rate, mixed down, resampled, framed and
+transformed, and every frame descriptor is called on the spectra while they are in the cache.
+
+Frames are librosa's: centred, with zeros before the first and after the last sample, a periodic
+Hann window, 1 + samples // hop_length of them. The rate, the window and the hop belong to the
+`Block` and the `Window`; no descriptor has a rate of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from earmark.extract.audio.decode import Audio
+from earmark.extract.audio.resample import resampled
+from earmark.extract.config import Settings
+from earmark.extract.signal.kernels import moments, powers
+from earmark.extract.signal.loudness import Meter
+
+__all__ = ["Block", "blocks", "frequencies", "hann"]
+
+Floats = NDArray[np.float32]
+
+FRAMES_PER_BLOCK = 64
+"""Frames transformed at once: their spectra (half a megabyte) stay in a second-level cache."""
+
+
+@lru_cache(maxsize=8)
+def frequencies(settings: Settings) -> NDArray[np.floating[Any]]:
+    """Return the frequencies in Hz of the bins that descriptors see: from 0 up to `fmax`."""
+    bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
+    return bins[bins <= settings.fmax]
+
+
+@lru_cache(maxsize=8)
+def hann(length: int) -> Floats:
+    """Return the periodic Hann window, as librosa takes it."""
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+
+
+class Block:
+    """A run of consecutive frames, with everything of them that descriptors share.
+
+    Parameters
+    ----------
+    settings : Settings
+        Holds the sample rate, window and hop of these frames.
+    span : ndarray of shape (n_fft + (frames - 1) * hop_length,), float32
+        The samples under the frames.
+    previous : Block, optional
+        The block before, for what compares a frame to the one before it.
+    """
+
+    def __init__(self, settings: Settings, span: Floats, previous: Block | None = None) -> None:
+        self.settings = settings
+        self.span = span
+        self._last_magnitude: Floats | None = None
+        self._previous: Block | None = None
+        if previous is not None and "magnitude" in vars(previous):
+            self._last_magnitude = previous.magnitude[-1]
+        elif previous is not None:
+            # Nobody wanted its spectra so far. Without the block before that, or all would stay.
+            self._previous = Block(settings, previous.span)
+
+    @cached_property
+    def frequencies(self) -> Floats:
+        """Frequencies of the bins in Hz, shape (bins,); see `frequencies`."""
+        return frequencies(self.settings).astype(np.float32)
+
+    @cached_property
+    def power(self) -> Floats:
+        """Power spectra |STFT|², shape (frames, bins)."""
+        n_fft, hop_length = self.settings.n_fft, self.settings.hop_length
+        windowed = sliding_window_view(self.span, n_fft)[::hop_length] * hann(n_fft)
+        return powers(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), len(self.frequencies))
+
+    @cached_property
+    def magnitude(self) -> Floats:
+        """Magnitude spectra |STFT|, shape (frames, bins)."""
+        return np.sqrt(self.power)
+
+    @cached_property
+    def mean_power(self) -> Floats:
+        """Mean of the power over the bins, shape (frames, 1)."""
+        return self.power.mean(axis=1, keepdims=True)
+
+    @cached_property
+    def moments(self) -> NDArray[np.float64]:
+        """Sums of magnitude, magnitude x frequency and x frequency², shape (frames, 3)."""
+        return moments(self.magnitude, self.frequencies)
+
+    @cached_property
+    def magnitude_before(self) -> Floats:
+        """Magnitude spectra of the frames one earlier, shape (frames, bins); zeros at the start."""
+        before = np.empty_like(self.magnitude)
+        if self._previous is not None:
+            self._last_magnitude = self._previous.magnitude[-1]
+        before[0] = 0 if self._last_magnitude is None else self._last_magnitude
+        before[1:] = self.magnitude[:-1]
+        return before
+
+
+def blocks(audio: Audio, meter: Meter, settings: Settings) -> Iterator[Block]:
+    """Read the audio once, through the meter, and yield its frames block after block.
+
+    Parameters
+    ----------
+    audio : Audio
+        An open file.
+    meter : Meter
+        Is fed every sample at the file's own rate.
+    settings : Settings
+        Rate, window, hop and band of the frames.
+    """
+    previous = None
+    mixed = (meter.feed(block) for block in audio.blocks)
+    mono = resampled(mixed, audio.sample_rate, settings.sample_rate)
+    for span in _spans(mono, settings):
+        block = Block(settings, span, previous)
+        yield block
+        previous = block
+
+
+def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:
+    """Cut mono samples into the overlapping spans of some frames each; see `Block`."""
+    n_fft, hop_length = settings.n_fft, settings.hop_length
+    length = (FRAMES_PER_BLOCK - 1) * hop_length + n_fft
+    step = FRAMES_PER_BLOCK * hop_length
+    held = np.zeros(n_fft // 2, np.float32)
+    total = 0
+    for piece in pieces:
+        total += len(piece)
+        held = np.concatenate([held, piece])
+        start = 0
+        while len(held) - start >= length:
+            yield held[start : start + length]
+            start += step
+        held = held[start:]
+    # Less than one window of sound says nothing about the music.
+    if total < n_fft:
+        return
+    held = np.concatenate([held, np.zeros(n_fft // 2, np.float32)])
+    for start in range(0, len(held) - n_fft + 1, step):
+        frames = 1 + (min(len(held), start + length) - start - n_fft) // hop_length
+        yield held[start : start + n_fft + (frames - 1) * hop_length]
