@@ -193,11 +193,11 @@ def extract_command(
         )
     if header_rows not in (1, 3):
         raise typer.BadParameter("either 1 or 3", param_hint="--header-rows")
-    job = run.Job(set_name, _settings(config), windows, tracks_output is not None)
+    extraction = run.Extraction(set_name, _settings(config), windows, tracks_output is not None)
     output = output or _default_folder() / "features.parquet"
     result = run.extract(
         sources,
-        job,
+        extraction,
         output=output,
         tracks_output=tracks_output,
         header_rows=header_rows,
@@ -207,7 +207,7 @@ def extract_command(
     tracks = result.described
     rows = f" in {result.rows} windows" if windows else ""
     if tracks:
-        print(f"{tracks} tracks{rows}, {len(job.schema.columns)} descriptors each: {output}")
+        print(f"{tracks} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
     _finish(tracks, result.failures, tables.failures_path(output), strict)
@@ -272,10 +272,10 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        job = score.job_of(bundle, str(model or "the default model"))
-        result = run.extract(sources, job, workers=_workers(workers), progress=not quiet)
+        extraction = score.extraction_of(bundle, str(model or "the default model"))
+        result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
-        table, about = result.table, tables.metadata(job.schema)
+        table, about = result.table, tables.metadata(extraction.schema)
     found = score.predictions(bundle, table, about=about, where=where, top=top)
     listed = tables.write_failures(failures, output)
     if len(found):

@@ -43,7 +43,7 @@ from speed import machine, others
 
 import earmark
 from earmark.classify.app.jobs import track_analysis
-from earmark.classify.app.jobs.queue import Line
+from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.settings import setting
 from earmark.classify.model import bundle
 from earmark.extract.tables import atomic
@@ -231,23 +231,23 @@ def picture(chromium: Any, served: browser.Served, path: Path, rounds: int) -> R
 
 def analysis(path: Path, rounds: int) -> float:
     """Return the seconds that a worker takes for the same, without server and browser."""
-    line = Line(1, warm=track_analysis.warm)
+    line = JobQueue(1, warm=track_analysis.warm)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as folder:
             times = []
             for _ in range(rounds):
-                ticket = line.submit(
+                job = line.submit(
                     "benchmark",
-                    track_analysis.hear,
+                    track_analysis.analyse_track,
                     str(path),
                     str(bundle.DEFAULT),
                     folder,
                     timeout=600,
                 )
-                while ticket.state == "waiting":
+                while job.state == "waiting":
                     time.sleep(0.001)
                 began = time.perf_counter()
-                ticket.result()
+                job.result()
                 times.append(time.perf_counter() - began)
             return min(times)
     finally:
@@ -364,40 +364,42 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
 
 def line(path: Path, folder: Path) -> Report:
     """Let ten submit at once while an eleventh has a folder, and hold the line to its word."""
-    own = Line(setting().workers, warm=track_analysis.warm)
+    own = JobQueue(setting().workers, warm=track_analysis.warm)
     model = str(bundle.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:
             own.submit(
-                "first", track_analysis.hear, str(path), model, scratch, timeout=600
+                "first", track_analysis.analyse_track, str(path), model, scratch, timeout=600
             ).result()
             many = [
-                own.submit("folder", track_analysis.hear, str(one), model, None, timeout=600)
+                own.submit(
+                    "folder", track_analysis.analyse_track, str(one), model, None, timeout=600
+                )
                 for one in sorted(folder.iterdir())
             ]
-            while not any(ticket.finished for ticket in many):
+            while not any(job.finished for job in many):
                 time.sleep(0.01)
             rows = []
-            tickets = []
+            waiting_jobs = []
             for number in range(PEOPLE):
                 name = f"person {number}"
-                ticket = own.submit(
-                    name, track_analysis.hear, str(path), model, scratch, timeout=600
+                job = own.submit(
+                    name, track_analysis.analyse_track, str(path), model, scratch, timeout=600
                 )
                 now = time.perf_counter()
-                row = {"ahead": ticket.ahead, "told": ticket.wait, "waited": 0.0}
+                row = {"ahead": job.ahead, "told": job.wait, "waited": 0.0}
                 rows.append(row)
-                tickets.append((ticket, now, row))
-            while waiting := [one for one in tickets if one[0].state == "waiting"]:
-                for ticket, began, row in waiting:
-                    now, told = time.perf_counter(), ticket.wait
+                waiting_jobs.append((job, now, row))
+            while waiting := [one for one in waiting_jobs if one[0].state == "waiting"]:
+                for job, began, row in waiting:
+                    now, told = time.perf_counter(), job.wait
                     row["waited"] = now - began
                     # Each thing that is said on the way is a promise, too.
                     row["told least"] = min(row.get("told least", 1e9), now - began + told)
                 time.sleep(0.01)
             for row in rows:
                 row["late"] = row["waited"] - min(row["told"], row.pop("told least", 1e9))
-            finished = sum(ticket.finished for ticket in many)
+            finished = sum(job.finished for job in many)
             return {"people": rows, "folder": finished}
     finally:
         own.close()

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.audio import decode
 from earmark.extract.audio import sources as files
-from earmark.extract.batch.track import Job, analyse
+from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.descriptors.level import integrated_loudness
 from earmark.extract.signal.loudness import Meter
 
@@ -109,7 +109,7 @@ def measured(path: Path, case: str, rate: int) -> Report:
     """Write the signal of a case to a file, analyse it, and compare."""
     samples, name, expected = signal(case, rate)
     soundfile.write(path, samples, rate, format="WAVEX", subtype="PCM_24")
-    job = Job("loudness")
+    job = Extraction("loudness")
     outcome = analyse(files.Track(path.name, path), job)
     found = float(outcome.values[0][job.schema.names.index(name)])
     low, high = TOLERANCES[name]

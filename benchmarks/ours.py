@@ -19,7 +19,7 @@ from unittest import mock
 from earmark.extract.audio import decode
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
-from earmark.extract.batch.track import Job, analyse
+from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate, registry
 from earmark.extract.signal import frames
@@ -40,7 +40,7 @@ def decoding() -> Callable[[str], int]:
 
 def features(name: str, windows: float | None = None) -> Callable[[str], int]:
     """Analyse a file from its bytes to its rows; give the number of values in a row."""
-    job = Job(name, DEFAULTS, windows)
+    job = Extraction(name, DEFAULTS, windows)
 
     def action(path: str) -> int:
         outcome = analyse(Track(path, Path(path)), job)
@@ -56,7 +56,7 @@ def folder(name: str, workers: int) -> Callable[[str], int]:
 
     The first round starts the workers, the later ones find them there.
     """
-    job = Job(name, DEFAULTS)
+    job = Extraction(name, DEFAULTS)
 
     def action(path: str) -> int:
         result = run.extract([path], job, workers=workers)

@@ -13,10 +13,10 @@ from earmark.classify.dataset.build import finite, flags, row_names
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.ensemble import softmax
 from earmark.extract import config, schema, sets, tables
-from earmark.extract.batch.track import Job
+from earmark.extract.batch.track import Extraction
 from earmark.extract.errors import BundleError, SchemaError
 
-__all__ = ["audible", "check", "job_of", "paths_of", "pool", "predictions", "track_logits"]
+__all__ = ["audible", "check", "extraction_of", "paths_of", "pool", "predictions", "track_logits"]
 
 
 def predictions(
@@ -69,7 +69,7 @@ def predictions(
     return pd.DataFrame(columns).reindex(paths).rename_axis("path").reset_index()
 
 
-def job_of(bundle: Bundle, where: str) -> Job:
+def extraction_of(bundle: Bundle, where: str) -> Extraction:
     """Return what has to be computed of audio files for a model.
 
     Parameters
@@ -89,7 +89,7 @@ def job_of(bundle: Bundle, where: str) -> Job:
             f"{where}: was trained on a table that Earmark did not extract; it can classify "
             "tables with the same columns, not audio files"
         )
-    return Job(bundle.set_name, config.parse(bundle.settings, where), bundle.windows)
+    return Extraction(bundle.set_name, config.parse(bundle.settings, where), bundle.windows)
 
 
 def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, where: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-    from earmark.extract.batch.track import Job
+    from earmark.extract.batch.track import Extraction
     from earmark.extract.config import Settings
 
 __all__ = ["beats", "features", "table", "tracks_and_windows"]
@@ -51,14 +51,14 @@ def features(
     import pandas as pd
 
     from earmark.extract.audio.sources import Track
-    from earmark.extract.batch.track import Job, analyse, error_of
+    from earmark.extract.batch.track import Extraction, analyse, error_of
     from earmark.extract.config import DEFAULTS
 
-    job = Job(set, settings or DEFAULTS)
-    outcome = analyse(Track(str(path), Path(path)), job)
+    extraction = Extraction(set, settings or DEFAULTS)
+    outcome = analyse(Track(str(path), Path(path)), extraction)
     if outcome.failure is not None:
         raise error_of(outcome.failure)
-    return pd.Series(outcome.values[0], index=job.schema.names, name=str(path))
+    return pd.Series(outcome.values[0], index=extraction.schema.names, name=str(path))
 
 
 def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame:
@@ -145,8 +145,8 @@ def table(
     from earmark.extract.batch import run
     from earmark.extract.config import DEFAULTS
 
-    job = run.Job(set, settings or DEFAULTS, windows)
-    return _run(sources, job, workers, progress)[0]
+    extraction = run.Extraction(set, settings or DEFAULTS, windows)
+    return _run(sources, extraction, workers, progress)[0]
 
 
 def tracks_and_windows(
@@ -173,19 +173,19 @@ def tracks_and_windows(
     from earmark.extract.batch import run
     from earmark.extract.config import DEFAULTS
 
-    job = run.Job(set, settings or DEFAULTS, windows, tracks=True)
-    by_window, by_track = _run(sources, job, workers, progress)
+    extraction = run.Extraction(set, settings or DEFAULTS, windows, tracks=True)
+    by_window, by_track = _run(sources, extraction, workers, progress)
     return by_track, by_window
 
 
 def _run(
-    sources: Iterable[str | Path], job: Job, workers: int, progress: bool
+    sources: Iterable[str | Path], extraction: Extraction, workers: int, progress: bool
 ) -> tuple[pd.DataFrame, ...]:
     from earmark.extract import tables
     from earmark.extract.batch import run
 
     paths = [sources] if isinstance(sources, str | Path) else sources
-    result = run.extract(paths, job, workers=workers, progress=progress)
+    result = run.extract(paths, extraction, workers=workers, progress=progress)
     if result.failures:
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)

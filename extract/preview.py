@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from earmark.extract import sets
 from earmark.extract.audio import decode
-from earmark.extract.batch.track import EMPTY, Job, one_thread
+from earmark.extract.batch.track import EMPTY, Extraction, one_thread
 from earmark.extract.config import DEFAULTS
 from earmark.extract.descriptors import rhythm
 from earmark.extract.engine import single_pass
 from earmark.extract.errors import DecodeError
 from earmark.extract.signal import filters
 
-__all__ = ["MOST_COLUMNS", "Condenser", "Portrait", "portrait"]
+__all__ = ["MOST_COLUMNS", "Condenser", "Preview", "preview"]
 
 Floats = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ SET = "default"
 
 
 @dataclass(frozen=True)
-class Portrait:
+class Preview:
     """A track to look at.
 
     Parameters
@@ -140,14 +140,14 @@ class Condenser:
         return self._merge(rows.reshape(-1, span, rows.shape[1]))
 
 
-def portrait(path: str | Path, job: Job) -> Portrait:
+def preview(path: str | Path, extraction: Extraction) -> Preview:
     """Read a file once and return all that there is to see of it.
 
     Parameters
     ----------
     path : str or Path
         An audio file of any format.
-    job : Job
+    job : Extraction
         What the model wants to know. Where that is no part of the default set (the tables of
         others, or other settings), the file is read a second time for it.
 
@@ -157,17 +157,17 @@ def portrait(path: str | Path, job: Job) -> Portrait:
         The file cannot be decoded, or holds no samples.
     """
     with one_thread(), decode.open_audio(path) as audio:
-        seen = _listen(audio, job)
+        seen = _listen(audio, extraction)
         if not seen.duration:
             raise DecodeError(path, EMPTY)
     if not len(seen.rows):
         with one_thread(), decode.open_audio(path) as audio:
-            found = job.rows(audio)
-        seen = dataclasses.replace(seen, rows=_table(found, job))
+            found = extraction.rows(audio)
+        seen = dataclasses.replace(seen, rows=_table(found, extraction))
     return seen
 
 
-def _listen(audio: decode.Audio, job: Job) -> Portrait:
+def _listen(audio: decode.Audio, extraction: Extraction) -> Preview:
     whole = sets.get(SET)
     assert isinstance(whole, sets.DescriptorSet)
     wave, mel = Condenser(_envelope), Condenser(lambda levels: levels.mean(axis=1))
@@ -176,17 +176,19 @@ def _listen(audio: decode.Audio, job: Job) -> Portrait:
     def watch(series: Mapping[str, Floats]) -> None:
         mel.feed(series["mel_db"])
 
-    known = sets.get(job.set)
-    same = isinstance(known, sets.DescriptorSet) and job.settings == DEFAULTS
-    lengths = {sets.TRACK_WINDOW} | ({job.windows} if same and job.windows else set())
+    known = sets.get(extraction.set)
+    same = isinstance(known, sets.DescriptorSet) and extraction.settings == DEFAULTS
+    lengths = {sets.TRACK_WINDOW} | ({extraction.windows} if same and extraction.windows else set())
     tracks = single_pass.listen(watched, whole.descriptors, DEFAULTS, lengths, watch)
     track = tracks[sets.TRACK_WINDOW]
     rows = pd.DataFrame()
     if same and isinstance(known, sets.DescriptorSet):
-        rows = _table(known.described(tracks, job.windows, job.windows is None), job)
+        rows = _table(
+            known.described(tracks, extraction.windows, extraction.windows is None), extraction
+        )
     values = whole.described(tracks, None, True).values[0]
     times, numbers = rhythm.beats(track) if track.seconds else ([], [])
-    return Portrait(
+    return Preview(
         duration=track.seconds,
         sample_rate=audio.sample_rate,
         channels=audio.channels,
@@ -201,10 +203,10 @@ def _listen(audio: decode.Audio, job: Job) -> Portrait:
     )
 
 
-def _table(rows: sets.Rows, job: Job) -> pd.DataFrame:
+def _table(rows: sets.Rows, extraction: Extraction) -> pd.DataFrame:
     """Lay out rows as `classify` takes them, without the name of the file."""
-    table = pd.DataFrame(rows.values, columns=job.schema.names)
-    if job.windows is not None:
+    table = pd.DataFrame(rows.values, columns=extraction.schema.names)
+    if extraction.windows is not None:
         table.insert(0, "start", rows.starts)
         table.insert(1, "seconds", rows.seconds)
     return table

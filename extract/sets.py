@@ -131,7 +131,7 @@ class DescriptorSet:
         )
 
     def described(
-        self, tracks: Mapping[float, aggregate.Track], windows: float | None, whole: bool
+        self, tracks: Mapping[float, aggregate.TrackSummary], windows: float | None, whole: bool
     ) -> Rows:
         """Describe what was listened to, by the length of the windows; see `rows`."""
         descriptors = self.descriptors
@@ -218,7 +218,7 @@ class SpotifySet(DescriptorSet):
         )
 
     def described(
-        self, tracks: Mapping[float, aggregate.Track], windows: float | None, whole: bool
+        self, tracks: Mapping[float, aggregate.TrackSummary], windows: float | None, whole: bool
     ) -> Rows:
         """Describe what was listened to, by the length of the windows; see `rows`."""
         rows = super().described(tracks, windows, whole)

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from earmark.extract import errors
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
-from earmark.extract.batch.track import Job, error_of
+from earmark.extract.batch.track import Extraction, error_of
 from earmark.extract.config import DEFAULTS, Settings, parse
 
 __all__ = ["AudioFeatures"]
@@ -76,11 +76,11 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.workers = workers
         self.on_error = on_error
 
-    def _job(self) -> Job:
+    def _job(self) -> Extraction:
         if self.on_error not in ("raise", "nan"):
             raise errors.SettingsError(f"on_error = {self.on_error!r}: either 'raise' or 'nan'")
         values = {name: getattr(self, name) for name in Settings.model_fields}
-        return Job(self.set, parse(values, type(self).__name__))
+        return Extraction(self.set, parse(values, type(self).__name__))
 
     def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Check the parameters and the paths; nothing is read.
@@ -115,11 +115,11 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         FileError
             A file cannot be analysed, unless `on_error` is ``"nan"``.
         """
-        job = self._job()
+        extraction = self._job()
         tracks = [Track(path, Path(path)) for path in _paths(X)]
-        values = np.full((len(tracks), len(job.schema.columns)), np.nan)
+        values = np.full((len(tracks), len(extraction.schema.columns)), np.nan)
         failures = []
-        for index, outcome in run.outcomes(tracks, job, self.workers):
+        for index, outcome in run.outcomes(tracks, extraction, self.workers):
             if outcome.failure is None:
                 values[index] = outcome.values[0]
                 continue

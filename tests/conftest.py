@@ -118,6 +118,6 @@ def below(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
     setting.setting.cache_clear()
     yield tmp_path
-    session.line().close()
+    session.queue().close()
     st.cache_resource.clear()
     setting.setting.cache_clear()

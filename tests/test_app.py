@@ -42,7 +42,7 @@ def test_there_are_no_more_workers_than_cores_that_may_be_used():
     code = """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from earmark.classify.app import setting
+from earmark.classify.app import settings as setting
 print(setting.read({}).workers)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -326,5 +326,5 @@ def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
 
 @pytest.mark.parametrize(("wait", "said"), [(0.2, "1 s"), (3.0, "3 s"), (3.4, "4 s")])
 def test_nobody_is_told_less_than_the_line_says(wait, said):
-    ticket = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
-    assert waiting.turn(ticket) == f"2 before you; starts within {said}"
+    job = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
+    assert waiting.turn(job) == f"2 before you; starts within {said}"

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 import earmark
 from earmark.classify.app import settings
-from earmark.classify.app.jobs.track_analysis import Heard
-from earmark.classify.app.jobs.track_list import Item, Shelf
+from earmark.classify.app.jobs.track_analysis import TrackAnalysis
+from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.widgets import form
 from earmark.classify.dataset import build
 from earmark.classify.model import genre_profiles
@@ -166,8 +166,8 @@ def test_selects_and_times_reach_the_model(app):
 
 def test_a_track_that_was_classified_is_a_start(app):
     values = {"energy": 0.91, "tempo": 151.2, "key": 4.0, "mode": 0.0, "loudness": -5.2}
-    heard = Heard(200.0, 44100, 2, values, ["metal"], [1.0], [])
-    shelf = Shelf("me", Path("model"), Path("folder"))
+    heard = TrackAnalysis(200.0, 44100, 2, values, ["metal"], [1.0], [])
+    shelf = TrackList("me", Path("model"), Path("folder"))
     shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
     app.session_state["shelf"] = shelf
     app.run()

@@ -14,9 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 from earmark.classify.app import catalog, settings
 from earmark.classify.app.files import paths as places
-from earmark.classify.app.jobs.queue import Line, Ticket
-from earmark.classify.app.jobs.track_analysis import Heard
-from earmark.classify.app.jobs.track_list import Shelf
+from earmark.classify.app.jobs.queue import Job, JobQueue
+from earmark.classify.app.jobs.track_analysis import TrackAnalysis
+from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.widgets import scatter, theme
 from earmark.classify.library import library
 from earmark.extract import tables
@@ -208,40 +208,40 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
 
 
 def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
-    tickets = []
+    waiting_jobs = []
 
     def submit(line, owner, function, *_, kind, timeout):
-        tickets.append(Ticket(line, kind, owner, function.__name__, b"", timeout))
-        tickets[-1].state = "running"
-        return tickets[-1]
+        waiting_jobs.append(Job(line, kind, owner, function.__name__, b"", timeout))
+        waiting_jobs[-1].state = "running"
+        return waiting_jobs[-1]
 
-    monkeypatch.setattr(Line, "submit", submit)
+    monkeypatch.setattr(JobQueue, "submit", submit)
     other = AppTest.from_function(script, default_timeout=60)
     for one in (app, other):
         one.run()
         box(one, "segmented_control", "View").set_value("Map").run()
         assert box(one, "button", "Stop")
-    assert [ticket.name for ticket in tickets] == ["layout"]
+    assert [job.name for job in waiting_jobs] == ["layout"]
     # Who waits no longer for what somebody else has asked for takes it from nobody.
     box(other, "button", "Stop").click().run()
     assert "Stopped." in said(other)
-    assert tickets[0].state == "running"
+    assert waiting_jobs[0].state == "running"
     box(other, "button", "Try again").click().run()
-    assert len(tickets) == 1
+    assert len(waiting_jobs) == 1
     # Where whoever asked for it has stopped it, or is gone, those who wait ask for it.
     box(app, "button", "Stop").click().run()
-    assert (tickets[0].state, len(tickets)) == ("cancelled", 1)
+    assert (waiting_jobs[0].state, len(waiting_jobs)) == ("cancelled", 1)
     other.run()
-    assert (len(tickets), tickets[1].owner) == (2, other.session_state["owner"])
-    tickets[1].state, tickets[1].error = "failed", "it is too hard"
+    assert (len(waiting_jobs), waiting_jobs[1].owner) == (2, other.session_state["owner"])
+    waiting_jobs[1].state, waiting_jobs[1].error = "failed", "it is too hard"
     for one in (app, other):
         one.run()
         assert "it is too hard" in one.error[0].value
     for one in (app, other):
         box(one, "button", "Try again").click().run()
         assert box(one, "button", "Stop")
-    assert len(tickets) == 3
-    tickets[2].state, tickets[2]._result = "done", np.zeros((200, 2))
+    assert len(waiting_jobs) == 3
+    waiting_jobs[2].state, waiting_jobs[2]._result = "done", np.zeros((200, 2))
     for one in (app, other):
         one.run()
         assert "lie together" in said(one)
@@ -297,7 +297,7 @@ def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, 
     music.mkdir()
     for name in ("jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"):
         (music / name).write_bytes((demo / name).read_bytes())
-    job = run.Job("default", windows=6)
+    job = run.Extraction("default", windows=6)
     table = run.extract([music], job).table
     tables.write(table, root / "data" / "features" / "own.parquet", job.schema)
     app = AppTest.from_function(script, default_timeout=60).run()
@@ -315,10 +315,10 @@ def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, 
 
 def test_what_was_classified_in_this_session_is_a_library(root):
     app = AppTest.from_function(script, default_timeout=60)
-    shelf = Shelf("me", root, root)
+    shelf = TrackList("me", root, root)
     values = {name: 0.5 for name in ("energy", "valence", "tempo")}
     for item in shelf.add([(f"{name}.mp3", root / name) for name in "abc"]):
-        item.heard = Heard(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
+        item.heard = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
     app.session_state["shelf"] = shelf
     app.run()
     assert not app.exception
@@ -465,9 +465,9 @@ def test_a_table_that_is_broken_is_called_as_it_was_named(app, root):
 
 def test_what_takes_long_waits_with_the_trainings(app, monkeypatch):
     kinds = []
-    submit = Line.submit
+    submit = JobQueue.submit
     monkeypatch.setattr(
-        Line, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
+        JobQueue, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
     )
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()

@@ -8,7 +8,7 @@ import time
 import zipfile
 from pathlib import Path
 
-import line_jobs
+import queue_jobs
 import numpy as np
 import pandas as pd
 import pytest
@@ -258,7 +258,7 @@ def test_what_runs_is_shown_whatever_else_is_wrong(app):
 
 def test_who_cannot_wait_stops_the_look_at_a_table(app, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr(training, "look_at", line_jobs.sleep_for)
+    monkeypatch.setattr(training, "look_at", queue_jobs.sleep_for)
     name_table(app, "songs.csv")
     until(app, shows(app, "Stop"))
     press(app, "Stop")

@@ -15,7 +15,7 @@ import pytest
 import earmark
 from earmark.extract import descriptor_docs, sets
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch.track import Job, analyse
+from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -36,7 +36,7 @@ def test_a_short_run_gives_every_number(demo, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(output.read_text(encoding="utf-8"))
     rows = {row["name"]: row for row in report["contestants"]}
-    columns = len(Job("default", DEFAULTS).schema.columns)
+    columns = len(Extraction("default", DEFAULTS).schema.columns)
     assert rows["default"]["values"] == columns
     assert rows["default"]["time_to_default"] == 1
     assert rows["FMA's script"]["values"] == 518
@@ -60,7 +60,7 @@ def test_the_plain_script_computes_what_ours_does(demo, monkeypatch, careful):
     import plain_librosa
 
     path = demo / "jazz-120bpm-b-flat-major.wav"
-    job = Job("default", DEFAULTS)
+    job = Extraction("default", DEFAULTS)
     values = iter(analyse(Track(path.name, path), job).values[0])
     ours = {
         entry.name: np.array([next(values) for _ in entry.columns(DEFAULTS)])

@@ -25,7 +25,7 @@ from earmark.extract.errors import DecodeError
 
 RATE = 22050
 NOISE = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
-JOB = run.Job("default", DEFAULTS)
+EXTRACTION = run.Extraction("default", DEFAULTS)
 
 
 def encoded(samples=NOISE, rate=RATE, kind="WAV", subtype=None):
@@ -74,7 +74,7 @@ def samples(path):
 
 def outcome(path):
     """Analyse a file; a failure must be one that somebody foresaw."""
-    found = run.analyse(Track("name", Path(path)), JOB)
+    found = run.analyse(Track("name", Path(path)), EXTRACTION)
     assert found.failure is None or "please report it" not in found.failure[3], found.failure
     return found
 
@@ -125,7 +125,7 @@ def test_every_channel_is_read(tmp_path, channels):
 def test_a_tone_is_where_it_is_at_any_sample_rate(tone, rate):
     row = outcome(tone(rate=rate, seconds=1.0, frequency=1000.0))
     assert row.seconds == pytest.approx([1.0])
-    centroid = row.values[0, JOB.schema.names.index("spectral_centroid_mean")]
+    centroid = row.values[0, EXTRACTION.schema.names.index("spectral_centroid_mean")]
     assert centroid == pytest.approx(1000, rel=0.1)
 
 
@@ -395,7 +395,7 @@ def test_of_silence_and_of_less_than_a_window_only_the_duration_is_known(tmp_pat
     assert found.seconds == pytest.approx([len(content) / RATE])
     known = [
         name
-        for name, value in zip(JOB.schema.names, found.values[0], strict=True)
+        for name, value in zip(EXTRACTION.schema.names, found.values[0], strict=True)
         if value == value
     ]
     assert known == ["duration_ms"]

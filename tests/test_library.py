@@ -193,7 +193,7 @@ def test_predictions_alone_are_a_library(tmp_path):
 
 
 def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
-    job = run.Job("default", windows=6)
+    job = run.Extraction("default", windows=6)
     rows = run.extract([demo], job).table
     bundle = earmark.load()
     own = library.from_table(rows, tables.metadata(job.schema)).predicted(bundle)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from earmark.extract.audio import decode, resample
-from earmark.extract.batch.track import Job
+from earmark.extract.batch.track import Extraction
 from earmark.extract.errors import DecodeError
 
 RATE = 22050
@@ -35,7 +35,7 @@ def peak(job, minutes):
 
 @pytest.mark.parametrize("windows", [None, 6.0])
 def test_a_long_track_needs_hardly_more_memory_than_a_short_one(windows):
-    job = Job("default", windows=windows, tracks=True)
+    job = Extraction("default", windows=windows, tracks=True)
     job.rows(noise(1))
     short, long = peak(job, 2), peak(job, 22)
     per_hour = 3 * (long - short)
@@ -115,7 +115,7 @@ def test_samples_of_next_to_nothing_are_as_many(length):
 def test_published_sets_say_the_same_of_samples_laid_aside(path, aside, monkeypatch, name):
     def described():
         with decode.open_audio(path) as audio:
-            return Job(name, windows=1.0, tracks=True).rows(audio).values
+            return Extraction(name, windows=1.0, tracks=True).rows(audio).values
 
     found = described()
     assert list(aside.iterdir()) == []

@@ -16,13 +16,13 @@ pytest.importorskip("streamlit")
 from streamlit.testing.v1 import AppTest
 
 from earmark.classify.app.widgets import player
-from earmark.extract.batch.track import Job
-from earmark.extract.preview import Portrait, portrait
+from earmark.extract.batch.track import Extraction
+from earmark.extract.preview import Preview, preview
 
 
 @pytest.fixture(scope="module")
-def seen(demo) -> Portrait:
-    return portrait(demo / "hip-hop-90bpm-d-minor.mp3", Job("default"))
+def seen(demo) -> Preview:
+    return preview(demo / "hip-hop-90bpm-d-minor.mp3", Extraction("default"))
 
 
 def unpacked(data: bytes):
@@ -63,7 +63,7 @@ def test_what_is_packed_is_what_was_seen(seen):
 
 def test_the_same_track_is_the_same_bytes_and_another_another_track(seen, demo):
     assert player.pack(seen, "a", None) == player.pack(seen, "a", None)
-    other = portrait(demo / "jazz-120bpm-b-flat-major.wav", Job("default"))
+    other = preview(demo / "jazz-120bpm-b-flat-major.wav", Extraction("default"))
     tracks = [
         unpacked(player.pack(each, name, sound))[0]["track"]
         for each, name, sound in [

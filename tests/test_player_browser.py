@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from earmark.extract.batch.track import Job
-from earmark.extract.preview import portrait
+from earmark.extract.batch.track import Extraction
+from earmark.extract.preview import preview
 
 pytest.importorskip("streamlit")
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -59,7 +59,7 @@ def address(demo, tmp_path_factory):
     """Run a small page that shows the player, and return where."""
     folder = tmp_path_factory.mktemp("page")
     for name, file in TRACKS.items():
-        seen = portrait(demo / file, Job("default"))
+        seen = preview(demo / file, Extraction("default"))
         (folder / f"{name}.pkl").write_bytes(pickle.dumps((demo / file, seen)))
     (folder / "broken.mp3").write_bytes(b"no sound at all" * 1000)
     (folder / "broken.pkl").write_bytes(pickle.dumps((folder / "broken.mp3", seen)))

@@ -13,11 +13,11 @@ import soxr
 
 import earmark
 from earmark.extract.audio import decode
-from earmark.extract.batch.track import Job
+from earmark.extract.batch.track import Extraction
 
 pytestmark = pytest.mark.real_audio
 
-JOB = Job("default", windows=6.0, tracks=True)
+EXTRACTION = Extraction("default", windows=6.0, tracks=True)
 OF_THE_FILE = ["duration_ms", "loudness"]
 """Columns that are meant to say how long and how loud the file is."""
 
@@ -69,8 +69,8 @@ def rows(samples, rate):
     """Return the row of the track and those of its windows."""
     starts = range(0, len(samples), decode.BLOCK_LENGTH)
     blocks = (np.ascontiguousarray(samples[at : at + decode.BLOCK_LENGTH]) for at in starts)
-    values = JOB.rows(decode.Audio(rate, samples.shape[1], blocks)).values
-    return pd.DataFrame(values.astype(np.float32), columns=JOB.schema.names)
+    values = EXTRACTION.rows(decode.Audio(rate, samples.shape[1], blocks)).values
+    return pd.DataFrame(values.astype(np.float32), columns=EXTRACTION.schema.names)
 
 
 def described(model, found):

@@ -25,7 +25,7 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate
 from earmark.extract.errors import DecodeError, FindError, SettingsError, WriteError
 
-JOB = run.Job("default", DEFAULTS)
+EXTRACTION = run.Extraction("default", DEFAULTS)
 
 
 @pytest.fixture
@@ -48,9 +48,9 @@ def status(*arguments):
 
 def test_every_file_is_a_row_or_a_failure(music, tmp_path):
     output = tmp_path / "t.parquet"
-    result = run.extract([music, tmp_path / "none"], JOB, output=output)
+    result = run.extract([music, tmp_path / "none"], EXTRACTION, output=output)
     assert result.table["path"].tolist() == [f"{index}.wav" for index in range(6)]
-    assert result.table.columns.tolist() == ["path", "sha256", *JOB.schema.names]
+    assert result.table.columns.tolist() == ["path", "sha256", *EXTRACTION.schema.names]
     failures = pd.read_csv(tmp_path / "t.failures.csv")
     assert failures.columns.tolist() == ["path", "stage", "error", "message"]
     assert failures["path"].tolist() == [str(tmp_path / "none"), "bad.mp3"]
@@ -65,7 +65,7 @@ def test_every_file_is_a_row_or_a_failure(music, tmp_path):
 
 
 def test_windows_cover_the_track_and_keep_its_name(demo):
-    job = run.Job("default", DEFAULTS, 5.0)
+    job = run.Extraction("default", DEFAULTS, 5.0)
     table = run.extract([demo / "jazz-120bpm-b-flat-major.wav"], job).table
     assert table.columns[:4].tolist() == ["path", "start", "seconds", "sha256"]
     ends = table["start"] + table["seconds"]
@@ -79,17 +79,17 @@ def test_windows_cover_the_track_and_keep_its_name(demo):
 @pytest.mark.parametrize("windows", [0.1, 1e6, float("nan"), -1])
 def test_windows_out_of_range_are_refused(windows):
     with pytest.raises(SettingsError, match=r"windows = .*: between 0.5 and 3600 seconds"):
-        run.Job("default", DEFAULTS, windows)
+        run.Extraction("default", DEFAULTS, windows)
 
 
 def test_an_unknown_set_is_refused():
     with pytest.raises(SettingsError, match="no feature set is called 'spotfy'; there is default"):
-        run.Job("spotfy", DEFAULTS)
+        run.Extraction("spotfy", DEFAULTS)
 
 
 def test_one_worker_and_two_give_the_same_bytes(music, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
-    job = run.Job("default", DEFAULTS, 0.5)
+    job = run.Extraction("default", DEFAULTS, 0.5)
     outputs = [tmp_path / name for name in ("one.parquet", "two.parquet")]
     for workers, output in enumerate(outputs, start=1):
         run.extract([music], job, output=output, workers=workers)
@@ -109,7 +109,7 @@ def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(m
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     tracks = [Track(f"{index}.wav", music / f"{index}.wav") for index in range(6)]
     tracks[2] = Deadly("deadly.wav", music / "2.wav")
-    found = dict(run.outcomes(tracks, JOB, workers=2))
+    found = dict(run.outcomes(tracks, EXTRACTION, workers=2))
     assert sorted(found) == list(range(6))
     assert [index for index in found if found[index].failure] == [2]
     assert found[2].failure[:3] == ("deadly.wav", "analyse", "AnalyseError")
@@ -131,7 +131,7 @@ def deadly(track, job):
     return analyse(track, job)
 
 run.analyse, checkpoint.SECONDS_PER_PART = deadly, 0.0
-run.extract([sys.argv[1]], run.Job("default", DEFAULTS), output=Path(sys.argv[2]))
+run.extract([sys.argv[1]], run.Extraction("default", DEFAULTS), output=Path(sys.argv[2]))
 """
 
 
@@ -141,10 +141,10 @@ def test_a_run_that_was_killed_goes_on_where_it_was(music, tmp_path, analysed):
     killed = subprocess.run([sys.executable, "-c", KILLED, music, output], timeout=120)
     assert killed.returncode == -9
     assert not output.exists()
-    run.extract([music], JOB, output=output)
+    run.extract([music], EXTRACTION, output=output)
     # Four were finished, the failure among them.
     assert analysed == ["4.wav", "5.wav", "bad.mp3"]
-    run.extract([music], JOB, output=whole)
+    run.extract([music], EXTRACTION, output=whole)
     assert output.read_bytes() == whole.read_bytes()
     failures = tables.failures_path
     assert failures(output).read_bytes() == failures(whole).read_bytes()
@@ -165,26 +165,26 @@ def interrupted(music, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(run, "analyse", stopping)
         with pytest.raises(KeyboardInterrupt):
-            run.extract([music], JOB, output=output)
+            run.extract([music], EXTRACTION, output=output)
     assert len(list(output.with_name("t.parquet.parts").iterdir())) == 1
     return output
 
 
 def test_what_was_finished_before_ctrl_c_is_kept(music, interrupted, analysed):
-    run.extract([music], JOB, output=interrupted)
+    run.extract([music], EXTRACTION, output=interrupted)
     assert analysed == ["3.wav", "4.wav", "5.wav", "bad.mp3"]
 
 
 def test_a_file_that_changed_meanwhile_is_analysed_again(music, interrupted, analysed):
     shutil.copyfile(music / "5.wav", music / "0.wav")
     os.utime(music / "0.wav", ns=(0, 0))
-    table = run.extract([music], JOB, output=interrupted).table.set_index("path")
+    table = run.extract([music], EXTRACTION, output=interrupted).table.set_index("path")
     assert analysed == ["0.wav", "3.wav", "4.wav", "5.wav", "bad.mp3"]
     assert table.loc["0.wav", "sha256"] == table.loc["5.wav", "sha256"]
 
 
 def test_other_settings_believe_nothing_of_what_was_finished(music, interrupted, analysed):
-    job = run.Job("default", DEFAULTS.model_copy(update={"top_db": 60.0}))
+    job = run.Extraction("default", DEFAULTS.model_copy(update={"top_db": 60.0}))
     run.extract([music], job, output=interrupted)
     assert len(analysed) == 7
 
@@ -192,7 +192,7 @@ def test_other_settings_believe_nothing_of_what_was_finished(music, interrupted,
 def test_a_part_that_a_power_cut_damaged_is_computed_again(music, interrupted, analysed):
     (part,) = interrupted.with_name("t.parquet.parts").iterdir()
     part.write_bytes(part.read_bytes()[:100])
-    run.extract([music], JOB, output=interrupted)
+    run.extract([music], EXTRACTION, output=interrupted)
     assert len(analysed) == 7
 
 
@@ -200,7 +200,7 @@ def test_a_folder_of_the_user_with_the_name_of_our_parts_is_not_emptied(music, t
     mine = tmp_path / "t.parquet.parts" / "mine.txt"
     mine.parent.mkdir()
     mine.write_text("precious")
-    run.extract([music], JOB, output=tmp_path / "t.parquet")
+    run.extract([music], EXTRACTION, output=tmp_path / "t.parquet")
     assert mine.read_text() == "precious"
 
 
@@ -212,7 +212,7 @@ def test_a_file_that_goes_between_finding_and_reading_is_a_failure(music, tmp_pa
         return analyse(track, job)
 
     monkeypatch.setattr(run, "analyse", removing)
-    result = run.extract([music], JOB, output=tmp_path / "t.csv")
+    result = run.extract([music], EXTRACTION, output=tmp_path / "t.csv")
     assert len(result.table) == 5
     assert result.failures[0][:2] == ("3.wav", "decode")
     assert "is not there" in result.failures[0][3]
@@ -224,14 +224,14 @@ def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monke
 
     # The disk gives up after the audio was decoded, while the file is read again for its hash.
     monkeypatch.setattr(hashlib, "file_digest", vanish)
-    outcome = run.analyse(Track("0.wav", music / "0.wav"), JOB)
+    outcome = run.analyse(Track("0.wav", music / "0.wav"), EXTRACTION)
     assert outcome.failure[1] == "decode"
     assert "please report it" not in outcome.failure[3]
 
 
 def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music, monkeypatch):
     monkeypatch.setattr(aggregate, "row", lambda *_: 1 / 0)
-    result = run.extract([music / "0.wav"], JOB)
+    result = run.extract([music / "0.wav"], EXTRACTION)
     path, stage, error, message = result.failures[0]
     assert (path, stage, error) == ("0.wav", "analyse", "AnalyseError")
     assert "ZeroDivisionError: division by zero); please report it" in message
@@ -239,15 +239,15 @@ def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music,
 
 def test_nothing_to_analyse_is_an_error(tmp_path):
     with pytest.raises(FindError, match="holds no audio files"):
-        run.extract([tmp_path], JOB)
+        run.extract([tmp_path], EXTRACTION)
     with pytest.raises(FindError, match="name at least one file or folder"):
-        run.extract([], JOB)
+        run.extract([], EXTRACTION)
 
 
 def test_an_output_is_refused_before_any_work(music, tmp_path, analysed):
     (tmp_path / "mine.csv").write_text("my own notes\n")
     with pytest.raises(WriteError, match="it is kept"):
-        run.extract([music], JOB, output=tmp_path / "mine.csv")
+        run.extract([music], EXTRACTION, output=tmp_path / "mine.csv")
     assert not analysed
     assert (tmp_path / "mine.csv").read_text() == "my own notes\n"
 
@@ -281,9 +281,11 @@ def test_names_that_are_not_utf8_end_in_the_table_or_in_the_failures(music, tmp_
 def test_features_of_one_file_are_those_of_the_table(music):
     table = earmark.table([music / "0.wav"])
     row = earmark.features(music / "0.wav")
-    assert row.index.tolist() == JOB.schema.names
+    assert row.index.tolist() == EXTRACTION.schema.names
     assert row.name == str(music / "0.wav")
-    np.testing.assert_allclose(table.loc[0, JOB.schema.names].to_numpy(float), row, rtol=1e-6)
+    np.testing.assert_allclose(
+        table.loc[0, EXTRACTION.schema.names].to_numpy(float), row, rtol=1e-6
+    )
 
 
 def test_features_of_a_bad_file_raise_with_its_name(music):
@@ -303,7 +305,7 @@ def test_a_path_may_be_anything_that_names_a_file(music):
 
 
 def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_path, monkeypatch):
-    job = run.Job("default", DEFAULTS, 0.5, tracks=True)
+    job = run.Extraction("default", DEFAULTS, 0.5, tracks=True)
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"
     for folder, rows in ((whole, 10_000), (pieces, 1)):
         monkeypatch.setattr(run, "ROWS_AT_ONCE", rows)
@@ -324,9 +326,9 @@ def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_pat
 def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "SECONDS_PER_PART", 0.0)
     monkeypatch.setattr(checkpoint, "OPEN_PARTS", 1)
-    parts = checkpoint.Parts(tmp_path / "t.parquet", JOB)
+    parts = checkpoint.Parts(tmp_path / "t.parquet", EXTRACTION)
     tracks, _ = sources.find([music])
-    found = {index: run.analyse(track, JOB) for index, track in enumerate(tracks)}
+    found = {index: run.analyse(track, EXTRACTION) for index, track in enumerate(tracks)}
     for index in (3, 0, 6, 2, 5, 1, 4):
         parts.add(index, found[index])
     assert len(list(parts.folder.iterdir())) == 7
@@ -339,8 +341,8 @@ def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, m
 
 
 def test_a_part_that_goes_while_the_run_goes_on_is_named(music, tmp_path):
-    parts = checkpoint.Parts(tmp_path / "t.parquet", JOB)
-    parts.add(0, run.analyse(Track("0.wav", music / "0.wav"), JOB))
+    parts = checkpoint.Parts(tmp_path / "t.parquet", EXTRACTION)
+    parts.add(0, run.analyse(Track("0.wav", music / "0.wav"), EXTRACTION))
     parts.save()
     (part,) = parts.folder.iterdir()
     part.unlink()
@@ -349,7 +351,7 @@ def test_a_part_that_goes_while_the_run_goes_on_is_named(music, tmp_path):
 
 
 def test_both_tables_cannot_go_to_one_file(music, tmp_path):
-    job = run.Job("default", DEFAULTS, 0.5, tracks=True)
+    job = run.Extraction("default", DEFAULTS, 0.5, tracks=True)
     output = tmp_path / "t.parquet"
     with pytest.raises(WriteError, match="cannot hold both tables; name two files"):
         run.extract([music], job, output=output, tracks_output=output)

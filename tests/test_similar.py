@@ -110,7 +110,7 @@ def test_few_tracks_are_no_error(toy, count):
 
 
 def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_path):
-    job = run.Job("default", windows=6)
+    job = run.Extraction("default", windows=6)
     rows = run.extract([demo], job).table
     about = tables.metadata(job.schema)
     waltz = demo / "waltz-96bpm-f-major.flac"
@@ -149,7 +149,7 @@ def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):
 def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(shared, tmp_path):
     labels = pd.read_csv(shared / "emotify" / "tracks.csv").set_index("file")
     table = earmark.table([shared / "emotify" / "audio"], workers=2)
-    about = tables.metadata(run.Job("default").schema)
+    about = tables.metadata(run.Extraction("default").schema)
     index = similar.index(table, about)
     genres = labels["genre"].reindex(index.paths).to_numpy()
     same = [

@@ -131,7 +131,7 @@ def test_one_file_cannot_hold_both_tables(music, tmp_path, analysed, capsys, mon
 
 def test_two_workers_write_the_same_bytes_as_one(music, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
-    job = run.Job("default", DEFAULTS, 1.0, tracks=True)
+    job = run.Extraction("default", DEFAULTS, 1.0, tracks=True)
     written = []
     for workers in (1, 2):
         paths = [tmp_path / f"{workers}-{kind}.parquet" for kind in ("windows", "tracks")]
@@ -170,7 +170,7 @@ def interrupt(music, output, job, monkeypatch):
 def test_a_run_that_was_interrupted_goes_on_and_writes_the_same_tables(
     music, tmp_path, monkeypatch, analysed, name
 ):
-    job = run.Job(name, DEFAULTS, 1.0, tracks=True)
+    job = run.Extraction(name, DEFAULTS, 1.0, tracks=True)
     expected = extracted(music, tmp_path / "whole.parquet", job)
     analysed.clear()
     output = tmp_path / "t.parquet"
@@ -197,7 +197,7 @@ def test_a_run_that_was_interrupted_goes_on_and_writes_the_same_tables(
 def test_what_was_finished_for_other_rows_changes_nothing(
     music, tmp_path, monkeypatch, before, after
 ):
-    first, second = (run.Job("default", DEFAULTS, *rows) for rows in (before, after))
+    first, second = (run.Extraction("default", DEFAULTS, *rows) for rows in (before, after))
     expected = extracted(music, tmp_path / "whole.parquet", second)
     output = tmp_path / "t.parquet"
     interrupt(music, output, first, monkeypatch)

@@ -44,7 +44,7 @@ def main() -> None:
         # However the app was started, Streamlit takes files as large as the boxes say.
         config.set_option("server.maxUploadSize", session.setting().upload_mb)
         # Workers start while somebody reads the page.
-        session.line()
+        session.queue()
         chosen.run()
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from earmark.classify.app.files.paths import inside
 from earmark.classify.app.files.zip import packed
-from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
 from earmark.classify.library.library import Library
@@ -65,12 +65,12 @@ class Opened:
     libraries : dict
         The library with the genres of the table under an empty name, and with those that models
         gave, under their versions.
-    mapping : Ticket, optional
+    mapping : Job, optional
         The job that draws up the map, one for all who look at the table.
     """
 
     libraries: dict[str | Version, Library] = field(repr=False)
-    mapping: Ticket | None = field(default=None, repr=False)
+    mapping: Job | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
@@ -79,7 +79,7 @@ class Opened:
         done = self.mapping is not None and self.mapping.state == "done"
         return self.mapping.result() if self.mapping is not None and done else None
 
-    def mapped(self, submit: Callable[[], Ticket], unwanted: Ticket | None = None) -> Ticket:
+    def mapped(self, submit: Callable[[], Job], unwanted: Job | None = None) -> Job:
         """Return the job that draws up the map.
 
         Parameters
@@ -87,19 +87,19 @@ class Opened:
         submit : callable
             Puts it in the line: where nobody has, and where those whose job it was have stopped it
             or are gone.
-        unwanted : Ticket, optional
+        unwanted : Job, optional
             What is not submitted again.
         """
         with self._lock:
-            ticket = self.mapping
-            if ticket is None or (ticket.state == "cancelled" and ticket is not unwanted):
-                ticket = self.mapping = submit()
-            return ticket
+            job = self.mapping
+            if job is None or (job.state == "cancelled" and job is not unwanted):
+                job = self.mapping = submit()
+            return job
 
-    def forget(self, ticket: Ticket) -> None:
+    def forget(self, job: Job) -> None:
         """Let a map that could not be drawn up be tried again."""
         with self._lock:
-            if self.mapping is ticket:
+            if self.mapping is job:
                 self.mapping = None
 
     def hold(self, model: Version, named: Library) -> None:

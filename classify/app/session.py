@@ -16,19 +16,19 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from earmark.classify.app.files import scratch as uploads
 from earmark.classify.app.jobs import track_analysis
-from earmark.classify.app.jobs.queue import Line
+from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.settings import setting
 
-__all__ = ["forget", "line", "owner", "scratch", "setting"]
+__all__ = ["forget", "owner", "queue", "scratch", "setting"]
 
 LOOK = 2.0
 """Seconds between two looks at who is still there."""
 
 
 @st.cache_resource(show_spinner=False)
-def line() -> Line:
+def queue() -> JobQueue:
     """Return the one queue of this process; its workers start with it."""
-    return Line(workers=setting().workers, warm=track_analysis.warm)
+    return JobQueue(workers=setting().workers, warm=track_analysis.warm)
 
 
 def owner() -> str:
@@ -69,16 +69,16 @@ class _Session:
                 limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
             )
         )
-        self.end = weakref.finalize(self, _leave, line(), own, self.scratch)
+        self.end = weakref.finalize(self, _leave, queue(), own, self.scratch)
         context = get_script_run_ctx()
         if runtime.exists() and context is not None:
             _ends()[context.session_id] = self.end, None
 
 
-def _leave(line: Line, own: str, scratch: uploads.Scratch) -> None:
+def _leave(queue: JobQueue, own: str, scratch: uploads.Scratch) -> None:
     # Whoever is interrupted by the collection of garbage may hold the line's lock. The jobs go
     # before the files that they read.
-    threading.Thread(target=line.leave, args=(own,), daemon=True).start()
+    threading.Thread(target=queue.leave, args=(own,), daemon=True).start()
     scratch.close()
 
 

@@ -341,7 +341,7 @@ def _runs(
         )
     )
     runs, learners, done = [], [], 0
-    for job, (_, pairs) in enumerate(jobs):
+    for extraction, (_, pairs) in enumerate(jobs):
         found = []
         for _ in pairs:
             trees, linear, learner = next(parts)
@@ -349,7 +349,7 @@ def _runs(
             if progress is not None:
                 progress(done, len(tasks))
             found.append((trees, linear))
-            if job == 0:
+            if extraction == 0:
                 learners.append(learner)
         runs.append(_run(dataset, pairs, found))
     return runs, learners

@@ -45,7 +45,7 @@ from earmark.classify.dataset import build, groups, labels
 from earmark.extract import config, tables
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
-from earmark.extract.batch.track import Job, analyse, error_of
+from earmark.extract.batch.track import Extraction, analyse, error_of
 from earmark.extract.errors import FindError, SchemaError, SettingsError
 
 Rows = NDArray[np.int64]
@@ -291,13 +291,13 @@ def _analysed(
     windows = about.get("windows")
     if windows is not None and not isinstance(windows, int | float):
         raise SettingsError(f"{where}: windows = {windows!r} is no number of seconds")
-    job = Job(str(about["set"]).rpartition("-")[0], settings, windows)
-    if about.get("fingerprint") not in (None, job.schema.fingerprint):
+    extraction = Extraction(str(about["set"]).rpartition("-")[0], settings, windows)
+    if about.get("fingerprint") not in (None, extraction.schema.fingerprint):
         raise SchemaError(
             f"{where} was made by another version of Earmark: its values cannot be compared with "
             "new ones. Make it again with `earmark extract`, or name a track of the table"
         )
-    outcome = analyse(Track(str(path), path), job)
+    outcome = analyse(Track(str(path), path), extraction)
     if outcome.failure is not None:
         raise error_of(outcome.failure)
-    return run.tabulate([outcome], job.schema), outcome.sha256
+    return run.tabulate([outcome], extraction.schema), outcome.sha256

@@ -109,18 +109,18 @@ CORPORA: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 def collect(data: Path) -> tuple[Dataset, pd.Series]:
     """Extract the corpora and lay them together; also return the corpus of each row."""
-    job = run.Job("default", DEFAULTS, WINDOWS)
+    extraction = run.Extraction("default", DEFAULTS, WINDOWS)
     parts = []
     for name, labels in CORPORA.items():
         known = labels(data / name).set_index("path")
-        result = run.extract([data / name / "audio"], job, workers=2, progress=True)
+        result = run.extract([data / name / "audio"], extraction, workers=2, progress=True)
         part = result.table[result.table["path"].isin(known.index)].copy()
         part["label"] = part["path"].map(known["label"])
         part["group"] = part["path"].map(known["group"])
         part["path"] = f"{name}/" + part["path"]
         parts.append(part.assign(corpus=name))
     table = pd.concat(parts, ignore_index=True)
-    columns, about = job.schema.names, tables.metadata(job.schema)
+    columns, about = extraction.schema.names, tables.metadata(extraction.schema)
     table = table[tables.described(table, columns)].reset_index(drop=True)
     # Two songs of these corpora are there twice, under names of their own.
     found = groups.duplicates(

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from earmark.extract import tables
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch.track import Job, Outcome, stamp
+from earmark.extract.batch.track import Extraction, Outcome, stamp
 from earmark.extract.errors import WriteError
 
 __all__ = ["Memory", "Parts"]
@@ -39,9 +39,9 @@ class Parts:
     believed for a track as long as the file's size and time of change are the same.
     """
 
-    def __init__(self, output: Path, job: Job) -> None:
+    def __init__(self, output: Path, extraction: Extraction) -> None:
         self.folder = output.with_name(f"{output.name}.parts")
-        self._job = job
+        self._job = extraction
         self._held: list[Outcome] = []
         self._rows = 0
         self._saved = time.monotonic()

@@ -16,11 +16,19 @@ from earmark.extract import sets, tables
 from earmark.extract.audio import sources as files
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch.checkpoint import Memory, Parts
-from earmark.extract.batch.track import Job, Outcome, analyse, failed, failure, numbered, warm
+from earmark.extract.batch.track import (
+    Extraction,
+    Outcome,
+    analyse,
+    failed,
+    failure,
+    numbered,
+    warm,
+)
 from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
 from earmark.extract.schema import Schema
 
-__all__ = ["Job", "Result", "extract", "outcomes", "tabulate"]
+__all__ = ["Extraction", "Result", "extract", "outcomes", "tabulate"]
 
 ROWS_AT_ONCE = 10_000
 """Rows that are laid together to be written: a table of millions is never held."""
@@ -29,7 +37,9 @@ TRACKS_PER_WORKER = 12
 """A worker takes seconds to start: it pays only for this many tracks or more."""
 
 
-def outcomes(tracks: Sequence[Track], job: Job, workers: int = 1) -> Iterator[tuple[int, Outcome]]:
+def outcomes(
+    tracks: Sequence[Track], extraction: Extraction, workers: int = 1
+) -> Iterator[tuple[int, Outcome]]:
     """Analyse tracks and yield their index and outcome, in the order in which they finish.
 
     A file that kills its worker becomes a failure; the others are analysed all the same.
@@ -37,17 +47,19 @@ def outcomes(tracks: Sequence[Track], job: Job, workers: int = 1) -> Iterator[tu
     workers = max(1, min(workers, len(tracks) // TRACKS_PER_WORKER))
     if workers == 1:
         for index, track in enumerate(tracks):
-            yield index, analyse(track, job)
+            yield index, analyse(track, extraction)
         return
 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    warm(job)
+    warm(extraction)
     waiting = set(range(len(tracks)))
     while waiting:
         begun: set[int] = set()
         try:
-            for index, outcome in _parallel(tracks, sorted(waiting), job, workers, begun.add):
+            for index, outcome in _parallel(
+                tracks, sorted(waiting), extraction, workers, begun.add
+            ):
                 waiting.discard(index)
                 yield index, outcome
         except TerminatedWorkerError:
@@ -55,7 +67,7 @@ def outcomes(tracks: Sequence[Track], job: Job, workers: int = 1) -> Iterator[tu
             for index in sorted(begun & waiting):
                 waiting.discard(index)
                 try:
-                    yield from _parallel(tracks, [index], job, 2, begun.add)
+                    yield from _parallel(tracks, [index], extraction, 2, begun.add)
                 except TerminatedWorkerError:
                     error = AnalyseError(
                         tracks[index].path, "killed the process that read it (damaged, or too big)"
@@ -66,7 +78,7 @@ def outcomes(tracks: Sequence[Track], job: Job, workers: int = 1) -> Iterator[tu
 def _parallel(
     tracks: Sequence[Track],
     indices: Iterable[int],
-    job: Job,
+    extraction: Extraction,
     workers: int,
     begin: Callable[[int], object],
 ) -> Iterator[tuple[int, Outcome]]:
@@ -75,7 +87,7 @@ def _parallel(
     def tasks() -> Iterator[object]:
         for index in indices:
             begin(index)
-            yield joblib.delayed(numbered)(index, tracks[index], job)
+            yield joblib.delayed(numbered)(index, tracks[index], extraction)
 
     with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
         pool = joblib.Parallel(
@@ -148,7 +160,7 @@ class Result:
 
 def extract(
     sources: Iterable[str | Path],
-    job: Job,
+    extraction: Extraction,
     *,
     output: Path | None = None,
     tracks_output: Path | None = None,
@@ -162,7 +174,7 @@ def extract(
     ----------
     sources : iterable of str or Path
         Files and folders.
-    job : Job
+    job : Extraction
         What to compute.
     output : Path, optional
         Where the table goes, and its failures beside it; without a single row, what stands there
@@ -187,9 +199,9 @@ def extract(
         Three header rows for what has them not.
     """
     sources = list(sources)
-    headers = sets.get(job.set).headers if header_rows == 3 else ()
+    headers = sets.get(extraction.set).headers if header_rows == 3 else ()
     if header_rows == 3 and (
-        not headers or job.windows or output is None or output.suffix.lower() != ".csv"
+        not headers or extraction.windows or output is None or output.suffix.lower() != ".csv"
     ):
         raise SettingsError(
             "three header rows are for the sets fma and fma-compat, a row per track and an output "
@@ -204,12 +216,12 @@ def extract(
     tracks, unfound = files.find(sources)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
-    found = Parts(output, job) if output is not None else Memory()
+    found = Parts(output, extraction) if output is not None else Memory()
     outcome_at = found.finished(tracks)
     rest = [index for index in range(len(tracks)) if index not in outcome_at]
     try:
         for at, outcome in _with_progress(
-            outcomes([tracks[index] for index in rest], job, workers),
+            outcomes([tracks[index] for index in rest], extraction, workers),
             len(tracks),
             len(outcome_at),
             progress,
@@ -221,7 +233,10 @@ def extract(
     failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
     failures += [row for _, row in sorted(outcome_at.items()) if row is not None]
     described = sum(row is None for row in outcome_at.values())
-    schemas = [job.schema, *([job.track_schema] if job.windows and job.tracks else [])]
+    schemas = [
+        extraction.schema,
+        *([extraction.track_schema] if extraction.windows and extraction.tracks else []),
+    ]
     if output is None:
         everything = list(found.outcomes())
         held = tuple(tabulate(everything, schema) for schema in schemas)

@@ -20,7 +20,7 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 __all__ = [
-    "Job",
+    "Extraction",
     "Outcome",
     "analyse",
     "error_of",
@@ -36,7 +36,7 @@ EMPTY = "holds no samples; copy it again from where it came"
 
 
 @dataclass(frozen=True)
-class Job:
+class Extraction:
     """What to compute for every track.
 
     Parameters
@@ -127,11 +127,11 @@ def failed(path: str, error: FileError) -> Outcome:
     return Outcome(path, "", nothing, nothing, nothing.reshape(0, 0), failure(path, error))
 
 
-def analyse(track: Track, job: Job) -> Outcome:
+def analyse(track: Track, extraction: Extraction) -> Outcome:
     """Analyse one file; whatever goes wrong with it becomes a failure, never an exception."""
     before = stamp(track)
     try:
-        outcome = _analyse(track, job)
+        outcome = _analyse(track, extraction)
     except FileError as error:
         outcome = failed(track.path, error)
     except Exception as error:
@@ -141,13 +141,13 @@ def analyse(track: Track, job: Job) -> Outcome:
     return replace(outcome, stamp=before)
 
 
-def numbered(index: int, track: Track, job: Job) -> tuple[int, Outcome]:
+def numbered(index: int, track: Track, extraction: Extraction) -> tuple[int, Outcome]:
     """Analyse one file of many: what is sent to workers.
 
     It stands here and not where the files are handed out, so that workers import what analysis
     needs and nothing else.
     """
-    outcome = analyse(track, job)
+    outcome = analyse(track, extraction)
     _settle()
     return index, outcome
 
@@ -159,9 +159,9 @@ def _settle() -> None:
     gc.freeze()
 
 
-def _analyse(track: Track, job: Job) -> Outcome:
+def _analyse(track: Track, extraction: Extraction) -> Outcome:
     with one_thread(), decode.open_audio(track.location) as audio:
-        rows = job.rows(audio)
+        rows = extraction.rows(audio)
     if not rows.duration:
         raise DecodeError(track.path, EMPTY)
     try:
@@ -182,10 +182,10 @@ def _thread_pools() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def warm(job: Job) -> None:
+def warm(extraction: Extraction) -> None:
     """Compile or load every kernel before workers start, so that they do not compile together."""
     noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).astype(np.float32)
-    job.rows(decode.Audio(44100, 2, iter([noise])))
+    extraction.rows(decode.Audio(44100, 2, iter([noise])))
 
 
 def stamp(track: Track) -> str:

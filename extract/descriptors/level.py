@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.engine.windows import REFERENCE_LEVEL
 from earmark.extract.signal import kernels
@@ -31,7 +31,7 @@ Floats = NDArray[np.float32]
     values=[Column("duration_ms", "ms", (0, np.inf), dtype="int64")],
     sets=["default", "spotify", "loudness"],
 )
-def duration_ms(track: Track) -> float:
+def duration_ms(track: TrackSummary) -> float:
     """Duration in milliseconds, rounded as Spotify gives it.
 
     How long it plays, with the silence at both ends.
@@ -53,7 +53,7 @@ def duration_ms(track: Track) -> float:
 @descriptor(
     "track", unit="LUFS", range=(-70, 20), sets=["default", "spotify", "loudness"], version=2
 )
-def loudness(track: Track) -> float:
+def loudness(track: TrackSummary) -> float:
     """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating.
 
     How loud the file is as a whole: about -8 for a loud modern master, -14 for what streaming
@@ -113,7 +113,7 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
 
 
 @descriptor("track", unit="LU", range=(0, np.inf), sets=["loudness"])
-def loudness_range(track: Track) -> float:
+def loudness_range(track: TrackSummary) -> float:
     """Loudness range in LU, by EBU Tech 3342: how far apart quiet and loud passages lie.
 
     A few LU for pop that is level throughout, 15 or more for an orchestra with soft and loud
@@ -178,7 +178,7 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
     peaks=True,
     sets=["loudness"],
 )
-def true_peak(track: Track) -> float:
+def true_peak(track: TrackSummary) -> float:
     """Highest point of the waveform in dB relative to full scale, between the samples too.
 
     How close the file comes to clipping once it is sound: above 0 dBTP a player or an encoder may
@@ -205,7 +205,7 @@ def true_peak(track: Track) -> float:
 
 
 @descriptor("track", range=(0, 1), needs=["frame_rms"], sets=["default"])
-def stereo_width(track: Track) -> float:
+def stereo_width(track: TrackSummary) -> float:
     """Share of the energy that mixing two channels down to one takes away.
 
     How far the sound reaches out of the middle: 0 is mono, as old recordings are, and the more
@@ -246,7 +246,7 @@ def frame_rms(block: Block) -> Floats:
     sets=["default"],
     version=2,
 )
-def rms(track: Track) -> tuple[float, float]:
+def rms(track: TrackSummary) -> tuple[float, float]:
     """Mean and deviation of the root mean square per frame, the track brought to -23 dB.
 
     The mean says how steadily the level is held, the deviation how much it moves; neither depends

@@ -10,7 +10,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from earmark.extract.config import Settings
-from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.engine.windows import Window
 from earmark.extract.estimators import beats as pulse
@@ -104,7 +104,7 @@ def onsets(envelope: Floats, frame_rate: float) -> Floats:
 @descriptor(
     "track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"], version=2
 )
-def onset_rate(track: Track) -> float:
+def onset_rate(track: TrackSummary) -> float:
     """Onsets per second, from the first sound to the last.
 
     How busy it is: few beginnings for held strings, many for fast drums and guitars.
@@ -126,13 +126,13 @@ def onset_rate(track: Track) -> float:
     return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
 
 
-def _sound(whole: Track | Window) -> slice:
+def _sound(whole: TrackSummary | Window) -> slice:
     """Return where the sound is, from the first active frame to the last."""
     heard = np.flatnonzero(whole.active)
     return slice(int(heard[0]), int(heard[-1]) + 1)
 
 
-def _heard(whole: Track | Window, name: str = "onset_envelope") -> Floats:
+def _heard(whole: TrackSummary | Window, name: str = "onset_envelope") -> Floats:
     """Return an onset envelope from the first sound to the last.
 
     The step from silence to the first sound would dwarf every onset in the music: it is zero while
@@ -178,14 +178,14 @@ class Beat(NamedTuple):
     confidence: float
 
 
-def evidence(track: Track) -> tuple[tempi.Pulses, NDArray[np.float64]]:
+def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return what `tempo` is decided from: the pulses, and the clues to their octave."""
     found = tempi.pulses(_heard(track), _heard(track, "low_onset"), track.settings.frame_rate)
     moving = track.values("fluctuation_pattern")
     return found, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
 
 
-def _beat(track: Track) -> Beat:
+def _beat(track: TrackSummary) -> Beat:
     return Beat(*tempi.octaves().decide(*evidence(track)))
 
 
@@ -196,7 +196,7 @@ def _beat(track: Track) -> Beat:
     sets=["default", "spotify"],
     version=3,
 )
-def tempo(track: Track) -> tuple[float, float]:
+def tempo(track: TrackSummary) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate.
 
     How fast one would tap a foot to it: about 75 for a slow ballad, 90 for hip-hop, 125 for house,
@@ -254,7 +254,7 @@ class Bars(NamedTuple):
     confidence: float
 
 
-def _bars(track: Track) -> Bars:
+def _bars(track: TrackSummary) -> Bars:
     bpm = track.once(_beat).bpm
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
@@ -273,7 +273,7 @@ def _bars(track: Track) -> Bars:
     needs=["onset_envelope", "low_onset", "low_level", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
 )
-def time_signature(track: Track) -> tuple[float, float]:
+def time_signature(track: TrackSummary) -> tuple[float, float]:
     """Beats in a bar, 3 to 7, an estimate.
 
     Whether one counts to three, as in a waltz, to four, as in nearly all popular music, or to
@@ -299,12 +299,12 @@ def time_signature(track: Track) -> tuple[float, float]:
     return found.meter, found.confidence
 
 
-def beats(track: Track) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Find the beats of a track.
 
     Parameters
     ----------
-    track : Track
+    track : TrackSummary
         What `time_signature` needs.
 
     Returns

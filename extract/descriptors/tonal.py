@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.extract.config import Settings
-from earmark.extract.engine.aggregate import Track
+from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.engine.windows import Window
 from earmark.extract.estimators import key as keys
@@ -202,7 +202,7 @@ def dyads(window: Window) -> Floats:
     sets=["default", "spotify"],
     version=3,
 )
-def key(track: Track) -> tuple[float, float, float]:
+def key(track: TrackSummary) -> tuple[float, float, float]:
     """Key and mode, and how probable it is that both are right.
 
     The note on which the music comes to rest, and whether it is major or minor. `key` counts

@@ -22,7 +22,7 @@ from earmark.extract.engine.windows import ACTIVE_RANGE, Window, gated_level
 from earmark.extract.signal.kernels import mean_variance
 from earmark.extract.signal.loudness import Energies
 
-__all__ = ["STATISTICS", "Plan", "Summary", "Track", "plan", "row", "summarise"]
+__all__ = ["STATISTICS", "Plan", "Summary", "TrackSummary", "plan", "row", "summarise"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -132,7 +132,7 @@ def summarise(window: Window, todo: Plan) -> Summary:
     return Summary(window.start, window.level, window.active, moments, kept, values)
 
 
-class Track:
+class TrackSummary:
     """A track, or a stretch of it, by the summaries of its windows.
 
     Parameters
@@ -162,9 +162,9 @@ class Track:
         self.energies = energies
         self._summaries = summaries
         self._whole = level
-        self._known: dict[Callable[[Track], Any], Any] = {}
+        self._known: dict[Callable[[TrackSummary], Any], Any] = {}
 
-    def once(self, function: Callable[[Track], T]) -> T:
+    def once(self, function: Callable[[TrackSummary], T]) -> T:
         """Return what a function says of the track; what several descriptors need, once."""
         if function not in self._known:
             self._known[function] = function(self)
@@ -219,7 +219,7 @@ class Track:
         sums = (weights * np.nan_to_num(parts)).sum(axis=0)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
-    def stretches(self) -> list[tuple[float, Track]]:
+    def stretches(self) -> list[tuple[float, TrackSummary]]:
         """Return each window as a track of its own, with its start in seconds."""
         if not self._summaries:
             return [(0.0, self)]
@@ -228,7 +228,7 @@ class Track:
         return [
             (
                 start,
-                Track(
+                TrackSummary(
                     self.settings,
                     stop - start,
                     self.energies.between(start, stop),
@@ -250,7 +250,7 @@ def _described(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
     return tuple(dict.fromkeys((*descriptors, *read)))
 
 
-def row(track: Track, descriptors: Sequence[Descriptor]) -> Doubles:
+def row(track: TrackSummary, descriptors: Sequence[Descriptor]) -> Doubles:
     """Compute the values of the descriptors' columns, in order.
 
     Statistics are taken over the active frames alone: silence around the music says nothing of
@@ -277,7 +277,7 @@ def _columns(names: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
     return tuple(c.name for name in names for c in registry.get(name).columns(settings))
 
 
-def _values(track: Track, entry: Descriptor) -> Doubles:
+def _values(track: TrackSummary, entry: Descriptor) -> Doubles:
     if not track and (entry.needs or entry.kind != "track"):
         return np.full(len(entry.columns(track.settings)), np.nan)
     if entry.kind == "track":

@@ -34,7 +34,7 @@ from earmark.extract.config import Settings
 
 __all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set", "place"]
 
-Kind = Literal["frame", "series", "window", "track", "estimate"]
+DescriptorKind = Literal["frame", "series", "window", "track", "estimate"]
 Range = tuple[float, float]
 
 
@@ -69,7 +69,7 @@ class Descriptor:
 
     name: str
     function: Callable[..., Any]
-    kind: Kind
+    kind: DescriptorKind
     unit: str
     range: Range
     stats: tuple[str, ...]
@@ -116,7 +116,7 @@ _registered: dict[str, Descriptor] = {}
 
 
 def descriptor(
-    kind: Kind,
+    kind: DescriptorKind,
     *,
     unit: str = "",
     range: Range = (-math.inf, math.inf),

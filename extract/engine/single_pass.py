@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from earmark.extract.audio.decode import Audio
 from earmark.extract.config import Settings
 from earmark.extract.engine import aggregate
-from earmark.extract.engine.aggregate import Summary, Track
+from earmark.extract.engine.aggregate import Summary, TrackSummary
 from earmark.extract.engine.registry import Descriptor
 from earmark.extract.engine.windows import Cutter
 from earmark.extract.signal import frames
@@ -30,7 +30,7 @@ def listen(
     settings: Settings,
     lengths: Collection[float],
     watch: Callable[[Mapping[str, NDArray[np.float32]]], None] | None = None,
-) -> dict[float, Track]:
+) -> dict[float, TrackSummary]:
     """Read the audio once and return the track, summed up over windows of each length.
 
     Parameters
@@ -64,5 +64,6 @@ def listen(
     duration = meter.samples / audio.sample_rate
     energies = meter.energies()
     return {
-        seconds: Track(settings, duration, energies, parts) for seconds, parts in summaries.items()
+        seconds: TrackSummary(settings, duration, energies, parts)
+        for seconds, parts in summaries.items()
     }

@@ -277,7 +277,7 @@ def public_tables(folder: Path) -> pd.DataFrame:
 
 
 @dataclass(frozen=True)
-class Line:
+class LinearModel:
     """A weighted sum of inputs.
 
     Parameters
@@ -297,7 +297,7 @@ class Line:
         return found
 
 
-def fit(truth: Truth, name: str, examples: Examples) -> Line:
+def fit(truth: Truth, name: str, examples: Examples) -> LinearModel:
     """Fit the weighted sum: ridge regression whose weights have the signs that are known."""
     counts = np.sqrt(examples.weights)
     middle = np.average(examples.inputs, axis=0, weights=examples.weights)
@@ -316,7 +316,7 @@ def fit(truth: Truth, name: str, examples: Examples) -> Line:
     orthogonal, square = np.linalg.qr(rows)
     bounds = np.where(signs > 0, 0, -np.inf), np.where(signs < 0, 0, np.inf)
     weights = lsq_linear(square, orthogonal.T @ values, bounds, method="bvls").x
-    return Line(weights, float(mean - middle @ weights))
+    return LinearModel(weights, float(mean - middle @ weights))
 
 
 def folds(truth: Truth, name: str, seed: int) -> Iterator[tuple[pd.Index, pd.Index]]:

@@ -118,15 +118,15 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
 
 
 def _tunings(
-    blocks: Iterable[spectra.Block], sample_rate: int, halved: bool
+    blocks: Iterable[spectra.SpectraBlock], sample_rate: int, halved: bool
 ) -> tuple[float, float] | None:
     """Return the tunings for the spectra and for the constant-Q transform, in semitones.
 
     The one comes from powers, the other from magnitudes, as librosa's functions have them. None
     where a sample is no number or absurd.
     """
-    of_power = spectra.Peaks(ASSUMED_RATE if halved else sample_rate)
-    of_magnitude = spectra.Peaks(sample_rate)
+    of_power = spectra.PitchPeaks(ASSUMED_RATE if halved else sample_rate)
+    of_magnitude = spectra.PitchPeaks(sample_rate)
     for block in blocks:
         if not block.is_sound():
             return None
@@ -137,7 +137,7 @@ def _tunings(
 
 def _series(
     samples: Floats,
-    blocks: Iterable[spectra.Block],
+    blocks: Iterable[spectra.SpectraBlock],
     sample_rate: int,
     halved: bool,
     tunings: tuple[float, float],

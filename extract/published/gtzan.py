@@ -135,12 +135,12 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
     return out
 
 
-def _tuning(blocks: Iterable[spectra.Block], sample_rate: int) -> float | None:
+def _tuning(blocks: Iterable[spectra.SpectraBlock], sample_rate: int) -> float | None:
     """Return the tuning in semitones, from the power as the author's call had it.
 
     None where a sample is no number or absurd.
     """
-    peaks = spectra.Peaks(sample_rate)
+    peaks = spectra.PitchPeaks(sample_rate)
     for block in blocks:
         if not block.is_sound():
             return None

@@ -24,8 +24,8 @@ from earmark.extract.signal.kernels import kernel
 __all__ = [
     "HOP_LENGTH",
     "N_FFT",
-    "Block",
-    "Peaks",
+    "PitchPeaks",
+    "SpectraBlock",
     "blocks",
     "decibels",
     "frame_count",
@@ -87,7 +87,7 @@ def samples_under(samples: Floats, start: int, stop: int, padding: Padding) -> F
     return np.pad(piece, (before, after), mode=padding)[more:] if before or after else piece[more:]
 
 
-class Block:
+class SpectraBlock:
     """Some consecutive frames of a track.
 
     Parameters
@@ -180,14 +180,14 @@ class _Blocks:
     samples: Floats
     padding: Padding
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[SpectraBlock]:
         count = frame_count(self.samples)
         for start in range(0, count, FRAMES_PER_BLOCK):
             stop = min(start + FRAMES_PER_BLOCK, count)
-            yield Block(self.samples, start, stop, self.padding)
+            yield SpectraBlock(self.samples, start, stop, self.padding)
 
 
-def blocks(samples: Floats, padding: Padding) -> Iterable[Block]:
+def blocks(samples: Floats, padding: Padding) -> Iterable[SpectraBlock]:
     """Cut a track into blocks of frames, which can be gone over more than once."""
     cut = _Blocks(samples, padding)
     # A block keeps its spectra: a second pass finds them there.
@@ -246,7 +246,7 @@ def mfcc(levels: Floats, count: int) -> Iterator[Floats]:
         yield scipy.fft.dct(levels[start : start + 4096], axis=1, norm="ortho")[:, :count]
 
 
-class Peaks:
+class PitchPeaks:
     """Spectral peaks, from which the tuning of a track follows (`librosa.estimate_tuning`).
 
     librosa holds the spectra of the whole track for it; the peaks of each frame are enough.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import kernel
-from earmark.extract.signal.true_peak import Peaks
+from earmark.extract.signal.true_peak import TruePeaks
 
 __all__ = ["Energies", "Meter"]
 
@@ -133,7 +133,7 @@ class Meter:
         self._states = np.zeros((pairs, 2, 4))
         self._sums = np.zeros((pairs, 3))
         self._steps: list[Doubles] = []
-        self._peaks = Peaks(sample_rate, channels, STEPS_PER_SECOND) if peaks else None
+        self._peaks = TruePeaks(sample_rate, channels, STEPS_PER_SECOND) if peaks else None
 
     def feed(self, block: Floats) -> Floats:
         """Take samples of shape (samples, channels) and return their mean over the channels."""

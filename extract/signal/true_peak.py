@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import UNORDERED_MAXIMUM, kernel
 
-__all__ = ["Peaks"]
+__all__ = ["TruePeaks"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -94,7 +94,7 @@ def _peaks(flat, channels, weights, first, rate, scratch, peaks):
         at = stop
 
 
-class Peaks:
+class TruePeaks:
     """Measure true peaks block by block.
 
     Parameters

@@ -24,7 +24,7 @@ from typing import BinaryIO, TextIO
 from earmark.extract.audio import mp3
 from earmark.extract.errors import UploadError, WriteError
 
-__all__ = ["Kind", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep", "temporary"]
+__all__ = ["AudioFormat", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep", "temporary"]
 
 PIECE = 2**20
 """Bytes that are copied at a time."""
@@ -39,7 +39,7 @@ PREFIX = "earmark-app-"
 
 
 @dataclass(frozen=True)
-class Kind:
+class AudioFormat:
     """What a file is.
 
     Parameters
@@ -54,31 +54,37 @@ class Kind:
     suffix: str
 
 
-MP3 = Kind("MP3", ".mp3")
-MP4 = Kind("MP4", ".m4a")
+MP3 = AudioFormat("MP3", ".mp3")
+MP4 = AudioFormat("MP4", ".m4a")
 
 # What a file is where these bytes stand at these places: what our decoders read, and only that.
-_AUDIO: tuple[tuple[dict[int, bytes], Kind], ...] = (
-    ({0: b"fLaC"}, Kind("FLAC", ".flac")),
-    ({0: b"OggS"}, Kind("Ogg", ".ogg")),
-    ({0: b"RIFF", 8: b"WAVE"}, Kind("WAV", ".wav")),
-    *(({0: form, 8: b"WAVE"}, Kind("RF64", ".rf64")) for form in (b"RF64", b"BW64", b"RIFX")),
-    ({0: b"FORM", 8: b"AIFF"}, Kind("AIFF", ".aiff")),
-    ({0: b"FORM", 8: b"AIFC"}, Kind("AIFF", ".aifc")),
-    ({0: b"riff\x2e\x91\xcf\x11"}, Kind("Wave64", ".w64")),
-    ({0: b".snd"}, Kind("AU", ".au")),
-    ({0: b"caff"}, Kind("CAF", ".caf")),
+_AUDIO: tuple[tuple[dict[int, bytes], AudioFormat], ...] = (
+    ({0: b"fLaC"}, AudioFormat("FLAC", ".flac")),
+    ({0: b"OggS"}, AudioFormat("Ogg", ".ogg")),
+    ({0: b"RIFF", 8: b"WAVE"}, AudioFormat("WAV", ".wav")),
+    *(
+        ({0: form, 8: b"WAVE"}, AudioFormat("RF64", ".rf64"))
+        for form in (b"RF64", b"BW64", b"RIFX")
+    ),
+    ({0: b"FORM", 8: b"AIFF"}, AudioFormat("AIFF", ".aiff")),
+    ({0: b"FORM", 8: b"AIFC"}, AudioFormat("AIFF", ".aifc")),
+    ({0: b"riff\x2e\x91\xcf\x11"}, AudioFormat("Wave64", ".w64")),
+    ({0: b".snd"}, AudioFormat("AU", ".au")),
+    ({0: b"caff"}, AudioFormat("CAF", ".caf")),
     *(({4: box}, MP4) for box in (b"ftyp", b"moov", b"mdat", b"wide")),
-    ({0: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"}, Kind("WMA", ".wma")),
-    ({0: b"MAC "}, Kind("Monkey's Audio", ".ape")),
-    ({0: b"wvpk"}, Kind("WavPack", ".wv")),
-    ({0: b"TTA1"}, Kind("True Audio", ".tta")),
-    ({0: b"MPCK"}, Kind("Musepack", ".mpc")),
-    ({0: b"MP+"}, Kind("Musepack", ".mpc")),
-    ({0: b"\x0b\x77"}, Kind("AC-3", ".ac3")),
-    ({0: b"\x7f\xfe\x80\x01"}, Kind("DTS", ".dts")),
-    ({0: b"#!AMR"}, Kind("AMR", ".amr")),
-    ({0: b"DSD "}, Kind("DSF", ".dsf")),
+    (
+        {0: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"},
+        AudioFormat("WMA", ".wma"),
+    ),
+    ({0: b"MAC "}, AudioFormat("Monkey's Audio", ".ape")),
+    ({0: b"wvpk"}, AudioFormat("WavPack", ".wv")),
+    ({0: b"TTA1"}, AudioFormat("True Audio", ".tta")),
+    ({0: b"MPCK"}, AudioFormat("Musepack", ".mpc")),
+    ({0: b"MP+"}, AudioFormat("Musepack", ".mpc")),
+    ({0: b"\x0b\x77"}, AudioFormat("AC-3", ".ac3")),
+    ({0: b"\x7f\xfe\x80\x01"}, AudioFormat("DTS", ".dts")),
+    ({0: b"#!AMR"}, AudioFormat("AMR", ".amr")),
+    ({0: b"DSD "}, AudioFormat("DSF", ".dsf")),
 )
 
 _OTHERS: tuple[tuple[dict[int, bytes], str], ...] = (
@@ -145,7 +151,7 @@ class Upload:
         What somebody called it: to be shown as text.
     path : Path
         Where it is, under a name of our own.
-    kind : Kind
+    kind : AudioFormat
         What it is.
     size : int
         In bytes.
@@ -153,7 +159,7 @@ class Upload:
 
     name: str
     path: Path
-    kind: Kind
+    kind: AudioFormat
     size: int
 
 
@@ -309,7 +315,7 @@ def shown(name: str) -> str:
     return name or "a file without a name"
 
 
-def sniff(file: BinaryIO) -> tuple[Kind | None, str]:
+def sniff(file: BinaryIO) -> tuple[AudioFormat | None, str]:
     """Say what a file is by its content.
 
     Parameters
@@ -319,7 +325,7 @@ def sniff(file: BinaryIO) -> tuple[Kind | None, str]:
 
     Returns
     -------
-    kind : Kind, optional
+    kind : AudioFormat, optional
         None for what is not taken.
     instead : str
         What is said of it then, to follow its name.
@@ -338,17 +344,21 @@ def sniff(file: BinaryIO) -> tuple[Kind | None, str]:
     return kind, "" if kind else f"is {_instead(head)}. {ACCEPTED}"
 
 
-def _audio(head: bytes) -> Kind | None:
+def _audio(head: bytes) -> AudioFormat | None:
     for marks, kind in _AUDIO:
         if _has(head, marks):
             return kind
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        return Kind("WebM", ".webm") if b"webm" in head[:64] else Kind("Matroska", ".mka")
+        return (
+            AudioFormat("WebM", ".webm")
+            if b"webm" in head[:64]
+            else AudioFormat("Matroska", ".mka")
+        )
     if _is_adts(head):
-        return Kind("AAC", ".aac")
+        return AudioFormat("AAC", ".aac")
     # The sync of layer II; of the first frame alone, but no other file begins with it.
     if head[0] == 0xFF and head[1:2] and head[1] & 0xF6 == 0xF4:
-        return Kind("MP2", ".mp2")
+        return AudioFormat("MP2", ".mp2")
     if any(_has(head, marks) for marks, _ in _OTHERS):
         return None
     return MP3 if mp3.begins(head) else None

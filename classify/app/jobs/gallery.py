@@ -17,7 +17,7 @@ import pandas as pd
 from earmark.classify.app import catalog
 from earmark.classify.app.files.zip import packed
 from earmark.classify.app.jobs import serialize
-from earmark.classify.app.jobs.queue import Line, Ticket
+from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.insights import page as insights
 from earmark.classify.insights.page import Absent, Picture, Tracks
 from earmark.extract.errors import EarmarkError, SchemaError
@@ -149,8 +149,8 @@ class Gallery:
     about: list[str] = field(default_factory=list)
     error: str = ""
     stopped: bool = False
-    gathering: Ticket | None = None
-    drawing: dict[str, Ticket] = field(default_factory=dict)
+    gathering: Job | None = None
+    drawing: dict[str, Job] = field(default_factory=dict)
     made: dict[str, Picture | Absent] = field(default_factory=dict)
 
     @property
@@ -158,49 +158,49 @@ class Gallery:
         """Whether there is more to come."""
         return not (self.stopped or self.error) and len(self.made) < len(insights.NAMES)
 
-    def refresh(self, line: Line) -> None:
+    def refresh(self, queue: JobQueue) -> None:
         """Take in what was made, and ask for what is next."""
         if not self.busy:
             return
         try:
             if not self.file:
-                self._gather(line)
+                self._gather(queue)
             if self.file:
-                self._draw(line)
+                self._draw(queue)
         except EarmarkError as error:
             self.error = str(error)
 
-    def _gather(self, line: Line) -> None:
+    def _gather(self, queue: JobQueue) -> None:
         if self.gathering is None:
-            self.gathering = line.submit(
+            self.gathering = queue.submit(
                 self.owner, gather, self.source, str(self.folder), timeout=self.seconds
             )
         if self.gathering.finished:
             found = self.gathering.result()
             self.file, self.about = found["file"], found["about"]
 
-    def _draw(self, line: Line) -> None:
+    def _draw(self, queue: JobQueue) -> None:
         for name in insights.NAMES:
             if name not in self.drawing:
-                self.drawing[name] = line.submit(
+                self.drawing[name] = queue.submit(
                     self.owner, draw, self.file, name, self.theme, timeout=self.seconds
                 )
-            ticket = self.drawing[name]
-            if name in self.made or not ticket.finished:
+            job = self.drawing[name]
+            if name in self.made or not job.finished:
                 continue
-            if ticket.state == "done":
-                found = ticket.result()
+            if job.state == "done":
+                found = job.result()
                 self.made[name] = Picture(**found) if "png" in found else Absent(**found)
             else:
                 # One that fails takes no other with it.
-                self.made[name] = Absent(name, ticket.error)
+                self.made[name] = Absent(name, job.error)
 
     def stop(self) -> None:
         """Make no more; what is there stays."""
         self.stopped = True
-        for ticket in (self.gathering, *self.drawing.values()):
-            if ticket is not None:
-                ticket.cancel()
+        for job in (self.gathering, *self.drawing.values()):
+            if job is not None:
+                job.cancel()
 
     def resume(self) -> None:
         """Go on after a stop."""

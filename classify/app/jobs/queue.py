@@ -40,7 +40,7 @@ import earmark
 from earmark.classify.app.jobs import serialize, worker
 from earmark.extract.errors import BusyError, JobError
 
-__all__ = ["Kind", "Line", "Ring", "State", "Ticket", "starts"]
+__all__ = ["FairQueue", "Job", "JobQueue", "PoolSettings", "State", "starts"]
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Kind:
+class PoolSettings:
     """A kind of work, which has workers of its own.
 
     Parameters
@@ -92,21 +92,21 @@ class Kind:
     warm: Callable[[], object] | None = None
 
 
-def usual(workers: int, warm: Callable[[], object] | None = None) -> dict[str, Kind]:
+def usual(workers: int, warm: Callable[[], object] | None = None) -> dict[str, PoolSettings]:
     """Return the kinds of work of the app: analyses, and one training at a time."""
     return {
-        "listen": Kind(workers, eager=True, memory=4 * 2**30, warm=warm),
+        "listen": PoolSettings(workers, eager=True, memory=4 * 2**30, warm=warm),
         # Four times what a training on 100,000 rows of 250 columns takes.
-        "train": Kind(threads=None, nice=10, memory=8 * 2**30),
+        "train": PoolSettings(threads=None, nice=10, memory=8 * 2**30),
     }
 
 
-class Ticket:
-    """What whoever submits a job gets for it; `Line.submit` makes it.
+class Job:
+    """What whoever submits a job gets for it; `JobQueue.submit` makes it.
 
     Parameters
     ----------
-    line : Line
+    line : JobQueue
         Where it was submitted.
     kind, owner, name : str
         Of the work, whose it is, and ``module:function``.
@@ -117,13 +117,13 @@ class Ticket:
     """
 
     def __init__(
-        self, line: Line, kind: str, owner: str, name: str, order: bytes, timeout: float
+        self, queue: JobQueue, kind: str, owner: str, name: str, order: bytes, timeout: float
     ) -> None:
         self.kind, self.owner, self.name, self.timeout = kind, owner, name, timeout
         self.state: State = "waiting"
         self.error = ""
         self.progress: tuple[float, str] = (0.0, "")
-        self._line = line
+        self._line = queue
         self._order = order
         self._result: Any = None
         self._began = 0.0
@@ -177,47 +177,47 @@ class Ticket:
         self._line._stop(self, "cancelled", "was cancelled")
 
 
-class Ring:
+class FairQueue:
     """Owners with the jobs that they wait for, in the order of their turns."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Ticket]] = {}
+        self._queues: dict[str, deque[Job]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._queues.values()))
 
-    def __iter__(self) -> Iterator[Ticket]:
+    def __iter__(self) -> Iterator[Job]:
         """Go through the jobs in the order in which they start."""
         turns = itertools.zip_longest(*self._queues.values())
-        return (ticket for turn in turns for ticket in turn if ticket is not None)
+        return (job for turn in turns for job in turn if job is not None)
 
     def of(self, owner: str) -> int:
         """Return how many jobs an owner has in it."""
         return len(self._queues.get(owner, ()))
 
-    def add(self, ticket: Ticket, first: bool = False) -> None:
+    def add(self, job: Job, first: bool = False) -> None:
         """Put a job behind the owner's others, or before them; a new owner behind all others."""
-        queue = self._queues.setdefault(ticket.owner, deque())
+        queue = self._queues.setdefault(job.owner, deque())
         if first:
-            queue.appendleft(ticket)
+            queue.appendleft(job)
         else:
-            queue.append(ticket)
+            queue.append(job)
 
-    def take(self) -> Ticket:
+    def take(self) -> Job:
         """Take out the job whose turn it is; its owner goes to the end."""
         owner = next(iter(self._queues))
         queue = self._queues.pop(owner)
-        ticket = queue.popleft()
+        job = queue.popleft()
         if queue:
             self._queues[owner] = queue
-        return ticket
+        return job
 
-    def remove(self, ticket: Ticket) -> None:
+    def remove(self, job: Job) -> None:
         """Take out a job that does not want its turn any longer."""
-        queue = self._queues[ticket.owner]
-        queue.remove(ticket)
+        queue = self._queues[job.owner]
+        queue.remove(job)
         if not queue:
-            del self._queues[ticket.owner]
+            del self._queues[job.owner]
 
 
 def starts(free: Sequence[float], durations: Iterable[float]) -> list[float]:
@@ -245,7 +245,7 @@ def starts(free: Sequence[float], durations: Iterable[float]) -> list[float]:
 class _Process:
     """A worker process as its parent sees it."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: PoolSettings) -> None:
         limited = {} if kind.threads is None else dict.fromkeys(THREADS, kind.threads)
         root = str(Path(earmark.__file__).parents[1])
         paths = os.environ.get("PYTHONPATH")
@@ -315,12 +315,12 @@ class _Process:
 
 
 @dataclass
-class _Seat:
+class _Slot:
     """Where one worker works: its process may change."""
 
     process: _Process | None = None
     starting: float | None = None
-    ticket: Ticket | None = None
+    job: Job | None = None
 
     @property
     def ready(self) -> bool:
@@ -329,16 +329,16 @@ class _Seat:
 
 
 @dataclass
-class _Room:
+class _Pool:
     """What there is for one kind of work."""
 
-    kind: Kind
-    waiting: Ring = field(default_factory=Ring)
-    seats: list[_Seat] = field(default_factory=list)
+    kind: PoolSettings
+    waiting: FairQueue = field(default_factory=FairQueue)
+    slots: list[_Slot] = field(default_factory=list)
     start_times: deque[float] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
 
 
-class Line:
+class JobQueue:
     """The line of the whole server.
 
     Parameters
@@ -347,7 +347,7 @@ class Line:
         Processes for analyses.
     warm : callable, optional
         Function of a module, without arguments, that loads what every analysis needs.
-    kinds : mapping of str to Kind, optional
+    kinds : mapping of str to PoolSettings, optional
         The kinds of work, where they are not the `usual` ones.
     per_owner, in_all : int
         How many jobs of one owner, and of all, may wait.
@@ -358,7 +358,7 @@ class Line:
         workers: int = 1,
         *,
         warm: Callable[[], object] | None = None,
-        kinds: Mapping[str, Kind] | None = None,
+        kinds: Mapping[str, PoolSettings] | None = None,
         per_owner: int = 1000,
         in_all: int = 5000,
     ) -> None:
@@ -366,14 +366,14 @@ class Line:
         self._changed = threading.Condition()
         self._closed = False
         self._durations: dict[str, deque[tuple[float, float]]] = {}
-        self._plan: tuple[float, dict[Ticket, tuple[int, float]]] | None = None
-        self._rooms = {name: _Room(kind) for name, kind in (kinds or usual(workers, warm)).items()}
+        self._plan: tuple[float, dict[Job, tuple[int, float]]] | None = None
+        self._pools = {name: _Pool(kind) for name, kind in (kinds or usual(workers, warm)).items()}
         atexit.register(self.close)
-        for room in self._rooms.values():
-            for _ in range(room.kind.workers):
-                seat = _Seat()
-                room.seats.append(seat)
-                threading.Thread(target=self._serve, args=(room, seat), daemon=True).start()
+        for pool in self._pools.values():
+            for _ in range(pool.kind.workers):
+                slot = _Slot()
+                pool.slots.append(slot)
+                threading.Thread(target=self._serve, args=(pool, slot), daemon=True).start()
 
     def submit(
         self,
@@ -384,7 +384,7 @@ class Line:
         kind: str = "listen",
         first: bool = False,
         **keywords: Any,
-    ) -> Ticket:
+    ) -> Job:
         """Put a job in the line.
 
         Parameters
@@ -412,43 +412,43 @@ class Line:
         """
         name = _name(function)
         order = pickle.dumps((name, arguments, keywords))
-        room = self._rooms[kind]
-        ticket = Ticket(self, kind, owner, name, order, timeout)
+        pool = self._pools[kind]
+        job = Job(self, kind, owner, name, order, timeout)
         with self._changed:
             if self._closed:
                 raise BusyError("the app is closing; start it again")
-            if room.waiting.of(owner) >= self._per_owner:
+            if pool.waiting.of(owner) >= self._per_owner:
                 raise BusyError(
                     f"{self._per_owner} jobs of yours are waiting, and more are not taken; wait "
                     "until some are done, or cancel them"
                 )
-            if sum(len(room.waiting) for room in self._rooms.values()) >= self._in_all:
+            if sum(len(pool.waiting) for pool in self._pools.values()) >= self._in_all:
                 raise BusyError(
                     f"{self._in_all} jobs are waiting, and more are not taken; try again in a few "
                     "minutes"
                 )
-            room.waiting.add(ticket, first)
+            pool.waiting.add(job, first)
             self._touch()
-        return ticket
+        return job
 
     def leave(self, owner: str) -> None:
         """Cancel all that an owner has waiting or running."""
         with self._changed:
-            for ticket in self._tickets():
-                if ticket.owner == owner:
-                    ticket.cancel()
+            for job in self._waiting_jobs():
+                if job.owner == owner:
+                    job.cancel()
 
     def close(self) -> None:
         """Cancel everything and end the workers."""
         with self._changed:
             self._closed = True
-            seats = [seat for room in self._rooms.values() for seat in room.seats]
-            for ticket in self._tickets():
-                self._stop(ticket, "cancelled", "was cancelled, for the app is closing")
+            slots = [slot for pool in self._pools.values() for slot in pool.slots]
+            for job in self._waiting_jobs():
+                self._stop(job, "cancelled", "was cancelled, for the app is closing")
             self._touch()
-        for seat in seats:
-            if seat.process is not None:
-                seat.process.end()
+        for slot in slots:
+            if slot.process is not None:
+                slot.process.end()
         atexit.unregister(self.close)
 
     @property
@@ -456,17 +456,17 @@ class Line:
         """Whether every worker that starts with the line could take a job at once."""
         with self._changed:
             return all(
-                seat.ready
-                for room in self._rooms.values()
-                if room.kind.eager
-                for seat in room.seats
+                slot.ready
+                for pool in self._pools.values()
+                if pool.kind.eager
+                for slot in pool.slots
             )
 
-    def _tickets(self) -> list[Ticket]:
+    def _waiting_jobs(self) -> list[Job]:
         """Return all that wait or run. The lock is held."""
-        rooms = self._rooms.values()
-        running = [seat.ticket for room in rooms for seat in room.seats if seat.ticket is not None]
-        return [*running, *(ticket for room in rooms for ticket in room.waiting)]
+        pools = self._pools.values()
+        running = [slot.job for pool in pools for slot in pool.slots if slot.job is not None]
+        return [*running, *(job for pool in pools for job in pool.waiting)]
 
     # --- What tickets ask for ------------------------------------------------------------------
 
@@ -479,31 +479,31 @@ class Line:
         self._plan = None
         self._changed.notify_all()
 
-    def _stop(self, ticket: Ticket, state: State, message: str) -> None:
+    def _stop(self, job: Job, state: State, message: str) -> None:
         """End a job before it ends itself."""
         with self._changed:
-            if ticket.finished:
+            if job.finished:
                 return
-            if ticket.state == "waiting":
-                self._rooms[ticket.kind].waiting.remove(ticket)
+            if job.state == "waiting":
+                self._pools[job.kind].waiting.remove(job)
             elif state == "cancelled":
-                self._let_go(ticket)
-            elif ticket._end is not None:
-                ticket._end()
-            ticket.state, ticket.error, ticket._order = state, message, b""
+                self._let_go(job)
+            elif job._end is not None:
+                job._end()
+            job.state, job.error, job._order = state, message, b""
             self._touch()
 
-    def _let_go(self, ticket: Ticket) -> None:
+    def _let_go(self, job: Job) -> None:
         """End a running job whose result nobody wants. The lock is held."""
-        room = self._rooms[ticket.kind]
-        left = ticket._began + self._longest(room, ticket)[0] - time.monotonic()
+        pool = self._pools[job.kind]
+        left = job._began + self._longest(pool, job)[0] - time.monotonic()
 
         def end() -> None:
             with self._changed:
-                if ticket._end is not None:
-                    ticket._end()
+                if job._end is not None:
+                    job._end()
 
-        if left > self._longest_start(room):
+        if left > self._longest_start(pool):
             end()
         else:
             # Those who wait are served sooner by this worker, when it is done, than by a new one.
@@ -511,97 +511,97 @@ class Line:
             timer.daemon = True
             timer.start()
 
-    def _forecast(self, ticket: Ticket) -> tuple[int, float]:
+    def _forecast(self, job: Job) -> tuple[int, float]:
         """Return how many jobs start before one, and in how many seconds it does at the latest."""
         with self._changed:
-            if ticket.state != "waiting":
+            if job.state != "waiting":
                 return 0, 0.0
             now = time.monotonic()
             # With the running jobs alone it changes slowly: many tickets may ask at once.
             if self._plan is None or now - self._plan[0] > 0.2:
-                plan: dict[Ticket, tuple[int, float]] = {}
-                for room in self._rooms.values():
-                    waiting = list(room.waiting)
-                    free = [self._free(room, seat, now) for seat in room.seats]
-                    times = starts(free, (self._longest(room, one)[0] for one in waiting))
+                plan: dict[Job, tuple[int, float]] = {}
+                for pool in self._pools.values():
+                    waiting = list(pool.waiting)
+                    free = [self._free(pool, slot, now) for slot in pool.slots]
+                    times = starts(free, (self._longest(pool, one)[0] for one in waiting))
                     plan |= zip(waiting, enumerate(times), strict=True)
                 self._plan = now, plan
-            ahead, start = self._plan[1][ticket]
+            ahead, start = self._plan[1][job]
             return ahead, max(0.0, start - now) + HANDING_OVER
 
-    def _free(self, room: _Room, seat: _Seat, now: float) -> float:
+    def _free(self, pool: _Pool, slot: _Slot, now: float) -> float:
         """Return when a worker is free, at the latest."""
-        start = 0.0 if seat.ready else self._longest_start(room)
-        if seat.ticket is not None:
-            usual, limit = self._longest(room, seat.ticket)
-            began = seat.ticket._began + start
+        start = 0.0 if slot.ready else self._longest_start(pool)
+        if slot.job is not None:
+            usual, limit = self._longest(pool, slot.job)
+            began = slot.job._began + start
             # What takes longer than it should may take as long as it can.
             return began + usual if began + usual > now else max(now, began + limit)
-        return max(now, (now if seat.starting is None else seat.starting) + start)
+        return max(now, (now if slot.starting is None else slot.starting) + start)
 
-    def _longest(self, room: _Room, ticket: Ticket) -> tuple[float, float]:
+    def _longest(self, pool: _Pool, job: Job) -> tuple[float, float]:
         """Return how long a job takes, by those of late, and at the most."""
         # What is stopped takes its worker with it.
-        limit = ticket.timeout + self._longest_start(room)
-        known = self._durations.get(ticket.name)
+        limit = job.timeout + self._longest_start(pool)
+        known = self._durations.get(job.name)
         if not known:
             return limit, limit
         timeouts, durations = zip(*known, strict=True)
         # A file is given more time the larger it is: of one that is larger than all of these, no
         # more is known than that it takes no longer for the rest than it is given.
-        rest = max(0.0, ticket.timeout - max(timeouts))
+        rest = max(0.0, job.timeout - max(timeouts))
         return min(limit, MARGIN * max(durations) + rest + HANDING_OVER), limit
 
-    def _longest_start(self, room: _Room) -> float:
-        known = room.start_times
+    def _longest_start(self, pool: _Pool) -> float:
+        known = pool.start_times
         return min(START_LIMIT, MARGIN * max(known) if known else math.inf)
 
     # --- What the thread of each worker does ---------------------------------------------------
 
-    def _serve(self, room: _Room, seat: _Seat) -> None:
+    def _serve(self, pool: _Pool, slot: _Slot) -> None:
         """Give jobs to a worker, and replace it where it ends."""
-        if room.kind.eager:
-            self._start(room, seat)
-        while (ticket := self._take(room, seat)) is not None:
-            if seat.process is not None and seat.process.ended:
-                status = _status(seat.process.close())
+        if pool.kind.eager:
+            self._start(pool, slot)
+        while (job := self._take(pool, slot)) is not None:
+            if slot.process is not None and slot.process.ended:
+                status = _status(slot.process.close())
                 if not self._closed:
                     log.warning("a worker ended while it was idle (%s)", status)
-                seat.process = None
-            problem = "" if seat.process is not None else self._start(room, seat)
-            if seat.process is None:
-                self._finish(room, seat, ticket, "failed", f"no worker could be started: {problem}")
+                slot.process = None
+            problem = "" if slot.process is not None else self._start(pool, slot)
+            if slot.process is None:
+                self._finish(pool, slot, job, "failed", f"no worker could be started: {problem}")
                 continue
-            state, outcome = self._run(seat.process, ticket)
-            self._finish(room, seat, ticket, state, outcome)
-            del ticket, outcome
-            if seat.process is None and room.kind.eager:
-                self._start(room, seat)
-        if seat.process is not None:
-            seat.process.close()
+            state, outcome = self._run(slot.process, job)
+            self._finish(pool, slot, job, state, outcome)
+            del job, outcome
+            if slot.process is None and pool.kind.eager:
+                self._start(pool, slot)
+        if slot.process is not None:
+            slot.process.close()
 
-    def _take(self, room: _Room, seat: _Seat) -> Ticket | None:
+    def _take(self, pool: _Pool, slot: _Slot) -> Job | None:
         """Wait for the next job; None where the line was closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(room.waiting))
+            self._changed.wait_for(lambda: self._closed or len(pool.waiting))
             if self._closed:
                 return None
-            ticket = room.waiting.take()
-            seat.ticket, ticket._began, ticket.state = ticket, time.monotonic(), "running"
+            job = pool.waiting.take()
+            slot.job, job._began, job.state = job, time.monotonic(), "running"
             self._touch()
-            return ticket
+            return job
 
-    def _start(self, room: _Room, seat: _Seat) -> str:
+    def _start(self, pool: _Pool, slot: _Slot) -> str:
         """Start a worker and return what went wrong, if anything."""
         began = time.monotonic()
         with self._changed:
             if self._closed:
                 return "the app is closing"
             try:
-                process = seat.process = _Process(room.kind)
+                process = slot.process = _Process(pool.kind)
             except OSError as error:
                 return str(error.strerror or error)
-            seat.starting = began
+            slot.starting = began
             self._touch()
         timer = threading.Timer(START_LIMIT, process.end)
         timer.daemon = True
@@ -617,47 +617,47 @@ class Line:
                 log.error("a worker could not be started: %s", problem)
         timer.cancel()
         with self._changed:
-            seat.starting = None
+            slot.starting = None
             if problem:
-                seat.process = None
+                slot.process = None
             else:
-                room.start_times.append(time.monotonic() - began)
+                pool.start_times.append(time.monotonic() - began)
             self._touch()
         return problem
 
-    def _run(self, process: _Process, ticket: Ticket) -> tuple[State, Any]:
+    def _run(self, process: _Process, job: Job) -> tuple[State, Any]:
         """Let a worker do a job and return its state, and its result or what went wrong."""
-        limit = f"took longer than {ticket.timeout:g} s, which is the limit here, and was stopped"
-        timer = threading.Timer(ticket.timeout, self._stop, (ticket, "failed", limit))
+        limit = f"took longer than {job.timeout:g} s, which is the limit here, and was stopped"
+        timer = threading.Timer(job.timeout, self._stop, (job, "failed", limit))
         timer.daemon = True
         with self._changed:
-            if ticket.finished:
-                return ticket.state, ticket.error
-            ticket._began = time.monotonic()
-            ticket._end = process.end
+            if job.finished:
+                return job.state, job.error
+            job._began = time.monotonic()
+            job._end = process.end
         timer.start()
         process.jobs += 1
-        process.send(ticket._order)
-        ticket._order = b""
+        process.send(job._order)
+        job._order = b""
         try:
             while True:
                 kind, data = process.receive()
                 if kind == worker.PROGRESS:
-                    ticket.progress = _progress(data)
+                    job.progress = _progress(data)
                 elif kind == worker.DONE:
                     return "done", serialize.unpack(data)
                 elif kind == worker.FAILED:
                     message, trace = json.loads(data)
                     # Whoever has gone took along what the job was about.
-                    if trace and not ticket.finished:
-                        log.error("%s: %s", ticket.name, trace)
+                    if trace and not job.finished:
+                        log.error("%s: %s", job.name, trace)
                     return "failed", str(message)
                 else:
                     raise EOFError
         except EOFError:
             status = _status(process.close())
-            if not ticket.finished:
-                log.warning("%s ended its worker (%s)", ticket.name, status)
+            if not job.finished:
+                log.warning("%s ended its worker (%s)", job.name, status)
             return "failed", (
                 f"ended the process that worked on it ({status}); the file may be damaged, or too "
                 "big for the memory there is"
@@ -669,28 +669,28 @@ class Line:
         finally:
             timer.cancel()
 
-    def _finish(self, room: _Room, seat: _Seat, ticket: Ticket, state: State, outcome: Any) -> None:
+    def _finish(self, pool: _Pool, slot: _Slot, job: Job, state: State, outcome: Any) -> None:
         """Note what became of a job, and part with a worker that has ended or done enough."""
         with self._changed:
             # Whoever stops a job does it under the lock: from here on, nobody ends the worker.
-            seat.ticket, ticket._end = None, None
-            old = seat.process
+            slot.job, job._end = None, None
+            old = slot.process
             if old is not None and (
-                old.ended or (old.jobs >= RETIRES_AFTER and not len(room.waiting))
+                old.ended or (old.jobs >= RETIRES_AFTER and not len(pool.waiting))
             ):
-                seat.process = None
+                slot.process = None
             # Who has stopped it is not told of an answer that was on its way by then.
-            if not ticket.finished:
-                ticket.state = state
+            if not job.finished:
+                job.state = state
                 if state == "done":
-                    known = self._durations.setdefault(ticket.name, deque(maxlen=REMEMBERED))
-                    known.append((ticket.timeout, time.monotonic() - ticket._began))
-                    ticket._result = outcome
-                    ticket.progress = 1.0, ticket.progress[1]
+                    known = self._durations.setdefault(job.name, deque(maxlen=REMEMBERED))
+                    known.append((job.timeout, time.monotonic() - job._began))
+                    job._result = outcome
+                    job.progress = 1.0, job.progress[1]
                 else:
-                    ticket.error = outcome
+                    job.error = outcome
             self._touch()
-        if old is not None and seat.process is None:
+        if old is not None and slot.process is None:
             old.close()
 
 

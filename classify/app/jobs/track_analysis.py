@@ -21,9 +21,9 @@ from earmark.classify.app.files.transcode import playable
 from earmark.classify.model import bundle as bundles
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
-from earmark.extract.preview import Portrait, portrait
+from earmark.extract.preview import Preview, preview
 
-__all__ = ["Heard", "hear", "model_at", "warm"]
+__all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
 
 REASONS = 8
 """Descriptors that spoke for a genre, and against it, that are told."""
@@ -35,7 +35,7 @@ DRAWN = ("waveform", "mel", "mel_frequencies")
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrackAnalysis:
     """What is known of a track.
 
     Parameters
@@ -53,7 +53,7 @@ class Heard:
     reasons : list of (str, float, float)
         Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
         then the strongest against.
-    picture : Portrait, optional
+    picture : Preview, optional
         What is to be drawn; its rows are left out. None where nobody asked for it.
     sound : str
         A file that browsers play, beside the picture; empty where there is none.
@@ -66,26 +66,26 @@ class Heard:
     genres: list[str]
     probabilities: list[float]
     reasons: list[tuple[str, float, float]]
-    picture: Portrait | None = None
+    picture: Preview | None = None
     sound: str = ""
 
     @classmethod
-    def of(cls, sent: dict[str, Any]) -> Heard:
+    def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
         """Return what `hear` sent."""
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
         return cls(**given | {"picture": _drawn(sent)})
 
-    def without_picture(self) -> Heard:
+    def without_picture(self) -> TrackAnalysis:
         """Return the same, without what takes most of the room."""
         return replace(self, picture=None, sound="")
 
 
-def _drawn(sent: dict[str, Any]) -> Portrait | None:
+def _drawn(sent: dict[str, Any]) -> Preview | None:
     if "waveform" not in sent:
         return None
     beats = pd.DataFrame({"time": sent["beat_times"], "beat": sent["beat_numbers"]})
-    return Portrait(
+    return Preview(
         duration=sent["duration"],
         sample_rate=sent["sample_rate"],
         channels=sent["channels"],
@@ -98,7 +98,7 @@ def _drawn(sent: dict[str, Any]) -> Portrait | None:
     )
 
 
-def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
+def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
     """Describe a file, find its genre, and say why: what a worker does.
 
     Parameters
@@ -113,7 +113,7 @@ def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        Numbers, texts, lists and arrays, for `Heard.of`.
+        Numbers, texts, lists and arrays, for `TrackAnalysis.of`.
 
     Raises
     ------
@@ -123,9 +123,9 @@ def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
         The model takes no audio.
     """
     bundle = model_at(model)
-    job = score.job_of(bundle, model)
-    seen = portrait(path, job)
-    table, about = seen.rows.assign(path=path), tables.metadata(job.schema)
+    extraction = score.extraction_of(bundle, model)
+    seen = preview(path, extraction)
+    table, about = seen.rows.assign(path=path), tables.metadata(extraction.schema)
     found = score.predictions(bundle, table, about=about, top=len(bundle.genres))
     genres: list[str] = []
     probabilities: list[float] = []
@@ -158,11 +158,11 @@ def hear(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
 def warm() -> None:
     """Load all that the first track needs: kernels, libraries, the default model."""
     directory = str(bundles.DEFAULT)
-    track.warm(score.job_of(model_at(directory), directory))
+    track.warm(score.extraction_of(model_at(directory), directory))
     with scratch.temporary() as folder:
         noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
         soundfile.write(folder / "noise.wav", noise, 44100)
-        hear(str(folder / "noise.wav"), directory, str(folder))
+        analyse_track(str(folder / "noise.wav"), directory, str(folder))
 
 
 def model_at(directory: str | Path) -> bundles.Bundle:

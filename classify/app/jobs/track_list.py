@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from earmark.classify.app.jobs.queue import Line, Ticket
-from earmark.classify.app.jobs.track_analysis import Heard, hear
+from earmark.classify.app.jobs.queue import Job, JobQueue
+from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.settings import seconds_for
 from earmark.extract import sets
 from earmark.extract.audio import sources
 from earmark.extract.errors import EarmarkError, FindError, printable
 
-__all__ = ["Item", "Shelf", "search", "told_apart"]
+__all__ = ["Item", "TrackList", "search", "told_apart"]
 
 AHEAD = 32
 """Tracks of a shelf that are in the queue at a time; the rest follows as they are done."""
@@ -44,11 +44,11 @@ class Item:
         As its owner calls it: anybody's text.
     path : Path
         Where it is.
-    heard : Heard, optional
+    heard : TrackAnalysis, optional
         What is known of it.
     error : str
         Why nothing is known of it.
-    ticket : Ticket, optional
+    ticket : Job, optional
         Of the job that is waited for.
     picture : bool
         Whether it is to be drawn.
@@ -56,22 +56,22 @@ class Item:
 
     name: str
     path: Path
-    heard: Heard | None = None
+    heard: TrackAnalysis | None = None
     error: str = ""
-    ticket: Ticket | None = None
+    job: Job | None = None
     picture: bool = False
 
     @property
     def waits(self) -> bool:
         """Whether there is more to come."""
-        if self.ticket is not None:
+        if self.job is not None:
             return True
         wanted = self.heard is None or (self.picture and self.heard.picture is None)
         return wanted and not self.error
 
 
 @dataclass
-class Shelf:
+class TrackList:
     """Tracks in order, described by one model.
 
     Parameters
@@ -119,10 +119,10 @@ class Shelf:
 
     def show(self, item: Item) -> None:
         """Have a track drawn; pictures that nobody looked at for long are forgotten."""
-        if not item.picture and item.ticket is not None and item.ticket.state == "waiting":
+        if not item.picture and item.job is not None and item.job.state == "waiting":
             # It is heard once: with its picture, and before the others.
-            item.ticket.cancel()
-            item.ticket = None
+            item.job.cancel()
+            item.job = None
         self._seen = [*(other for other in self._seen if other is not item), item]
         item.picture = True
         for old in self._seen[:-PICTURES]:
@@ -131,21 +131,21 @@ class Shelf:
                 old.heard = old.heard.without_picture()
         self._seen = self._seen[-PICTURES:]
 
-    def refresh(self, line: Line) -> bool:
+    def refresh(self, queue: JobQueue) -> bool:
         """Take in what was found out, ask for more, and return whether more is to come."""
         for item in self.items:
-            if item.ticket is not None and item.ticket.state not in ("waiting", "running"):
-                self._take(item, item.ticket)
+            if item.job is not None and item.job.state not in ("waiting", "running"):
+                self._take(item, item.job)
         waiting = [item for item in self.items if item.waits]
         # What somebody looks at comes first.
         waiting.sort(key=lambda item: not item.picture)
-        asked = sum(item.ticket is not None for item in waiting)
+        asked = sum(item.job is not None for item in waiting)
         for item in waiting:
-            if item.ticket is None and (asked < AHEAD or item.picture):
+            if item.job is None and (asked < AHEAD or item.picture):
                 try:
-                    item.ticket = line.submit(
+                    item.job = queue.submit(
                         self.owner,
-                        hear,
+                        analyse_track,
                         *(str(item.path), str(self.model)),
                         str(self.folder) if item.picture else None,
                         timeout=seconds_for(item.path),
@@ -158,14 +158,14 @@ class Shelf:
                 asked += 1
         return any(item.waits for item in self.items)
 
-    def _take(self, item: Item, ticket: Ticket) -> None:
-        item.ticket = None
-        if ticket.state == "done":
-            item.heard = self._trusted(item, Heard.of(ticket.result()))
+    def _take(self, item: Item, job: Job) -> None:
+        item.job = None
+        if job.state == "done":
+            item.heard = self._trusted(item, TrackAnalysis.of(job.result()))
         else:
-            item.error = ticket.error or STOPPED
+            item.error = job.error or STOPPED
 
-    def _trusted(self, item: Item, heard: Heard) -> Heard:
+    def _trusted(self, item: Item, heard: TrackAnalysis) -> TrackAnalysis:
         """Take no file for the sound that is neither the track's own nor one made of it."""
         own = Path(heard.sound).resolve()
         known = own == item.path.resolve() or own.parent == self.folder.resolve()
@@ -177,9 +177,9 @@ class Shelf:
         A track whose picture was stopped is no longer looked at.
         """
         for each in self.items if item is None else [item]:
-            if each.ticket is not None:
-                each.ticket.cancel()
-                each.ticket = None
+            if each.job is not None:
+                each.job.cancel()
+                each.job = None
             if each.heard is None and not each.error:
                 each.error = STOPPED
             if each.heard is None or each.heard.picture is None:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from earmark.classify.app.jobs.track_analysis import REASONS, model_at
-from earmark.classify.app.jobs.track_list import Shelf
+from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
 from earmark.classify.app.widgets.form import Field
 from earmark.classify.model import bundle
@@ -96,7 +96,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
 
 def _classified() -> dict[str, dict[str, float]]:
     """Return the values of the tracks that this session has classified, by name."""
-    shelf: Shelf | None = st.session_state.get("shelf")
+    shelf: TrackList | None = st.session_state.get("shelf")
     return {item.name: item.heard.values for item in shelf.done if item.heard} if shelf else {}
 
 

@@ -13,9 +13,9 @@ from earmark.classify import score
 from earmark.classify.app import session
 from earmark.classify.app.files.paths import inside
 from earmark.classify.app.jobs import tagging, track_list
-from earmark.classify.app.jobs.queue import Ticket
-from earmark.classify.app.jobs.track_analysis import Heard, model_at
-from earmark.classify.app.jobs.track_list import Item, Shelf
+from earmark.classify.app.jobs.queue import Job
+from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
+from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
@@ -54,19 +54,19 @@ def page() -> None:
         part(own)
 
 
-def _shelf(model: Path) -> Shelf:
+def _shelf(model: Path) -> TrackList:
     """Return the shelf of this session, described by the model that is chosen."""
     if "shelf" not in st.session_state:
-        st.session_state["shelf"] = Shelf(session.owner(), model, session.scratch().path)
-    own: Shelf = st.session_state["shelf"]
+        st.session_state["shelf"] = TrackList(session.owner(), model, session.scratch().path)
+    own: TrackList = st.session_state["shelf"]
     own.folder = session.scratch().path
     if own.model != model:
-        score.job_of(model_at(model), model_picker.name(model))
+        score.extraction_of(model_at(model), model_picker.name(model))
         own.again(model)
     return own
 
 
-def _sources(own: Shelf) -> None:
+def _sources(own: TrackList) -> None:
     dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
     with dropped:
         _drop(own)
@@ -74,7 +74,7 @@ def _sources(own: Shelf) -> None:
         _name(own)
 
 
-def _drop(own: Shelf) -> None:
+def _drop(own: TrackList) -> None:
     limits = setting()
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
@@ -124,7 +124,7 @@ def _refused(told: Sequence[tuple[str, str]]) -> None:
             st.dataframe(rows, hide_index=True)
 
 
-def _clear(own: Shelf) -> None:
+def _clear(own: TrackList) -> None:
     """Take everything away, and all that was said of it."""
     own.clear()
     session.scratch().clear()
@@ -132,7 +132,7 @@ def _clear(own: Shelf) -> None:
         st.session_state.pop(said, None)
 
 
-def _name(own: Shelf) -> None:
+def _name(own: TrackList) -> None:
     root = setting().root
     with st.form("folder", border=False):
         named = st.text_input(
@@ -151,20 +151,20 @@ def _name(own: Shelf) -> None:
         )
 
 
-def _found(own: Shelf, root: Path) -> None:
+def _found(own: TrackList, root: Path) -> None:
     """Put what a folder holds on the shelf, once it was searched."""
     if "listen finding" not in st.session_state:
         return
-    folder, named, ticket = st.session_state["listen finding"]
+    folder, named, job = st.session_state["listen finding"]
     with contextlib.suppress(TimeoutError, JobError):
-        ticket.result(SOON)
-    if not ticket.finished:
-        theme.living(_searching, POLL)(ticket)
+        job.result(SOON)
+    if not job.finished:
+        theme.living(_searching, POLL)(job)
         return
-    if ticket.state != "cancelled":
+    if job.state != "cancelled":
         with theme.tried(WRONG):
             # A link may lead out of the root.
-            tracks = [(name, path) for name, path in ticket.result() if path.is_relative_to(root)]
+            tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
             if not tracks:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
             most = setting().folder_tracks
@@ -180,35 +180,35 @@ def _search(named: str) -> None:
     folder = inside(named)
     if before := st.session_state.pop("listen finding", None):
         before[-1].cancel()
-    ticket = session.line().submit(
+    job = session.queue().submit(
         session.owner(),
         track_list.search,
         *(folder, named),
         timeout=setting().track_seconds,
         first=True,
     )
-    st.session_state["listen finding"] = folder, named, ticket
+    st.session_state["listen finding"] = folder, named, job
 
 
-def _searching(ticket: Ticket) -> None:
+def _searching(job: Job) -> None:
     """Say that a folder is searched, until it is."""
-    if ticket.finished:
+    if job.finished:
         st.rerun()
-    if waiting.bar(0.0, waiting.turn(ticket) or "Looking for tracks…", "stop search"):
-        ticket.cancel()
+    if waiting.bar(0.0, waiting.turn(job) or "Looking for tracks…", "stop search"):
+        job.cancel()
         st.rerun()
 
 
-def _board(own: Shelf) -> None:
+def _board(own: TrackList) -> None:
     """Draw the table, again and again for as long as there is more to come."""
-    busy = own.refresh(session.line())
+    busy = own.refresh(session.queue())
     # A long table takes longer to draw.
     every = max(POLL, len(own.items) / 2000)
     theme.living(_table, every if busy else None)(own)
 
 
-def _table(own: Shelf) -> None:
-    busy = own.refresh(session.line())
+def _table(own: TrackList) -> None:
+    busy = own.refresh(session.queue())
     drawn = st.session_state.get("listen drawn", (own.chosen, busy))
     st.session_state["listen drawn"] = own.chosen, busy
     if drawn != (own.chosen, busy):
@@ -233,7 +233,7 @@ def _table(own: Shelf) -> None:
             st.rerun()
 
 
-def _results(own: Shelf, done: list[Item], busy: bool) -> None:
+def _results(own: TrackList, done: list[Item], busy: bool) -> None:
     words, genres, least = st.columns([3, 3, 2])
     for key in ("listen search", "listen least"):
         theme.kept(key)
@@ -289,25 +289,23 @@ def _results(own: Shelf, done: list[Item], busy: bool) -> None:
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
-    own: Shelf = st.session_state["shelf"]
+    own: TrackList = st.session_state["shelf"]
     asked = (own.model, *shown)
-    before, ticket = st.session_state.get("listen plan", ((), None))
-    if ticket is None or before != asked:
-        if ticket is not None:
-            ticket.cancel()
+    before, job = st.session_state.get("listen plan", ((), None))
+    if job is None or before != asked:
+        if job is not None:
+            job.cancel()
         paths = {item.name: str(item.path) for item in shown}
         limit = setting().track_seconds + len(shown) * tagging.SECONDS
-        ticket = session.line().submit(
-            session.owner(), tagging.planned, found, paths, timeout=limit
-        )
-        st.session_state["listen plan"] = asked, ticket
-    if not ticket.finished:
-        theme.living(_planning, POLL)(ticket)
+        job = session.queue().submit(session.owner(), tagging.planned, found, paths, timeout=limit)
+        st.session_state["listen plan"] = asked, job
+    if not job.finished:
+        theme.living(_planning, POLL)(job)
         return
-    if ticket.state == "done":
-        _planned(ticket.result())
-    elif ticket.state == "failed":
-        theme.trouble(ticket.error)
+    if job.state == "done":
+        _planned(job.result())
+    elif job.state == "failed":
+        theme.trouble(job.error)
     else:
         st.caption("Stopped.")
     if st.button("Read the files again", icon=":material/refresh:", key="plan again"):
@@ -315,13 +313,13 @@ def _plan(shown: list[Item], found: pd.DataFrame) -> None:
         st.rerun()
 
 
-def _planning(ticket: Ticket) -> None:
+def _planning(job: Job) -> None:
     """Say how far the reading of tags is, until it is done."""
-    if ticket.finished:
+    if job.finished:
         st.rerun()
-    share, text = ticket.progress
-    if waiting.bar(share, waiting.turn(ticket) or text or "Reading tags…", "stop plan"):
-        ticket.cancel()
+    share, text = job.progress
+    if waiting.bar(share, waiting.turn(job) or text or "Reading tags…", "stop plan"):
+        job.cancel()
         st.rerun()
 
 
@@ -332,13 +330,13 @@ def _planned(plan: pd.DataFrame) -> None:
     st.dataframe(plan, hide_index=True, key="planned")
 
 
-def _track(own: Shelf) -> None:
+def _track(own: TrackList) -> None:
     item = own.chosen
     if item is None or item not in own.items:
         return
     if not item.picture:
         own.show(item)
-        own.refresh(session.line())
+        own.refresh(session.queue())
     if item.waits:
         _soon(own, item)
     if item.waits:
@@ -347,34 +345,34 @@ def _track(own: Shelf) -> None:
         _portrait(own, item)
 
 
-def _soon(own: Shelf, item: Item) -> None:
+def _soon(own: TrackList, item: Item) -> None:
     """Wait a moment for what nobody is before: it is drawn at once, and not at the next look."""
-    ticket = item.ticket
-    if ticket is None or ticket.ahead:
+    job = item.job
+    if job is None or job.ahead:
         return
     place = st.empty()
     place.caption("Listening…")
     # Why it failed is said by whoever takes it in.
     with contextlib.suppress(TimeoutError, JobError):
-        ticket.result(SOON)
+        job.result(SOON)
     place.empty()
-    own.refresh(session.line())
+    own.refresh(session.queue())
 
 
-def _waiting(own: Shelf, item: Item) -> None:
+def _waiting(own: TrackList, item: Item) -> None:
     """Say how long it takes, until it is there."""
-    own.refresh(session.line())
+    own.refresh(session.queue())
     if not item.waits:
         st.rerun()
     st.subheader(theme.plain(item.name), anchor=False)
-    ticket = item.ticket
-    share = ticket.progress[0] if ticket else 0.0
-    if waiting.bar(share, waiting.turn(ticket) or "Listening…", "stop one"):
+    job = item.job
+    share = job.progress[0] if job else 0.0
+    if waiting.bar(share, waiting.turn(job) or "Listening…", "stop one"):
         own.stop(item)
         st.rerun()
 
 
-def _portrait(own: Shelf, item: Item) -> None:
+def _portrait(own: TrackList, item: Item) -> None:
     heard = item.heard
     assert heard is not None
     st.divider()
@@ -403,7 +401,7 @@ def _portrait(own: Shelf, item: Item) -> None:
         )
 
 
-def _facts(heard: Heard) -> None:
+def _facts(heard: TrackAnalysis) -> None:
     minutes, seconds = divmod(int(heard.duration), 60)
     facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
     facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))

@@ -68,7 +68,7 @@ def page() -> None:
         st.session_state["gallery"] = own
     elif own.theme != theme.theme():
         own.again(theme.theme())
-    own.refresh(session.line())
+    own.refresh(session.queue())
     theme.living(_pictures, POLL if own.busy else None)(own)
 
 
@@ -82,7 +82,7 @@ def _source() -> Source | None:
         if table is None:
             return None
         labels, label, called = _genres(table)
-    own: track_list.Shelf | None = st.session_state.get("shelf")
+    own: track_list.TrackList | None = st.session_state.get("shelf")
     if table == SESSION and own is not None:
         return Source.of(SESSION, track_list.table(own.done))
     if table == DEMO:
@@ -150,7 +150,7 @@ def _genres(table: str) -> tuple[str | None, str | None, str]:
 
 def _pictures(own: Gallery) -> None:
     """Draw what is there, again and again for as long as there is more to come."""
-    own.refresh(session.line())
+    own.refresh(session.queue())
     if not own.busy and st.session_state.get("gallery busy"):
         st.session_state["gallery busy"] = False
         st.rerun()

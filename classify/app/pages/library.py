@@ -17,7 +17,7 @@ from earmark.classify.app.files.paths import inside
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.files.transcode import playable
 from earmark.classify.app.jobs import track_list
-from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import grid, model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.scatter import drawn, tracks_map
@@ -157,7 +157,7 @@ def _held(path: str, genres: str | None, stamps: object) -> Opened:
 
 def _of_session() -> tuple[Library, Opened]:
     """Return what was classified in this session as a library."""
-    own: track_list.Shelf = st.session_state["shelf"]
+    own: track_list.TrackList = st.session_state["shelf"]
     mark = [id(item.heard) for item in own.done]
     if st.session_state.get(SESSION_MARK) != mark:
         old: Opened | None = st.session_state.get("library session")
@@ -174,10 +174,10 @@ def _named(stack: Opened, table: str, version: Version) -> bool:
     """Have a model name the genres; False until it has."""
     key, path, model = "library naming", table_at(table), version[0]
     stamps = version, catalog.stamp(path)
-    ticket = _job(key, catalog.named, str(path), model, table, stamps=stamps)
-    if _waits(ticket, key, lambda: st.session_state.pop(key)):
+    job = _job(key, catalog.named, str(path), model, table, stamps=stamps)
+    if _waits(job, key, lambda: st.session_state.pop(key)):
         return False
-    stack.hold(version, stack.libraries[""].with_genres(ticket.result()).prepare())
+    stack.hold(version, stack.libraries[""].with_genres(job.result()).prepare())
     return True
 
 
@@ -188,69 +188,67 @@ def _job(
     stamps: object = None,
     kind: str = "train",
     timeout: float | None = None,
-) -> Ticket:
+) -> Job:
     """Return the ticket of a job of this session; what was asked for before is stopped."""
-    known: tuple[object, Ticket] | None = st.session_state.get(key)
+    known: tuple[object, Job] | None = st.session_state.get(key)
     mark = [*arguments, stamps]
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
-        ticket = _submitted(function, *arguments, kind=kind, timeout=timeout)
-        st.session_state[key] = mark, ticket
-        return ticket
+        job = _submitted(function, *arguments, kind=kind, timeout=timeout)
+        st.session_state[key] = mark, job
+        return job
     return known[1]
 
 
 def _submitted(
     function: Any, *arguments: Any, kind: str = "train", timeout: float | None = None
-) -> Ticket:
+) -> Job:
     """Put a job of this session in the line.
 
     What takes as long as a training waits for its turn among those, by default.
     """
     timeout = timeout or setting().training_seconds
-    return session.line().submit(session.owner(), function, *arguments, timeout=timeout, kind=kind)
+    return session.queue().submit(session.owner(), function, *arguments, timeout=timeout, kind=kind)
 
 
-def _waits(ticket: Ticket, key: str, forget: Callable[[], object]) -> bool:
+def _waits(job: Job, key: str, forget: Callable[[], object]) -> bool:
     """Show how far a job is, with a way to stop it; False once it has a result.
 
     Parameters
     ----------
-    ticket : Ticket
+    ticket : Job
         Of the job, which may be another session's: then stopping is to wait for it no longer.
     key : str
         Where the session keeps which job it has stopped, and the beginning of the keys of buttons.
     forget : callable
         Makes way for another job where this one has not come to a result.
     """
-    if ticket.state == "done":
+    if job.state == "done":
         return False
-    if not ticket.finished and st.session_state.get(f"{key} stopped") is not ticket:
-        theme.living(_waiting, POLL)(ticket, key)
+    if not job.finished and st.session_state.get(f"{key} stopped") is not job:
+        theme.living(_waiting, POLL)(job, key)
         return True
-    if ticket.state == "failed":
-        theme.trouble(ticket.error)
+    if job.state == "failed":
+        theme.trouble(job.error)
     else:
         st.caption("Stopped.")
     if st.button("Try again", icon=":material/refresh:", key=f"{key} again"):
         st.session_state.pop(f"{key} stopped", None)
-        if ticket.finished:
+        if job.finished:
             forget()
         st.rerun()
     return True
 
 
-def _waiting(ticket: Ticket, key: str) -> None:
-    share, text = ticket.progress
-    if waiting.bar(
-        share, waiting.turn(ticket) or f"{theme.plain(text) or 'waiting'}…", f"{key} stop"
-    ):
-        st.session_state[f"{key} stopped"] = ticket
-        if ticket.owner == session.owner():
-            ticket.cancel()
+def _waiting(job: Job, key: str) -> None:
+    share, text = job.progress
+    if waiting.bar(share, waiting.turn(job) or f"{theme.plain(text) or 'waiting'}…", f"{key} stop"):
+        st.session_state[f"{key} stopped"] = job
+        if job.owner == session.owner():
+            job.cancel()
         st.rerun()
-    if ticket.finished:
+    if job.finished:
         # It is not looked at again and again.
         st.rerun()
 
@@ -478,14 +476,14 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
     if stack.places is None:
         key = "library mapping"
         try:
-            ticket = stack.mapped(
+            job = stack.mapped(
                 lambda: _submitted(atlas.layout, own.index.vectors),
                 st.session_state.get(f"{key} stopped"),
             )
         except EarmarkError as error:
             theme.trouble(error)
             return None
-        if _waits(ticket, key, lambda: stack.forget(ticket)):
+        if _waits(job, key, lambda: stack.forget(job)):
             return None
     return stack.places
 
@@ -493,7 +491,7 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
 def _places_of(own: Library, table: str, audio: str) -> Mapping[str, str] | None:
     """Return what playlists say of each track; None for the paths of the table."""
     if table == SESSION:
-        shown: track_list.Shelf = st.session_state["shelf"]
+        shown: track_list.TrackList = st.session_state["shelf"]
         return {item.name: str(item.path) for item in shown.done} if shown.source else None
     return catalog.Below(inside(audio), own.tracks["path"]) if audio else None
 
@@ -590,7 +588,7 @@ def _track(own: Library, table: str, audio: str) -> None:
 def _sound(own: Library, place: int, table: str, audio: str) -> None:
     path = str(own.tracks["path"].iloc[place])
     if table == SESSION:
-        shown: track_list.Shelf = st.session_state["shelf"]
+        shown: track_list.TrackList = st.session_state["shelf"]
         file = next((item.path for item in shown.done if item.name == path), None)
     else:
         folders = [audio] if audio else ["", str(Path(table).parent)]
@@ -598,30 +596,30 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
     if file is None:
         st.caption(":material/volume_off: Its file is not found. Name its folder under Options.")
         return
-    ticket = _job(
+    job = _job(
         "library sound",
         playable,
         *(str(file), str(session.scratch().path)),
         kind="listen",
         timeout=setting().track_seconds,
     )
-    if ticket.finished:
-        _player(ticket, file, path)
+    if job.finished:
+        _player(job, file, path)
     else:
-        theme.living(_listening, POLL)(ticket)
+        theme.living(_listening, POLL)(job)
 
 
-def _listening(ticket: Ticket) -> None:
-    if ticket.finished:
+def _listening(job: Job) -> None:
+    if job.finished:
         st.rerun()
     st.skeleton(height=54)
 
 
-def _player(ticket: Ticket, file: Path, path: str) -> None:
-    if ticket.state != "done":
-        theme.trouble(ticket.error.replace(str(file), path))
+def _player(job: Job, file: Path, path: str) -> None:
+    if job.state != "done":
+        theme.trouble(job.error.replace(str(file), path))
         return
-    sound, kind = ticket.result()
+    sound, kind = job.result()
     if not Path(sound).is_file():
         # Of what was converted, little is kept.
         st.session_state.pop("library sound", None)

@@ -12,7 +12,7 @@ import streamlit as st
 from earmark.classify.app import catalog, session
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.jobs import training
-from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
@@ -44,11 +44,11 @@ class Work:
         The feature table.
     name : str
         What somebody calls it.
-    looking : Ticket
+    looking : Job
         Of the job that looks at it.
     labels : Path, optional
         The CSV of labels, and in `labels_looking` the job that looks at it.
-    training : Ticket, optional
+    training : Job, optional
         Of the job that trains.
     directory : Path, optional
         Where the model is.
@@ -58,11 +58,11 @@ class Work:
 
     table: Path
     name: str
-    looking: Ticket
+    looking: Job
     labels: Path | None = None
-    labels_looking: Ticket | None = None
+    labels_looking: Job | None = None
     labels_name: str = ""
-    training: Ticket | None = None
+    training: Job | None = None
     directory: Path | None = None
     saved: str = ""
     called: dict[str, str] = field(default_factory=dict)
@@ -125,39 +125,39 @@ def _begin(table: Path, name: str) -> None:
     """Look at a table; what was trained before is offered elsewhere."""
     before: Work | None = st.session_state.get("work")
     if before is not None:
-        for ticket in (before.looking, before.labels_looking, before.training):
-            if ticket is not None:
-                ticket.cancel()
+        for job in (before.looking, before.labels_looking, before.training):
+            if job is not None:
+                job.cancel()
     st.session_state["work"] = Work(table, name, _looking(table), called={str(table): name})
 
 
-def _looking(table: Path) -> Ticket:
-    return session.line().submit(
+def _looking(table: Path) -> Job:
+    return session.queue().submit(
         session.owner(), training.look_at, str(table), timeout=setting().track_seconds
     )
 
 
-def _seen(ticket: Ticket, text: str) -> dict[str, Any] | None:
+def _seen(job: Job, text: str) -> dict[str, Any] | None:
     """Return what was seen of a table, once it was."""
-    if not ticket.finished:
-        theme.living(_wait, POLL)(ticket, text)
+    if not job.finished:
+        theme.living(_wait, POLL)(job, text)
         return None
-    if ticket.state == "cancelled":
+    if job.state == "cancelled":
         st.info("Stopped. Bring the table again to go on.", icon=":material/stop_circle:")
         return None
-    if ticket.state == "failed":
+    if job.state == "failed":
         work: Work = st.session_state["work"]
-        theme.trouble(catalog.renamed(ticket.error, work.called))
+        theme.trouble(catalog.renamed(job.error, work.called))
         return None
-    found: dict[str, Any] = ticket.result()
+    found: dict[str, Any] = job.result()
     return found
 
 
-def _wait(ticket: Ticket, text: str) -> None:
-    if ticket.finished:
+def _wait(job: Job, text: str) -> None:
+    if job.finished:
         st.rerun()
-    if waiting.bar(ticket.progress[0], waiting.turn(ticket) or theme.plain(text), "looking stop"):
-        ticket.cancel()
+    if waiting.bar(job.progress[0], waiting.turn(job) or theme.plain(text), "looking stop"):
+        job.cancel()
         st.rerun()
 
 
@@ -240,7 +240,7 @@ def _labels(work: Work, running: bool) -> list[str]:
 def _train(work: Work, name: str, *options: Any) -> None:
     """Have a model trained, with the options of `training.train`."""
     directory = session.scratch().path / secrets.token_hex(8) / name
-    work.training = session.line().submit(
+    work.training = session.queue().submit(
         session.owner(),
         training.train,
         *(str(work.table), str(directory), work.called, *options),
@@ -251,16 +251,16 @@ def _train(work: Work, name: str, *options: Any) -> None:
     st.rerun()
 
 
-def _progress(ticket: Ticket) -> None:
+def _progress(job: Job) -> None:
     """Say how far it is, until it is there."""
-    if ticket.finished:
+    if job.finished:
         st.rerun()
-    if ticket.state == "waiting" and ticket.ahead:
-        text = f"{ticket.ahead} before yours"
+    if job.state == "waiting" and job.ahead:
+        text = f"{job.ahead} before yours"
     else:
-        text = ticket.progress[1] or "starting"
-    if waiting.bar(ticket.progress[0], theme.plain(text), "train stop"):
-        ticket.cancel()
+        text = job.progress[1] or "starting"
+    if waiting.bar(job.progress[0], theme.plain(text), "train stop"):
+        job.cancel()
         st.rerun()
 
 

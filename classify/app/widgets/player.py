@@ -21,7 +21,7 @@ from streamlit import config, runtime
 from earmark.extract.config import DEFAULTS
 
 if TYPE_CHECKING:
-    from earmark.extract.preview import Portrait
+    from earmark.extract.preview import Preview
 
 __all__ = ["TYPES", "pack", "show", "sound_type"]
 
@@ -46,12 +46,12 @@ LONGEST = 300
 """Characters of a name that are sent."""
 
 
-def show(portrait: Portrait, audio: Path | None, name: str, key: str) -> None:
+def show(preview: Preview, audio: Path | None, name: str, key: str) -> None:
     """Draw the player of a track.
 
     Parameters
     ----------
-    portrait : Portrait
+    portrait : Preview
         What there is to see.
     audio : Path or None
         A file that browsers play; None while there is none, and it may be handed over later.
@@ -61,10 +61,10 @@ def show(portrait: Portrait, audio: Path | None, name: str, key: str) -> None:
         Tells this player from others on the page. Another track under the same key takes its place.
     """
     sound = None if audio is None else _serve(audio, key)
-    _component()(key=key, data=pack(portrait, name, sound))
+    _component()(key=key, data=pack(preview, name, sound))
 
 
-def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
+def pack(preview: Preview, name: str, sound: str | None) -> bytes:
     """Lay out what the browser draws as one run of bytes.
 
     Four bytes hold the length of a header in JSON, little end first; then the header, then, each as
@@ -74,7 +74,7 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
 
     Parameters
     ----------
-    portrait : Portrait
+    portrait : Preview
         What there is to see.
     name : str
         Of the track.
@@ -86,10 +86,10 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
     bytes
         The same for the same track, so that it is sent once.
     """
-    beats = portrait.beats[np.isfinite(portrait.beats["time"].to_numpy(float))].sort_values("time")
-    wave = np.nan_to_num(portrait.waveform.reshape(-1, 3), posinf=1, neginf=-1)
+    beats = preview.beats[np.isfinite(preview.beats["time"].to_numpy(float))].sort_values("time")
+    wave = np.nan_to_num(preview.waveform.reshape(-1, 3), posinf=1, neginf=-1)
     peak = float(np.abs(wave).max(initial=0)) or 1.0
-    mel = np.ascontiguousarray(portrait.mel, np.uint8)
+    mel = np.ascontiguousarray(preview.mel, np.uint8)
     seen = (
         np.rint(wave / peak * 127).astype(np.int8).tobytes(),
         np.nan_to_num(beats["beat"].to_numpy(float)).clip(0, 255).astype(np.uint8).tobytes(),
@@ -100,16 +100,16 @@ def pack(portrait: Portrait, name: str, sound: str | None) -> bytes:
         "sound": sound,
         # Another beat or sound is no other track: the reader stays where they are.
         "track": hashlib.sha1(seen[0] + seen[2], usedforsecurity=False).hexdigest(),
-        "duration": float(portrait.duration),
+        "duration": float(preview.duration),
         "beats": len(beats),
         "columns": len(wave),
         "peak": peak,
-        "waveRate": float(portrait.waveform_rate),
+        "waveRate": float(preview.waveform_rate),
         "bands": mel.shape[0],
         "melColumns": mel.shape[1],
-        "melRate": float(portrait.mel_rate),
+        "melRate": float(preview.mel_rate),
         "melStart": -0.5 / DEFAULTS.frame_rate,
-        "frequencies": [round(float(hz), 1) for hz in portrait.mel_frequencies],
+        "frequencies": [round(float(hz), 1) for hz in preview.mel_frequencies],
     }
     text = json.dumps(header).encode()
     # Numbers of four bytes can be read in place only where their address is a multiple of four.

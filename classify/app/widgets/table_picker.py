@@ -11,19 +11,19 @@ import streamlit as st
 from earmark.classify.app import catalog
 from earmark.classify.app import session as state
 from earmark.classify.app.files.paths import check_table
-from earmark.classify.app.jobs.track_list import Shelf
+from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
 from earmark.extract.errors import EarmarkError
 
-__all__ = ["SESSION", "Upload", "table", "uploaded"]
+__all__ = ["SESSION", "UploadedTable", "table", "uploaded"]
 
 SESSION = "What was classified in this session"
 """What stands for a table of that."""
 
 
 @dataclass(frozen=True)
-class Upload:
+class UploadedTable:
     """A table that was uploaded.
 
     Parameters
@@ -51,7 +51,7 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
     before, after : sequence of str
         What is offered beside the tables below the root and that of the session.
     """
-    own: Shelf | None = st.session_state.get("shelf")
+    own: TrackList | None = st.session_state.get("shelf")
     session = [SESSION] if own is not None and own.done else []
     names = [*before, *session, *catalog.listed(setting().root), *after]
     if st.session_state.get(theme.kept(key)) == SESSION and not session:
@@ -70,7 +70,7 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
 
 def uploaded(
     label: str, key: str, types: Sequence[str] = ("csv", "parquet"), *, disabled: bool = False
-) -> Upload | None:
+) -> UploadedTable | None:
     """Let somebody upload a table, and return it for as long as it is in the box.
 
     The one that was taken before goes when another takes its place.
@@ -85,7 +85,7 @@ def uploaded(
     if file is None:
         return None
     # Drawn anew, the box still holds what was taken from it, or refused.
-    known: tuple[str, Upload | str] | None = st.session_state.get(f"{key} kept")
+    known: tuple[str, UploadedTable | str] | None = st.session_state.get(f"{key} kept")
     if known is None or known[0] != file.file_id:
         try:
             path = state.scratch().keep_table(file.name, file)
@@ -99,7 +99,7 @@ def uploaded(
                 before.unlink(missing_ok=True)
                 state.forget([known[0]] if known else [])
             st.session_state[f"{key} file"] = path
-            known = file.file_id, Upload(file.name, path, file.file_id)
+            known = file.file_id, UploadedTable(file.name, path, file.file_id)
         except EarmarkError as error:
             known = file.file_id, str(error)
         st.session_state[f"{key} kept"] = known

@@ -6,7 +6,7 @@ import math
 
 import streamlit as st
 
-from earmark.classify.app.jobs.queue import Ticket
+from earmark.classify.app.jobs.queue import Job
 
 __all__ = ["POLL", "bar", "turn"]
 
@@ -14,11 +14,11 @@ POLL = 0.4
 """Seconds between two looks at what the workers have done."""
 
 
-def turn(ticket: Ticket | None) -> str:
+def turn(job: Job | None) -> str:
     """Say when the turn of a job comes; nothing where none is before it."""
-    if ticket is None or ticket.state != "waiting" or not ticket.ahead:
+    if job is None or job.state != "waiting" or not job.ahead:
         return ""
-    return f"{ticket.ahead} before you; starts within {max(1, math.ceil(ticket.wait))} s"
+    return f"{job.ahead} before you; starts within {max(1, math.ceil(job.wait))} s"
 
 
 def bar(share: float, text: str, key: str) -> bool:

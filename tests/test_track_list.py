@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from earmark.classify.app.jobs import track_list
-from earmark.classify.app.jobs.track_analysis import Heard, hear
-from earmark.classify.app.jobs.track_list import AHEAD, PICTURES, Shelf
+from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
+from earmark.classify.app.jobs.track_list import AHEAD, PICTURES, TrackList
 from earmark.classify.model import bundle
 from earmark.extract.errors import BusyError
 
@@ -24,10 +24,10 @@ SENT = {
 }
 
 
-class Ticket:
+class Job:
     def __init__(self, function, arguments, timeout):
         self.state, self.error, self.arguments, self.timeout = "waiting", "", arguments, timeout
-        assert function is hear
+        assert function is analyse_track
 
     def result(self):
         path, _, folder = self.arguments
@@ -48,32 +48,32 @@ class Ticket:
         self.state = "cancelled"
 
 
-class Line:
+class JobQueue:
     """A line whose jobs are done when a test says so."""
 
     def __init__(self, room=10**6):
-        self.tickets, self.room = [], room
+        self.waiting_jobs, self.room = [], room
 
     def submit(self, owner, function, *arguments, timeout, first=False):
         assert owner == "me"
         if len(self.open) >= self.room:
             raise BusyError("too many")
-        ticket = Ticket(function, arguments, timeout)
-        self.tickets.insert(0 if first else len(self.tickets), ticket)
-        return ticket
+        job = Job(function, arguments, timeout)
+        self.waiting_jobs.insert(0 if first else len(self.waiting_jobs), job)
+        return job
 
     @property
     def open(self):
-        return [ticket for ticket in self.tickets if ticket.state == "waiting"]
+        return [job for job in self.waiting_jobs if job.state == "waiting"]
 
     def finish(self, state="done", error=""):
-        for ticket in self.open:
-            ticket.state, ticket.error = state, error
+        for job in self.open:
+            job.state, job.error = state, error
 
 
 @pytest.fixture
 def own(tmp_path):
-    return Shelf("me", Path("model"), tmp_path)
+    return TrackList("me", Path("model"), tmp_path)
 
 
 def tracks(count):
@@ -82,7 +82,7 @@ def tracks(count):
 
 def test_tracks_are_asked_for_some_at_a_time_until_all_are_known(own):
     own.add(tracks(2 * AHEAD + 5))
-    line = Line()
+    line = JobQueue()
     assert own.refresh(line)
     assert len(line.open) == AHEAD
     own.refresh(line)
@@ -91,24 +91,24 @@ def test_tracks_are_asked_for_some_at_a_time_until_all_are_known(own):
         line.finish()
         own.refresh(line)
     assert not own.refresh(line)
-    assert len(own.done) == len(own.items) == len(line.tickets)
+    assert len(own.done) == len(own.items) == len(line.waiting_jobs)
     assert own.chosen is own.items[0]
 
 
 def test_what_is_looked_at_comes_first_and_few_pictures_are_kept(own, tmp_path):
     own.add(tracks(PICTURES + 40))
-    line = Line()
+    line = JobQueue()
     own.show(own.items[-1])
     own.refresh(line)
-    assert line.tickets[0].arguments == ("/music/45.mp3", "model", str(tmp_path))
-    assert line.tickets[1].arguments == ("/music/0.mp3", "model", str(tmp_path))
-    assert line.tickets[2].arguments == ("/music/1.mp3", "model", None)
+    assert line.waiting_jobs[0].arguments == ("/music/45.mp3", "model", str(tmp_path))
+    assert line.waiting_jobs[1].arguments == ("/music/0.mp3", "model", str(tmp_path))
+    assert line.waiting_jobs[2].arguments == ("/music/1.mp3", "model", None)
     own.show(own.items[7])
     own.refresh(line)
-    assert line.tickets[0].arguments == ("/music/7.mp3", "model", str(tmp_path))
+    assert line.waiting_jobs[0].arguments == ("/music/7.mp3", "model", str(tmp_path))
     while own.refresh(line):
         line.finish()
-    heard = [ticket.arguments[0] for ticket in line.tickets if ticket.state == "done"]
+    heard = [job.arguments[0] for job in line.waiting_jobs if job.state == "done"]
     assert len(heard) == len(set(heard)) == len(own.items)
     for item in own.items[: PICTURES + 2]:
         own.show(item)
@@ -123,7 +123,7 @@ def test_what_is_looked_at_comes_first_and_few_pictures_are_kept(own, tmp_path):
 
 def test_what_fails_is_named_and_not_asked_for_again(own):
     own.add(tracks(2))
-    line = Line()
+    line = JobQueue()
     own.refresh(line)
     line.finish("failed", "is no audio")
     assert not own.refresh(line)
@@ -144,11 +144,11 @@ def test_what_fails_is_named_and_not_asked_for_again(own):
 
 def test_a_full_line_is_waited_for_or_named(own):
     own.add(tracks(5))
-    line = Line(room=2)
+    line = JobQueue(room=2)
     assert own.refresh(line)
     assert len(line.open) == 2
-    full = Line(room=0)
-    other = Shelf("me", Path("model"), Path("/x"))
+    full = JobQueue(room=0)
+    other = TrackList("me", Path("model"), Path("/x"))
     other.add(tracks(1))
     other.refresh(full)
     assert other.failed[0].error == "too many"
@@ -156,9 +156,9 @@ def test_a_full_line_is_waited_for_or_named(own):
 
 def test_stopping_leaves_what_is_known(own):
     own.add(tracks(AHEAD + 3))
-    line = Line()
+    line = JobQueue()
     own.refresh(line)
-    line.tickets[0].state = "done"
+    line.waiting_jobs[0].state = "done"
     own.refresh(line)
     own.stop()
     assert not own.refresh(line)
@@ -172,7 +172,7 @@ def test_stopping_leaves_what_is_known(own):
 
 def test_stopping_one_leaves_the_others(own):
     own.add(tracks(3))
-    line = Line()
+    line = JobQueue()
     own.show(own.items[0])
     own.refresh(line)
     own.stop(own.items[0])
@@ -190,7 +190,7 @@ def test_stopping_one_leaves_the_others(own):
 
 def test_what_was_stopped_is_looked_at_again_when_somebody_asks_for_it(own):
     own.add(tracks(3))
-    line = Line()
+    line = JobQueue()
     own.refresh(line)
     own.stop()
     assert own.chosen is None
@@ -229,13 +229,13 @@ def test_tracks_of_one_name_are_told_apart(own):
 
 def test_another_model_describes_everything_anew(own):
     own.add(tracks(2))
-    line = Line()
+    line = JobQueue()
     own.refresh(line)
     line.finish()
     own.refresh(line)
     own.again(Path("other"))
     assert own.refresh(line)
-    assert [ticket.arguments[1] for ticket in line.open] == ["other", "other"]
+    assert [job.arguments[1] for job in line.open] == ["other", "other"]
 
 
 @pytest.mark.parametrize(
@@ -245,13 +245,15 @@ def test_another_model_describes_everything_anew(own):
 def test_a_worker_names_no_file_that_is_not_its_own(own, tmp_path, sound, kept):
     item = own.add(tracks(1))[0]
     named = sound.format(tmp_path)
-    assert own._trusted(item, Heard.of(SENT | {"sound": named})).sound == (named if kept else "")
+    assert own._trusted(item, TrackAnalysis.of(SENT | {"sound": named})).sound == (
+        named if kept else ""
+    )
 
 
 def test_the_table_is_one_of_predictions_with_the_values_beside_them(own):
     own.add([("a.mp3", Path("/a.mp3")), ("silent.wav", Path("/b.wav"))])
-    own.items[0].heard = Heard.of(SENT)
-    own.items[1].heard = Heard.of(SENT | {"genres": [], "probabilities": [], "reasons": []})
+    own.items[0].heard = TrackAnalysis.of(SENT)
+    own.items[1].heard = TrackAnalysis.of(SENT | {"genres": [], "probabilities": [], "reasons": []})
     found = track_list.table(own.items)
     assert found.columns[:5].tolist() == [
         "path",
@@ -271,7 +273,7 @@ def test_a_worker_hears_what_the_tables_say(demo, tmp_path):
     import earmark
 
     file = demo / "jazz-120bpm-b-flat-major.wav"
-    heard = Heard.of(hear(str(file), str(bundle.DEFAULT), str(tmp_path)))
+    heard = TrackAnalysis.of(analyse_track(str(file), str(bundle.DEFAULT), str(tmp_path)))
     model = earmark.load()
     table = earmark.table([file], windows=model.windows)
     found = model.predict(table, top=12).iloc[0]

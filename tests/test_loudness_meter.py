@@ -11,7 +11,7 @@ import scipy.signal
 
 from earmark.extract import sets
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch.track import Job, analyse
+from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.descriptors.level import integrated_loudness
 from earmark.extract.engine import aggregate
 from earmark.extract.signal import frames
@@ -137,7 +137,7 @@ def test_loudness_does_not_depend_on_the_sample_rate(rate):
 def test_the_set_computes_no_spectra(demo, monkeypatch):
     monkeypatch.delattr(frames.Block, "power")
     path = demo / "jazz-120bpm-b-flat-major.wav"
-    job = Job("loudness", windows=6.0, tracks=True)
+    job = Extraction("loudness", windows=6.0, tracks=True)
     outcome = analyse(Track(path.name, path), job)
     assert outcome.failure is None
     assert job.schema.names == ["duration_ms", "loudness", "loudness_range", "true_peak"]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 import earmark
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch.track import Job, analyse
+from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import Settings
 from earmark.extract.errors import DecodeError
-from earmark.extract.preview import MOST_COLUMNS, Condenser, portrait
+from earmark.extract.preview import MOST_COLUMNS, Condenser, preview
 
 RATE = 22050
 
@@ -41,8 +41,8 @@ def test_condensed_columns_are_those_of_the_whole_series(pieces, most):
 @pytest.mark.parametrize("windows", [None, 2.0, 6.0])
 def test_the_values_are_those_of_the_tables(demo, name, windows):
     file = demo / "jazz-120bpm-b-flat-major.wav"
-    job = Job(name, windows=windows)
-    seen = portrait(file, job)
+    job = Extraction(name, windows=windows)
+    seen = preview(file, job)
     outcome = analyse(Track("x", file), job)
     np.testing.assert_array_equal(seen.rows[job.schema.names].to_numpy(), outcome.values)
     if windows:
@@ -52,10 +52,10 @@ def test_the_values_are_those_of_the_tables(demo, name, windows):
     assert seen.beats.equals(earmark.beats(file))
 
 
-@pytest.mark.parametrize("job", [Job("gtzan"), Job("default", Settings(n_fft=1024))])
+@pytest.mark.parametrize("job", [Extraction("gtzan"), Extraction("default", Settings(n_fft=1024))])
 def test_what_is_no_part_of_the_default_set_is_there_too(demo, job):
     file = demo / "jazz-120bpm-b-flat-major.wav"
-    seen = portrait(file, job)
+    seen = preview(file, job)
     outcome = analyse(Track("x", file), job)
     np.testing.assert_array_equal(seen.rows[job.schema.names].to_numpy(), outcome.values)
     np.testing.assert_array_equal(seen.values, earmark.features(file))
@@ -65,7 +65,7 @@ def test_a_tone_after_silence_is_drawn_where_it_is(tmp_path):
     seconds = np.arange(20 * RATE) / RATE
     tone = np.where(seconds >= 10, 0.5 * np.sin(2 * np.pi * 1000 * seconds), 0.0)
     soundfile.write(tmp_path / "tone.wav", np.stack([tone, np.zeros_like(tone)], 1), RATE)
-    seen = portrait(tmp_path / "tone.wav", Job("default"))
+    seen = preview(tmp_path / "tone.wav", Extraction("default"))
     assert (seen.duration, seen.sample_rate, seen.channels) == (20, RATE, 2)
     middle = round(10 * seen.waveform_rate)
     low, high, rms = seen.waveform[middle + 2 : -2].T
@@ -85,7 +85,7 @@ def test_a_tone_after_silence_is_drawn_where_it_is(tmp_path):
 def test_a_long_track_needs_no_more_columns(tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.1, 300 * 8000).clip(-1, 1)
     soundfile.write(tmp_path / "long.wav", noise, 8000)
-    seen = portrait(tmp_path / "long.wav", Job("default"))
+    seen = preview(tmp_path / "long.wav", Extraction("default"))
     assert MOST_COLUMNS / 2 <= len(seen.waveform) <= MOST_COLUMNS + 1
     assert MOST_COLUMNS / 2 <= seen.mel.shape[1] <= MOST_COLUMNS + 1
 
@@ -93,11 +93,11 @@ def test_a_long_track_needs_no_more_columns(tmp_path):
 def test_silence_and_what_is_shorter_than_a_window_are_drawn_too(tmp_path):
     soundfile.write(tmp_path / "silence.wav", np.zeros(5 * RATE), RATE)
     soundfile.write(tmp_path / "click.wav", np.full(100, 0.5), RATE)
-    silence = portrait(tmp_path / "silence.wav", Job("default", windows=6.0))
+    silence = preview(tmp_path / "silence.wav", Extraction("default", windows=6.0))
     assert not silence.mel.any()
     assert silence.beats.empty
     assert silence.values.drop("duration_ms").isna().any()
-    click = portrait(tmp_path / "click.wav", Job("default", windows=6.0))
+    click = preview(tmp_path / "click.wav", Extraction("default", windows=6.0))
     assert click.mel.shape[1] == 0
     assert len(click.waveform) == 1
     assert len(click.rows) == 1
@@ -106,7 +106,7 @@ def test_silence_and_what_is_shorter_than_a_window_are_drawn_too(tmp_path):
 def test_what_is_no_audio_is_an_error(tmp_path):
     (tmp_path / "no.mp3").write_text("not a song", encoding="utf-8")
     with pytest.raises(DecodeError, match=r"no\.mp3"):
-        portrait(tmp_path / "no.mp3", Job("default"))
+        preview(tmp_path / "no.mp3", Extraction("default"))
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
     with pytest.raises(DecodeError, match="holds no samples"):
-        portrait(tmp_path / "empty.wav", Job("default"))
+        preview(tmp_path / "empty.wav", Extraction("default"))

@@ -7,7 +7,7 @@ import io
 import time
 from pathlib import Path
 
-import line_jobs
+import queue_jobs
 import pytest
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
@@ -124,7 +124,7 @@ def test_a_folder_without_tracks_is_told(app, demo, tmp_path, holds, message):
 
 def test_a_search_can_be_stopped(app, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr("earmark.classify.app.jobs.track_list.search", line_jobs.sleep_for)
+    monkeypatch.setattr("earmark.classify.app.jobs.track_list.search", queue_jobs.sleep_for)
     app.run()
     app.text_input[0].set_value("music")
     next(button for button in app.button if button.label == "Analyse").click().run()

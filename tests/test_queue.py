@@ -14,7 +14,7 @@ import time
 import weakref
 from pathlib import Path
 
-import line_jobs as jobs
+import queue_jobs as jobs
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,7 +24,7 @@ from pandas.testing import assert_frame_equal
 
 from earmark.classify.app.jobs import queue as lines
 from earmark.classify.app.jobs import serialize, worker
-from earmark.classify.app.jobs.queue import Kind, Line, Ring, starts
+from earmark.classify.app.jobs.queue import FairQueue, JobQueue, PoolSettings, starts
 from earmark.extract.errors import BusyError, JobError
 
 HERE = Path(__file__).parent
@@ -38,13 +38,16 @@ PATIENCE = 60
 
 @pytest.fixture
 def make(monkeypatch):
-    """Make a line whose workers find the jobs of this file: `make(kind=Kind(...), ...)`."""
+    """Make a line whose workers find the jobs of this file: `make(kind=PoolSettings(...), ...)`."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     made = []
 
     def call(workers=1, per_owner=100, in_all=200, train=None, **options):
-        kinds = {"listen": Kind(workers, eager=True, **options), "train": train or Kind()}
-        made.append(Line(kinds=kinds, per_owner=per_owner, in_all=in_all))
+        kinds = {
+            "listen": PoolSettings(workers, eager=True, **options),
+            "train": train or PoolSettings(),
+        }
+        made.append(JobQueue(kinds=kinds, per_owner=per_owner, in_all=in_all))
         return made[-1]
 
     yield call
@@ -83,10 +86,10 @@ def submit(line, function, *arguments, owner="me", timeout=PATIENCE, **options):
 
 def test_a_job_gives_its_result_and_the_worker_stays(make):
     line = make()
-    ticket = submit(line, jobs.add, 1, 2)
-    assert ticket.result(PATIENCE) == 3
-    assert (ticket.state, ticket.error, ticket.progress[0]) == ("done", "", 1.0)
-    assert (ticket.ahead, ticket.wait) == (0, 0.0)
+    job = submit(line, jobs.add, 1, 2)
+    assert job.result(PATIENCE) == 3
+    assert (job.state, job.error, job.progress[0]) == ("done", "", 1.0)
+    assert (job.ahead, job.wait) == (0, 0.0)
     assert (
         submit(line, jobs.pid).result(PATIENCE)
         == submit(line, jobs.pid).result(PATIENCE)
@@ -101,17 +104,17 @@ def test_what_libraries_print_is_no_answer_and_nobody_types(make, capfd):
 
 
 def test_a_job_says_how_far_it_is(make):
-    ticket = submit(make(), jobs.steps, 8)
-    seen = until(lambda: ticket.progress[1] and ticket.progress)
+    job = submit(make(), jobs.steps, 8)
+    seen = until(lambda: job.progress[1] and job.progress)
     assert 0 <= seen[0] < 1
     assert seen[1].startswith("step ")
-    assert ticket.state == "running"
-    assert ticket.result(PATIENCE) == 8
+    assert job.state == "running"
+    assert job.result(PATIENCE) == 8
 
 
 def test_a_report_that_is_none_is_harmless(make):
-    ticket = submit(make(), jobs.wild)
-    fraction, text = until(lambda: ticket.progress[1] and ticket.progress)
+    job = submit(make(), jobs.wild)
+    fraction, text = until(lambda: job.progress[1] and job.progress)
     assert (fraction, len(text)) == (0.0, 200)
 
 
@@ -133,11 +136,11 @@ def test_a_worker_that_cannot_give_way_works_all_the_same():
 
 def test_a_result_that_nobody_waits_for_is_not_kept(make):
     line = make()
-    ticket = submit(line, jobs.sleep, 0, "x" * 1000)
-    ticket.result(PATIENCE)
+    job = submit(line, jobs.sleep, 0, "x" * 1000)
+    job.result(PATIENCE)
     submit(line, jobs.pid).result(PATIENCE)
-    seen = weakref.ref(ticket)
-    del ticket
+    seen = weakref.ref(job)
+    del job
     gc.collect()
     assert seen() is None
 
@@ -145,8 +148,8 @@ def test_a_result_that_nobody_waits_for_is_not_kept(make):
 def test_a_worker_retires_when_nobody_waits(make, monkeypatch):
     monkeypatch.setattr(lines, "RETIRES_AFTER", 2)
     line = make()
-    tickets = [submit(line, jobs.pid) for _ in range(5)]
-    first, *_, last = [ticket.result(PATIENCE) for ticket in tickets]
+    waiting_jobs = [submit(line, jobs.pid) for _ in range(5)]
+    first, *_, last = [job.result(PATIENCE) for job in waiting_jobs]
     assert first == last
     assert submit(line, jobs.pid).result(PATIENCE) != first
 
@@ -169,11 +172,11 @@ def test_a_worker_retires_when_nobody_waits(make, monkeypatch):
 )
 def test_what_goes_wrong_ends_its_own_job_alone(make, function, message):
     line = make()
-    ticket, after = submit(line, function), submit(line, jobs.add, 1, 2)
+    job, after = submit(line, function), submit(line, jobs.add, 1, 2)
     with pytest.raises(JobError, match=message):
-        ticket.result(PATIENCE)
-    assert ticket.state == "failed"
-    assert "Traceback" not in ticket.error
+        job.result(PATIENCE)
+    assert job.state == "failed"
+    assert "Traceback" not in job.error
     assert after.result(PATIENCE) == 3
 
 
@@ -192,19 +195,19 @@ def test_whoever_reads_what_strangers_bring_has_a_limit():
 def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_path):
     line = make()
     until(lambda: line.ready)
-    ticket = submit(line, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
+    job = submit(line, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
     with pytest.raises(JobError, match=r"took longer than 1 s, which is the limit here"):
-        ticket.result(PATIENCE)
+        job.result(PATIENCE)
     until(lambda: not running(int(read(tmp_path / "pid"))))
     assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
 def test_what_a_job_has_started_ends_with_it(make, tmp_path):
     line = make()
-    ticket = submit(line, jobs.with_child, str(tmp_path / "pids"))
+    job = submit(line, jobs.with_child, str(tmp_path / "pids"))
     numbers = [int(one) for one in until(lambda: read(tmp_path / "pids")).split()]
     assert all(map(running, numbers))
-    ticket.cancel()
+    job.cancel()
     until(lambda: not any(map(running, numbers)))
 
 
@@ -224,7 +227,7 @@ def test_a_worker_that_is_ended_while_its_job_is_noted_goes_to_nobody_else(make,
 
     def late(*given):
         # As the timer of a job that was let go may.
-        next(one for one in given if isinstance(one, lines._Seat)).process.end()
+        next(one for one in given if isinstance(one, lines._Slot)).process.end()
         finish(*given)
 
     with monkeypatch.context() as patched:
@@ -266,9 +269,9 @@ def test_a_waiting_job_leaves_the_line(make, tmp_path):
     assert third.ahead == 0
     first.cancel()
     assert third.result(PATIENCE) == 3
-    for ticket in (first, second):
+    for job in (first, second):
         with pytest.raises(JobError, match="was cancelled"):
-            ticket.result(PATIENCE)
+            job.result(PATIENCE)
     assert not (tmp_path / "second").exists()
     assert not running(int(read(tmp_path / "pid")))
 
@@ -277,11 +280,11 @@ def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(m
     line = make(warm=jobs.warm_slowly)
     number = submit(line, jobs.pid).result(PATIENCE)
     submit(line, jobs.sleep, 0.2).result(PATIENCE)
-    ticket = submit(line, jobs.sleep, 0.2)
-    until(lambda: ticket.state == "running")
+    job = submit(line, jobs.sleep, 0.2)
+    until(lambda: job.state == "running")
     told = submit(line, jobs.pid, owner="you")
-    ticket.cancel()
-    assert ticket.state == "cancelled"
+    job.cancel()
+    assert job.state == "cancelled"
     # The one who waits is not held up by a worker that has to start.
     assert told.result(PATIENCE) == number
     # What then takes longer than it ever did is ended all the same.
@@ -298,22 +301,22 @@ def test_what_goes_wrong_is_logged_for_as_long_as_somebody_wants_it(make, tmp_pa
     path.touch()
     number = submit(line, jobs.pid).result(PATIENCE)
     submit(line, jobs.wait_and_read, str(path), 0.1).result(PATIENCE)
-    ticket = submit(line, jobs.wait_and_read, str(path), 0.1)
-    until(lambda: ticket.state == "running")
+    job = submit(line, jobs.wait_and_read, str(path), 0.1)
+    until(lambda: job.state == "running")
     path.unlink()
     if not wanted:
-        ticket.cancel()
+        job.cancel()
     # The worker went on to the end of it.
     assert submit(line, jobs.pid).result(PATIENCE) == number
-    assert ticket.state == ("failed" if wanted else "cancelled")
+    assert job.state == ("failed" if wanted else "cancelled")
     assert ("FileNotFoundError" in caplog.text) == wanted
 
 
 def test_what_has_finished_is_not_cancelled(make):
-    ticket = submit(make(), jobs.add, 1, 2)
-    ticket.result(PATIENCE)
-    ticket.cancel()
-    assert (ticket.state, ticket.result()) == ("done", 3)
+    job = submit(make(), jobs.add, 1, 2)
+    job.result(PATIENCE)
+    job.cancel()
+    assert (job.state, job.result()) == ("done", 3)
 
 
 def test_cancelling_at_any_moment_harms_nobody_else(make):
@@ -323,11 +326,11 @@ def test_cancelling_at_any_moment_harms_nobody_else(make):
         (submit(line, jobs.sleep, 0.02, owner="a"), submit(line, jobs.sleep, 0, turn, owner="b"))
         for turn in range(15)
     ]
-    for turn, (ticket, _) in enumerate(pairs):
+    for turn, (job, _) in enumerate(pairs):
         time.sleep(0.002 * turn)
-        ticket.cancel()
-    assert [ticket.result(PATIENCE) for _, ticket in pairs] == list(range(15))
-    until(lambda: all(ticket.finished for ticket, _ in pairs))
+        job.cancel()
+    assert [job.result(PATIENCE) for _, job in pairs] == list(range(15))
+    until(lambda: all(job.finished for job, _ in pairs))
 
 
 def test_whoever_leaves_takes_all_along(make, tmp_path):
@@ -338,7 +341,7 @@ def test_whoever_leaves_takes_all_along(make, tmp_path):
     until(lambda: read(tmp_path / "pid"))
     line.leave("me")
     assert theirs.result(PATIENCE) == 3
-    assert {ticket.state for ticket in mine} == {"cancelled"}
+    assert {job.state for job in mine} == {"cancelled"}
 
 
 # --- Turns -------------------------------------------------------------------------------------
@@ -351,7 +354,7 @@ def test_a_single_file_does_not_wait_for_a_folder_of_five_hundred(make):
     single = submit(line, jobs.pid, owner="single")
     assert single.ahead <= 1
     single.result(PATIENCE)
-    assert sum(ticket.finished for ticket in folder) < 50
+    assert sum(job.finished for job in folder) < 50
     line.leave("folder")
 
 
@@ -384,18 +387,18 @@ def test_ten_owners_at_once_wait_no_longer_than_they_were_told(make):
     promised, waited, counted = {}, {}, {}
 
     def one(owner):
-        ticket = submit(line, jobs.sleep, 0.1, owner=owner)
+        job = submit(line, jobs.sleep, 0.1, owner=owner)
         began = time.monotonic()
-        promised[owner], counted[owner] = ticket.wait, ticket.ahead
+        promised[owner], counted[owner] = job.wait, job.ahead
         before = time.monotonic() - began
-        while ticket.state == "waiting":
+        while job.state == "waiting":
             # Nor is anybody told less than it takes from then on.
-            told = time.monotonic() - began + ticket.wait
-            if ticket.state == "waiting":
+            told = time.monotonic() - began + job.wait
+            if job.state == "waiting":
                 promised[owner] = min(promised[owner], told)
             time.sleep(0.005)
         waited[owner] = time.monotonic() - began - before
-        ticket.result(PATIENCE)
+        job.result(PATIENCE)
 
     owners = [threading.Thread(target=one, args=(f"owner {number}",)) for number in range(10)]
     for owner in owners:
@@ -406,7 +409,7 @@ def test_ten_owners_at_once_wait_no_longer_than_they_were_told(make):
     assert all(waited[owner] <= promised[owner] for owner in waited)
     assert max(counted.values()) <= 11
     assert max(promised.values()) < 10, "an estimate that says nothing is not honest either"
-    assert sum(ticket.finished for ticket in folder) < 30
+    assert sum(job.finished for job in folder) < 30
     line.leave("folder")
 
 
@@ -442,7 +445,7 @@ def test_short_jobs_say_little_of_one_that_may_take_longer(make):
 
 
 def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
-    line = make(train=Kind(warm=jobs.warm_slowly))
+    line = make(train=PoolSettings(warm=jobs.warm_slowly))
     submit(line, jobs.sleep, 0, kind="train").result(PATIENCE)
     hanging = submit(line, jobs.sleep, 600, kind="train")
     until(lambda: hanging.state == "running")
@@ -480,7 +483,7 @@ class Waiting:
 
 @given(st.lists(st.integers(0, 5), max_size=40), st.data())
 def test_a_ring_gives_what_it_foretold(owners, data):
-    ring, left = Ring(), []
+    ring, left = FairQueue(), []
     for owner in owners:
         left.append(Waiting(f"{owner}"))
         ring.add(left[-1])
@@ -492,7 +495,7 @@ def test_a_ring_gives_what_it_foretold(owners, data):
             left.remove(ring.take())
     assert len(ring) == len(left)
     assert [ring.of(str(owner)) for owner in range(6)] == [
-        sum(ticket.owner == str(owner) for ticket in left) for owner in range(6)
+        sum(job.owner == str(owner) for job in left) for owner in range(6)
     ]
     foretold = list(ring)
     assert [ring.take() for _ in left] == foretold
@@ -501,21 +504,21 @@ def test_a_ring_gives_what_it_foretold(owners, data):
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.lists(st.integers(0, 5)))
 def test_nobody_who_comes_later_goes_before_the_first_job_of_another(before, after):
-    ring = Ring()
+    ring = FairQueue()
     for owner in before:
         ring.add(Waiting(f"{owner}"))
     promised = {}
-    for ahead, ticket in enumerate(ring):
-        promised.setdefault(ticket.owner, (ahead, ticket))
+    for ahead, job in enumerate(ring):
+        promised.setdefault(job.owner, (ahead, job))
     for owner in after:
         ring.add(Waiting(f"{owner}"))
     order = list(ring)
-    assert all(order.index(ticket) == ahead for ahead, ticket in promised.values())
+    assert all(order.index(job) == ahead for ahead, job in promised.values())
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=20), st.integers(0, 3))
 def test_what_goes_first_goes_before_its_owners_others_alone(before, owner):
-    ring = Ring()
+    ring = FairQueue()
     for other, first in before:
         ring.add(Waiting(f"{other}"), first)
     old, urgent = list(ring), Waiting(f"{owner}")
@@ -523,9 +526,9 @@ def test_what_goes_first_goes_before_its_owners_others_alone(before, owner):
     new = list(ring)
     assert next(one for one in new if one.owner == urgent.owner) is urgent
     # Whose turn it is stays as it was, but that the owner has one more.
-    plain = Ring()
-    for ticket in [*old, urgent]:
-        plain.add(ticket)
+    plain = FairQueue()
+    for job in [*old, urgent]:
+        plain.add(job)
     assert [one.owner for one in new] == [one.owner for one in plain]
     assert [one for one in new if one.owner != urgent.owner] == [
         one for one in old if one.owner != urgent.owner
@@ -547,11 +550,11 @@ def test_upper_estimates_give_upper_estimates(free, durations):
 
 SERVER = """
 import os, sys, time
-import line_jobs
-from earmark.classify.app.jobs.queue import Kind, Line
-line = Line(kinds={"listen": Kind(2, eager=True)})
-line.submit("me", line_jobs.with_child, sys.argv[1], timeout=600)
-line.submit("me", line_jobs.hang, sys.argv[2], timeout=600)
+import queue_jobs
+from earmark.classify.app.jobs.queue import PoolSettings, JobQueue
+line = JobQueue(kinds={"listen": PoolSettings(2, eager=True)})
+line.submit("me", queue_jobs.with_child, sys.argv[1], timeout=600)
+line.submit("me", queue_jobs.hang, sys.argv[2], timeout=600)
 if sys.argv[3] == "wait":
     time.sleep(600)
 while not all(os.path.exists(path) and os.path.getsize(path) for path in sys.argv[1:3]):
@@ -583,9 +586,9 @@ def test_a_closed_line_takes_nothing_and_leaves_nobody_waiting(make, tmp_path):
     first, second = submit(line, jobs.hang, str(tmp_path / "pid")), submit(line, jobs.add, 1, 2)
     number = int(until(lambda: read(tmp_path / "pid")))
     line.close()
-    for ticket in (first, second):
+    for job in (first, second):
         with pytest.raises(JobError, match="was cancelled, for the app is closing"):
-            ticket.result(PATIENCE)
+            job.result(PATIENCE)
     with pytest.raises(BusyError, match="the app is closing; start it again"):
         submit(line, jobs.add, 1, 2)
     until(lambda: not running(number))
@@ -669,7 +672,7 @@ def test_tables_come_back_as_they_were():
 
 
 @pytest.mark.parametrize(
-    "value", [object(), np.array([object()]), {1, 2}, print, Kind(), pd.Series([1])]
+    "value", [object(), np.array([object()]), {1, 2}, print, PoolSettings(), pd.Series([1])]
 )
 def test_what_is_not_plain_does_not_leave_the_worker(value):
     with pytest.raises(TypeError, match=r"a result cannot hold a .*; give plain values"):
