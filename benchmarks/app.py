@@ -28,9 +28,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # What is measured is the project that this file lies in, whatever is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -47,6 +46,9 @@ from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.settings import setting
 from earmark.classify.model import bundle
 from earmark.extract.tables import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 Report = dict[str, Any]
 

@@ -21,11 +21,10 @@ import importlib.util
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # What is measured is the project that this file lies in, whatever is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -48,6 +47,9 @@ from earmark.extract import descriptor_docs
 from earmark.extract.estimators import fit_key, fit_spotify, fit_tempo
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.tables import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Doubles = NDArray[np.float64]
 

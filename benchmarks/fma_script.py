@@ -11,12 +11,16 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
 
 N_FFT, HOP_LENGTH, OCTAVES, PITCHES = 2048, 512, 7, 12
 

@@ -16,9 +16,8 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # What is measured is the project that this file lies in, whatever is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -33,6 +32,9 @@ from earmark.extract.audio import sources as files
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.descriptors.level import integrated_loudness
 from earmark.extract.signal.loudness import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Samples = NDArray[np.float64]
 Report = dict[str, Any]

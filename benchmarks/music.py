@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import numpy as np
@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from earmark.extract.audio import decode
 from earmark.extract.audio import sources as files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 BIT_RATE = 192_000
 MP3_RATES = (32000, 44100, 48000)

@@ -10,10 +10,9 @@ import dataclasses
 import hashlib
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from earmark.extract.audio import decode
@@ -24,6 +23,9 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate, registry
 from earmark.extract.signal import frames
 from earmark.extract.signal.loudness import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 def decoding() -> Callable[[str], int]:

@@ -26,10 +26,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # What is measured is the project that this file lies in, whatever is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -44,6 +43,9 @@ import earmark
 from earmark.extract import sets
 from earmark.extract.batch.run import TRACKS_PER_WORKER
 from earmark.extract.tables import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
 

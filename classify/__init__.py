@@ -8,10 +8,11 @@ Examples
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from earmark.classify.model.bundle import Bundle
 
 __all__ = ["load"]

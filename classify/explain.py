@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify import score
-from earmark.classify.model.bundle import Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from earmark.classify.model.bundle import Bundle
 
 __all__ = ["COLUMNS", "explanations", "ranked"]
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.dataset.build import finite, flags, row_names
-from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.ensemble import softmax
 from earmark.extract import config, schema, sets, tables
 from earmark.extract.batch.track import Extraction
 from earmark.extract.errors import BundleError, SchemaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from earmark.classify.model.bundle import Bundle
 
 __all__ = ["audible", "check", "extraction_of", "paths_of", "pool", "predictions", "track_logits"]
 

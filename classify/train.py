@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,8 +11,12 @@ from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
 from earmark.classify.evaluation.cross_validation import Evaluation, learn
 from earmark.classify.model import genre_profiles
 from earmark.classify.model.bundle import Bundle
-from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.model.linear import widths
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from earmark.classify.model.estimator import GenreClassifier
 
 __all__ = ["card", "fit", "write"]
 

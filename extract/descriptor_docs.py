@@ -26,19 +26,22 @@ import math
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earmark.extract import sets
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import registry
-from earmark.extract.engine.registry import Column, Descriptor
 from earmark.extract.errors import FindError
 from earmark.extract.tables import atomic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from earmark.extract.engine.registry import Column, Descriptor
 
 __all__ = [
     "FOLDER",

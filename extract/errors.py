@@ -6,7 +6,10 @@ The command line prints the message alone; nobody is meant to see a traceback.
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePath
 
 __all__ = [
     "AnalyseError",

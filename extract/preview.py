@@ -7,9 +7,8 @@ is drawn is condensed while it comes in.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,10 @@ from earmark.extract.descriptors import rhythm
 from earmark.extract.engine import single_pass
 from earmark.extract.errors import DecodeError
 from earmark.extract.signal import filters
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
 __all__ = ["MOST_COLUMNS", "Condenser", "Preview", "preview"]
 

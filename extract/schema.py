@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from earmark.extract import sets
 from earmark.extract.config import Settings, fingerprint
-from earmark.extract.engine.registry import Column
 from earmark.extract.errors import SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earmark.extract.engine.registry import Column
 
 __all__ = ["KEYS", "Schema", "check", "of"]
 

@@ -7,21 +7,24 @@ the values or the columns of a set, so that two tables of `default-1` can be lai
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from types import ModuleType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.extract.audio import resample
-from earmark.extract.audio.decode import Audio
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.engine import aggregate, registry, single_pass
-from earmark.extract.engine.registry import Column
 from earmark.extract.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import ModuleType
+
+    from earmark.extract.audio.decode import Audio
+    from earmark.extract.engine.registry import Column
 
 __all__ = [
     "DEFAULT_SET",

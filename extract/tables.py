@@ -6,9 +6,8 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,9 @@ from earmark.extract import schema as schemas
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import SchemaError, WriteError, printable
 from earmark.extract.schema import KEYS, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "FORMATS",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from earmark.extract import errors
@@ -15,6 +14,9 @@ from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
 from earmark.extract.batch.track import Extraction, error_of
 from earmark.extract.config import DEFAULTS, Settings, parse
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["AudioFeatures"]
 

@@ -7,8 +7,8 @@ import io
 import time
 from pathlib import Path
 
-import queue_jobs
 import pytest
+import queue_jobs
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 

@@ -8,10 +8,10 @@ import time
 import zipfile
 from pathlib import Path
 
-import queue_jobs
 import numpy as np
 import pandas as pd
 import pytest
+import queue_jobs
 from streamlit.testing.v1 import AppTest
 
 import earmark

@@ -14,10 +14,10 @@ import time
 import weakref
 from pathlib import Path
 
-import queue_jobs as jobs
 import numpy as np
 import pandas as pd
 import pytest
+import queue_jobs as jobs
 from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal

@@ -389,7 +389,7 @@ def test_a_summary_says_nothing_that_is_not_known():
 
 
 def test_a_summary_can_be_printed_whatever_genres_are_called():
-    numbers = evaluation(HOSTILE, unknown={name: 1 for name in HOSTILE}).metrics
+    numbers = evaluation(HOSTILE, unknown=dict.fromkeys(HOSTILE, 1)).metrics
     lines = report.summary(numbers)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", "".join(lines))
     assert sum("two lines | and a pipe" in line for line in lines) == 2

@@ -10,8 +10,11 @@ says.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PAGES = (
     ("listen", "Classify", ":material/graphic_eq:"),

@@ -8,21 +8,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from earmark.classify.app.files.paths import inside
 from earmark.classify.app.files.zip import packed
-from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
-from earmark.classify.library.library import Library
 from earmark.classify.model import genre_profiles as typicals
 from earmark.classify.model.bundle import ABOUT
 from earmark.extract import sets, tables
 from earmark.extract.errors import EarmarkError, FindError, SchemaError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from earmark.classify.app.jobs.queue import Job
+    from earmark.classify.library.library import Library
 
 __all__ = [
     "Below",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from earmark.extract.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["CONFIG", "options", "serve"]
 

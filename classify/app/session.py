@@ -6,8 +6,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 from streamlit import runtime
@@ -18,6 +17,9 @@ from earmark.classify.app.files import scratch as uploads
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.settings import setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["forget", "owner", "queue", "scratch", "setting"]
 

@@ -7,13 +7,16 @@ also how `earmark app` hands its options on.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earmark.extract.errors import SettingsError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["PREFIX", "Setting", "read", "seconds_for", "setting"]
 

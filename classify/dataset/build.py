@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.dataset import groups as grouping
 from earmark.classify.dataset import labels as labelling
@@ -18,6 +15,12 @@ from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.registry import Column
 from earmark.extract.errors import LabelError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
 
 __all__ = [
     "CATEGORIES",

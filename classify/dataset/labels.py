@@ -6,8 +6,8 @@ It comes from the table itself, a CSV, the names of folders, or the files' own t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from earmark.classify.library import tags
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, LabelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = [
     "ALBUM_COLUMNS",

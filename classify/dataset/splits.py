@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify.dataset.build import Dataset
 from earmark.extract.errors import LabelError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from earmark.classify.dataset.build import Dataset
 
 __all__ = ["Indices", "crossing", "folds", "published_folds", "random_folds"]
 
@@ -20,9 +24,9 @@ MANY_GROUPS = 2000
 as a search does that would take minutes for Spotify's table."""
 
 PARTS = {
-    **{name: "train" for name in ("train", "training")},
-    **{name: "train" for name in ("valid", "validation", "val", "dev", "development")},
-    **{name: "test" for name in ("test", "testing", "eval", "evaluation")},
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("valid", "validation", "val", "dev", "development"), "train"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
 }
 """What published splits call their parts, and which side of the one fold that is."""
 

@@ -5,10 +5,14 @@ Both are found on tracks that were held out, never on those that were trained on
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
 from earmark.classify.model.ensemble import Floats, mixed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["calibrate", "cross_fitted"]
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify import explain
 from earmark.classify.dataset import splits
 from earmark.classify.dataset.build import Dataset, weights
-from earmark.classify.dataset.splits import Indices
 from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
-from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
-from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.score import pool, track_logits
 from earmark.extract.errors import LabelError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from earmark.classify.dataset.splits import Indices
+    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.model.estimator import GenreClassifier
 
 __all__ = ["Evaluation", "cross_validate", "learn", "plan", "test"]
 

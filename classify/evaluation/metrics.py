@@ -7,11 +7,14 @@ is not among the genres counts as an error. Of equal probabilities the first is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "accuracy",

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.dataset.groups import KINDS
 from earmark.classify.evaluation import metrics, plots
@@ -17,6 +15,10 @@ from earmark.classify.html import document
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from earmark.classify.evaluation.cross_validation import Evaluation
 
 __all__ = ["FILES", "model_card", "render", "summary", "write"]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from earmark.classify.dataset.build import Dataset
-from earmark.classify.model.estimator import GenreClassifier
 from earmark.extract.errors import LabelError
 
 if TYPE_CHECKING:
     import optuna
+
+    from earmark.classify.dataset.build import Dataset
+    from earmark.classify.model.estimator import GenreClassifier
 
 __all__ = ["search"]
 

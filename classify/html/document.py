@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from earmark.extract.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["folded", "line", "name", "page", "picture", "section", "table", "text", "writable"]
 

@@ -7,12 +7,11 @@ a table has nothing for is `Absent`, with the reason. What they look like is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import plots as evaluation_plots
@@ -20,6 +19,11 @@ from earmark.classify.html.words import counted, equals, listed, percent, signed
 from earmark.classify.insights import plots, statistics
 from earmark.classify.insights.plots import Head, Panel
 from earmark.classify.insights.tracks import ALL, UNORDERED, Tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from numpy.typing import NDArray
 
 __all__ = ["NAMES", "NO_GENRE", "Absent", "Picture", "findings", "picture", "pictures"]
 

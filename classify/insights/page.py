@@ -7,8 +7,7 @@ both finds them here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from earmark.classify.html import document
 from earmark.classify.insights.figures import (
@@ -23,6 +22,10 @@ from earmark.classify.insights.figures import (
 from earmark.classify.insights.tracks import Tracks, about, demo, describe, read
 from earmark.extract import tables
 from earmark.extract.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 __all__ = [
     "NAMES",

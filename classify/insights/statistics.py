@@ -6,14 +6,18 @@ Numbers in, numbers out: a frame of values, and the genre of each row.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = [
     "ALONE",

@@ -7,11 +7,10 @@ windows instead of tracks have been dealt with here.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,9 @@ from earmark.classify.html.words import counted, listed
 from earmark.classify.insights import statistics
 from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = [
     "ALL",

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,13 @@ from earmark.classify import score
 from earmark.classify.dataset import build, labels
 from earmark.classify.insights.tracks import numbers, per_track
 from earmark.classify.library import similar
-from earmark.classify.model.bundle import Bundle
 from earmark.extract import tables
 from earmark.extract.errors import LabelError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from earmark.classify.model.bundle import Bundle
 
 __all__ = ["VALUES", "Library", "Query", "from_table", "open_library", "plain"]
 

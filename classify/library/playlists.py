@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ from earmark.classify.dataset.build import one_line
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import SchemaError, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ENDING", "Playlist", "check", "filename", "locate", "text", "write"]
 

@@ -30,11 +30,10 @@ The last is hardly better, and needs a model that fits the table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -47,6 +46,9 @@ from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
 from earmark.extract.batch.track import Extraction, analyse, error_of
 from earmark.extract.errors import FindError, SchemaError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Rows = NDArray[np.int64]
 

@@ -13,15 +13,12 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from earmark.classify.evaluation import report
 from earmark.classify.model import genre_profiles as typicals
@@ -32,7 +29,11 @@ from earmark.extract import config, sets
 from earmark.extract.errors import BundleError, SettingsError, WriteError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pandas as pd
     import xgboost
+    from numpy.typing import NDArray
 
 __all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "copy", "load", "save"]
 

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.classify.model import ubjson
-from earmark.classify.model.linear import Categories, Linear
 from earmark.classify.model.vector_leaf import has_vector_leaves, single
 
 if TYPE_CHECKING:
     import xgboost
+
+    from earmark.classify.model.linear import Categories, Linear
 
 __all__ = ["Ensemble", "mixed", "softmax"]
 

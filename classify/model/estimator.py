@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Sequence
 from functools import cache
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import xgboost
-from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
@@ -20,6 +18,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from earmark.classify.model import sketch
 from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["GenreClassifier", "usable_device"]
 

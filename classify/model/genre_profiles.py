@@ -5,8 +5,7 @@ Whoever looks at one track wants something to hold it against.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +14,9 @@ from earmark.classify.dataset.build import CATEGORIES, SPOTIFY_EXTRAS
 from earmark.classify.insights.tracks import per_track
 from earmark.extract.errors import BundleError
 from earmark.extract.sets import SPOTIFY_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["COLUMNS", "Typical", "check", "of", "overall"]
 

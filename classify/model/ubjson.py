@@ -11,10 +11,12 @@ Universal Binary JSON Specification, draft 12, https://ubjson.org.
 from __future__ import annotations
 
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["decode"]
 

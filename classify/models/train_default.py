@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,9 @@ from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.config import DEFAULTS
 from earmark.extract.sets import SPOTIFY_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 WINDOWS = 6.0
 STRENGTH = 0.02

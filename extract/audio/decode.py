@@ -11,9 +11,8 @@ import contextlib
 import dataclasses
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -21,6 +20,9 @@ from numpy.typing import NDArray
 
 from earmark.extract.audio import mp3
 from earmark.extract.errors import DecodeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Audio", "codec", "open_audio"]
 

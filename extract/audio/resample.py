@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from earmark.extract.audio.decode import Audio
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from earmark.extract.audio.decode import Audio
 
 __all__ = ["mono", "resampled"]
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from earmark.extract import tables
-from earmark.extract.audio.sources import Track
 from earmark.extract.batch.track import Extraction, Outcome, stamp
 from earmark.extract.errors import WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from earmark.extract.audio.sources import Track
 
 __all__ = ["Memory", "Parts"]
 

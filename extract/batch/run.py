@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas.api.types import pandas_dtype
 
 from earmark.extract import sets, tables
 from earmark.extract.audio import sources as files
-from earmark.extract.audio.sources import Track
 from earmark.extract.batch.checkpoint import Memory, Parts
 from earmark.extract.batch.track import (
     Extraction,
@@ -26,7 +23,15 @@ from earmark.extract.batch.track import (
     warm,
 )
 from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
-from earmark.extract.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from earmark.extract.audio.sources import Track
+    from earmark.extract.schema import Schema
 
 __all__ = ["Extraction", "Result", "extract", "outcomes", "tabulate"]
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from earmark.extract import errors, sets
 from earmark.extract import schema as schemas
 from earmark.extract.audio import decode
-from earmark.extract.audio.sources import Track
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from earmark.extract.audio.sources import Track
 
 __all__ = [
     "Extraction",

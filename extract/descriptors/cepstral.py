@@ -17,17 +17,20 @@ Python in Science Conference, 2015.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from earmark.extract.config import Settings
 from earmark.extract.engine.registry import descriptor
-from earmark.extract.engine.windows import Window
 from earmark.extract.signal import filters
 from earmark.extract.signal.frames import Block, frequencies
 from earmark.extract.signal.kernels import Projection
+
+if TYPE_CHECKING:
+    from earmark.extract.config import Settings
+    from earmark.extract.engine.windows import Window
 
 __all__ = ["mel_db", "mel_level", "mfcc", "mfcc_difference"]
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.engine.windows import REFERENCE_LEVEL
 from earmark.extract.signal import kernels
-from earmark.extract.signal.frames import Block
+
+if TYPE_CHECKING:
+    from earmark.extract.engine.aggregate import TrackSummary
+    from earmark.extract.signal.frames import Block
 
 __all__ = [
     "duration_ms",

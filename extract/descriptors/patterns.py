@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
@@ -20,9 +21,11 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import descriptor
-from earmark.extract.engine.windows import Window
 from earmark.extract.signal.frames import hann
 from earmark.extract.signal.kernels import Projection
+
+if TYPE_CHECKING:
+    from earmark.extract.engine.windows import Window
 
 __all__ = ["fluctuation_pattern", "variance_pattern"]
 

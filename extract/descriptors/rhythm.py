@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from earmark.extract.config import Settings
-from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
-from earmark.extract.engine.windows import Window
 from earmark.extract.estimators import beats as pulse
 from earmark.extract.estimators import tempo as tempi
 from earmark.extract.signal import filters, kernels
+
+if TYPE_CHECKING:
+    from earmark.extract.config import Settings
+    from earmark.extract.engine.aggregate import TrackSummary
+    from earmark.extract.engine.windows import Window
 
 __all__ = [
     "beats",

@@ -17,14 +17,17 @@ Python in Science Conference, 2015.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.extract.config import Settings
 from earmark.extract.engine.registry import descriptor
 from earmark.extract.signal import filters, kernels
 from earmark.extract.signal.frames import Block, frequencies
+
+if TYPE_CHECKING:
+    from earmark.extract.config import Settings
 
 __all__ = [
     "spectral_bandwidth",

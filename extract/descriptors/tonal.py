@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.extract.config import Settings
-from earmark.extract.engine.aggregate import TrackSummary
 from earmark.extract.engine.registry import Column, descriptor
-from earmark.extract.engine.windows import Window
 from earmark.extract.estimators import key as keys
 from earmark.extract.signal import filters
 from earmark.extract.signal.frames import Block, frequencies
 from earmark.extract.signal.kernels import Projection, pitch_peaks
+
+if TYPE_CHECKING:
+    from earmark.extract.config import Settings
+    from earmark.extract.engine.aggregate import TrackSummary
+    from earmark.extract.engine.windows import Window
 
 __all__ = ["chroma", "dyads", "fine_chroma", "key", "rotated_chroma", "tonnetz"]
 

@@ -7,20 +7,23 @@ Means and deviations of a track follow exactly from those of its windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.engine import registry
-from earmark.extract.engine.registry import Descriptor
 from earmark.extract.engine.windows import ACTIVE_RANGE, Window, gated_level
 from earmark.extract.signal.kernels import mean_variance
-from earmark.extract.signal.loudness import Energies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from earmark.extract.engine.registry import Descriptor
+    from earmark.extract.signal.loudness import Energies
 
 __all__ = ["STATISTICS", "Plan", "Summary", "TrackSummary", "plan", "row", "summarise"]
 

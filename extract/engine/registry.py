@@ -25,12 +25,14 @@ import importlib
 import inspect
 import math
 import pkgutil
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from earmark.extract.config import Settings
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from earmark.extract.config import Settings
 
 __all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set", "place"]
 

@@ -7,19 +7,23 @@ Nothing but the summaries grows with the length of the file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from earmark.extract.audio.decode import Audio
-from earmark.extract.config import Settings
 from earmark.extract.engine import aggregate
 from earmark.extract.engine.aggregate import Summary, TrackSummary
-from earmark.extract.engine.registry import Descriptor
 from earmark.extract.engine.windows import Cutter
 from earmark.extract.signal import frames
 from earmark.extract.signal.loudness import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from earmark.extract.audio.decode import Audio
+    from earmark.extract.config import Settings
+    from earmark.extract.engine.registry import Descriptor
 
 __all__ = ["listen"]
 

@@ -7,14 +7,18 @@ same level and tells sound from silence by itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from earmark.extract.config import Settings
 from earmark.extract.engine import registry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from earmark.extract.config import Settings
 
 __all__ = ["ACTIVE_RANGE", "REFERENCE_LEVEL", "Cutter", "Window", "gated_level"]
 

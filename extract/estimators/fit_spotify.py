@@ -24,12 +24,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +45,9 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.descriptors.perceptual import INPUTS
 from earmark.extract.engine import aggregate, registry, single_pass
 from earmark.extract.estimators.spotify import MATCHED, SCALES, WEIGHTS, standardised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 Doubles = NDArray[np.float64]
 

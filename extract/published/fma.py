@@ -16,7 +16,7 @@ Defferrard, Benzi, Vandergheynst and Bresson, "FMA: a dataset for music analysis
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.ndimage
@@ -27,6 +27,9 @@ from earmark.extract.published import spectra
 from earmark.extract.published.cqt import PitchClasses
 from earmark.extract.published.spectra import N_FFT, normalised
 from earmark.extract.signal import filters, kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["SAMPLE_RATE", "columns", "describe", "header"]
 

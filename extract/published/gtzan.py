@@ -9,7 +9,7 @@ agree with the table to six digits where the librosa of today, at its own defaul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from earmark.extract.engine.registry import Column
 from earmark.extract.published import spectra
 from earmark.extract.published.spectra import HOP_LENGTH, N_FFT
 from earmark.extract.signal import hpss, kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["SAMPLE_RATE", "columns", "describe"]
 

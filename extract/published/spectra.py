@@ -8,10 +8,9 @@ that is hours long: they are read in blocks, and no spectrum outlives its block.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import scipy.fft
@@ -20,6 +19,9 @@ from numpy.typing import NDArray
 
 from earmark.extract.signal import kernels
 from earmark.extract.signal.kernels import kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "HOP_LENGTH",

@@ -10,20 +10,23 @@ Hann window, 1 + samples // hop_length of them. The rate, the window and the hop
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from earmark.extract.audio.decode import Audio
 from earmark.extract.audio.resample import resampled
-from earmark.extract.config import Settings
 from earmark.extract.signal.kernels import moments, powers
-from earmark.extract.signal.loudness import Meter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from earmark.extract.audio.decode import Audio
+    from earmark.extract.config import Settings
+    from earmark.extract.signal.loudness import Meter
 
 __all__ = ["Block", "blocks", "frequencies", "hann"]
 

@@ -17,9 +17,9 @@ Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import zip_longest
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.fft
@@ -28,6 +28,9 @@ from numpy.typing import NDArray
 
 from earmark.extract.signal.frames import hann
 from earmark.extract.signal.kernels import kernel, powers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["harmonic_spectra", "inverse", "separate", "sliding_median"]
 

@@ -352,8 +352,7 @@ def _pick_peaks(values, max_before, max_after, mean_before, mean_after, delta, w
     while index < len(values):
         largest = values[index]
         for near in range(max(0, index - max_before), min(index + max_after, len(values))):
-            if values[near] > largest:
-                largest = values[near]
+            largest = max(largest, values[near])
         total = 0.0
         first, last = max(0, index - mean_before), min(index + mean_after, len(values))
         for near in range(first, last):

@@ -8,15 +8,17 @@ import gzip
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
 from functools import lru_cache
-from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from earmark.classify.app.settings import setting
 from earmark.extract.errors import FindError, printable
 from earmark.extract.tables import READABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import BufferedIOBase
 
 __all__ = ["check_table", "inside", "table"]
 

@@ -16,13 +16,15 @@ import shutil
 import tempfile
 import unicodedata
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from earmark.extract.audio import mp3
 from earmark.extract.errors import UploadError, WriteError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["AudioFormat", "Limits", "Scratch", "Upload", "shown", "sniff", "sweep", "temporary"]
 

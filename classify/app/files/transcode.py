@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
-from numpy.typing import NDArray
 
 from earmark.classify.app.files import scratch
 from earmark.extract import tables
 from earmark.extract.audio import decode
 from earmark.extract.errors import UploadError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 __all__ = ["playable"]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["packed"]
 

@@ -10,17 +10,19 @@ import dataclasses
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from earmark.classify.app import catalog
 from earmark.classify.app.files.zip import packed
 from earmark.classify.app.jobs import serialize
-from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.insights import page as insights
 from earmark.classify.insights.page import Absent, Picture, Tracks
 from earmark.extract.errors import EarmarkError, SchemaError
+
+if TYPE_CHECKING:
+    from earmark.classify.app.jobs.queue import Job, JobQueue
 
 __all__ = ["Gallery", "Source", "draw", "gather", "zipped"]
 

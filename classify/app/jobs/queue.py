@@ -31,14 +31,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, cast
 
 import earmark
 from earmark.classify.app.jobs import serialize, worker
 from earmark.extract.errors import BusyError, JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["FairQueue", "Job", "JobQueue", "PoolSettings", "State", "starts"]
 
@@ -280,10 +282,10 @@ class _Process:
     def send(self, order: bytes) -> None:
         with contextlib.suppress(OSError):
             # Where it has ended already, there is no answer either.
-            worker.write_frame(cast(BinaryIO, self._process.stdin), b"J", order)
+            worker.write_frame(cast("BinaryIO", self._process.stdin), b"J", order)
 
     def receive(self) -> tuple[bytes, bytes]:
-        return worker.read_frame(cast(BinaryIO, self._process.stdout))
+        return worker.read_frame(cast("BinaryIO", self._process.stdout))
 
     @property
     def ended(self) -> bool:
@@ -310,7 +312,7 @@ class _Process:
         self.end()
         for stream in (self._process.stdin, self._process.stdout):
             with contextlib.suppress(OSError):
-                cast(BinaryIO, stream).close()
+                cast("BinaryIO", stream).close()
         return self._process.wait()
 
 

@@ -6,19 +6,23 @@ Who closes the page has nothing more computed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.settings import seconds_for
 from earmark.extract import sets
 from earmark.extract.audio import sources
 from earmark.extract.errors import EarmarkError, FindError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from earmark.classify.app.jobs.queue import Job, JobQueue
 
 __all__ = ["Item", "TrackList", "search", "told_apart"]
 

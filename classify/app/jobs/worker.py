@@ -21,11 +21,13 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from earmark.extract.errors import EarmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "DONE",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from datetime import time, timedelta
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from earmark.classify.app.jobs.track_analysis import REASONS, model_at
-from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
-from earmark.classify.app.widgets.form import Field
 from earmark.classify.model import bundle
-from earmark.classify.model.bundle import Bundle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from earmark.classify.app.jobs.track_list import TrackList
+    from earmark.classify.app.widgets.form import Field
+    from earmark.classify.model.bundle import Bundle
 
 __all__ = ["page"]
 

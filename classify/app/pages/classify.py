@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -13,13 +13,17 @@ from earmark.classify import score
 from earmark.classify.app import session
 from earmark.classify.app.files.paths import inside
 from earmark.classify.app.jobs import tagging, track_list
-from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
 from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from earmark.classify.app.jobs.queue import Job
 
 __all__ = ["page"]
 

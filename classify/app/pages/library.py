@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from numpy.typing import NDArray
 
 from earmark.classify.app import catalog, session
 from earmark.classify.app.catalog import Opened, Version
@@ -17,7 +15,6 @@ from earmark.classify.app.files.paths import inside
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.files.transcode import playable
 from earmark.classify.app.jobs import track_list
-from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import grid, model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.scatter import drawn, tracks_map
@@ -28,6 +25,13 @@ from earmark.classify.library import map as atlas
 from earmark.classify.library import playlists
 from earmark.classify.library.library import Library, Query, from_table
 from earmark.extract.errors import EarmarkError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from earmark.classify.app.jobs.queue import Job
 
 __all__ = ["page"]
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from earmark.classify.app import catalog, session
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.jobs import training
-from earmark.classify.app.jobs.queue import Job
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
@@ -20,6 +19,9 @@ from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import bundle
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError
+
+if TYPE_CHECKING:
+    from earmark.classify.app.jobs.queue import Job
 
 __all__ = ["page"]
 

@@ -6,12 +6,15 @@ Pure functions that return Plotly's figures; `earmark.classify.app.widgets.theme
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from earmark.classify.app.widgets.grid import meaning
 from earmark.classify.app.widgets.theme import OTHERS, PALETTE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["escaped", "genres", "percent", "reasons"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -22,9 +22,13 @@ from earmark.classify.model.bundle import ABOUT, Bundle
 from earmark.extract import descriptor_docs
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import registry
-from earmark.extract.engine.registry import Column
 from earmark.extract.errors import BundleError
 from earmark.extract.sets import NO_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from earmark.extract.engine.registry import Column
 
 __all__ = ["GROUPS", "Field", "fields", "possible", "row", "settled"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -12,6 +11,10 @@ from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
 from earmark.classify.model import bundle
 from earmark.extract.errors import BundleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["add", "choose", "found", "name"]
 

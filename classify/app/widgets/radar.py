@@ -6,12 +6,15 @@ A pure function that returns Plotly's figure; `earmark.classify.app.widgets.them
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from earmark.classify.app.widgets import grid
 from earmark.classify.app.widgets.theme import OTHERS, PALETTE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["AXES", "place", "radar"]
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from earmark.classify.app import catalog
 from earmark.classify.app import session as state
 from earmark.classify.app.files.paths import check_table
-from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
 from earmark.extract.errors import EarmarkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from earmark.classify.app.jobs.track_list import TrackList
 
 __all__ = ["SESSION", "UploadedTable", "table", "uploaded"]
 

@@ -6,7 +6,6 @@ import contextlib
 import logging
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ import streamlit as st
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
     import plotly.graph_objects as go
 
 __all__ = [

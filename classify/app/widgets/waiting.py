@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from earmark.classify.app.jobs.queue import Job
+if TYPE_CHECKING:
+    from earmark.classify.app.jobs.queue import Job
 
 __all__ = ["POLL", "bar", "turn"]
 
