@@ -322,7 +322,7 @@ def memory(chromium: Any, served: browser.Served, path: Path, uploads: int) -> R
     quarter = len(rows) // 4
 
     def mean(part: list[Report], name: str) -> float:
-        return statistics.mean(row[name] for row in part)
+        return statistics.mean(float(row[name]) for row in part)
 
     return {
         "rows": rows,

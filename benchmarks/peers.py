@@ -15,7 +15,7 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -181,7 +181,7 @@ def serve(maker: str, *arguments: str) -> None:
 
 def described(
     python: Path, paths: Iterable[Path], maker: str, *arguments: str
-) -> Iterator[dict[str, object]]:
+) -> Iterator[dict[str, Any]]:
     """Yield what a peer answers for each path: ``values``, or ``error``.
 
     It runs in its own environment, in one process until it ends by itself: then the next file gets

@@ -42,6 +42,7 @@ import soundfile
 import earmark
 from earmark.extract import sets
 from earmark.extract.batch.run import TRACKS_PER_WORKER
+from earmark.extract.engine import registry
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Contestant:
 
 def contestants(clock: str) -> list[Contestant]:
     """Return everything that is timed on single files, in the order of the table."""
-    names = [entry.name for entry in sets.get(DEFAULT).descriptors]
+    names = [entry.name for entry in registry.in_set(DEFAULT)]
     known = [name for name in names if name in plain_librosa.available()]
     smile = [
         Contestant(f"openSMILE {name}", "peers", "opensmile", [name], package="opensmile")
@@ -487,7 +488,7 @@ def main() -> None:
         "contestants": rows,
         "without_librosa": [
             entry.name
-            for entry in sets.get(DEFAULT).descriptors
+            for entry in registry.in_set(DEFAULT)
             if entry.name not in plain_librosa.available()
         ],
         "ratios": ratios(rows),
