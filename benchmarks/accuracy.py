@@ -452,7 +452,7 @@ def default_rows(options: Options) -> Iterator[Row]:
         )
 
 
-def shipped_rows(options: Options) -> Iterator[Row]:
+def shipped_rows(_: Options) -> Iterator[Row]:
     """Repeat what was measured when the default model was trained."""
     bundle = earmark.load()
     windows = f", windows of {bundle.windows:g} s" if bundle.windows else ""

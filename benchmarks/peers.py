@@ -66,7 +66,7 @@ def install(folder: Path) -> None:
             continue
         print(f"installing {name} …", file=sys.stderr)
         pip = [str(interpreter(folder)), "-m", "pip", "install", "--quiet", *packages]
-        done = subprocess.run(pip, capture_output=True, text=True)
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = done.stderr.splitlines() or ["pip failed"]
             reasons[name] = next((line for line in lines if line.startswith("ERROR")), lines[-1])
@@ -203,8 +203,8 @@ def described(
                         env=os.environ | threads,
                     )
                 )
-            assert process.stdin is not None
-            assert process.stdout is not None
+            if process.stdin is None or process.stdout is None:
+                raise RuntimeError("the peer has no pipes")
             with contextlib.suppress(BrokenPipeError):
                 print(path, file=process.stdin, flush=True)
             line = process.stdout.readline()

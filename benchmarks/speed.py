@@ -158,7 +158,8 @@ def started(
 
 def answer(entry: Contestant, process: subprocess.Popen[str]) -> Report:
     """Read what a contestant answers, and note it where it failed."""
-    assert process.stdout is not None
+    if process.stdout is None:
+        raise RuntimeError("the contestant has no pipe to answer through")
     line = process.stdout.readline()
     values = json.loads(line) if line else {"error": f"ended with status {process.wait()}"}
     entry.error = values.get("error", "")
