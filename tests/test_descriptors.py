@@ -52,7 +52,7 @@ COMPOSED = pd.read_csv(
     Path(__file__).parent.parent / "data" / "raw" / "tracks.csv", index_col="path"
 )
 TRACKS = sorted(COMPOSED.index)
-CALIBRATION = Path(earmark.__file__).parent / "calibration"
+CALIBRATION = Path(earmark.__file__).parents[1] / "extract" / "estimators"
 
 
 class Described:

@@ -416,12 +416,12 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
 
 GETTING_READY = """
 import time
-from earmark.classify.app import hear
+from earmark.classify.app.jobs import track_analysis
 def listen(path, *_):
     print(path, flush=True)
     time.sleep(600)
-hear.hear = listen
-hear.warm()
+track_analysis.analyse_track = listen
+track_analysis.warm()
 """
 
 

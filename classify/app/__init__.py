@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGES = (
-    ("listen", "Classify", ":material/graphic_eq:"),
+    ("classify", "Classify", ":material/graphic_eq:"),
     ("by_hand", "By hand", ":material/tune:"),
     ("library", "Library", ":material/library_music:"),
     ("insights", "Insights", ":material/insights:"),
