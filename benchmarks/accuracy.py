@@ -215,7 +215,7 @@ def gtzan_rows(options: Options) -> Iterator[Row]:
     folder = options.data / "gtzan"
     features = pd.read_csv(folder / "features_167.csv", index_col="filename")
     features = features.drop(columns="filedir").rename(lambda name: name.removesuffix(".wav"))
-    columns = list(features)
+    columns = [str(name) for name in features.columns]
     about = ["track", "genre", "fault_filtered", "artist_fold", "artist_group"]
     tracks = pd.read_csv(folder / "tracks.csv")[about]
     table = tracks.merge(features, left_on="track", right_index=True).reset_index(drop=True)
@@ -231,7 +231,8 @@ def gtzan_rows(options: Options) -> Iterator[Row]:
     plans = {
         "GTZAN, split without faults": [(part.isin(["train", "valid"]), part == "test")],
         "GTZAN, folds without common artists": [
-            (fold.notna() & (fold != own), fold == own) for own in sorted(fold.dropna().unique())
+            (fold.notna() & (fold != tested), fold == tested)
+            for tested in sorted(fold.dropna().unique())
         ],
     }
     for benchmark, masks in plans.items():
@@ -245,12 +246,13 @@ def spotify_rows(options: Options) -> Iterator[Row]:
     """Spotify's table: one fold of five is tested, all rows are trained on by the clock."""
     table = pd.read_csv(options.data / "spotify" / "spotify_tracks.csv.gz")
     labels = table.pop("track_genre")
-    heard = without(list(table), SPOTIFY_EXTRAS)
+    names = [str(name) for name in table.columns]
+    audible = without(names, list(SPOTIFY_EXTRAS))
     # A song stands there once for each of its genres and albums.
-    songs = pd.util.hash_pandas_object(table[heard], index=False).astype(str)
+    songs = pd.util.hash_pandas_object(table[audible], index=False).astype(str)
     learners = {"XGBoost, vector leaves": train_vector_leaf} if options.install else {}
     learners[OURS] = train_ours
-    for name, columns in (("all", list(table)), ("of the audio", heard)):
+    for name, columns in (("all", names), ("of the audio", audible)):
         dataset = Dataset(
             features=table[columns].astype(float),
             labels=labels,
@@ -407,7 +409,7 @@ def corpus_rows(corpus: str, title: str, options: Options) -> Iterator[Row]:
             labels=paths.map(known["label"]).astype(str),
             groups=paths.map(known["group"]).astype(str),
             tracks=paths,
-            columns=list(features),
+            columns=[str(name) for name in features.columns],
             about={},
         )
         yield Row(benchmark, what, OURS, **cross_validated(dataset))
@@ -450,7 +452,7 @@ def default_rows(options: Options) -> Iterator[Row]:
         )
 
 
-def shipped_rows(options: Options) -> Iterator[Row]:
+def shipped_rows(_: Options) -> Iterator[Row]:
     """Repeat what was measured when the default model was trained."""
     bundle = earmark.load()
     windows = f", windows of {bundle.windows:g} s" if bundle.windows else ""
@@ -527,8 +529,12 @@ def table_of(rows: Sequence[Row]) -> str:
 
 def rounded(row: Row) -> Row:
     """Return numbers with four decimals: more is noise."""
-    numbers = {name: own for name, own in asdict(row).items() if isinstance(own, float)}
-    return replace(row, **{name: round(float(own), 4) for name, own in numbers.items()})
+    numbers: dict[str, Any] = {
+        name: round(float(value), 4)
+        for name, value in asdict(row).items()
+        if isinstance(value, float)
+    }
+    return replace(row, **numbers)
 
 
 def parse() -> argparse.Namespace:

@@ -1,12 +1,12 @@
-"""How fast the app answers, how much memory it holds, and whether its line keeps its word.
+"""How fast the app answers, how much memory it holds, and whether its queue keeps its word.
 
 The real app is served from this folder and used in a real Chromium:
 
   picture  from the choice of an MP3 of three minutes to the waveform, and to the genre
   library  from a changed filter to the changed rows, in a table of 100,000 tracks
   memory   of the server and its workers, over 200 uploads one after the other
-  line     ten at once have such an MP3 analysed while an eleventh has a folder of 100: how long
-           each waits until it starts, against what the line said, without a browser
+  queue    ten at once have such an MP3 analysed while an eleventh has a folder of 100: how long
+           each waits until it starts, against the wait that the queue promised, without a browser
   people   the same ten in Chromium: what they are told, and when they see the picture
 
 Nothing else should keep the machine busy; the report says whether something did.
@@ -63,7 +63,7 @@ PEOPLE = 10
 FOLDER = 100
 """Tracks of the eleventh."""
 
-PARTS = ("picture", "library", "memory", "line", "people")
+PARTS = ("picture", "library", "memory", "queue", "people")
 
 LIMITS = {"picture": 3.0, "library": 0.5}
 """Seconds that are promised."""
@@ -233,12 +233,12 @@ def picture(chromium: Any, served: browser.Served, path: Path, rounds: int) -> R
 
 def analysis(path: Path, rounds: int) -> float:
     """Return the seconds that a worker takes for the same, without server and browser."""
-    line = JobQueue(1, warm=track_analysis.warm)
+    queue = JobQueue(1, warm=track_analysis.warm)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as folder:
             times = []
             for _ in range(rounds):
-                job = line.submit(
+                job = queue.submit(
                     "benchmark",
                     track_analysis.analyse_track,
                     str(path),
@@ -253,12 +253,12 @@ def analysis(path: Path, rounds: int) -> float:
                 times.append(time.perf_counter() - began)
             return min(times)
     finally:
-        line.close()
+        queue.close()
 
 
-def library(chromium: Any, served: browser.Served, own: Path, rounds: int) -> Report:
+def library(chromium: Any, served: browser.Served, path: Path, rounds: int) -> Report:
     """Time changes of what is looked for until the rows have changed."""
-    tracks = pd.read_parquet(own)
+    tracks = pd.read_parquet(path)
     words = (tracks["title"] + " " + tracks["artist"] + " " + tracks["genre"]).str.lower()
     rows: dict[str, list[float]] = {}
     with session(chromium, served, "library") as page:
@@ -322,7 +322,7 @@ def memory(chromium: Any, served: browser.Served, path: Path, uploads: int) -> R
     quarter = len(rows) // 4
 
     def mean(part: list[Report], name: str) -> float:
-        return statistics.mean(row[name] for row in part)
+        return statistics.mean(float(row[name]) for row in part)
 
     return {
         "rows": rows,
@@ -364,17 +364,17 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
     return {"ahead": ahead, "told": told, "after": (at - chosen) / 1000, **row}
 
 
-def line(path: Path, folder: Path) -> Report:
-    """Let ten submit at once while an eleventh has a folder, and hold the line to its word."""
-    own = JobQueue(setting().workers, warm=track_analysis.warm)
+def waits(path: Path, folder: Path) -> Report:
+    """Let ten submit at once while an eleventh has a folder: promised waits beside real ones."""
+    queue = JobQueue(setting().workers, warm=track_analysis.warm)
     model = str(bundle.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:
-            own.submit(
+            queue.submit(
                 "first", track_analysis.analyse_track, str(path), model, scratch, timeout=600
             ).result()
             many = [
-                own.submit(
+                queue.submit(
                     "folder", track_analysis.analyse_track, str(one), model, None, timeout=600
                 )
                 for one in sorted(folder.iterdir())
@@ -385,7 +385,7 @@ def line(path: Path, folder: Path) -> Report:
             waiting_jobs = []
             for number in range(PEOPLE):
                 name = f"person {number}"
-                job = own.submit(
+                job = queue.submit(
                     name, track_analysis.analyse_track, str(path), model, scratch, timeout=600
                 )
                 now = time.perf_counter()
@@ -404,7 +404,7 @@ def line(path: Path, folder: Path) -> Report:
             finished = sum(job.finished for job in many)
             return {"people": rows, "folder": finished}
     finally:
-        own.close()
+        queue.close()
 
 
 # --- The machine -------------------------------------------------------------------------------
@@ -412,8 +412,8 @@ def line(path: Path, folder: Path) -> Report:
 
 def resident(served: browser.Served) -> Report:
     """Return the MiB that the server and all of its workers hold."""
-    own, *rest = browser.tree(served.process.pid)
-    return {"server": megabytes(own), "workers": sum(map(megabytes, rest))}
+    server, *rest = browser.tree(served.process.pid)
+    return {"server": megabytes(server), "workers": sum(map(megabytes, rest))}
 
 
 def megabytes(process: int) -> float:
@@ -443,47 +443,47 @@ def show(report: Report) -> None:
     print(f"{system['processor']}, {system['cores']} cores, {system['system']}")
     if (report["others"] or 0) > 0.1:
         print(f"Other programs kept {report['others']:.1f} cores busy when it began.")
-    if found := report.get("picture"):
+    if part := report.get("picture"):
         print(f"\nan MP3 of {SECONDS:.0f} s, from its choice, in seconds")
         for name, value in (
-            ("first picture, median", found["median"]),
-            ("first picture, best", found["best"]),
-            ("first picture, of a server that has just started", found["first"]["picture"]),
-            ("genre, median", found["genre"]),
-            ("analysis alone, in a worker", found["analysis"]),
+            ("first picture, median", part["median"]),
+            ("first picture, best", part["best"]),
+            ("first picture, of a server that has just started", part["first"]["picture"]),
+            ("genre, median", part["genre"]),
+            ("analysis alone, in a worker", part["analysis"]),
         ):
             print(f"  {name:<52}{value:>8.2f}")
-        judged("picture", found["median"])
-    if found := report.get("library"):
+        judged("picture", part["median"])
+    if part := report.get("library"):
         print(f"\na library of {TRACKS:,} tracks, from a change to the changed rows, in seconds")
-        for name, times in found["changes"].items():
+        for name, times in part["changes"].items():
             print(f"  {name:<24}{statistics.median(times):>8.2f} median{max(times):>8.2f} longest")
-        judged("library", found["longest"])
-    if found := report.get("memory"):
-        print(f"\n{len(found['rows'])} uploads, MiB")
+        judged("library", part["longest"])
+    if part := report.get("memory"):
+        print(f"\n{len(part['rows'])} uploads, MiB")
         print(f"{'  upload':<12}{'server':>10}{'workers':>10}")
-        step = max(1, len(found["rows"]) // 8)
-        for row in found["rows"][step - 1 :: step]:
+        step = max(1, len(part["rows"]) // 8)
+        for row in part["rows"][step - 1 :: step]:
             print(f"  {row['upload']:<10}{row['server']:>10.0f}{row['workers']:>10.0f}")
         for name in ("server", "workers"):
-            early, late = found["early"][name], found["late"][name]
+            early, late = part["early"][name], part["late"][name]
             print(f"  {name}: second quarter {early:.0f}, last {late:.0f} ({late - early:+.0f})")
-    if found := report.get("line"):
+    if part := report.get("queue"):
         print(
-            f"\n{PEOPLE} at once in the line beside a folder of {FOLDER}, seconds until the start"
+            f"\n{PEOPLE} at once in the queue beside a folder of {FOLDER}, seconds until the start"
         )
         print(f"{'':<10}{'ahead':>8}{'told':>8}{'waited':>8}")
-        for number, row in enumerate(found["people"]):
+        for number, row in enumerate(part["people"]):
             print(f"  {number:<8}{row['ahead']:>8}{row['told']:>8.1f}{row['waited']:>8.1f}")
-        late = max(row["late"] for row in found["people"])
+        late = max(row["late"] for row in part["people"])
         print(f"  longer than it ever said: {'nobody' if late <= 0 else f'by {late:.1f} s'}")
-        print(f"  meanwhile {found['folder']} tracks of the folder were done")
-    if found := report.get("people"):
+        print(f"  meanwhile {part['folder']} tracks of the folder were done")
+    if part := report.get("people"):
         print(f"\n{PEOPLE} people at once in Chromium beside a folder of {FOLDER}, in seconds")
         print(f"{'':<10}{'ahead':>8}{'starts in':>11}{'picture':>9}")
-        for number, row in enumerate(found["people"]):
+        for number, row in enumerate(part["people"]):
             print(f"  {number:<8}{row['ahead']:>8}{row['told']:>11}{row['picture']:>9.1f}")
-        print(f"  all had their picture after {found['all']:.1f} s; meanwhile {found['folder']}")
+        print(f"  all had their picture after {part['all']:.1f} s; meanwhile {part['folder']}")
 
 
 def judged(name: str, value: float) -> None:
@@ -524,14 +524,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="earmark-bench-") as temporary:
         root = Path(temporary) / "root"
         path = arguments.source or song(Path(temporary))
-        own = root / "data" / "features" / "library.parquet"
-        table(own)
-        if {"line", "people"} & set(parts):
+        library_path = root / "data" / "features" / "library.parquet"
+        table(library_path)
+        if {"queue", "people"} & set(parts):
             music.write_folder(root / "folder", music.choose([music.default()], 3), FOLDER)
         with browser.browser() as chromium:
-            if "line" in parts:
-                report["line"] = line(path, root / "folder")
-            for part in [part for part in parts if part != "line"]:
+            if "queue" in parts:
+                report["queue"] = waits(path, root / "folder")
+            for part in [part for part in parts if part != "queue"]:
                 print(f"{part} …", file=sys.stderr)
                 folder = Path(temporary) / part
                 folder.mkdir()
@@ -542,7 +542,7 @@ def main() -> None:
                         case "picture":
                             report[part] = picture(chromium, served, path, arguments.rounds)
                         case "library":
-                            report[part] = library(chromium, served, own, arguments.rounds)
+                            report[part] = library(chromium, served, library_path, arguments.rounds)
                         case "memory":
                             report[part] = memory(chromium, served, path, arguments.uploads)
                         case "people":

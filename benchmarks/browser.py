@@ -98,7 +98,7 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
 def _answers(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health"):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/_stcore/health"):  # noqa: S310 (our own server)
             return
         time.sleep(0.1)
     raise RuntimeError(f"the app does not answer:\n{log.read_text(errors='replace')}")

@@ -34,6 +34,7 @@ import loudness
 import numpy as np
 import pandas as pd
 import plain_librosa
+from librosa.beat import beat_track
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.compose import TransformedTargetRegressor
@@ -130,7 +131,7 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
             [librosa.feature.tempo(y=own, sr=22050).item() for own in clips.samples]
         ),
         "librosa beat_track": np.array(
-            [librosa.beat.beat_track(y=own, sr=22050)[0].item() for own in clips.samples]
+            [beat_track(y=own, sr=22050)[0].item() for own in clips.samples]
         ),
     }
     algorithms = essentia()
@@ -206,9 +207,7 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
         for own, seconds in zip(annotated, clips.table["seconds"], strict=True)
     ]
     ours = [earmark.beats(path)["time"].to_numpy() for path in clips.paths]
-    others = {
-        "librosa": [librosa.beat.beat_track(y=y, sr=22050, units="time")[1] for y in clips.samples]
-    }
+    others = {"librosa": [beat_track(y=y, sr=22050, units="time")[1] for y in clips.samples]}
     algorithms = essentia()
     if algorithms:
         tracker = algorithms.RhythmExtractor2013(method="multifeature")
@@ -329,7 +328,7 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
     for name, rows in signals.groupby("what"):
         yield Row(
             str(name),
-            f"largest difference on the signals of {names.get(name, 'EBU Tech 3341, dB')}",
+            f"largest difference on the signals of {names.get(str(name), 'EBU Tech 3341, dB')}",
             "their answers",
             len(rows),
             float((rows["found"] - rows["expected"]).abs().max()),
@@ -369,6 +368,7 @@ def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
     columns.index = columns.index.str.removesuffix(".wav")
     columns = columns.drop(columns=["length", "label"])
     for name in SCALES:
+        found: Any
         found, _, _ = fit_spotify.measure(truth, name)
         baseline = "SVR on the 57 librosa columns of GTZAN's table (30 s)"
         heard, every = tutorial(truth, name, columns)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from earmark.extract.audio import decode
+from earmark.extract.audio.resample import resampled
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
 from earmark.extract.batch.track import Extraction, analyse
@@ -48,7 +49,7 @@ def features(name: str, windows: float | None = None) -> Callable[[str], int]:
         outcome = analyse(Track(path, Path(path)), job)
         if outcome.failure is not None:
             raise RuntimeError(": ".join(outcome.failure))
-        return outcome.values.shape[1]
+        return int(outcome.values.shape[1])
 
     return action
 
@@ -142,7 +143,7 @@ def watched(watch: Stopwatch) -> Iterator[None]:
         for target, name, wrapper in [
             (decode, "open_audio", open_audio),
             (Meter, "feed", watch.calls("meter and mix down", Meter.feed)),
-            (frames, "resampled", watch.draws("resample", frames.resampled)),
+            (frames, "resampled", watch.draws("resample", resampled)),
             (frames, "_spans", watch.draws("cut into frames", frames._spans)),
             (aggregate, "summarise", watch.calls("statistics", aggregate.summarise)),
             (aggregate, "row", watch.calls("statistics", aggregate.row)),

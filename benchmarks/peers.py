@@ -15,7 +15,7 @@ import sys
 import warnings
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -66,7 +66,7 @@ def install(folder: Path) -> None:
             continue
         print(f"installing {name} …", file=sys.stderr)
         pip = [str(interpreter(folder)), "-m", "pip", "install", "--quiet", *packages]
-        done = subprocess.run(pip, capture_output=True, text=True)
+        done = subprocess.run(pip, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = done.stderr.splitlines() or ["pip failed"]
             reasons[name] = next((line for line in lines if line.startswith("ERROR")), lines[-1])
@@ -181,7 +181,7 @@ def serve(maker: str, *arguments: str) -> None:
 
 def described(
     python: Path, paths: Iterable[Path], maker: str, *arguments: str
-) -> Iterator[dict[str, object]]:
+) -> Iterator[dict[str, Any]]:
     """Yield what a peer answers for each path: ``values``, or ``error``.
 
     It runs in its own environment, in one process until it ends by itself: then the next file gets
@@ -203,8 +203,8 @@ def described(
                         env=os.environ | threads,
                     )
                 )
-            assert process.stdin is not None
-            assert process.stdout is not None
+            if process.stdin is None or process.stdout is None:
+                raise RuntimeError("the peer has no pipes")
             with contextlib.suppress(BrokenPipeError):
                 print(path, file=process.stdin, flush=True)
             line = process.stdout.readline()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import librosa
 import librosa.onset as onsets
 import numpy as np
+from librosa.beat import beat_track
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def tempo(sound: Sound) -> Values:
 def time_signature(sound: Sound) -> Values:
     """Find what the strength of the beats repeats after; librosa knows beats alone."""
     envelope = sound.onset_envelope()
-    _, found = librosa.beat.beat_track(onset_envelope=envelope, sr=RATE)
+    _, found = beat_track(onset_envelope=envelope, sr=RATE)
     strength = envelope[found] - envelope[found].mean()
     repeats = librosa.autocorrelate(np.pad(strength, (0, 8)))[3:8]
     return np.array([3 + repeats.argmax(), repeats.max() / max(np.square(strength).sum(), 1e-9)])

@@ -42,6 +42,7 @@ import soundfile
 import earmark
 from earmark.extract import sets
 from earmark.extract.batch.run import TRACKS_PER_WORKER
+from earmark.extract.engine import registry
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Contestant:
 
 def contestants(clock: str) -> list[Contestant]:
     """Return everything that is timed on single files, in the order of the table."""
-    names = [entry.name for entry in sets.get(DEFAULT).descriptors]
+    names = [entry.name for entry in registry.in_set(DEFAULT)]
     known = [name for name in names if name in plain_librosa.available()]
     smile = [
         Contestant(f"openSMILE {name}", "peers", "opensmile", [name], package="opensmile")
@@ -157,7 +158,8 @@ def started(
 
 def answer(entry: Contestant, process: subprocess.Popen[str]) -> Report:
     """Read what a contestant answers, and note it where it failed."""
-    assert process.stdout is not None
+    if process.stdout is None:
+        raise RuntimeError("the contestant has no pipe to answer through")
     line = process.stdout.readline()
     values = json.loads(line) if line else {"error": f"ended with status {process.wait()}"}
     entry.error = values.get("error", "")
@@ -487,7 +489,7 @@ def main() -> None:
         "contestants": rows,
         "without_librosa": [
             entry.name
-            for entry in sets.get(DEFAULT).descriptors
+            for entry in registry.in_set(DEFAULT)
             if entry.name not in plain_librosa.available()
         ],
         "ratios": ratios(rows),

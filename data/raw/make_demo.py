@@ -142,7 +142,10 @@ def tone(patch: Patch, note: int, seconds: float) -> Audio:
         (level * np.sin(2 * np.pi * pitch * 2 ** (c / 1200) * (t + wobble) + c)).sum(0)
         for c in copies
     )
-    return sound * np.interp(t, [0, patch.attack, seconds, t[-1]], [0, 1, 1, 0]) / len(copies)
+    voiced: Audio = (
+        sound * np.interp(t, [0, patch.attack, seconds, t[-1]], [0, 1, 1, 0]) / len(copies)
+    )
+    return voiced
 
 
 def string(bright: float, sustain: float) -> Voice:
@@ -164,7 +167,8 @@ def string(bright: float, sustain: float) -> Voice:
             loop = loss * (loop + np.roll(loop, 1)) / 2
         t, wave = clock(seconds), np.concatenate(turns)
         wave = np.interp(t * RATE * (size + 0.5) / period, np.arange(wave.size), wave)
-        return wave / np.abs(wave).max() * np.clip((seconds - t) / 0.02, 0, 1)
+        plucked: Audio = wave / np.abs(wave).max() * np.clip((seconds - t) / 0.02, 0, 1)
+        return plucked
 
     return lambda note, seconds: pluck(note, round(seconds, 4))
 
@@ -199,7 +203,8 @@ def cymbal(ring: float, low: float = 7000, bell: float = 0.4) -> Audio:
     t = clock(ring * 5)
     metal = sum(np.sign(np.sin(2 * np.pi * f * t)) for f in (821, 1217, 1481, 2093, 2161, 3203))
     sound = band(bell * metal / 6 + (1 - bell) * noise(ring * 5, 3), low, 15e3)
-    return sound / np.abs(sound).max() * np.exp(-t / ring) * np.clip(t / 0.001, 0, 1)
+    struck: Audio = sound / np.abs(sound).max() * np.exp(-t / ring) * np.clip(t / 0.001, 0, 1)
+    return struck
 
 
 def echo(mix: Audio, seconds: float, feedback: float = 0.4) -> Audio:
@@ -492,7 +497,8 @@ def master(tape: Audio, rms: float = 0.15, knee: float = 0.6, ceiling: float = 0
     over = np.maximum(np.abs(loud) - knee, 0)
     bent = knee + (ceiling - knee) * np.tanh(over / (ceiling - knee))
     fade = np.clip((loud.shape[1] - np.arange(loud.shape[1])) / (0.3 * RATE), 0, 1)
-    return fade * np.where(over > 0, np.sign(loud) * bent, loud)
+    limited: Audio = fade * np.where(over > 0, np.sign(loud) * bent, loud)
+    return limited
 
 
 def encode(piece: Piece, tape: Audio) -> bytes:
