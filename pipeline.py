@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from earmark.classify.dataset.build import Dataset
+    from earmark.classify.evaluation.cross_validation import Search
 
 __all__ = ["main"]
 
@@ -250,7 +251,6 @@ def classify_command(
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import earmark
     from earmark.classify import score
-    from earmark.classify.explain import explanations
     from earmark.extract import tables
     from earmark.extract.batch import run
 
@@ -276,14 +276,15 @@ def classify_command(
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
         where, failures = "the analysis", result.failures
         table, about = result.table, tables.metadata(extraction.schema)
-    found = score.predictions(bundle, table, about=about, where=where, top=top)
+    scored = score.scored(bundle, table, about=about, where=where)
+    found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
     if len(found):
         tables.write(found, output)
         _show_predictions(found)
         print(f"{len(found)} tracks: {output}")
         if explain:
-            reasons = explanations(bundle, table, about=about, where=where)
+            reasons = scored.explanations()
             explained = output.with_name(f"{output.stem}.explained{output.suffix}")
             tables.write(reasons, explained)
             _show_reasons(reasons)
@@ -325,12 +326,10 @@ def train_command(
     The directory holds the model, its card, and report.html with pictures.
     """
     from earmark.classify import train
-    from earmark.classify.evaluation import cross_validation
-    from earmark.classify.evaluation.tune import search
-    from earmark.classify.model import bundle as bundles
+    from earmark.classify.model import storage
     from earmark.classify.model.estimator import GenreClassifier, usable_device
 
-    bundles.check_directory(output)
+    storage.check_directory(output)
     data = _labelled(
         *(table, labels),
         label=label,
@@ -340,22 +339,18 @@ def train_command(
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
-    learner = GenreClassifier(device=usable_device(device.value))
-    evaluation = cross_validation.cross_validate(
+    evaluation, bundle = train.train(
         data,
-        learner,
+        GenreClassifier(device=usable_device(device.value)),
         count=folds,
         repeats=repeats,
         seed=seed,
-        leaky=True,
-        tune=tune,
+        search=_search(tune),
         show_progress=not quiet,
     )
-    if tune:
-        learner = search(data, learner, tune, seed=seed)
-    bundle, pickles = train.fit(data, learner, evaluation, seed=seed)
     card = train.card(f"Genre model {output.name}", table.name, data, bundle)
-    train.write(bundle, pickles, evaluation, card, output)
+    pickles = train.pickles(bundle, data)
+    train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
     _show_evaluation(evaluation.metrics)
     print(f"model, card and report.html: {output}")
 
@@ -430,7 +425,7 @@ def evaluate_command(
         repeats=repeats,
         seed=seed,
         leaky=True,
-        tune=tune,
+        search=_search(tune),
         show_progress=not quiet,
     )
     _show_evaluation(found.metrics)
@@ -665,6 +660,17 @@ def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:
     for note in data.notes:
         _say(note)
     return data
+
+
+def _search(trials: int) -> Search | None:
+    """Return the search for parameters that was asked for, if any."""
+    if not trials:
+        return None
+    from functools import partial
+
+    from earmark.classify.evaluation import tune
+
+    return partial(tune.search, trials=trials)
 
 
 def _names(given: str | None) -> list[str] | None:

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import earmark
 from earmark.classify.app.jobs import training
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract.errors import LabelError, WriteError
 
 
@@ -80,7 +80,7 @@ def test_a_model_takes_no_others_place(tmp_path):
 
 
 def test_no_model_goes_among_those_that_ship(tmp_path):
-    root = bundle.DEFAULT.parent.parent.resolve()
+    root = storage.DEFAULT.parent.parent.resolve()
     with pytest.raises(WriteError, match="is no place for a model"):
         training.place("models/mine", root)
 
@@ -239,7 +239,7 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     assert app.session_state["models"] == [tmp_path / "models" / "mine"]
     kept = earmark.load(tmp_path / "models" / "mine")
     assert kept.genres == ["jazz", "rock"]
-    assert (tmp_path / "models" / "mine" / bundle.CARD).is_file()
+    assert (tmp_path / "models" / "mine" / storage.CARD).is_file()
 
 
 def test_what_runs_is_shown_whatever_else_is_wrong(app):

@@ -20,10 +20,11 @@ import earmark
 from earmark.classify import score, train
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import cross_validation
-from earmark.classify.model import bundle
 from earmark.classify.model import estimator as model_module
+from earmark.classify.model import storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.trained import Trained
 from earmark.extract import schema, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import BundleError, SchemaError, WriteError
@@ -64,13 +65,14 @@ def toy():
 def trained(toy):
     learner = GenreClassifier(n_estimators=30)
     evaluation = cross_validation.cross_validate(toy, learner, count=3, repeats=2)
-    return (*train.fit(toy, learner, evaluation), evaluation)
+    bundle = train.fit(toy, learner, evaluation)
+    return Trained.of(bundle), train.pickles(bundle, toy), evaluation
 
 
 @pytest.fixture
 def saved(trained, tmp_path):
     model, pickles, evaluation = trained
-    train.write(model, pickles, evaluation, "card", tmp_path / "model")
+    train.write(tmp_path / "model", model, "card", evaluation=evaluation, pickles=pickles)
     return tmp_path / "model"
 
 
@@ -100,7 +102,7 @@ def test_shuffled_labels_give_chance(toy):
 
 
 def test_the_same_seed_gives_the_same_model(toy, trained):
-    again, _ = train.fit(toy, GenreClassifier(n_estimators=30), trained[2])
+    again = train.fit(toy, GenreClassifier(n_estimators=30), trained[2])
     assert again.model == trained[0].model
 
 
@@ -174,7 +176,8 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
     data = build.Dataset(features, pd.Series(labels), names, names, list(features), {})
     learner = GenreClassifier(n_estimators=5)
     evaluation = SimpleNamespace(linear_share=0.0, temperature=1.0, metrics={})
-    model, pickles = train.fit(data, learner, evaluation)
+    model = train.fit(data, learner, evaluation)
+    pickles = train.pickles(model, data)
     assert model.ensemble.together == (genres == 25)
     assert model.categories["time_signature"] == sorted(set(features["time_signature"]))
     # What was never seen is there when the model is used.
@@ -274,7 +277,7 @@ def _edit(directory, **values):
 
 
 def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
-    bundle.copy(saved, tmp_path / "a" / "copy")
+    storage.copy(saved, tmp_path / "a" / "copy")
     names = sorted(path.name for path in saved.iterdir())
     assert "report.html" in names
     assert sorted(path.name for path in (tmp_path / "a" / "copy").iterdir()) == names
@@ -282,34 +285,34 @@ def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
-        bundle.copy(saved, tmp_path / "music")
+        storage.copy(saved, tmp_path / "music")
 
 
 def test_models_that_ship_go_by_their_names(tmp_path, monkeypatch):
-    assert bundle.load("default") == bundle.load(bundle.DEFAULT)
+    assert storage.load("default") == storage.load(storage.DEFAULT)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match=r"one that ships with Earmark: default, spotify"):
-        bundle.load("mine")
+        storage.load("mine")
     # What lies there under the name is what is meant.
     Path("default").mkdir()
     with pytest.raises(BundleError, match=r"there is no bundle\.json in it"):
-        bundle.load("default")
+        storage.load("default")
 
 
 def test_trees_that_an_old_xgboost_would_die_of_are_not_given_to_it(monkeypatch):
     monkeypatch.setattr(xgboost, "__version__", "3.1.3")
     with pytest.raises(BundleError, match=r"which XGBoost 3\.1\.3 does not know; install 3\.2 or"):
-        bundle.load(bundle.SPOTIFY)
-    bundle.load(bundle.DEFAULT)
+        storage.load(storage.SPOTIFY)
+    storage.load(storage.DEFAULT)
 
 
 def test_a_bundle_takes_the_place_of_a_bundle_only(saved, trained, tmp_path):
-    bundle.save(trained[0], saved, "new card")
+    storage.save(trained[0], saved, "new card")
     assert (saved / "MODEL_CARD.md").read_text() == "new card"
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
-        bundle.save(trained[0], tmp_path / "music", "card")
+        storage.save(trained[0], tmp_path / "music", "card")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "music"]
 
 
@@ -357,10 +360,10 @@ def test_the_default_model_is_of_this_version_and_small():
     current = schema.of("default", DEFAULTS)
     assert (model.set, model.fingerprint) == (current.set, current.fingerprint)
     assert model.columns == current.names
-    parts = list(bundle.DEFAULT.iterdir())
+    parts = list(storage.DEFAULT.iterdir())
     assert sum(part.stat().st_size for part in parts) < 10e6
     assert not [part.name for part in parts if part.suffix == ".joblib"]
-    card = (bundle.DEFAULT / "MODEL_CARD.md").read_text()
+    card = (storage.DEFAULT / "MODEL_CARD.md").read_text()
     assert f"{model.metrics['accuracy']:.3f}" in card
     for corpus, numbers in model.metrics["left_out"].items():
         assert f"| {corpus} | {numbers['tracks']} " in card
@@ -369,7 +372,7 @@ def test_the_default_model_is_of_this_version_and_small():
 def test_the_readme_says_of_the_default_model_what_its_card_says():
     numbers = earmark.load().metrics
     outside = numbers["left_out"].values()
-    text = " ".join((bundle.DEFAULT.parents[2] / "README.md").read_text().split())
+    text = " ".join((storage.DEFAULT.parents[2] / "README.md").read_text().split())
     for name in ("accuracy", "top_3"):
         low, high = (f"{100 * best(entry[name] for entry in outside):.0f}" for best in (min, max))
         assert f"{low}–{high} %" in text

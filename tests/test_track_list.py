@@ -10,7 +10,7 @@ import pytest
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.jobs.track_list import AHEAD, PICTURES, TrackList
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract.errors import BusyError
 
 SENT = {
@@ -273,7 +273,7 @@ def test_a_worker_hears_what_the_tables_say(demo, tmp_path):
     import earmark
 
     file = demo / "jazz-120bpm-b-flat-major.wav"
-    heard = TrackAnalysis.of(analyse_track(str(file), str(bundle.DEFAULT), str(tmp_path)))
+    heard = TrackAnalysis.of(analyse_track(str(file), str(storage.DEFAULT), str(tmp_path)))
     model = earmark.load()
     table = earmark.table([file], windows=model.windows)
     found = model.predict(table, top=12).iloc[0]

@@ -15,7 +15,7 @@ from earmark.classify.app.files.zip import packed
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
 from earmark.classify.model import genre_profiles as typicals
-from earmark.classify.model.bundle import ABOUT
+from earmark.classify.model.storage import ABOUT
 from earmark.extract import sets, tables
 from earmark.extract.errors import EarmarkError, FindError, SchemaError
 

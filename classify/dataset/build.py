@@ -11,6 +11,8 @@ import pandas as pd
 
 from earmark.classify.dataset import groups as grouping
 from earmark.classify.dataset import labels as labelling
+from earmark.classify.dataset.duplicates import KINDS, Duplicates, find
+from earmark.classify.dataset.pooling import CATEGORIES
 from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.registry import Column
@@ -39,9 +41,6 @@ __all__ = [
 
 FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
-
-CATEGORIES = ("explicit", "key", "mode", "time_signature")
-"""Numbers whose order says nothing."""
 
 SPOTIFY_EXTRAS = {
     "popularity": Column("popularity", "", (0, 100), dtype="int64"),
@@ -97,7 +96,7 @@ class Dataset:
     grouped_by: str = "artist"
     keys: pd.Series = None  # type: ignore[assignment]
     split: pd.Series | None = None
-    duplicates: grouping.Duplicates | None = None
+    duplicates: Duplicates | None = None
     ignored: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
@@ -220,7 +219,7 @@ def build(
         kept = ~labelled.astype(str).isin(alone)
         used, labelled = used[kept].reset_index(drop=True), labelled[kept].reset_index(drop=True)
     finite(used[inputs], used["path"], str(table))
-    found = grouping.duplicates(
+    found = find(
         *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
         inputs=inputs,
     )
@@ -343,10 +342,10 @@ def _columns(
     return columns
 
 
-def _doubles(found: grouping.Duplicates, labels: list[str]) -> list[str]:
+def _doubles(found: Duplicates, labels: list[str]) -> list[str]:
     """Say which tracks are there more than once."""
     notes = [
-        f"{count} tracks are there more than once ({grouping.KINDS[kind]}), such as "
+        f"{count} tracks are there more than once ({KINDS[kind]}), such as "
         f"{' and '.join(found.examples(kind)[0])}; no split but a published one parts them"
         for kind, count in found.counts().items()
         # Files that are the same have the same numbers: that is said once.
@@ -431,9 +430,10 @@ def _check(dataset: Dataset) -> None:
         )
 
 
-def weights(dataset: Dataset) -> np.ndarray:
+def weights(dataset: Dataset) -> NDArray[np.float64]:
     """Weight rows so that every track of a genre, and every genre, counts the same in total."""
     per_row = 1 / dataset.tracks.map(dataset.tracks.value_counts()).to_numpy(float)
     totals = pd.Series(per_row).groupby(dataset.labels.to_numpy()).transform("sum").to_numpy()
     balanced = per_row / totals
-    return balanced / balanced.mean()
+    row_weights: NDArray[np.float64] = balanced / balanced.mean()
+    return row_weights

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from earmark.classify.library import tags
+from earmark.classify.dataset import tags
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, LabelError

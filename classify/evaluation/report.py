@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from earmark.classify.dataset.groups import KINDS
+from earmark.classify.dataset.duplicates import KINDS
 from earmark.classify.evaluation import metrics, plots
 from earmark.classify.html import document
 from earmark.extract.tables import atomic
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earmark.classify.evaluation.cross_validation import Evaluation
+    from earmark.classify.evaluation.result import Evaluation
 
 __all__ = ["FILES", "model_card", "render", "summary", "write"]
 

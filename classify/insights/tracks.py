@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import build, labels
+from earmark.classify.dataset.pooling import per_track
 from earmark.classify.html.words import counted, listed
 from earmark.classify.insights import statistics
 from earmark.extract import schema, sets, tables
@@ -35,7 +36,6 @@ __all__ = [
     "demo",
     "describe",
     "numbers",
-    "per_track",
     "read",
 ]
 
@@ -178,7 +178,7 @@ def describe(
 ) -> Tracks:
     """Bring a table into the form that pictures are made of: a row per track, finite numbers.
 
-    Windows of a track are summed up as `per_track` does.
+    Windows of a track are summed up as `earmark.classify.dataset.pooling.per_track` does.
 
     Parameters
     ----------
@@ -293,41 +293,6 @@ def numbers(frame: pd.DataFrame) -> pd.DataFrame:
         if kinds.is_numeric_dtype(column) and not kinds.is_complex_dtype(column):
             found[str(name)] = column.to_numpy(dtype=float, na_value=np.nan)
     return pd.DataFrame(found, frame.index)
-
-
-def per_track(values: pd.DataFrame, tracks: pd.Series) -> pd.DataFrame:
-    """Sum up the windows of each track.
-
-    Parameters
-    ----------
-    values : DataFrame of shape (windows, descriptors)
-        Numbers.
-    tracks : Series of shape (windows,)
-        The track of each.
-
-    Returns
-    -------
-    DataFrame
-        By track, in the order in which they first occur, the means of what is known; of durations
-        the sum, of tempi the median, and of categories the commonest value, the smallest of
-        several.
-    """
-    of_row = tracks.to_numpy(object)
-    grouped = values.groupby(of_row, sort=False)
-    found = grouped.mean()
-    if len(found) == len(values):
-        return found
-    if "tempo" in found:
-        # Half or twice the tempo in one window must not move it.
-        found["tempo"] = grouped["tempo"].median()
-    if "duration_ms" in found:
-        found["duration_ms"] = grouped["duration_ms"].sum(min_count=1)
-    for name in found.columns.intersection(list(build.CATEGORIES)):
-        sizes = values.groupby([of_row, values[name].to_numpy()]).size()
-        counts = sizes.rename_axis(["track", "value"]).reset_index(name="count")
-        counts = counts.sort_values("count", ascending=False, kind="stable")
-        found[name] = counts.drop_duplicates("track").set_index("track")["value"]
-    return found
 
 
 def _units(columns: Sequence[str], about: dict[str, Any], ours: bool) -> dict[str, str]:

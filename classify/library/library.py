@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from earmark.classify import score
 from earmark.classify.dataset import build, labels
-from earmark.classify.insights.tracks import numbers, per_track
+from earmark.classify.dataset.pooling import per_track
+from earmark.classify.insights.tracks import numbers
 from earmark.classify.library import similar
 from earmark.extract import tables
 from earmark.extract.errors import LabelError, SchemaError

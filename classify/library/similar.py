@@ -40,7 +40,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from earmark.classify import score
-from earmark.classify.dataset import build, groups, labels
+from earmark.classify.dataset import build, duplicates, labels
 from earmark.extract import config, tables
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
@@ -212,7 +212,7 @@ def index(table: pd.DataFrame, about: Mapping[str, Any]) -> Index:
         others = np.linspace(0, len(paths) - 1, min(len(paths), SCALE)).astype(np.int64)
         taken = np.isin(codes, np.union1d(places, others))
         some = table[taken]
-        found = groups.duplicates(
+        found = duplicates.find(
             some[all_columns], of_row[taken], some.get("sha256"), about, some.get("seconds")
         )
         numbers = pd.Series(found.recordings(), found.tracks)

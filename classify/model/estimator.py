@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from earmark.classify.model import sketch
+from earmark.classify.model import vector_leaf
 from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
 
@@ -62,7 +62,7 @@ FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
 """Deep trees: tens of thousands of tracks can tell what a few hundred cannot."""
 
 MANY_GENRES = 20
-"""Genres from which a large table gets one tree a round for all of them; see `sketch`."""
+"""Genres from which a large table gets one tree a round for all of them; see `vector_leaf`."""
 
 FOR_MANY_GENRES: dict[str, Any] = FOR_MANY_ROWS | {"early_stopping": False}
 """What holds back such trees is their being shared: they lose by a part that is held out."""
@@ -283,7 +283,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             parameters |= {"multi_strategy": "multi_output_tree"}
 
         def loss(rows: Any) -> Any:
-            return sketch.objective(encoded[rows], weights[rows], seed) if together else None
+            return vector_leaf.objective(encoded[rows], weights[rows], seed) if together else None
 
         held_out = (
             _held_out(encoded, groups, self.validation_fraction, seed)
@@ -344,7 +344,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
         X, _ = self._numbers(X, reset=False)
-        return validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        features: NDArray[np.float32] = validate_data(
+            self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False
+        )
+        return features
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return log-odds up to a constant of the row, shape (rows, n_classes).
@@ -365,7 +368,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable genre of each row."""
         chances = self.predict_proba(X)
-        return self.classes_[chances.argmax(axis=1)]
+        genres: NDArray[Any] = self.classes_[chances.argmax(axis=1)]
+        return genres
 
     def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return what each column adds to the log-odds of the genre that is predicted.

@@ -15,10 +15,12 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from earmark.classify import explain, score
+from earmark import classify
+from earmark.classify import score
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import playable
-from earmark.classify.model import bundle as bundles
+from earmark.classify.model import storage
+from earmark.classify.trained import Trained
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
 from earmark.extract.preview import Preview, preview
@@ -126,7 +128,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     extraction = score.extraction_of(bundle, model)
     seen = preview(path, extraction)
     table, about = seen.rows.assign(path=path), tables.metadata(extraction.schema)
-    found = score.predictions(bundle, table, about=about, top=len(bundle.genres))
+    scored = score.scored(bundle, table, about=about)
+    found = scored.predictions(len(bundle.genres))
     genres: list[str] = []
     probabilities: list[float] = []
     reasons: list[tuple[str, float, float]] = []
@@ -134,7 +137,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
         genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
         probabilities = [float(found[f"probability{suffix}"].iloc[0]) for suffix in suffixes]
-        told = explain.explanations(bundle, table, about=about, top=REASONS)
+        told = scored.explanations(REASONS)
         told = told[["feature", "value", "contribution"]]
         reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
     wanted = [name for name in seen.values.index if name.removesuffix("_confidence") in SHOWN]
@@ -157,7 +160,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
 
 def warm() -> None:
     """Load all that the first track needs: kernels, libraries, the default model."""
-    directory = str(bundles.DEFAULT)
+    directory = str(storage.DEFAULT)
     track.warm(score.extraction_of(model_at(directory), directory))
     with scratch.temporary() as folder:
         noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
@@ -165,13 +168,13 @@ def warm() -> None:
         analyse_track(str(folder / "noise.wav"), directory, str(folder))
 
 
-def model_at(directory: str | Path) -> bundles.Bundle:
+def model_at(directory: str | Path) -> Trained:
     """Load a model, once for as long as its files stay as they are."""
-    about = Path(directory) / bundles.ABOUT
+    about = Path(directory) / storage.ABOUT
     stamp = about.stat().st_mtime_ns if about.is_file() else 0
     return _model(str(directory), stamp)
 
 
 @lru_cache(maxsize=4)
-def _model(directory: str, stamp: int) -> bundles.Bundle:
-    return bundles.load(directory)
+def _model(directory: str, stamp: int) -> Trained:
+    return classify.load(directory)

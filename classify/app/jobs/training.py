@@ -18,14 +18,13 @@ import pandas as pd
 from earmark.classify.app import catalog
 from earmark.classify.app.files.zip import packed
 from earmark.classify.dataset import labels as labelling
-from earmark.classify.evaluation.report import FILES
-from earmark.classify.model import bundle as bundles
+from earmark.classify.model import storage
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError, LabelError, WriteError, printable
 
 __all__ = ["look_at", "named", "place", "sandboxed", "train", "zipped"]
 
-REPORT = FILES[0]
+REPORT = storage.REPORT[0]
 """The page of the report."""
 
 MOST_COLUMNS = 2000
@@ -105,24 +104,22 @@ def _train(
 ) -> dict[str, Any]:
     from earmark.classify import train as training
     from earmark.classify.dataset import build
-    from earmark.classify.evaluation import cross_validation
-    from earmark.classify.model.estimator import GenreClassifier
 
     report(0.0, "reading the table")
     data = build.build(table, **options, ignore_unknown=True)
-    learner = GenreClassifier()
 
-    def told(done: int, of: int) -> None:
+    def progress(done: int, of: int) -> None:
         report(0.9 * done / of, f"{done} of {of} parts measured")
+        if done == of:
+            report(0.9, "training on all tracks")
 
     report(0.0, "measuring on tracks that were not trained on")
-    evaluation = cross_validation.cross_validate(data, learner, leaky=True, progress=told)
-    report(0.9, "training on all tracks")
-    bundle, pickles = training.fit(data, learner, evaluation)
+    evaluation, bundle = training.train(data, progress=progress)
     title = f"Genre model {directory.name}"
     card = training.card(title, called.get(table, Path(table).name), data, bundle)
     report(0.97, "writing the report")
-    training.write(bundle, pickles, evaluation, card, directory)
+    pickles = training.pickles(bundle, data)
+    training.write(directory, bundle, card, evaluation=evaluation, pickles=pickles)
     numbers = evaluation.metrics
     return {
         "metrics": {
@@ -172,7 +169,7 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
         # As deep as they are looked for, and away from those that ship.
         good = any(len(rest) in (1, 2) for rest in within)
         good = good and not any(part.startswith(".") for part in parts)
-        good = good and not found.is_relative_to(bundles.DEFAULT.parent.resolve())
+        good = good and not found.is_relative_to(storage.DEFAULT.parent.resolve())
     except (OSError, RuntimeError, ValueError):
         good = False
     if not good:
@@ -180,7 +177,7 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
         raise WriteError(printable(text), f"is no place for a model; name a new folder in {where}")
     if found.exists() and found not in own:
         raise WriteError(printable(text), "is there already, and is kept; choose another name")
-    bundles.check_directory(found)
+    storage.check_directory(found)
     return found
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from earmark.classify.app.jobs.track_analysis import REASONS, model_at
 from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.app.jobs.track_list import TrackList
     from earmark.classify.app.widgets.form import Field
-    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.trained import Trained
 
 __all__ = ["page"]
 
@@ -51,7 +51,7 @@ def page() -> None:
     theme.head(
         "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
     )
-    directory = model_picker.choose("by hand model", bundle.SPOTIFY, form.possible)
+    directory = model_picker.choose("by hand model", storage.SPOTIFY, form.possible)
     model = model_at(directory)
     own = form.fields(model)
     _start(model, own)
@@ -64,7 +64,7 @@ def page() -> None:
         _result(model, directory, values, verdict)
 
 
-def _start(model: Bundle, own: Mapping[str, Field]) -> None:
+def _start(model: Trained, own: Mapping[str, Field]) -> None:
     """Let somebody begin with a track that there is; what is chosen stands in the form at once."""
     tracks = _classified()
     starts = [USUAL, *([OF_GENRE] if model.typical else []), *([OF_TRACK] if tracks else [])]
@@ -162,7 +162,7 @@ def _time(milliseconds: float) -> time:
     return time(minutes // 60, minutes % 60, seconds)
 
 
-def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict: Any) -> None:
+def _result(model: Trained, directory: Path, values: Mapping[str, float], verdict: Any) -> None:
     table = form.row(model, values)
     found = model.predict(table, top=6).iloc[0]
     count = min(6, len(model.genres))

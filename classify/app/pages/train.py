@@ -16,7 +16,7 @@ from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError
 
@@ -281,7 +281,7 @@ def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
         page = (directory / training.REPORT).read_text(encoding="utf-8")
         st.iframe(training.sandboxed(page, HEIGHT), height=HEIGHT)
     with card:
-        st.code((directory / bundle.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
+        st.code((directory / storage.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
 
 
 def _numbers(numbers: dict[str, Any], genres: int) -> None:
@@ -340,7 +340,7 @@ def _take(work: Work, directory: Path) -> None:
         try:
             own = st.session_state.setdefault("train kept", set())
             saved = training.place(text, setting().root, own)
-            bundle.copy(directory, saved)
+            storage.copy(directory, saved)
             own.add(saved)
         except EarmarkError as error:
             theme.trouble(error)

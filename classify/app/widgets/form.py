@@ -18,7 +18,8 @@ import pandas as pd
 from earmark.classify.app.widgets.grid import KEYS
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import genre_profiles
-from earmark.classify.model.bundle import ABOUT, Bundle
+from earmark.classify.model.bundle import Bundle
+from earmark.classify.model.storage import ABOUT
 from earmark.extract import descriptor_docs
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import registry

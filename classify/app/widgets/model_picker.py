@@ -9,7 +9,7 @@ import streamlit as st
 from earmark.classify.app.jobs.track_list import told_apart
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract.errors import BundleError
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["add", "choose", "found", "name"]
 
 SHIPPED = {
-    bundle.DEFAULT: "Earmark's default",
-    bundle.SPOTIFY: "Spotify's 114 genres",
+    storage.DEFAULT: "Earmark's default",
+    storage.SPOTIFY: "Spotify's 114 genres",
 }
 """What the models that ship are called."""
 
@@ -35,7 +35,7 @@ def found(root: Path) -> dict[Path, str]:
     own = {
         about.parent: about.parent.relative_to(root).as_posix()
         for folder in FOLDERS
-        for pattern in (f"*/{bundle.ABOUT}", f"*/*/{bundle.ABOUT}")
+        for pattern in (f"*/{storage.ABOUT}", f"*/*/{storage.ABOUT}")
         for about in sorted((root / folder).glob(pattern))[:MOST]
         # A link may lead out of the root.
         if about.resolve().is_relative_to(root)
@@ -63,7 +63,7 @@ def name(directory: Path) -> str:
 
 
 def choose(
-    key: str, first: Path = bundle.DEFAULT, fit: Callable[[Path], bool] | None = None
+    key: str, first: Path = storage.DEFAULT, fit: Callable[[Path], bool] | None = None
 ) -> Path:
     """Let somebody choose a model, and return its directory.
 
