@@ -467,7 +467,7 @@ def test_what_takes_long_waits_with_the_trainings(app, monkeypatch):
     kinds = []
     submit = JobQueue.submit
     monkeypatch.setattr(
-        JobQueue, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
+        JobQueue, "submit", lambda *own, **how: kinds.append(how["pool"]) or submit(*own, **how)
     )
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()

@@ -190,7 +190,7 @@ def _job(
     function: Any,
     *arguments: Any,
     stamps: object = None,
-    kind: str = "train",
+    pool: str = "train",
     timeout: float | None = None,
 ) -> Job:
     """Return the ticket of a job of this session; what was asked for before is stopped."""
@@ -199,21 +199,21 @@ def _job(
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
-        job = _submitted(function, *arguments, kind=kind, timeout=timeout)
+        job = _submitted(function, *arguments, pool=pool, timeout=timeout)
         st.session_state[key] = mark, job
         return job
     return known[1]
 
 
 def _submitted(
-    function: Any, *arguments: Any, kind: str = "train", timeout: float | None = None
+    function: Any, *arguments: Any, pool: str = "train", timeout: float | None = None
 ) -> Job:
     """Put a job of this session in the line.
 
     What takes as long as a training waits for its turn among those, by default.
     """
     timeout = timeout or setting().training_seconds
-    return session.queue().submit(session.owner(), function, *arguments, timeout=timeout, kind=kind)
+    return session.queue().submit(session.owner(), function, *arguments, timeout=timeout, pool=pool)
 
 
 def _waits(job: Job, key: str, forget: Callable[[], object]) -> bool:
@@ -604,7 +604,7 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
         "library sound",
         playable,
         *(str(file), str(session.scratch().path)),
-        kind="listen",
+        pool="analyse",
         timeout=setting().track_seconds,
     )
     if job.finished:

@@ -247,7 +247,7 @@ def _train(work: Work, name: str, *options: Any) -> None:
         training.train,
         *(str(work.table), str(directory), work.called, *options),
         timeout=setting().training_seconds,
-        kind="train",
+        pool="train",
     )
     work.directory, work.saved = directory, ""
     st.rerun()
