@@ -22,11 +22,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_decode import encoded, picture, with_av
 
-from earmark.classify.app.files import scratch as uploads
 from earmark.classify.app.files import transcode as playing
-from earmark.classify.app.files.scratch import Limits, Scratch, shown, sniff, sweep
-from earmark.classify.app.files.transcode import playable
-from earmark.extract.audio import decode
+from earmark.classify.app.files.scratch import Limits, Scratch, display_name, sweep
+from earmark.classify.app.files.sniff import sniff
+from earmark.classify.app.files.transcode import browser_playable
+from earmark.extract.audio import decode, formats
 from earmark.extract.audio.sources import AUDIO_SUFFIXES
 from earmark.extract.errors import DecodeError, UploadError
 
@@ -119,7 +119,7 @@ def test_what_ffmpeg_writes_is_known_and_can_be_decoded(tmp_path, codec, contain
 @pytest.mark.parametrize("before", [b"\0" * 5000, b"ID3\x04\0\0\0\0\x02\x01" + b"\0" * 257])
 def test_an_mp3_may_have_something_before_its_music(before):
     kind, _ = sniff(io.BytesIO(before * 2 + encoded(kind="MP3", subtype="MPEG_LAYER_III")))
-    assert kind == uploads.MP3
+    assert kind == formats.MP3
 
 
 def test_a_tag_with_a_large_picture_hides_nothing():
@@ -211,20 +211,23 @@ def test_a_hostile_name_is_text_and_no_path(scratch, name):
 
 
 def test_a_name_stays_what_people_know_it_by():
-    assert shown("Motörhead – Ace of Spades (live).mp3") == "Motörhead – Ace of Spades (live).mp3"
-    assert shown("C:\\Music\\夜に駆ける.flac") == "夜に駆ける.flac"
-    assert shown("<img src=x onerror=alert(1)>.mp3") == "<img src=x onerror=alert(1)>.mp3"
-    assert shown("a\u202eb\0c\u200d.mp3") == "abc.mp3"
-    assert shown("x" * 4000 + ".mp3").endswith("xxx.mp3")
-    assert shown(" \t ") == "a file without a name"
+    assert (
+        display_name("Motörhead – Ace of Spades (live).mp3")
+        == "Motörhead – Ace of Spades (live).mp3"
+    )
+    assert display_name("C:\\Music\\夜に駆ける.flac") == "夜に駆ける.flac"
+    assert display_name("<img src=x onerror=alert(1)>.mp3") == "<img src=x onerror=alert(1)>.mp3"
+    assert display_name("a\u202eb\0c\u200d.mp3") == "abc.mp3"
+    assert display_name("x" * 4000 + ".mp3").endswith("xxx.mp3")
+    assert display_name(" \t ") == "a file without a name"
 
 
 @given(st.text(max_size=300) | st.sampled_from(HOSTILE))
 def test_any_name_is_shown_as_one_short_line(name):
-    text = shown(name)
+    text = display_name(name)
     assert 0 < len(text) <= 120
     assert text == text.strip()
-    assert shown(text) == text
+    assert display_name(text) == text
     assert all(character == " " or character.isprintable() for character in text)
     assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in text)
     assert str(UploadError(text, "is refused")).endswith(": is refused")
@@ -416,12 +419,12 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
 
 GETTING_READY = """
 import time
-from earmark.classify.app import hear
-def listen(path, *_):
+from earmark.classify.app.jobs import track_analysis
+def analyse(path, *_):
     print(path, flush=True)
     time.sleep(600)
-hear.hear = listen
-hear.warm()
+track_analysis.analyse_track = analyse
+track_analysis.warm()
 """
 
 
@@ -463,7 +466,7 @@ def test_only_what_is_ours_is_swept(tmp_path):
 )
 def test_what_browsers_play_stays_as_it_is(demo, tmp_path, suffix, mime):
     path = next(demo.glob(f"*{suffix}"))
-    assert playable(str(path), str(tmp_path)) == (path, mime)
+    assert browser_playable(str(path), str(tmp_path)) == (path, mime)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -473,7 +476,7 @@ def test_what_browsers_play_stays_as_it_is(demo, tmp_path, suffix, mime):
 )
 def test_what_browsers_do_not_play_is_converted(tmp_path, codec, container, rate):
     source = with_av(tmp_path / "song", codec, rate, container=container)
-    path, mime = playable(str(source), str(tmp_path))
+    path, mime = browser_playable(str(source), str(tmp_path))
     assert (path.parent, path.suffix, mime) == (tmp_path, ".flac", "audio/flac")
     heard, heard_rate = soundfile.read(path)
     assert heard_rate == min(rate, playing.HIGHEST_RATE)
@@ -487,7 +490,7 @@ def test_what_is_converted_is_bounded(tmp_path):
     noise = np.random.default_rng(0).normal(0, 3, (44100, 4)).astype(np.float32)
     source = tmp_path / "song.aiff"
     source.write_bytes(encoded(noise, 44100, kind="AIFF", subtype="FLOAT"))
-    path, _ = playable(str(source), str(tmp_path), 0.5)
+    path, _ = browser_playable(str(source), str(tmp_path), 0.5)
     heard, rate = soundfile.read(path)
     assert (heard.shape, rate) == ((22050, 2), 44100)
     np.testing.assert_allclose(heard, np.clip(noise[:22050, :2], -1, 1), atol=1e-4)
@@ -501,18 +504,18 @@ def test_every_file_has_a_copy_of_its_own_and_one_alone(tmp_path, monkeypatch):
         source = tmp_path / name
         source.parent.mkdir(exist_ok=True)
         source.write_bytes(encoded(noise / number, 44100, kind="AIFF", subtype="FLOAT"))
-        found.append(playable(str(source), str(folder))[0])
+        found.append(browser_playable(str(source), str(folder))[0])
         np.testing.assert_allclose(soundfile.read(found[-1])[0], noise / number, atol=1e-4)
     assert len(set(found)) == 3
     assert set(folder.iterdir()) == set(found)
     monkeypatch.setattr(playing.decode, "open_audio", None)
-    assert playable(str(source), str(folder))[0] == found[-1]
+    assert browser_playable(str(source), str(folder))[0] == found[-1]
     monkeypatch.undo()
     # What was changed is another one.
     source.write_bytes(encoded(noise / 7, 44100, kind="AIFF", subtype="FLOAT"))
     os.utime(source, ns=(1, 1))
     np.testing.assert_allclose(
-        soundfile.read(playable(str(source), str(folder))[0])[0], noise / 7, atol=1e-4
+        soundfile.read(browser_playable(str(source), str(folder))[0])[0], noise / 7, atol=1e-4
     )
 
 
@@ -529,10 +532,10 @@ def test_few_copies_are_kept_and_nothing_that_is_none_goes(tmp_path):
         source = tmp_path / "music" / f"{number}.aiff"
         source.parent.mkdir(exist_ok=True)
         source.write_bytes(encoded(noise, 44100, kind="AIFF", subtype="FLOAT"))
-        found.append(playable(str(source), str(tmp_path))[0])
+        found.append(browser_playable(str(source), str(tmp_path))[0])
         os.utime(found[-1], ns=(number, number))
         # The first one is asked for again and again.
-        playable(str(source.with_name("0.aiff")), str(tmp_path))
+        browser_playable(str(source.with_name("0.aiff")), str(tmp_path))
     assert {path for path in tmp_path.iterdir() if path.is_file()} == {
         upload,
         found[0],
@@ -544,30 +547,30 @@ def test_nothing_half_written_stands_under_a_name(tmp_path):
     source = tmp_path / "song.aiff"
     source.write_bytes(b"FORM\0\0\0\x10AIFFgarbage" + b"\1" * 100)
     with pytest.raises(DecodeError):
-        playable(str(source), str(tmp_path / "session"))
+        browser_playable(str(source), str(tmp_path / "session"))
     assert list((tmp_path / "session").iterdir()) == []
 
 
 def test_what_is_too_large_to_hold_is_converted_as_far_as_it_goes(demo, tmp_path, monkeypatch):
     source = next(demo.glob("*.wav"))
     monkeypatch.setattr(playing, "LARGEST", source.stat().st_size)
-    assert playable(str(source), str(tmp_path))[0] == source
+    assert browser_playable(str(source), str(tmp_path))[0] == source
     monkeypatch.setattr(playing, "LARGEST", source.stat().st_size - 1)
-    path, mime = playable(str(source), str(tmp_path), 0.5)
+    path, mime = browser_playable(str(source), str(tmp_path), 0.5)
     assert (mime, soundfile.info(path).duration) == ("audio/flac", 0.5)
 
 
 def test_a_wave_that_browsers_do_not_know_is_converted(tmp_path):
     source = tmp_path / "song.wav"
     source.write_bytes(encoded(kind="WAV", subtype="MS_ADPCM"))
-    assert playable(str(source), str(tmp_path))[1] == "audio/flac"
+    assert browser_playable(str(source), str(tmp_path))[1] == "audio/flac"
 
 
 def test_what_cannot_be_played_is_said(tmp_path):
     source = tmp_path / "song.aiff"
     source.write_bytes(b"%PDF-1.7")
     with pytest.raises(UploadError, match=r"song.aiff: is a PDF"):
-        playable(str(source), str(tmp_path))
+        browser_playable(str(source), str(tmp_path))
     source.write_bytes(b"FORM\0\0\0\x10AIFFgarbage" + b"\1" * 100)
     with pytest.raises(DecodeError, match=r"song.aiff: is not audio"):
-        playable(str(source), str(tmp_path))
+        browser_playable(str(source), str(tmp_path))

@@ -17,7 +17,7 @@ import soundfile
 
 from earmark.classify import explain, score
 from earmark.classify.app.files import scratch
-from earmark.classify.app.files.transcode import playable
+from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import bundle as bundles
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
@@ -148,7 +148,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "reasons": reasons,
     }
     if folder is not None:
-        sent["sound"] = str(playable(path, folder)[0])
+        sent["sound"] = str(browser_playable(path, folder)[0])
         sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)

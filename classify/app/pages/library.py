@@ -13,7 +13,7 @@ from earmark.classify.app import catalog, session
 from earmark.classify.app.catalog import Opened, Version
 from earmark.classify.app.files.paths import inside
 from earmark.classify.app.files.paths import table as table_at
-from earmark.classify.app.files.transcode import playable
+from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import grid, model_picker, table_picker, theme, waiting
@@ -602,7 +602,7 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
         return
     job = _job(
         "library sound",
-        playable,
+        browser_playable,
         *(str(file), str(session.scratch().path)),
         pool="analyse",
         timeout=setting().track_seconds,
