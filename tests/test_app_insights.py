@@ -249,7 +249,7 @@ def test_a_stop_keeps_what_is_there_and_can_be_taken_back(own):
     own.refresh(Now())
     assert own.made["popularity"] is first
     assert set(own.made) == set(page.NAMES)
-    own.again("dark")
+    own.redraw("dark")
     own.refresh(Now())
     assert own.made["popularity"].png != first.png
 

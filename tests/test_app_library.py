@@ -315,11 +315,11 @@ def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, 
 
 def test_what_was_classified_in_this_session_is_a_library(root):
     app = AppTest.from_function(script, default_timeout=60)
-    shelf = TrackList("me", root, root)
+    tracks = TrackList("me", root, root)
     values = dict.fromkeys(("energy", "valence", "tempo"), 0.5)
-    for item in shelf.add([(f"{name}.mp3", root / name) for name in "abc"]):
-        item.heard = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
-    app.session_state["shelf"] = shelf
+    for item in tracks.add([(f"{name}.mp3", root / name) for name in "abc"]):
+        item.analysis = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
+    app.session_state["track list"] = tracks
     app.run()
     assert not app.exception
     assert box(app, "selectbox", "Table").value == "What was classified in this session"

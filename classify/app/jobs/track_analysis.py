@@ -1,7 +1,7 @@
-"""What a worker finds out about one track, and how the page gets to know it.
+"""The analysis of one track: its values, genres, reasons and picture.
 
-A worker hands over plain values and arrays and nothing that has to be unpickled: it reads what
-strangers made.
+It runs in a worker, which reads what strangers made: so it returns plain values and arrays
+(`earmark.classify.app.jobs.serialize`), of which `TrackAnalysis.of` makes the object that pages use.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from earmark.extract.preview import Preview, preview
 __all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
 
 REASONS = 8
-"""Descriptors that spoke for a genre, and against it, that are told."""
+"""Descriptors that spoke most for the genre, and as many against it, that are shown."""
 
 SHOWN = frozenset(sets.SPOTIFY_COLUMNS)
+"""Values that are shown, each with its confidence where it has one."""
 
 DRAWN = ("waveform", "mel", "mel_frequencies")
-"""Arrays of a portrait that are needed for its picture alone."""
+"""Arrays of a preview that only its picture needs."""
 
 
 @dataclass(frozen=True)
 class TrackAnalysis:
-    """What is known of a track.
+    """What was found out about a track.
 
     Parameters
     ----------
@@ -45,18 +46,18 @@ class TrackAnalysis:
     sample_rate, channels : int
         Of the file.
     values : dict of float
-        Spotify's thirteen and the confidences, by name; NaN where there is none.
+        Spotify's thirteen and the confidences, by name; NaN where a value is missing.
     genres : list of str
-        All that the model knows, the most probable first; none where there is no sound.
+        All genres of the model, the most probable first; none for a silent track.
     probabilities : list of float
         Of these genres.
     reasons : list of (str, float, float)
         Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
         then the strongest against.
     picture : Preview, optional
-        What is to be drawn; its rows are left out. None where nobody asked for it.
+        What is drawn, without its table; None where no picture was asked for.
     sound : str
-        A file that browsers play, beside the picture; empty where there is none.
+        The file that browsers play; empty where no picture was asked for.
     """
 
     duration: float
@@ -71,17 +72,17 @@ class TrackAnalysis:
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
-        """Return what `hear` sent."""
+        """Make one of what `analyse_track` returned."""
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
-        return cls(**given | {"picture": _drawn(sent)})
+        return cls(**given | {"picture": _preview(sent)})
 
     def without_picture(self) -> TrackAnalysis:
-        """Return the same, without what takes most of the room."""
+        """Return the same without picture and sound, which take most of the memory."""
         return replace(self, picture=None, sound="")
 
 
-def _drawn(sent: dict[str, Any]) -> Preview | None:
+def _preview(sent: dict[str, Any]) -> Preview | None:
     if "waveform" not in sent:
         return None
     beats = pd.DataFrame({"time": sent["beat_times"], "beat": sent["beat_numbers"]})
@@ -99,7 +100,7 @@ def _drawn(sent: dict[str, Any]) -> Preview | None:
 
 
 def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
-    """Describe a file, find its genre, and say why: what a worker does.
+    """Analyse a file with a model; this runs in a worker.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     model : str
         The directory of a bundle.
     folder : str, optional
-        Where a sound that browsers play may be put; None where nobody wants to look or listen.
+        Where a file that browsers play may be put; None where no picture and sound are wanted.
 
     Returns
     -------
@@ -156,7 +157,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
 
 
 def warm() -> None:
-    """Load all that the first track needs: kernels, libraries, the default model."""
+    """Load what the first track would wait for: kernels, libraries, the default model."""
     directory = str(bundles.DEFAULT)
     track.warm(score.extraction_of(model_at(directory), directory))
     with scratch.temporary() as folder:
@@ -166,7 +167,7 @@ def warm() -> None:
 
 
 def model_at(directory: str | Path) -> bundles.Bundle:
-    """Load a model, once for as long as its files stay as they are."""
+    """Load a model; again only where its files have changed."""
     about = Path(directory) / bundles.ABOUT
     stamp = about.stat().st_mtime_ns if about.is_file() else 0
     return _model(str(directory), stamp)
