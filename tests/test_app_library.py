@@ -210,8 +210,8 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
 def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
     waiting_jobs = []
 
-    def submit(line, owner, function, *_, kind, timeout):
-        waiting_jobs.append(Job(line, kind, owner, function.__name__, b"", timeout))
+    def submit(queue, owner, function, *_, pool, timeout):
+        waiting_jobs.append(Job(queue._pools[pool], owner, function.__name__, b"", timeout))
         waiting_jobs[-1].state = "running"
         return waiting_jobs[-1]
 

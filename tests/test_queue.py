@@ -602,7 +602,7 @@ def test_a_closed_queue_takes_nothing_and_leaves_nobody_waiting(make, tmp_path):
     until(lambda: not running(number))
 
 
-# --- Serialized results -----------------------------------------------------------------------------------
+# --- Serialized results -------------------------------------------------------------------------
 
 plain = st.recursive(
     st.none()

@@ -134,11 +134,11 @@ def check_table_size(path: Path, named: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _measure(path: str, modified: int, size: int, limit: int) -> tuple[int, int]:
+def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int]:
     """Return how many bytes and cells a table has once it is decompressed.
 
-    Nothing is read beyond `limit` bytes. That the file was `modified` only tells the cache that it
-    is another one.
+    Nothing is read beyond `limit` bytes. When the file was modified only tells the cache that it
+    has to be measured again.
     """
     name = path.lower()
     if name.endswith(".parquet"):

@@ -55,7 +55,7 @@ def pack(value: object) -> bytes:
     return b"".join([struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes), tree, *blobs])
 
 
-def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:
+def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:  # noqa: PLR0911
     """Return a value as JSON can hold it; what it cannot hold is appended to the blobs."""
     if depth < 0:
         raise TypeError("the result is nested too deeply")
@@ -120,7 +120,7 @@ def unpack(data: bytes) -> Any:
         raise JobError(message) from error
 
 
-def _value(plain: Any, blobs: list[memoryview]) -> Any:
+def _value(plain: Any, blobs: list[memoryview]) -> Any:  # noqa: PLR0911
     if isinstance(plain, list):
         return [_value(one, blobs) for one in plain]
     if not isinstance(plain, dict):

@@ -1,7 +1,7 @@
 """The analysis of one track: its values, genres, reasons and picture.
 
 It runs in a worker, which reads what strangers made: so it returns plain values and arrays
-(`earmark.classify.app.jobs.serialize`), of which `TrackAnalysis.of` makes the object that pages use.
+(`earmark.classify.app.jobs.serialize`), of which `TrackAnalysis.of` makes what pages use.
 """
 
 from __future__ import annotations
@@ -169,10 +169,10 @@ def warm() -> None:
 def model_at(directory: str | Path) -> bundles.Bundle:
     """Load a model; again only where its files have changed."""
     about = Path(directory) / bundles.ABOUT
-    stamp = about.stat().st_mtime_ns if about.is_file() else 0
-    return _model(str(directory), stamp)
+    modified = about.stat().st_mtime_ns if about.is_file() else 0
+    return _model(str(directory), modified)
 
 
 @lru_cache(maxsize=4)
-def _model(directory: str, stamp: int) -> bundles.Bundle:
+def _model(directory: str, _modified: int) -> bundles.Bundle:
     return bundles.load(directory)

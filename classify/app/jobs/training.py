@@ -70,7 +70,7 @@ def train(
     label: str = "genre",
     group: str | None = None,
     ignore: Sequence[str] | None = None,
-    report: Report = lambda share, text: None,
+    report: Report = lambda _share, _text: None,
 ) -> dict[str, Any]:
     """Evaluate and train a model and write it with its report; this runs in a worker.
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from streamlit import config, runtime
 
+from earmark.classify.app import _compat
 from earmark.extract.audio import formats
 from earmark.extract.config import DEFAULTS
 
@@ -120,12 +120,9 @@ def _serve(audio: Path, key: str) -> str | None:
     says so anew, and what no run has named is forgotten at its end.
     """
     # Of the copies made for browsers the oldest go (`earmark.classify.app.files.transcode`).
-    if not runtime.exists() or not audio.is_file():
+    if not audio.is_file():
         return None
-    manager = runtime.get_instance().media_file_mgr
-    address = manager.add(str(audio), sound_type(audio), f"earmark.player.{key}")
-    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{address}" if base else address
+    return _compat.serve_media(audio, sound_type(audio), f"earmark.player.{key}")
 
 
 @cache
