@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from earmark.classify.app.errors import BusyError
 from earmark.classify.app.jobs import gallery
 from earmark.classify.app.jobs.gallery import Gallery, Source
 from earmark.classify.insights import page, tracks
 from earmark.classify.insights.page import Absent, Picture
-from earmark.extract.errors import BusyError, SchemaError
+from earmark.extract.errors import SchemaError
 
 
 def script():

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from earmark.classify.app.errors import BusyError
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.jobs.track_list import AHEAD, PICTURES, TrackList
 from earmark.classify.model import bundle
-from earmark.extract.errors import BusyError
 
 SENT = {
     "duration": 2.0,

@@ -72,7 +72,7 @@ class _Session:
 
 
 def _leave(queue: JobQueue, own: str, scratch: uploads.Scratch) -> None:
-    # Whoever is interrupted by the collection of garbage may hold the lock of the queue. The jobs go
+    # The garbage collector may interrupt a thread that holds the lock of the queue. The jobs go
     # before the files that they read.
     threading.Thread(target=queue.leave, args=(own,), daemon=True).start()
     scratch.close()

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
+from earmark.classify.app.errors import UploadError
 from earmark.classify.app.files.sniff import sniff
-from earmark.extract.errors import UploadError, WriteError
+from earmark.extract.errors import WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 import soxr
 
+from earmark.classify.app.errors import UploadError
 from earmark.classify.app.files.sniff import sniff
 from earmark.extract import tables
 from earmark.extract.audio import decode
-from earmark.extract.errors import UploadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

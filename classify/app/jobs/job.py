@@ -6,7 +6,7 @@ import itertools
 from collections import deque
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from earmark.extract.errors import JobError
+from earmark.classify.app.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

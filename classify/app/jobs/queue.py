@@ -18,10 +18,10 @@ import pickle
 import threading
 from typing import TYPE_CHECKING, Any
 
+from earmark.classify.app.errors import BusyError
 from earmark.classify.app.jobs.job import Job
 from earmark.classify.app.jobs.pool import Pool, PoolSettings, usual_pools
 from earmark.classify.app.jobs.process import import_name
-from earmark.extract.errors import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

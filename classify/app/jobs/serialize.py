@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.extract.errors import JobError
+from earmark.classify.app.errors import JobError
 
 if TYPE_CHECKING:
     import pandas as pd

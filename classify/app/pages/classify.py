@@ -11,6 +11,7 @@ import streamlit as st
 
 from earmark.classify import score
 from earmark.classify.app import session
+from earmark.classify.app.errors import JobError
 from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import tagging, track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
@@ -18,7 +19,7 @@ from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
-from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
+from earmark.extract.errors import EarmarkError, FileError, FindError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
