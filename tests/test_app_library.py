@@ -208,12 +208,12 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
 
 
 def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
-    waiting_jobs = []
+    submitted = []
 
     def submit(queue, owner, function, *_, pool, timeout):
-        waiting_jobs.append(Job(queue._pools[pool], owner, function.__name__, b"", timeout))
-        waiting_jobs[-1].state = "running"
-        return waiting_jobs[-1]
+        submitted.append(Job(queue._pools[pool], owner, function.__name__, b"", timeout))
+        submitted[-1].state = "running"
+        return submitted[-1]
 
     monkeypatch.setattr(JobQueue, "submit", submit)
     other = AppTest.from_function(script, default_timeout=60)
@@ -221,27 +221,27 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
         one.run()
         box(one, "segmented_control", "View").set_value("Map").run()
         assert box(one, "button", "Stop")
-    assert [job.name for job in waiting_jobs] == ["layout"]
+    assert [job.name for job in submitted] == ["layout"]
     # Who waits no longer for what somebody else has asked for takes it from nobody.
     box(other, "button", "Stop").click().run()
     assert "Stopped." in said(other)
-    assert waiting_jobs[0].state == "running"
+    assert submitted[0].state == "running"
     box(other, "button", "Try again").click().run()
-    assert len(waiting_jobs) == 1
+    assert len(submitted) == 1
     # Where whoever asked for it has stopped it, or is gone, those who wait ask for it.
     box(app, "button", "Stop").click().run()
-    assert (waiting_jobs[0].state, len(waiting_jobs)) == ("cancelled", 1)
+    assert (submitted[0].state, len(submitted)) == ("cancelled", 1)
     other.run()
-    assert (len(waiting_jobs), waiting_jobs[1].owner) == (2, other.session_state["owner"])
-    waiting_jobs[1].state, waiting_jobs[1].error = "failed", "it is too hard"
+    assert (len(submitted), submitted[1].owner) == (2, other.session_state["owner"])
+    submitted[1].state, submitted[1].error = "failed", "it is too hard"
     for one in (app, other):
         one.run()
         assert "it is too hard" in one.error[0].value
     for one in (app, other):
         box(one, "button", "Try again").click().run()
         assert box(one, "button", "Stop")
-    assert len(waiting_jobs) == 3
-    waiting_jobs[2].state, waiting_jobs[2]._result = "done", np.zeros((200, 2))
+    assert len(submitted) == 3
+    submitted[2].state, submitted[2].value = "done", np.zeros((200, 2))
     for one in (app, other):
         one.run()
         assert "lie together" in said(one)
