@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from earmark.classify.app import catalog, settings
-from earmark.classify.app.files import paths as places
+from earmark.classify.app.files import paths
 from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import TrackList
@@ -352,7 +352,7 @@ def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
         ("../x.csv", "is not there"),
     ):
         with pytest.raises(FindError, match=message):
-            places.table(named)
+            paths.resolve_table(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):
