@@ -23,7 +23,7 @@ def script():
     from earmark.classify.app.widgets import theme
 
     with theme.kept_in_words():
-        page.page()
+        insights.page()
 
 
 @pytest.fixture
