@@ -20,6 +20,7 @@ from earmark.extract.errors import SchemaError
 
 
 def script():
+    from earmark.classify.app.pages import insights
     from earmark.classify.app.widgets import theme
 
     with theme.kept_in_words():
