@@ -14,16 +14,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalyseError",
     "BundleError",
-    "BusyError",
     "DecodeError",
     "EarmarkError",
     "FileError",
     "FindError",
-    "JobError",
     "LabelError",
     "SchemaError",
     "SettingsError",
-    "UploadError",
     "WriteError",
     "printable",
 ]
@@ -52,14 +49,6 @@ class LabelError(EarmarkError):
 
 class BundleError(EarmarkError):
     """A model bundle is missing, damaged or of another protocol."""
-
-
-class BusyError(EarmarkError):
-    """The app has as much to do as it takes on."""
-
-
-class JobError(EarmarkError):
-    """A job of the app failed, ran out of time or was cancelled."""
 
 
 class FileError(EarmarkError):
@@ -101,12 +90,6 @@ class AnalyseError(FileError):
     """The audio was decoded but could not be analysed."""
 
     stage = "analyse"
-
-
-class UploadError(FileError):
-    """What came from a browser is no audio, too large or too much."""
-
-    stage = "upload"
 
 
 class WriteError(FileError):

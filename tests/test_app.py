@@ -68,10 +68,10 @@ def test_a_limit_that_makes_no_sense_is_named(name, value, message):
 
 def test_a_folder_is_named_below_the_root(tmp_path):
     (tmp_path / "music" / "jazz").mkdir(parents=True)
-    assert paths.inside("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
-    assert paths.inside(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
-    assert paths.inside("", tmp_path) == tmp_path
-    assert paths.inside("music/../music", tmp_path) == tmp_path / "music"
+    assert paths.resolve_below_root("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
+    assert paths.resolve_below_root(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
+    assert paths.resolve_below_root("", tmp_path) == tmp_path
+    assert paths.resolve_below_root("music/../music", tmp_path) == tmp_path / "music"
 
 
 def test_a_long_track_has_more_time(tmp_path, monkeypatch):
@@ -100,7 +100,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
     (root / ".ssh").mkdir()
     (root / "key").symlink_to(root / ".ssh")
     with pytest.raises(FindError, match="is not there; name a folder or a file below"):
-        paths.inside(named, root)
+        paths.resolve_below_root(named, root)
 
 
 @settings(deadline=None)
@@ -111,7 +111,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
 def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
     root = tmp_path_factory.getbasetemp()
     with contextlib.suppress(FindError):
-        assert paths.inside(named, root).is_relative_to(root)
+        assert paths.resolve_below_root(named, root).is_relative_to(root)
 
 
 # What remark, which Streamlit draws Markdown with, makes of text after all else was read.
@@ -261,7 +261,7 @@ def test_the_environment_of_a_test_says_nothing_of_the_app():
 
 def refused(path, message):
     with pytest.raises(FindError, match=message):
-        paths.table(path.name, path.parent)
+        paths.resolve_table(path.name, path.parent)
 
 
 @pytest.mark.parametrize("name", [".netrc", ".hidden.csv", "notes.txt", "config.toml", "x.csv.zst"])
@@ -289,7 +289,7 @@ def test_what_a_packed_table_unpacks_to_counts(tmp_path, small, ending):
     path = tmp_path / f"table.csv.{ending}"
     frame = pd.DataFrame({"path": ["x" * 1000] * 900})
     frame.to_csv(path, index=False)
-    assert paths.table(path.name, tmp_path) == path
+    assert paths.resolve_table(path.name, tmp_path) == path
     pd.concat([frame, frame]).to_csv(path, index=False)
     assert path.stat().st_size < 100_000
     refused(path, "is larger than 1 MB")
@@ -304,7 +304,7 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     pd.DataFrame({"path": "a", "x": np.zeros(30_000)}).to_parquet(many)
     wide = tmp_path / "wide.csv"
     wide.write_text("path" + ",x" * 999 + "\n" + ",\n" * 60, encoding="utf-8")
-    assert paths.table("many.parquet", tmp_path) == many
+    assert paths.resolve_table("many.parquet", tmp_path) == many
     monkeypatch.setattr(paths, "MOST_CELLS", 59_999)
     refused(many, "has 60,000 cells")
     refused(wide, "has 61,000 cells")

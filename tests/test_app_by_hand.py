@@ -167,9 +167,9 @@ def test_selects_and_times_reach_the_model(app):
 def test_a_track_that_was_classified_is_a_start(app):
     values = {"energy": 0.91, "tempo": 151.2, "key": 4.0, "mode": 0.0, "loudness": -5.2}
     heard = TrackAnalysis(200.0, 44100, 2, values, ["metal"], [1.0], [])
-    shelf = TrackList("me", Path("model"), Path("folder"))
-    shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
-    app.session_state["shelf"] = shelf
+    tracks = TrackList("me", Path("model"), Path("folder"))
+    tracks.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
+    app.session_state["track list"] = tracks
     app.run()
     choose(app, "a track you classified", track="no **song**.mp3")
     assert app.slider("by hand energy").value == 0.91

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from earmark.classify.app import catalog, settings
-from earmark.classify.app.files import paths as places
+from earmark.classify.app.files import paths
 from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import TrackList
@@ -208,12 +208,12 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
 
 
 def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
-    waiting_jobs = []
+    submitted = []
 
-    def submit(line, owner, function, *_, kind, timeout):
-        waiting_jobs.append(Job(line, kind, owner, function.__name__, b"", timeout))
-        waiting_jobs[-1].state = "running"
-        return waiting_jobs[-1]
+    def submit(queue, owner, function, *_, pool, timeout):
+        submitted.append(Job(queue._pools[pool], owner, function.__name__, b"", timeout))
+        submitted[-1].state = "running"
+        return submitted[-1]
 
     monkeypatch.setattr(JobQueue, "submit", submit)
     other = AppTest.from_function(script, default_timeout=60)
@@ -221,27 +221,27 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
         one.run()
         box(one, "segmented_control", "View").set_value("Map").run()
         assert box(one, "button", "Stop")
-    assert [job.name for job in waiting_jobs] == ["layout"]
+    assert [job.name for job in submitted] == ["layout"]
     # Who waits no longer for what somebody else has asked for takes it from nobody.
     box(other, "button", "Stop").click().run()
     assert "Stopped." in said(other)
-    assert waiting_jobs[0].state == "running"
+    assert submitted[0].state == "running"
     box(other, "button", "Try again").click().run()
-    assert len(waiting_jobs) == 1
+    assert len(submitted) == 1
     # Where whoever asked for it has stopped it, or is gone, those who wait ask for it.
     box(app, "button", "Stop").click().run()
-    assert (waiting_jobs[0].state, len(waiting_jobs)) == ("cancelled", 1)
+    assert (submitted[0].state, len(submitted)) == ("cancelled", 1)
     other.run()
-    assert (len(waiting_jobs), waiting_jobs[1].owner) == (2, other.session_state["owner"])
-    waiting_jobs[1].state, waiting_jobs[1].error = "failed", "it is too hard"
+    assert (len(submitted), submitted[1].owner) == (2, other.session_state["owner"])
+    submitted[1].state, submitted[1].error = "failed", "it is too hard"
     for one in (app, other):
         one.run()
         assert "it is too hard" in one.error[0].value
     for one in (app, other):
         box(one, "button", "Try again").click().run()
         assert box(one, "button", "Stop")
-    assert len(waiting_jobs) == 3
-    waiting_jobs[2].state, waiting_jobs[2]._result = "done", np.zeros((200, 2))
+    assert len(submitted) == 3
+    submitted[2].state, submitted[2].value = "done", np.zeros((200, 2))
     for one in (app, other):
         one.run()
         assert "lie together" in said(one)
@@ -315,11 +315,11 @@ def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, 
 
 def test_what_was_classified_in_this_session_is_a_library(root):
     app = AppTest.from_function(script, default_timeout=60)
-    shelf = TrackList("me", root, root)
+    tracks = TrackList("me", root, root)
     values = dict.fromkeys(("energy", "valence", "tempo"), 0.5)
-    for item in shelf.add([(f"{name}.mp3", root / name) for name in "abc"]):
-        item.heard = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
-    app.session_state["shelf"] = shelf
+    for item in tracks.add([(f"{name}.mp3", root / name) for name in "abc"]):
+        item.analysis = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
+    app.session_state["track list"] = tracks
     app.run()
     assert not app.exception
     assert box(app, "selectbox", "Table").value == "What was classified in this session"
@@ -352,7 +352,7 @@ def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
         ("../x.csv", "is not there"),
     ):
         with pytest.raises(FindError, match=message):
-            places.table(named)
+            paths.resolve_table(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):
@@ -467,7 +467,7 @@ def test_what_takes_long_waits_with_the_trainings(app, monkeypatch):
     kinds = []
     submit = JobQueue.submit
     monkeypatch.setattr(
-        JobQueue, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
+        JobQueue, "submit", lambda *own, **how: kinds.append(how["pool"]) or submit(*own, **how)
     )
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()

@@ -29,9 +29,8 @@ PAGES = (
 def main() -> None:
     """Draw the page that is asked for: what `app.py` runs."""
     import streamlit as st
-    from streamlit import config
 
-    from earmark.classify.app import session
+    from earmark.classify.app import _compat, session
     from earmark.classify.app.widgets import theme
 
     # A picture of our own: those that have names are fetched from elsewhere.
@@ -45,7 +44,7 @@ def main() -> None:
     chosen = st.navigation(pages, position="top")
     with theme.kept_in_words():
         # However the app was started, Streamlit takes files as large as the boxes say.
-        config.set_option("server.maxUploadSize", session.setting().upload_mb)
+        _compat.limit_uploads(session.setting().upload_mb)
         # Workers start while somebody reads the page.
         session.queue()
         chosen.run()

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.classify.app.files.paths import inside
-from earmark.classify.app.files.zip import packed
+from earmark.classify.app.files.paths import resolve_below_root
+from earmark.classify.app.files.zip import zip_files
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
 from earmark.classify.model import genre_profiles as typicals
@@ -248,7 +248,7 @@ def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
     """
     for folder in folders:
         try:
-            found = inside(str(Path(folder or ".") / path), root)
+            found = resolve_below_root(str(Path(folder or ".") / path), root)
         except FindError:
             continue
         if found.is_file():
@@ -268,4 +268,4 @@ def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None 
     """Return a playlist for each genre, all in one ZIP archive."""
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
         made = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
-        return packed({playlist.path.name: playlist.path for playlist in made})
+        return zip_files({playlist.path.name: playlist.path for playlist in made})

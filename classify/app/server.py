@@ -42,10 +42,7 @@ def serve(script: Path, **given: Any) -> None:
     """
     if find_spec("streamlit") is None:
         raise SettingsError("the app needs Streamlit; install it with: pip install 'earmark[app]'")
-    from streamlit import config
-    from streamlit.web import bootstrap
-
-    from earmark.classify.app import settings
+    from earmark.classify.app import _compat, settings
 
     found = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
     # Told now, and not in the browser.
@@ -57,9 +54,7 @@ def serve(script: Path, **given: Any) -> None:
     elif address not in found["server_allowedHosts"]:
         found["server_allowedHosts"] += [address, socket.gethostname()]
     _free(address, int(found.get("server_port", 8501)))
-    config._main_script_path = str(script)
-    bootstrap.load_config_options(found)
-    bootstrap.run(str(script), False, [], found)
+    _compat.run_server(script, found)
 
 
 def options(file: Path) -> dict[str, Any]:

@@ -9,10 +9,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from earmark.classify.app import _compat
 from earmark.classify.app.files import scratch as uploads
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
@@ -49,11 +47,7 @@ def forget(files: Iterable[str]) -> None:
     files : iterable of str
         What Streamlit calls them: their `file_id`. Boxes that show them are empty after this.
     """
-    context = get_script_run_ctx()
-    holder = context and context.uploaded_file_mgr
-    if context is not None and isinstance(holder, MemoryUploadedFileManager):
-        for file in files:
-            holder.remove_file(context.session_id, file)
+    _compat.forget_uploads(files)
 
 
 def scratch() -> uploads.Scratch:
@@ -72,13 +66,13 @@ class _Session:
             )
         )
         self.end = weakref.finalize(self, _leave, queue(), own, self.scratch)
-        context = get_script_run_ctx()
-        if runtime.exists() and context is not None:
-            _ends()[context.session_id] = self.end, None
+        name = _compat.session_id()
+        if name is not None:
+            _ends()[name] = self.end, None
 
 
 def _leave(queue: JobQueue, own: str, scratch: uploads.Scratch) -> None:
-    # Whoever is interrupted by the collection of garbage may hold the line's lock. The jobs go
+    # The garbage collector may interrupt a thread that holds the lock of the queue. The jobs go
     # before the files that they read.
     threading.Thread(target=queue.leave, args=(own,), daemon=True).start()
     scratch.close()
@@ -111,7 +105,7 @@ def _watch(ends: Ends) -> None:
         for name, (end, since) in list(ends.items()):
             if not end.alive:
                 del ends[name]
-            elif runtime.exists() and runtime.get_instance().is_active_session(name):
+            elif _compat.is_connected(name):
                 ends[name] = end, None
             elif since is None:
                 ends[name] = end, now

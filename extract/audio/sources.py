@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from earmark.extract.audio import formats
 from earmark.extract.errors import FindError, printable
 
 if TYPE_CHECKING:
@@ -16,42 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AUDIO_SUFFIXES", "Track", "find"]
 
-AUDIO_SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".wave",
-        ".mp3",
-        ".mp2",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".caf",
-        ".w64",
-        ".rf64",
-        ".m4a",
-        ".m4b",
-        ".mp4",
-        ".aac",
-        ".wma",
-        ".ape",
-        ".wv",
-        ".tta",
-        ".mpc",
-        ".ac3",
-        ".dts",
-        ".mka",
-        ".webm",
-        ".3gp",
-        ".amr",
-        ".dsf",
-    ]
-)
+AUDIO_SUFFIXES = formats.SUFFIXES
 """Endings that a folder is searched for. A file named on its own may be called anything."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from earmark.extract import sets, tables
+from earmark.extract import _compat, sets, tables
 from earmark.extract.audio import sources as files
 from earmark.extract.batch.checkpoint import Memory, Parts
 from earmark.extract.batch.track import (
@@ -55,8 +55,7 @@ def outcomes(
             yield index, analyse(track, extraction)
         return
 
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
+    worker_killed = _compat.worker_killed_error()
     warm(extraction)
     waiting = set(range(len(tracks)))
     while waiting:
@@ -67,13 +66,13 @@ def outcomes(
             ):
                 waiting.discard(index)
                 yield index, outcome
-        except TerminatedWorkerError:
+        except worker_killed:
             # Whoever was being analysed may have done it: each goes alone, the rest together.
             for index in sorted(begun & waiting):
                 waiting.discard(index)
                 try:
                     yield from _parallel(tracks, [index], extraction, 2, begun.add)
-                except TerminatedWorkerError:
+                except worker_killed:
                     error = AnalyseError(
                         tracks[index].path, "killed the process that read it (damaged, or too big)"
                     )

@@ -1,7 +1,7 @@
-"""What a worker finds out about one track, and how the page gets to know it.
+"""The analysis of one track: its values, genres, reasons and picture.
 
-A worker hands over plain values and arrays and nothing that has to be unpickled: it reads what
-strangers made.
+It runs in a worker, which reads what strangers made: so it returns plain values and arrays
+(`earmark.classify.app.jobs.serialize`), of which `TrackAnalysis.of` makes what pages use.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import soundfile
 from earmark import classify
 from earmark.classify import score
 from earmark.classify.app.files import scratch
-from earmark.classify.app.files.transcode import playable
+from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import storage
 from earmark.classify.trained import Trained
 from earmark.extract import sets, tables
@@ -28,17 +28,18 @@ from earmark.extract.preview import Preview, preview
 __all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
 
 REASONS = 8
-"""Descriptors that spoke for a genre, and against it, that are told."""
+"""Descriptors that spoke most for the genre, and as many against it, that are shown."""
 
 SHOWN = frozenset(sets.SPOTIFY_COLUMNS)
+"""Values that are shown, each with its confidence where it has one."""
 
 DRAWN = ("waveform", "mel", "mel_frequencies")
-"""Arrays of a portrait that are needed for its picture alone."""
+"""Arrays of a preview that only its picture needs."""
 
 
 @dataclass(frozen=True)
 class TrackAnalysis:
-    """What is known of a track.
+    """What was found out about a track.
 
     Parameters
     ----------
@@ -47,18 +48,18 @@ class TrackAnalysis:
     sample_rate, channels : int
         Of the file.
     values : dict of float
-        Spotify's thirteen and the confidences, by name; NaN where there is none.
+        Spotify's thirteen and the confidences, by name; NaN where a value is missing.
     genres : list of str
-        All that the model knows, the most probable first; none where there is no sound.
+        All genres of the model, the most probable first; none for a silent track.
     probabilities : list of float
         Of these genres.
     reasons : list of (str, float, float)
         Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
         then the strongest against.
     picture : Preview, optional
-        What is to be drawn; its rows are left out. None where nobody asked for it.
+        What is drawn, without its table; None where no picture was asked for.
     sound : str
-        A file that browsers play, beside the picture; empty where there is none.
+        The file that browsers play; empty where no picture was asked for.
     """
 
     duration: float
@@ -73,17 +74,17 @@ class TrackAnalysis:
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
-        """Return what `hear` sent."""
+        """Make one of what `analyse_track` returned."""
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
-        return cls(**given | {"picture": _drawn(sent)})
+        return cls(**given | {"picture": _preview(sent)})
 
     def without_picture(self) -> TrackAnalysis:
-        """Return the same, without what takes most of the room."""
+        """Return the same without picture and sound, which take most of the memory."""
         return replace(self, picture=None, sound="")
 
 
-def _drawn(sent: dict[str, Any]) -> Preview | None:
+def _preview(sent: dict[str, Any]) -> Preview | None:
     if "waveform" not in sent:
         return None
     beats = pd.DataFrame({"time": sent["beat_times"], "beat": sent["beat_numbers"]})
@@ -101,7 +102,7 @@ def _drawn(sent: dict[str, Any]) -> Preview | None:
 
 
 def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
-    """Describe a file, find its genre, and say why: what a worker does.
+    """Analyse a file with a model; this runs in a worker.
 
     Parameters
     ----------
@@ -110,7 +111,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     model : str
         The directory of a bundle.
     folder : str, optional
-        Where a sound that browsers play may be put; None where nobody wants to look or listen.
+        Where a file that browsers play may be put; None where no picture and sound are wanted.
 
     Returns
     -------
@@ -151,7 +152,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "reasons": reasons,
     }
     if folder is not None:
-        sent["sound"] = str(playable(path, folder)[0])
+        sent["sound"] = str(browser_playable(path, folder)[0])
         sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)
@@ -159,7 +160,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
 
 
 def warm() -> None:
-    """Load all that the first track needs: kernels, libraries, the default model."""
+    """Load what the first track would wait for: kernels, libraries, the default model."""
     directory = str(storage.DEFAULT)
     track.warm(score.extraction_of(model_at(directory), directory))
     with scratch.temporary() as folder:
@@ -169,12 +170,12 @@ def warm() -> None:
 
 
 def model_at(directory: str | Path) -> Trained:
-    """Load a model, once for as long as its files stay as they are."""
+    """Load a model; again only where its files have changed."""
     about = Path(directory) / storage.ABOUT
-    stamp = about.stat().st_mtime_ns if about.is_file() else 0
-    return _model(str(directory), stamp)
+    modified = about.stat().st_mtime_ns if about.is_file() else 0
+    return _model(str(directory), modified)
 
 
 @lru_cache(maxsize=4)
-def _model(directory: str, stamp: int) -> Trained:
+def _model(directory: str, _modified: int) -> Trained:
     return classify.load(directory)

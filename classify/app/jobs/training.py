@@ -1,8 +1,7 @@
-"""Training in the app: a table is looked at, a model is trained on it, packed and put away.
+"""Training in the app: inspect a table, train a model on it, choose its directory, zip it.
 
 No Streamlit here. What reads the table or trains runs in a worker
-(`earmark.classify.app.jobs.queue`): the table
-is anybody's, and a training takes long.
+(`earmark.classify.app.jobs.queue`): the table may be anybody's, and training takes long.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from earmark.classify.app import catalog
-from earmark.classify.app.files.zip import packed
+from earmark.classify.app.files.zip import zip_files
 from earmark.classify.dataset import labels as labelling
 from earmark.classify.model import storage
 from earmark.extract import tables
@@ -28,13 +27,13 @@ REPORT = storage.REPORT[0]
 """The page of the report."""
 
 MOST_COLUMNS = 2000
-"""Columns that are looked at, and whose names are told."""
+"""Columns that are inspected, and whose names are returned."""
 
 Report = Callable[[float, str], object]
 
 
 def look_at(table: str) -> dict[str, Any]:
-    """Say what a table holds: what a worker does first.
+    """Say what a table holds; this runs in a worker.
 
     Returns
     -------
@@ -45,13 +44,14 @@ def look_at(table: str) -> dict[str, Any]:
     frame, about = tables.read(table)
     names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
-    # Of tens of thousands, looking at each would take minutes; names are quickly found.
+    # To inspect tens of thousands would take minutes; the usual names are looked up at once.
     seen = list(dict.fromkeys([name for name in known if name in names] + names[:MOST_COLUMNS]))
 
     def unlikely(name: str) -> tuple[int, bool]:
-        """Return what is small where the genre may stand: a name for it, or else text."""
-        own = frame[name]
-        text = own.dtype.kind not in "biufc" and 2 <= own.astype(str).nunique() < len(own)
+        """Return a key that sorts usual names of the genre first, then columns of text."""
+        column = frame[name]
+        is_number = column.dtype.kind in "biufc"
+        text = not is_number and 2 <= column.astype(str).nunique() < len(column)
         return known.index(name) if name in known else len(known), not text
 
     return {
@@ -69,9 +69,9 @@ def train(
     label: str = "genre",
     group: str | None = None,
     ignore: Sequence[str] | None = None,
-    report: Report = lambda share, text: None,
+    report: Report = lambda _share, _text: None,
 ) -> dict[str, Any]:
-    """Train a model, measure it and write it with its report: what a worker does.
+    """Evaluate and train a model and write it with its report; this runs in a worker.
 
     Parameters
     ----------
@@ -80,23 +80,23 @@ def train(
     directory : str
         Where the bundle is written.
     called : dict
-        What the files are called by those who brought them, by what we call them.
+        What their owner calls the files, by our paths.
     labels, label, group, ignore
         As for `earmark.classify.dataset.build.build`.
     report : callable
-        Is told the share that is done, and a text.
+        Called with the share that is done and a text.
 
     Returns
     -------
     dict
-        ``metrics`` that are told first, ``genres`` and ``notes``.
+        ``metrics`` (the most important), ``genres`` and ``notes``.
     """
     try:
         options = {"labels": labels, "label": label, "group": group, "ignore": ignore}
         return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
-        own = called | {directory: Path(directory).name}
-        raise LabelError(catalog.renamed(str(error), own)) from error
+        names = called | {directory: Path(directory).name}
+        raise LabelError(catalog.renamed(str(error), names)) from error
 
 
 def _train(
@@ -134,9 +134,9 @@ def _train(
 
 
 def named(text: str) -> str:
-    """Return a name of a model that can be one of a directory."""
-    kept = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
-    return kept[:60] or "model"
+    """Return the name of a directory for a model that is called so."""
+    name = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
+    return name[:60] or "model"
 
 
 def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
@@ -183,7 +183,9 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
 
 def zipped(directory: Path) -> bytes:
     """Return a model as a ZIP archive, in a folder of its own name."""
-    return packed({f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())})
+    return zip_files(
+        {f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())}
+    )
 
 
 def sandboxed(page: str, height: int) -> str:

@@ -99,8 +99,10 @@ def _start(model: Trained, own: Mapping[str, Field]) -> None:
 
 def _classified() -> dict[str, dict[str, float]]:
     """Return the values of the tracks that this session has classified, by name."""
-    shelf: TrackList | None = st.session_state.get("shelf")
-    return {item.name: item.heard.values for item in shelf.done if item.heard} if shelf else {}
+    tracks: TrackList | None = st.session_state.get("track list")
+    return (
+        {item.name: item.analysis.values for item in tracks.done if item.analysis} if tracks else {}
+    )
 
 
 def _set(values: Mapping[str, float]) -> None:

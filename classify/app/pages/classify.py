@@ -11,14 +11,15 @@ import streamlit as st
 
 from earmark.classify import score
 from earmark.classify.app import session
-from earmark.classify.app.files.paths import inside
+from earmark.classify.app.errors import JobError
+from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import tagging, track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
 from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
-from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
+from earmark.extract.errors import EarmarkError, FileError, FindError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,13 +61,13 @@ def page() -> None:
 
 def _shelf(model: Path) -> TrackList:
     """Return the shelf of this session, described by the model that is chosen."""
-    if "shelf" not in st.session_state:
-        st.session_state["shelf"] = TrackList(session.owner(), model, session.scratch().path)
-    own: TrackList = st.session_state["shelf"]
+    if "track list" not in st.session_state:
+        st.session_state["track list"] = TrackList(session.owner(), model, session.scratch().path)
+    own: TrackList = st.session_state["track list"]
     own.folder = session.scratch().path
     if own.model != model:
         score.extraction_of(model_at(model), model_picker.name(model))
-        own.again(model)
+        own.change_model(model)
     return own
 
 
@@ -181,7 +182,7 @@ def _found(own: TrackList, root: Path) -> None:
 
 def _search(named: str) -> None:
     """Have a folder searched; what was searched before is nobody's wish any more."""
-    folder = inside(named)
+    folder = resolve_below_root(named)
     if before := st.session_state.pop("listen finding", None):
         before[-1].cancel()
     job = session.queue().submit(
@@ -242,7 +243,9 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
     for key in ("listen search", "listen least"):
         theme.kept(key)
     text = words.text_input("Search", placeholder="part of a name", key="listen search")
-    names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
+    names = sorted(
+        {item.analysis.genres[0] for item in done if item.analysis and item.analysis.genres}
+    )
     held = st.session_state.get(theme.kept("listen genres"), [])
     if not set(held) <= set(names):
         # Other tracks, or another model.
@@ -254,9 +257,13 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
         for item in done
         if text.casefold() in item.name.casefold()
         and (
-            not chosen or (item.heard and item.heard.genres[:1] and item.heard.genres[0] in chosen)
+            not chosen
+            or (item.analysis and item.analysis.genres[:1] and item.analysis.genres[0] in chosen)
         )
-        and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
+        and (
+            not share
+            or (item.analysis and max(item.analysis.probabilities, default=0) >= share / 100)
+        )
     ]
     found = track_list.table(shown)
     # The row of the track that is looked at.
@@ -293,7 +300,7 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
-    own: TrackList = st.session_state["shelf"]
+    own: TrackList = st.session_state["track list"]
     asked = (own.model, *shown)
     before, job = st.session_state.get("listen plan", ((), None))
     if job is None or before != asked:
@@ -345,7 +352,7 @@ def _track(own: TrackList) -> None:
         _soon(own, item)
     if item.waits:
         theme.living(_waiting, POLL)(own, item)
-    elif item.heard is not None:
+    elif item.analysis is not None:
         _portrait(own, item)
 
 
@@ -377,36 +384,36 @@ def _waiting(own: TrackList, item: Item) -> None:
 
 
 def _portrait(own: TrackList, item: Item) -> None:
-    heard = item.heard
-    assert heard is not None
+    analysis = item.analysis
+    assert analysis is not None
     st.divider()
-    if heard.picture is not None:
-        sound = Path(heard.sound) if heard.sound else None
-        player.show(heard.picture, sound, item.name, "player")
+    if analysis.picture is not None:
+        sound = Path(analysis.sound) if analysis.sound else None
+        player.show(analysis.picture, sound, item.name, "player")
     elif item.error:
         theme.trouble(f"{item.name}: {item.error}")
-    _facts(heard)
+    _facts(analysis)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
-        if not heard.genres:
+        if not analysis.genres:
             theme.empty("No genre", "It is silent, or shorter than a tenth of a second.")
             return
-        theme.figure(charts.genres(heard.genres, heard.probabilities), key="genres")
-        st.markdown(f"##### Why {theme.plain(heard.genres[0])}?")
-        theme.figure(charts.reasons(heard.reasons), key="reasons")
+        theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
+        st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
+        theme.figure(charts.reasons(analysis.reasons), key="reasons")
         st.caption("Green speaks for it, orange against it, beside the average genre.")
     with right:
         st.markdown("##### The thirteen values")
-        typical = model_at(own.model).typical.get(heard.genres[0], {})
-        theme.figure(radar.radar(heard.values, typical), key="radar")
+        typical = model_at(own.model).typical.get(analysis.genres[0], {})
+        theme.figure(radar.radar(analysis.values, typical), key="radar")
         st.dataframe(
-            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+            grid.values(analysis.values, typical), hide_index=True, height="content", key="values"
         )
 
 
-def _facts(heard: TrackAnalysis) -> None:
-    minutes, seconds = divmod(int(heard.duration), 60)
-    facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
-    facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
+def _facts(analysis: TrackAnalysis) -> None:
+    minutes, seconds = divmod(int(analysis.duration), 60)
+    facts = [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz"]
+    facts.append({1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels"))
     st.caption(" · ".join(facts))

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs import gallery, track_list
 from earmark.classify.app.jobs.gallery import Gallery, Source
 from earmark.classify.app.settings import seconds_for, setting
@@ -67,7 +67,7 @@ def page() -> None:
         own = Gallery(source, session.owner(), folder, seconds, theme.theme())
         st.session_state["gallery"] = own
     elif own.theme != theme.theme():
-        own.again(theme.theme())
+        own.redraw(theme.theme())
     own.refresh(session.queue())
     theme.living(_pictures, POLL if own.busy else None)(own)
 
@@ -82,14 +82,14 @@ def _source() -> Source | None:
         if table is None:
             return None
         labels, label, called = _genres(table)
-    own: track_list.TrackList | None = st.session_state.get("shelf")
+    own: track_list.TrackList | None = st.session_state.get("track list")
     if table == SESSION and own is not None:
         return Source.of(SESSION, track_list.table(own.done))
     if table == DEMO:
         return Source(DEMO)
     name, path = st.session_state.get("insights upload", ("", None))
     if path is None or table != f"{UPLOAD}{name}":
-        path = table_at(table)
+        path = resolve_table(table)
         name = path.name
     # What is drawn is of the files as they are: another run of `earmark extract` changes them.
     stamp = hash(tuple(catalog.stamp(Path(file)) for file in (path, labels) if file))
@@ -142,7 +142,7 @@ def _genres(table: str) -> tuple[str | None, str | None, str]:
         labels = None
         if named:
             try:
-                labels = str(table_at(named))
+                labels = str(resolve_table(named))
             except EarmarkError as error:
                 theme.trouble(error)
     return labels, column.strip() or None, named or ""

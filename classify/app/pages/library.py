@@ -11,9 +11,8 @@ import streamlit as st
 
 from earmark.classify.app import catalog, session
 from earmark.classify.app.catalog import Opened, Version
-from earmark.classify.app.files.paths import inside
-from earmark.classify.app.files.paths import table as table_at
-from earmark.classify.app.files.transcode import playable
+from earmark.classify.app.files.paths import resolve_below_root, resolve_table
+from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import grid, model_picker, table_picker, theme, waiting
@@ -83,7 +82,9 @@ def page() -> None:
                 return
             own = stack.libraries[version]
     # The row of a track says nothing of another table, nor of what the table has become.
-    stamp = st.session_state[SESSION_MARK] if table == SESSION else catalog.stamp(table_at(table))
+    stamp = (
+        st.session_state[SESSION_MARK] if table == SESSION else catalog.stamp(resolve_table(table))
+    )
     if st.session_state.get("library shown") != (table, stamp):
         st.session_state["library shown"] = table, stamp
         st.session_state[CHOSEN] = None
@@ -129,7 +130,7 @@ def _choose_details(table: str) -> tuple[str, str]:
         )
         if audio:
             try:
-                inside(audio)
+                resolve_below_root(audio)
             except EarmarkError as error:
                 theme.trouble(error)
                 audio = ""
@@ -137,13 +138,13 @@ def _choose_details(table: str) -> tuple[str, str]:
 
 
 def _opened(table: str, genres: str) -> Opened:
-    path = table_at(table)
+    path = resolve_table(table)
     if genres == FOLDERS:
         source: str | None = "folders"
     elif genres == OWN:
         source = None
     else:
-        source = str(table_at(genres))
+        source = str(resolve_table(genres))
     stamps = (
         catalog.stamp(path),
         catalog.stamp(Path(source)) if source and source != "folders" else None,
@@ -161,8 +162,8 @@ def _held(path: str, genres: str | None, stamps: object) -> Opened:
 
 def _of_session() -> tuple[Library, Opened]:
     """Return what was classified in this session as a library."""
-    own: track_list.TrackList = st.session_state["shelf"]
-    mark = [id(item.heard) for item in own.done]
+    own: track_list.TrackList = st.session_state["track list"]
+    mark = [id(item.analysis) for item in own.done]
     if st.session_state.get(SESSION_MARK) != mark:
         old: Opened | None = st.session_state.get("library session")
         if old is not None and old.mapping is not None:
@@ -176,7 +177,7 @@ def _of_session() -> tuple[Library, Opened]:
 
 def _named(stack: Opened, table: str, version: Version) -> bool:
     """Have a model name the genres; False until it has."""
-    key, path, model = "library naming", table_at(table), version[0]
+    key, path, model = "library naming", resolve_table(table), version[0]
     stamps = version, catalog.stamp(path)
     job = _job(key, catalog.named, str(path), model, table, stamps=stamps)
     if _waits(job, key, lambda: st.session_state.pop(key)):
@@ -190,7 +191,7 @@ def _job(
     function: Any,
     *arguments: Any,
     stamps: object = None,
-    kind: str = "train",
+    pool: str = "train",
     timeout: float | None = None,
 ) -> Job:
     """Return the ticket of a job of this session; what was asked for before is stopped."""
@@ -199,21 +200,21 @@ def _job(
     if known is None or known[0] != mark:
         if known is not None:
             known[1].cancel()
-        job = _submitted(function, *arguments, kind=kind, timeout=timeout)
+        job = _submitted(function, *arguments, pool=pool, timeout=timeout)
         st.session_state[key] = mark, job
         return job
     return known[1]
 
 
 def _submitted(
-    function: Any, *arguments: Any, kind: str = "train", timeout: float | None = None
+    function: Any, *arguments: Any, pool: str = "train", timeout: float | None = None
 ) -> Job:
     """Put a job of this session in the line.
 
     What takes as long as a training waits for its turn among those, by default.
     """
     timeout = timeout or setting().training_seconds
-    return session.queue().submit(session.owner(), function, *arguments, timeout=timeout, kind=kind)
+    return session.queue().submit(session.owner(), function, *arguments, timeout=timeout, pool=pool)
 
 
 def _waits(job: Job, key: str, forget: Callable[[], object]) -> bool:
@@ -495,9 +496,9 @@ def _places(own: Library, stack: Opened) -> NDArray[np.float64] | None:
 def _places_of(own: Library, table: str, audio: str) -> Mapping[str, str] | None:
     """Return what playlists say of each track; None for the paths of the table."""
     if table == SESSION:
-        shown: track_list.TrackList = st.session_state["shelf"]
+        shown: track_list.TrackList = st.session_state["track list"]
         return {item.name: str(item.path) for item in shown.done} if shown.source else None
-    return catalog.Below(inside(audio), own.tracks["path"]) if audio else None
+    return catalog.Below(resolve_below_root(audio), own.tracks["path"]) if audio else None
 
 
 def _playlists(own: Library, rows: NDArray[np.int64], where: Mapping[str, str] | None) -> None:
@@ -592,7 +593,7 @@ def _track(own: Library, table: str, audio: str) -> None:
 def _sound(own: Library, place: int, table: str, audio: str) -> None:
     path = str(own.tracks["path"].iloc[place])
     if table == SESSION:
-        shown: track_list.TrackList = st.session_state["shelf"]
+        shown: track_list.TrackList = st.session_state["track list"]
         file = next((item.path for item in shown.done if item.name == path), None)
     else:
         folders = [audio] if audio else ["", str(Path(table).parent)]
@@ -602,9 +603,9 @@ def _sound(own: Library, place: int, table: str, audio: str) -> None:
         return
     job = _job(
         "library sound",
-        playable,
+        browser_playable,
         *(str(file), str(session.scratch().path)),
-        kind="listen",
+        pool="analyse",
         timeout=setting().track_seconds,
     )
     if job.finished:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs import training
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
@@ -118,7 +118,7 @@ def _source() -> None:
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
             with theme.tried("train wrong"):
-                _begin(table_at(text), text.strip())
+                _begin(resolve_table(text), text.strip())
     with named:
         theme.told("train wrong")
 
@@ -247,7 +247,7 @@ def _train(work: Work, name: str, *options: Any) -> None:
         training.train,
         *(str(work.table), str(directory), work.called, *options),
         timeout=setting().training_seconds,
-        kind="train",
+        pool="train",
     )
     work.directory, work.saved = directory, ""
     st.rerun()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from earmark.classify.app.jobs.track_list import told_apart
+from earmark.classify.app.jobs.track_list import unique_name
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
 from earmark.classify.model import storage
@@ -47,7 +47,7 @@ def found(root: Path) -> dict[Path, str]:
     found: dict[Path, str] = {}
     for path, name in names.items():
         if path in shipped or path.resolve() not in shipped:
-            found[path] = told_apart(name, found.values())
+            found[path] = unique_name(name, found.values())
     return {path: found[path] for path in (*shipped, *trained, *own) if path in found}
 
 

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from streamlit import config, runtime
 
+from earmark.classify.app import _compat
+from earmark.extract.audio import formats
 from earmark.extract.config import DEFAULTS
 
 if TYPE_CHECKING:
@@ -25,18 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TYPES", "pack", "show", "sound_type"]
 
-TYPES = {
-    ".aac": "audio/aac",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".mp4": "audio/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".webm": "audio/webm",
-}
+TYPES = formats.MIME_TYPES
 """What browsers play, by the ending of the file. Nothing else is ever said of somebody's file: as
 text/html it could be opened as a page of this app."""
 
@@ -130,12 +120,9 @@ def _serve(audio: Path, key: str) -> str | None:
     says so anew, and what no run has named is forgotten at its end.
     """
     # Of the copies made for browsers the oldest go (`earmark.classify.app.files.transcode`).
-    if not runtime.exists() or not audio.is_file():
+    if not audio.is_file():
         return None
-    manager = runtime.get_instance().media_file_mgr
-    address = manager.add(str(audio), sound_type(audio), f"earmark.player.{key}")
-    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{address}" if base else address
+    return _compat.serve_media(audio, sound_type(audio), f"earmark.player.{key}")
 
 
 @cache

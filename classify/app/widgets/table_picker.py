@@ -9,7 +9,7 @@ import streamlit as st
 
 from earmark.classify.app import catalog
 from earmark.classify.app import session as state
-from earmark.classify.app.files.paths import check_table
+from earmark.classify.app.files.paths import check_table_size
 from earmark.classify.app.settings import setting
 from earmark.classify.app.widgets import theme
 from earmark.extract.errors import EarmarkError
@@ -55,7 +55,7 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
     before, after : sequence of str
         What is offered beside the tables below the root and that of the session.
     """
-    own: TrackList | None = st.session_state.get("shelf")
+    own: TrackList | None = st.session_state.get("track list")
     session = [SESSION] if own is not None and own.done else []
     names = [*before, *session, *catalog.listed(setting().root), *after]
     if st.session_state.get(theme.kept(key)) == SESSION and not session:
@@ -94,7 +94,7 @@ def uploaded(
         try:
             path = state.scratch().keep_table(file.name, file)
             try:
-                check_table(path, file.name)
+                check_table_size(path, file.name)
             except EarmarkError:
                 path.unlink()
                 raise
