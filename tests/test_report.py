@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from earmark.classify.evaluation import metrics, plots, report
+from earmark.classify.evaluation import metrics, report
 from earmark.classify.evaluation.cross_validation import Evaluation
+from earmark.classify.html import plotting
 from earmark.extract.errors import WriteError
 
 HOSTILE = [
@@ -199,7 +200,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path):
 
 def test_names_that_the_font_cannot_write_are_numbered_in_pictures_and_listed_below():
     names = ["rock", "民谣", "x" * 60, "\ud800", "a\nb", ""]
-    found = plots.labels(names)
+    found = plotting.labels(names)
     assert [found[0], found[1], found[3], found[4], found[5]] == [
         "rock",
         "no. 2",
@@ -207,7 +208,7 @@ def test_names_that_the_font_cannot_write_are_numbered_in_pictures_and_listed_be
         "a b",
         "no. 6",
     ]
-    assert len(found[2]) == plots.LONGEST
+    assert len(found[2]) == plotting.LONGEST
     shown = page(evaluation(["rock", "民谣"]))
     assert re.search(r"no\. [12] =\s+民谣", shown.text)
 

@@ -86,8 +86,10 @@ def test_correlations_with_gaps_are_those_of_pandas():
 
 def test_of_no_columns_and_of_no_rows_there_are_no_correlations():
     assert statistics.rank_correlations(pd.DataFrame(index=range(3))).shape == (0, 0)
-    assert statistics.rank_correlations(pd.DataFrame(columns=["a", "b"], dtype=float)).isna().all(
-        axis=None
+    assert (
+        statistics.rank_correlations(pd.DataFrame(columns=["a", "b"], dtype=float))
+        .isna()
+        .all(axis=None)
     )
 
 

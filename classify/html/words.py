@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from earmark.classify.evaluation import plots
+from earmark.classify.html.plotting import labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ def counted(count: int, what: str) -> str:
 
 def listed(names: Sequence[str], most: int = 5) -> str:
     """Name some of many, as pictures do."""
-    return ", ".join(plots.labels(list(names[:most]), 34)) + (", …" if len(names) > most else "")
+    return ", ".join(labels(list(names[:most]), 34)) + (", …" if len(names) > most else "")
 
 
 def signed(value: float) -> str:

@@ -115,9 +115,7 @@ def rank_correlations(values: pd.DataFrame) -> pd.DataFrame:
         if both.sum() < 3:
             continue
         ranks = _standard_ranks([codes[place][both] for place in one])
-        others = (
-            ranks if one is other else _standard_ranks([codes[place][both] for place in other])
-        )
+        others = ranks if one is other else _standard_ranks([codes[place][both] for place in other])
         block = np.clip(ranks @ others.T, -1, 1)
         correlations[np.ix_(one, other)], correlations[np.ix_(other, one)] = block, block.T
     return pd.DataFrame(correlations, values.columns, values.columns)
