@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.classify.evaluation import report
+from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import genre_profiles as typicals
 from earmark.classify.model import tree_check, ubjson
 from earmark.classify.model.ensemble import Ensemble, softmax
@@ -423,4 +424,4 @@ def _check(bundle: Bundle) -> None:
             raise BundleError(str(error)) from None
     if bundle.metrics:
         # What is shown of it must be there, and be numbers.
-        report.summary(bundle.metrics)
+        summary(bundle.metrics)

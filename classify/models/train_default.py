@@ -24,7 +24,9 @@ import pandas as pd
 from earmark.classify import train
 from earmark.classify.dataset import groups
 from earmark.classify.dataset.build import Dataset, without
-from earmark.classify.evaluation import cross_validation, metrics, report
+from earmark.classify.evaluation import cross_validation, metrics
+from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import bundle, genre_profiles
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
@@ -226,11 +228,11 @@ def main() -> None:
     typicals = trained.typical | of_spotify(arguments.data, trained.genres)
     trained = replace(trained, typical=typicals)
     numbers = evaluation.metrics
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     for name in CORPORA:
         print(f"{name}: {numbers['corpora'][name]}, left out: {outside[name]}", file=sys.stderr)
 
-    card = report.model_card(
+    card = model_card(
         "The default genre model",
         numbers,
         describe(clear, few, counts, outside, numbers["corpora"]),

@@ -23,7 +23,9 @@ import pandas as pd
 from earmark.classify import train
 from earmark.classify.dataset import build, splits
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
-from earmark.classify.evaluation import cross_validation, report
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import bundle
 from earmark.classify.model.estimator import GenreClassifier
 
@@ -55,9 +57,9 @@ def main() -> None:
     evaluation.metrics["of_sound"] = of_sound(data, evaluation)
     trained, pickles = train.fit(data, MODEL, evaluation)
     numbers = evaluation.metrics
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     print(numbers["limits"], numbers["of_sound"], file=sys.stderr)
-    card = report.model_card("The model of Spotify's table", numbers, describe(trained, numbers))
+    card = model_card("The model of Spotify's table", numbers, describe(trained, numbers))
     # No report: its pictures of 114 genres would take more room than they have use.
     bundle.save(trained, arguments.output, card, pickles)
 
