@@ -773,9 +773,9 @@ def _show_reasons(reasons: pd.DataFrame) -> None:
 
 
 def _show_evaluation(numbers: dict[str, Any]) -> None:
-    from earmark.classify.evaluation import report
+    from earmark.classify.evaluation.summary import summary
 
-    for line in report.summary(numbers):
+    for line in summary(numbers):
         print(line)
 
 

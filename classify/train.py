@@ -211,7 +211,7 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
     bundle : Bundle
         The model, with its metrics.
     """
-    from earmark.classify.evaluation import report
+    from earmark.classify.evaluation.model_card import model_card
 
     numbers = bundle.metrics
     lines = [
@@ -220,7 +220,7 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
         f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
         *(f"\n{note}." for note in dataset.notes),
     ]
-    return report.model_card(title, numbers, lines)
+    return model_card(title, numbers, lines)
 
 
 def write(

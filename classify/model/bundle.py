@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+<<<<<<< HEAD
 from earmark.classify.model import genre_profiles
+=======
+from earmark.classify.evaluation import report
+from earmark.classify.evaluation.summary import summary
+from earmark.classify.model import genre_profiles as typicals
+from earmark.classify.model import tree_check, ubjson
+>>>>>>> w-html
 from earmark.classify.model.ensemble import Ensemble, softmax
 from earmark.classify.model.linear import Linear
 from earmark.extract.errors import BundleError
@@ -146,3 +153,248 @@ class Bundle:
     def probabilities(self, features: pd.DataFrame) -> NDArray[np.float64]:
         """Return the probability of each genre, shape (rows, genres), for checked features."""
         return softmax(self.logits(features))
+<<<<<<< HEAD
+=======
+
+    def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
+        """Return the most probable genres of each track; see `earmark.classify.score`."""
+        from earmark.classify import score
+
+        return score.predictions(self, table, top=top)
+
+    def explain(self, table: pd.DataFrame, *, top: int = 5) -> pd.DataFrame:
+        """Return what spoke for and against each track's genre; see `earmark.classify.explain`."""
+        from earmark.classify import explain
+
+        return explain.explanations(self, table, top=top)
+
+
+def save(bundle: Bundle, directory: Path, card: str, pickles: dict[str, Any] | None = None) -> None:
+    """Write a bundle; the directory appears whole, in one step.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    directory : Path
+        Where; a bundle that stands there is replaced, anything else refused.
+    card : str
+        The model card, Markdown.
+    pickles : dict, optional
+        Objects for scikit-learn users by file name.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or the directory cannot be written.
+    """
+    about = {name: value for name, value in asdict(bundle).items() if name != "model"}
+    about |= {"protocol": PROTOCOL, "sha256": hashlib.sha256(bundle.model).hexdigest()}
+    with _appearing(directory) as temporary:
+        (temporary / MODEL).write_bytes(bundle.model)
+        (temporary / ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+        (temporary / CARD).write_text(card, encoding="utf-8")
+        for name, value in (pickles or {}).items():
+            import joblib
+
+            # The leaves of most trees hold the same number for most genres.
+            joblib.dump(value, temporary / name, compress=1)
+
+
+def copy(source: Path, directory: Path) -> None:
+    """Copy a bundle with its card and report; the directory appears whole, in one step.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or the directory cannot be written.
+    """
+    with _appearing(directory) as temporary:
+        for name in sorted(KNOWN):
+            if (source / name).is_file():
+                shutil.copyfile(source / name, temporary / name)
+
+
+@contextlib.contextmanager
+def _appearing(directory: Path) -> Iterator[Path]:
+    """Yield a directory to fill, which then takes the place of another."""
+    check_directory(directory)
+    temporary = None
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
+        temporary.chmod(0o755)
+        yield temporary
+        if directory.exists():
+            _replace(temporary, directory)
+        else:
+            temporary.rename(directory)
+    except OSError as error:
+        raise WriteError(directory, f"cannot be written: {error.strerror or error}") from error
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(new: Path, old: Path) -> None:
+    """Put one directory in the place of another; the old one is gone only when the new stands."""
+    aside = Path(tempfile.mkdtemp(dir=old.parent, prefix=f".{old.name}.old."))
+    old.rename(aside / old.name)
+    new.rename(old)
+    shutil.rmtree(aside)
+
+
+def check_directory(directory: Path) -> None:
+    """Refuse, before training, a place where a bundle cannot go.
+
+    Raises
+    ------
+    WriteError
+        Something other than a bundle stands there.
+    """
+    if not directory.exists():
+        return
+    if not directory.is_dir():
+        raise WriteError(directory, "is a file; name a directory for the model")
+    others = sorted(entry.name for entry in directory.iterdir() if entry.name not in KNOWN)
+    if others:
+        raise WriteError(
+            directory, f"holds other things than a model ({', '.join(others[:3])}); name a new one"
+        )
+
+
+def load(directory: str | Path) -> Bundle:
+    """Read a bundle and check that its parts fit together.
+
+    Parameters
+    ----------
+    directory : str or Path
+        Where it is, or the name of one that ships with Earmark where nothing is called so.
+
+    Raises
+    ------
+    BundleError
+        A part is missing, damaged or inconsistent, or the protocol is not known here.
+    """
+    directory = Path(directory)
+    if not directory.exists():
+        directory = SHIPPED.get(str(directory), directory)
+    for name in (ABOUT, MODEL):
+        # A pipe, or a device without an end, would be waited for.
+        if (directory / name).exists() and not (directory / name).is_file():
+            raise BundleError(f"{directory}: {name} is no file")
+    try:
+        about = json.loads((directory / ABOUT).read_text(encoding="utf-8"))
+        model = (directory / MODEL).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        name = Path(error.filename).name
+        raise BundleError(
+            f"{directory}: is no model (there is no {name} in it); train one with `earmark train`, "
+            f"or name one that ships with Earmark: {', '.join(SHIPPED)}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{directory}: {ABOUT} cannot be read: {error}") from error
+    if not isinstance(about, dict) or about.get("protocol") not in READABLE:
+        found = about.get("protocol") if isinstance(about, dict) else None
+        raise BundleError(
+            f"{directory}: has protocol {found!r}, and this version of Earmark reads "
+            f"{', '.join(map(str, READABLE))}; train the model again, or use the version that "
+            "made it"
+        )
+    digest = about.pop("sha256", None)
+    about.pop("protocol")
+    if digest != hashlib.sha256(model).hexdigest():
+        raise BundleError(
+            f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged"
+        )
+    try:
+        bundle = Bundle(model=model, **about)
+        _check(bundle)
+    except BundleError as error:
+        raise BundleError(f"{directory}: {error}") from None
+    except Exception as error:
+        # XGBoost, like the constructor, has many ways to say that its input makes no sense.
+        raise BundleError(f"{directory}: is inconsistent: {str(error).splitlines()[0]}") from error
+    return bundle
+
+
+def _check(bundle: Bundle) -> None:
+    texts = (bundle.genres, bundle.columns, bundle.inputs)
+    if not all(
+        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
+        for names in texts
+    ):
+        raise BundleError("its genres, columns or inputs are no lists of names")
+    if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for name in bundle.genres for sign in name):
+        raise BundleError("one of its genres holds signs that steer a terminal")
+    for names in texts:
+        twice = (
+            sorted({name for name in names if names.count(name) > 1}) if len(names) < 5000 else []
+        )
+        if twice:
+            raise BundleError(f"it names {twice[0]!r} twice")
+    for name in (
+        "settings",
+        "metrics",
+        "learner",
+        "versions",
+        "categories",
+        "stand_ins",
+        "typical",
+    ):
+        if not isinstance(getattr(bundle, name), dict):
+            raise BundleError(f"its {name} are no table")
+    for name in ("set", "fingerprint"):
+        if not isinstance(getattr(bundle, name), str | None):
+            raise BundleError(f"its {name} is no text")
+    features = bundle.booster.num_features()
+    outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
+        "num_class"
+    ]
+    if features != len(bundle.inputs) or int(outputs) != len(bundle.genres):
+        raise BundleError(
+            f"its trees take {features} columns and give {outputs} genres, but it names "
+            f"{len(bundle.inputs)} and {len(bundle.genres)}"
+        )
+    tree_check.check(ubjson.decode(bundle.booster.save_raw("ubj")), features, int(outputs))
+    for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
+        foreign = sorted(set(getattr(bundle, name)) - set(known))
+        if foreign:
+            raise BundleError(f"its {name} {', '.join(foreign[:5])} are not among its columns")
+    for name, values in bundle.categories.items():
+        if values != sorted(set(values)) or not np.isfinite(values).all():
+            raise BundleError(f"the categories of {name} are no sorted numbers")
+    typicals.check(bundle.typical, bundle.genres)
+    if not set(bundle.stand_ins) <= set(bundle.inputs):
+        raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
+    if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(
+        values and np.isfinite(values).all() for values in bundle.stand_ins.values()
+    ):
+        raise BundleError("its stand-ins are no lists of numbers of one length")
+    share, temperature = float(bundle.linear_share), float(bundle.temperature)
+    if not 0 <= share <= 1 or not 1e-3 <= temperature <= 1e3:
+        raise BundleError(
+            f"its linear share {bundle.linear_share} or its temperature {bundle.temperature} is "
+            "out of range"
+        )
+    linear = bundle.ensemble.linear
+    if (linear is None) != (bundle.linear_share == 0):
+        raise BundleError("its linear part is there without a share, or the other way round")
+    if linear is not None and len(linear.weights) != len(bundle.genres):
+        raise BundleError(
+            f"its linear part gives {len(linear.weights)} genres, but it names {len(bundle.genres)}"
+        )
+    if bundle.windows is not None and not 0 < float(bundle.windows) < 1e6:
+        raise BundleError(f"its windows of {bundle.windows} s are none")
+    if linear is not None and max(abs(linear.weights).max(), abs(linear.intercept).max()) > 1e6:
+        raise BundleError("its linear part has weights beyond all measure")
+    if bundle.set is not None:
+        try:
+            config.parse(bundle.settings, "its settings")
+            sets.get(str(bundle.set_name))
+        except SettingsError as error:
+            raise BundleError(str(error)) from None
+    if bundle.metrics:
+        # What is shown of it must be there, and be numbers.
+        summary(bundle.metrics)
+>>>>>>> w-html

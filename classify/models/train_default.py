@@ -25,8 +25,10 @@ from earmark.classify import train
 from earmark.classify.dataset import duplicates, groups
 from earmark.classify.dataset.build import Dataset, without
 from earmark.classify.dataset.pooling import pool
-from earmark.classify.evaluation import cross_validation, metrics, report
+from earmark.classify.evaluation import cross_validation, metrics
+from earmark.classify.evaluation.model_card import model_card
 from earmark.classify.evaluation.result import Evaluation
+from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
@@ -225,11 +227,11 @@ def main() -> None:
     # What Spotify's table has no genre for keeps what the corpora say of it.
     typical = trained.typical | of_spotify(arguments.data, trained.genres)
     trained = replace(trained, metrics=numbers, typical=typical)
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     for name in CORPORA:
         print(f"{name}: {numbers['corpora'][name]}, left out: {outside[name]}", file=sys.stderr)
 
-    card = report.model_card(
+    card = model_card(
         "The default genre model",
         numbers,
         describe(clear, few, counts, outside, numbers["corpora"]),

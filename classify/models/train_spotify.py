@@ -23,8 +23,10 @@ import pandas as pd
 from earmark.classify import train
 from earmark.classify.dataset import build, splits
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
-from earmark.classify.evaluation import cross_validation, report
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation.model_card import model_card
 from earmark.classify.evaluation.result import Evaluation
+from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import storage
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.estimator import GenreClassifier
@@ -58,9 +60,9 @@ def main() -> None:
         "of_sound": of_sound(data, evaluation),
     }
     trained = replace(trained, metrics=numbers)
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     print(numbers["limits"], numbers["of_sound"], file=sys.stderr)
-    card = report.model_card("The model of Spotify's table", numbers, describe(trained, numbers))
+    card = model_card("The model of Spotify's table", numbers, describe(trained, numbers))
     # No report: its pictures of 114 genres would take more room than they have use.
     train.write(arguments.output, trained, card, pickles=train.pickles(trained, data))
 
