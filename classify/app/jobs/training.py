@@ -21,7 +21,14 @@ from earmark.classify.model import storage
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError, LabelError, WriteError, printable
 
-__all__ = ["look_at", "named", "place", "sandboxed", "train", "zipped"]
+__all__ = [
+    "directory_name",
+    "inspect_table",
+    "model_directory",
+    "sandboxed",
+    "train",
+    "zip_model",
+]
 
 REPORT = storage.REPORT[0]
 """The page of the report."""
@@ -32,7 +39,7 @@ MOST_COLUMNS = 2000
 Report = Callable[[float, str], object]
 
 
-def look_at(table: str) -> dict[str, Any]:
+def inspect_table(table: str) -> dict[str, Any]:
     """Say what a table holds; this runs in a worker.
 
     Returns
@@ -42,21 +49,21 @@ def look_at(table: str) -> dict[str, Any]:
         set that it says it is of.
     """
     frame, about = tables.read(table)
-    names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
+    names, usual = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
     # To inspect tens of thousands would take minutes; the usual names are looked up at once.
-    seen = list(dict.fromkeys([name for name in known if name in names] + names[:MOST_COLUMNS]))
+    inspected = [name for name in usual if name in names] + names[:MOST_COLUMNS]
 
     def unlikely(name: str) -> tuple[int, bool]:
         """Return a key that sorts usual names of the genre first, then columns of text."""
         column = frame[name]
         is_number = column.dtype.kind in "biufc"
         text = not is_number and 2 <= column.astype(str).nunique() < len(column)
-        return known.index(name) if name in known else len(known), not text
+        return usual.index(name) if name in usual else len(usual), not text
 
     return {
         "rows": len(frame),
-        "columns": sorted(seen, key=unlikely),
+        "columns": sorted(dict.fromkeys(inspected), key=unlikely),
         "set": str(about.get("set") or ""),
     }
 
@@ -133,14 +140,14 @@ def _train(
     }
 
 
-def named(text: str) -> str:
+def directory_name(text: str) -> str:
     """Return the name of a directory for a model that is called so."""
     name = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
     return name[:60] or "model"
 
 
-def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
-    """Return the directory below the root in which somebody wants to have a model.
+def model_directory(text: str, root: Path, replaceable: Collection[Path] = ()) -> Path:
+    """Return the directory in which somebody wants to save a model.
 
     Parameters
     ----------
@@ -148,8 +155,13 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
         What they typed.
     root : Path
         Nothing is written outside it.
-    own : collection of Path
-        Where they put models before: only those give way.
+    replaceable : collection of Path
+        Where they saved models before: only those are replaced.
+
+    Returns
+    -------
+    Path
+        Absolute; it need not exist.
 
     Raises
     ------
@@ -159,29 +171,29 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
     from earmark.classify.app.widgets.model_picker import FOLDERS
 
     try:
-        found = (root / Path(text.strip()).expanduser()).resolve()
-        parts = found.relative_to(root).parts
+        directory = (root / Path(text.strip()).expanduser()).resolve()
+        parts = directory.relative_to(root).parts
         within = [
-            found.relative_to(folder).parts
+            directory.relative_to(folder).parts
             for folder in (root / name for name in FOLDERS)
-            if found.is_relative_to(folder)
+            if directory.is_relative_to(folder)
         ]
         # As deep as they are looked for, and away from those that ship.
         good = any(len(rest) in (1, 2) for rest in within)
         good = good and not any(part.startswith(".") for part in parts)
-        good = good and not found.is_relative_to(storage.DEFAULT.parent.resolve())
+        good = good and not directory.is_relative_to(storage.DEFAULT.parent.resolve())
     except (OSError, RuntimeError, ValueError):
         good = False
     if not good:
         where = " or ".join(f"{name}/" for name in FOLDERS)
         raise WriteError(printable(text), f"is no place for a model; name a new folder in {where}")
-    if found.exists() and found not in own:
+    if directory.exists() and directory not in replaceable:
         raise WriteError(printable(text), "is there already, and is kept; choose another name")
-    storage.check_directory(found)
-    return found
+    storage.check_directory(directory)
+    return directory
 
 
-def zipped(directory: Path) -> bytes:
+def zip_model(directory: Path) -> bytes:
     """Return a model as a ZIP archive, in a folder of its own name."""
     return zip_files(
         {f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())}

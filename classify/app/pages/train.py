@@ -135,7 +135,7 @@ def _begin(table: Path, name: str) -> None:
 
 def _looking(table: Path) -> Job:
     return session.queue().submit(
-        session.owner(), training.look_at, str(table), timeout=setting().track_seconds
+        session.owner(), training.inspect_table, str(table), timeout=setting().track_seconds
     )
 
 
@@ -215,7 +215,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     if pressed:
         labels = {IN_CSV: str(work.labels), IN_FOLDERS: "folders"}.get(where)
         ignore = beside if sound_alone else None
-        _train(work, training.named(name), labels, label, group, ignore)
+        _train(work, training.directory_name(name), labels, label, group, ignore)
 
 
 def _labels(work: Work, running: bool) -> list[str]:
@@ -320,7 +320,7 @@ def _take(work: Work, directory: Path) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
             "Download (ZIP)",
-            lambda: training.zipped(directory),
+            lambda: training.zip_model(directory),
             f"{directory.name}.zip",
             "application/zip",
             icon=":material/download:",
@@ -339,7 +339,7 @@ def _take(work: Work, directory: Path) -> None:
     if pressed:
         try:
             own = st.session_state.setdefault("train kept", set())
-            saved = training.place(text, setting().root, own)
+            saved = training.model_directory(text, setting().root, own)
             storage.copy(directory, saved)
             own.add(saved)
         except EarmarkError as error:
