@@ -80,7 +80,7 @@ def variance_pattern(window: Window) -> Floats:
     classification and music similarity estimation", MIREX 2010, which takes variances of
     differences and a percentile of the blocks.
     """
-    levels = _pooling(window.settings.n_mels, VARIANCE_BANDS)(window.heard("mel_level"))
+    levels = _pooling(window.settings.n_mels, VARIANCE_BANDS)(window.active_rows("mel_level"))
     length = round(VARIANCE_SECONDS * window.settings.frame_rate)
     count = max(1, len(levels) // length)
     blocks = levels[: count * length].reshape(count, -1, VARIANCE_BANDS)
@@ -118,7 +118,7 @@ def fluctuation_pattern(window: Window) -> Floats:
     Seyerlehner, Schedl, Pohle and Knees, "Using block-level features for genre classification, tag
     classification and music similarity estimation", MIREX 2010.
     """
-    levels = _pooling(window.settings.n_mels, 2 * FLUCTUATION_BANDS)(window.heard("mel_level"))
+    levels = _pooling(window.settings.n_mels, 2 * FLUCTUATION_BANDS)(window.active_rows("mel_level"))
     size = round(FLUCTUATION_SECONDS * window.settings.frame_rate)
     length = min(size, len(levels))
     blocks = sliding_window_view(levels, length, axis=0)[:: max(1, length // 2)]

@@ -234,7 +234,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     Marchand, Fresnel and Peeters, "GTZAN-Rhythm: extending the GTZAN test-set with beat, downbeat
     and swing annotations", ISMIR 2015: what people tapped.
     """
-    return track.once(_beat)
+    return track.cached(_beat)
 
 
 class Bars(NamedTuple):
@@ -257,7 +257,7 @@ class Bars(NamedTuple):
 
 
 def _bars(track: TrackSummary) -> Bars:
-    bpm = track.once(_beat).bpm
+    bpm = track.cached(_beat).bpm
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
     sound, onset = _sound(track), _heard(track)
@@ -297,7 +297,7 @@ def time_signature(track: TrackSummary) -> tuple[float, float]:
     ----------
     Gainza, "Automatic musical meter detection", ICASSP 2009.
     """
-    found = track.once(_bars)
+    found = track.cached(_bars)
     return found.meter, found.confidence
 
 
@@ -316,7 +316,7 @@ def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers : ndarray of shape (beats,)
         In the bar, from 1.
     """
-    if not track or not len((found := track.once(_bars)).frames):
+    if not track or not len((found := track.cached(_bars)).frames):
         return np.empty(0), np.empty(0, np.int64)
     meter = int(found.meter)
     first = pulse.downbeat(found.accents, meter)

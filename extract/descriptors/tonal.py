@@ -95,7 +95,7 @@ def rotated_chroma(window: Window) -> Floats:
     Serrà, Gómez and Herrera, "Transposing chroma representations to a common key", IEEE CS
     Conference on the Use of Symbols to Represent Music and Multimedia Objects, 2008.
     """
-    mean = window.heard("chroma").mean(axis=0)
+    mean = window.active_rows("chroma").mean(axis=0)
     return np.roll(mean, -int(mean.argmax()))
 
 
@@ -183,7 +183,7 @@ def dyads(window: Window) -> Floats:
     What is sounded together says more of the key than what is sounded in all: drums fall on all
     pairs alike, and a bare chord has its thirds and fifths. The tuning is estimated first.
     """
-    fine = window.heard("fine_chroma")
+    fine = window.active_rows("fine_chroma")
     folded = fine @ _folding(fine.sum(axis=0, dtype=np.float64))
     lengths = np.linalg.norm(folded, axis=1, keepdims=True)
     folded /= np.maximum(lengths, _TINY)

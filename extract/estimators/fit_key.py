@@ -41,7 +41,7 @@ SEEDS = 5
 def heard(path: Path) -> Doubles | None:
     """Return what speaks for each key in a file."""
     with decode.open_audio(path) as audio:
-        (track,) = single_pass.listen(
+        (track,) = single_pass.summarise_track(
             audio, (registry.get("key"),), DEFAULTS, {TRACK_WINDOW}
         ).values()
     return key.evidence(track.values("dyads")) if track else None

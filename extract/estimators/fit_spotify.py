@@ -133,9 +133,9 @@ def describe(paths: Iterable[Path], windows: bool = False) -> pd.DataFrame:
     rows, names = [], []
     for path in paths:
         with decode.open_audio(path) as audio:
-            track = single_pass.listen(audio, descriptors, DEFAULTS, {sets.TRACK_WINDOW})
+            track = single_pass.summarise_track(audio, descriptors, DEFAULTS, {sets.TRACK_WINDOW})
         whole = track[sets.TRACK_WINDOW]
-        for part in [part for _, part in whole.stretches()] if windows else [whole]:
+        for part in [part for _, part in whole.sections()] if windows else [whole]:
             rows.append(aggregate.row(part, descriptors))
             names.append(path.name.partition(".hq")[0] if windows else path.stem)
     table = pd.DataFrame(np.array(rows), names, columns)

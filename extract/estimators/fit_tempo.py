@@ -51,7 +51,7 @@ def describe(path: Path) -> tuple[tempo.Pulses, Doubles]:
     """Return the pulses of a file and the clues to its octave."""
     entry = registry.get("tempo")
     with decode.open_audio(path) as audio:
-        track = single_pass.listen(audio, (entry,), DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
+        track = single_pass.summarise_track(audio, (entry,), DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
     return rhythm.evidence(track)
 
 
