@@ -34,7 +34,7 @@ from earmark.extract.engine.windows import WindowCutter, Window
 from earmark.extract.estimators import key
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 MEMBERS = sets.get("default").descriptors
 DESCRIBED = tuple(dict.fromkeys((*MEMBERS, *sets.get("loudness").descriptors)))
@@ -72,7 +72,7 @@ class Described:
     def windows(self, seconds):
         cutter, windows = WindowCutter(self.settings, seconds), []
         needed = aggregate.plan(MEMBERS)
-        meter = Meter(self.rate, self.samples.shape[1])
+        meter = LoudnessMeter(self.rate, self.samples.shape[1])
         for block in frames.blocks(self.audio, meter, self.settings):
             windows += cutter.feed({entry.name: entry.function(block) for entry in needed.frames})
         return [*windows, *cutter.finish()]

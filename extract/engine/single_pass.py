@@ -13,7 +13,7 @@ from earmark.extract.engine import aggregate
 from earmark.extract.engine.aggregate import Summary, TrackSummary
 from earmark.extract.engine.windows import WindowCutter
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -62,7 +62,7 @@ def summarise_track(
         The file breaks off.
     """
     needed = aggregate.plan(descriptors)
-    meter = Meter(audio.sample_rate, audio.channels, needed.peaks)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels, needed.peaks)
     cutters = {seconds: WindowCutter(settings, seconds) for seconds in lengths}
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
     for block in frames.blocks(audio, meter, settings):
