@@ -30,12 +30,12 @@ __all__ = [
 
 
 def printable(path: str | PurePath) -> str:
-    """Return a path as text that can be written anywhere, even if its name is not valid UTF-8.
+    r"""Return a path as text that can be written anywhere, even if its name is not valid UTF-8.
 
     Examples
     --------
-    >>> printable("caf\udce9.mp3")
-    'caf\\udce9.mp3'
+    >>> print(printable(b"caf\xe9.mp3".decode("utf-8", "surrogateescape")))
+    caf\xe9.mp3
     """
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 

@@ -39,7 +39,7 @@ SAMPLES = 128
 """Samples in the finest column of a waveform: 3 ms, shorter than anybody sees or hears."""
 
 MEL_RANGE = 80.0
-"""Decibels below the loudest mel band at which the picture is black, as in `librosa.power_to_db`."""
+"""Decibels from the loudest mel band down to the darkest shade, as in `librosa.power_to_db`."""
 
 SET = "default"
 """The set whose values every preview has; Spotify's columns are among them."""
@@ -179,14 +179,13 @@ def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
         mel.feed(series["mel_db"])
 
     lengths, model_set = {sets.TRACK_WINDOW}, sets.get(extraction.set)
-    if not isinstance(model_set, sets.DescriptorSet) or extraction.settings != DEFAULTS:
-        model_set = None
-    elif extraction.windows:
+    same_pass = extraction.settings == DEFAULTS and isinstance(model_set, sets.DescriptorSet)
+    if same_pass and extraction.windows:
         lengths.add(extraction.windows)
     tracks = single_pass.summarise_track(watched, whole.descriptors, DEFAULTS, lengths, watch)
     track = tracks[sets.TRACK_WINDOW]
     rows = pd.DataFrame()
-    if model_set is not None:
+    if same_pass and isinstance(model_set, sets.DescriptorSet):
         windows = extraction.windows
         rows = _table(model_set.rows_from(tracks, windows, windows is None), extraction)
     values = whole.rows_from(tracks, None, True).values[0]

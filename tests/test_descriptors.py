@@ -30,7 +30,7 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.descriptors import perceptual
 from earmark.extract.descriptors.rhythm import beats, onsets
 from earmark.extract.engine import aggregate, registry, single_pass
-from earmark.extract.engine.windows import WindowCutter, Window
+from earmark.extract.engine.windows import Window, WindowCutter
 from earmark.extract.estimators import key
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.signal import frames

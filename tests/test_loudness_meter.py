@@ -190,7 +190,9 @@ def test_there_are_ten_steps_a_second_and_only_full_ones(rate):
 
 def test_feeding_returns_the_mean_of_the_channels():
     samples = np.random.default_rng(1).normal(0, 0.1, (1000, 3)).astype(np.float32)
-    np.testing.assert_allclose(LoudnessMeter(44100, 3).feed(samples), samples.mean(axis=1), atol=1e-7)
+    np.testing.assert_allclose(
+        LoudnessMeter(44100, 3).feed(samples), samples.mean(axis=1), atol=1e-7
+    )
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.windows import (
     ACTIVE_RANGE,
     REFERENCE_LEVEL,
-    WindowCutter,
     Window,
+    WindowCutter,
     gated_level,
 )
 

@@ -158,7 +158,8 @@ def _low_bands(settings: Settings) -> int:
 @descriptor("series", unit="dB", needs=["mel_level"])
 def low_level(window: Window) -> Floats:
     """Mean level of the mel bands below 225 Hz: bass and bass drum."""
-    return window["mel_level"][:, : _low_bands(window.settings)].mean(axis=1)
+    level: Floats = window["mel_level"][:, : _low_bands(window.settings)].mean(axis=1)
+    return level
 
 
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
@@ -182,7 +183,9 @@ class Beat(NamedTuple):
 
 def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return the input of `tempo`: the pulses, and the clues to their octave."""
-    pulses = tempi.pulses(_onsets_within(track), _onsets_within(track, "low_onset"), track.settings.frame_rate)
+    pulses = tempi.pulses(
+        _onsets_within(track), _onsets_within(track, "low_onset"), track.settings.frame_rate
+    )
     moving = track.values("fluctuation_pattern")
     return pulses, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
 
@@ -261,7 +264,9 @@ def _bars(track: TrackSummary) -> Bars:
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
     sound, onset = _sound(track), _onsets_within(track)
     frames = pulse.track(onset, 60 * track.settings.frame_rate / bpm)
-    accents = pulse.accents(frames, onset, _onsets_within(track, "low_onset"), track["low_level"][sound])
+    accents = pulse.accents(
+        frames, onset, _onsets_within(track, "low_onset"), track["low_level"][sound]
+    )
     return Bars(sound.start + frames, accents, *pulse.bar(accents))
 
 

@@ -72,7 +72,8 @@ def chroma(block: Block) -> Floats:
     """
     folded = _chroma_bank(block.settings)(block.power)
     largest = folded.max(axis=1, keepdims=True)
-    return folded / np.maximum(largest, _TINY)
+    scaled: Floats = folded / np.maximum(largest, _TINY)
+    return scaled
 
 
 @descriptor("window", range=(0, 1), size=12, needs=["chroma"], sets=["default"])
@@ -129,7 +130,8 @@ def tonnetz(window: Window) -> Floats:
     """
     values = window["chroma"]
     total = values.sum(axis=1, keepdims=True)
-    return (values / np.maximum(total, _TINY)) @ _TONNETZ
+    centroids: Floats = (values / np.maximum(total, _TINY)) @ _TONNETZ
+    return centroids
 
 
 @descriptor("frame", range=(0, np.inf), size=FINE)
@@ -211,10 +213,9 @@ def key(track: TrackSummary) -> tuple[float, float, float]:
     The note on which the music comes to rest, and whether it is major or minor. `key` counts
     semitones from C = 0 to B = 11; `mode` is 1 for major.
 
-    What thirds and fourths are heard is compared with what is heard in each of the 24 keys, as
-    learnt from annotated recordings of ten genres: see `earmark.extract.estimators.key`. An
-    estimate. All three are
-    NaN where no pitch class is heard more than the others, as in noise.
+    The thirds and fourths that sound are compared with those of each of the 24 keys, as learnt from
+    annotated recordings of ten genres: see `earmark.extract.estimators.key`. An estimate. All three
+    are NaN where no pitch class stands out, as in noise.
 
     Notes
     -----

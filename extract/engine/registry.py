@@ -118,7 +118,8 @@ class Descriptor:
             return self.values
         if self.kind == "window":
             return self.values or tuple(
-                Column(name, self.unit, self.range, self.version) for name in self._value_names(settings)
+                Column(name, self.unit, self.range, self.version)
+                for name in self._value_names(settings)
             )
         return tuple(
             Column(f"{name}_{stat}", self.unit, _stat_range(stat, self.range), self.version)

@@ -1,8 +1,8 @@
 """True peaks: the highest points of the waveform, between the samples too.
 
 As ITU-R BS.1770-4, annex 2: oversampled four times below 96 kHz, twice below 192 kHz. The filter of
-the standard errs by up to 0.2 dB at single frequencies. This one, a sinc under a Kaiser window, also
-has twelve taps a phase, leaves the samples themselves unchanged and errs by less than 0.1 dB up to
+the standard errs by up to 0.2 dB at single frequencies. This one, a sinc under a Kaiser window,
+also has twelve taps a phase, leaves the samples themselves unchanged and errs by less than 0.1 dB up to
 0.35 of the sample rate.
 
 The phases at one quarter and three quarters are mirror images. So both follow from an even part
@@ -133,7 +133,7 @@ class TruePeaks:
     def steps(self) -> Doubles:
         """Return the peak within each full step, full scale being 1.
 
-        The samples after the last full step count with it; without a full step they are the only one.
+        The samples after the last full step count with it, or are the only step.
         """
         peaks = self._peaks.copy()
         silence = np.zeros((TAPS // 2, self._channels), np.float32)
