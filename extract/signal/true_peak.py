@@ -2,8 +2,8 @@
 
 As ITU-R BS.1770-4, annex 2: oversampled four times below 96 kHz, twice below 192 kHz. The filter of
 the standard errs by up to 0.2 dB at single frequencies. This one, a sinc under a Kaiser window,
-also has twelve taps a phase, leaves the samples themselves unchanged and errs by less than 0.1 dB up to
-0.35 of the sample rate.
+also has twelve taps a phase, leaves the samples themselves unchanged and errs by less than 0.1 dB
+up to 0.35 of the sample rate.
 
 The phases at one quarter and three quarters are mirror images. So both follow from an even part
 (from the sums of the samples on both sides) and an odd part (from the differences), and the larger
