@@ -98,7 +98,7 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
 
     wanted = (registry.get("time_signature"),)
     with decode.open_audio(Path(path)) as audio:
-        track = single_pass.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
+        track = single_pass.summarise_track(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
             TRACK_WINDOW
         ]
     if not track.seconds:
