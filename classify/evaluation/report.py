@@ -177,7 +177,9 @@ def _genre_table(evaluation: Evaluation) -> pd.DataFrame:
 def _verdict(numbers: Mapping[str, Any]) -> str:
     """Say first what matters: how often it is right on what it was not trained on."""
     group = str(numbers.get("grouped_by", "track"))
-    unheard = "it was not trained on" if group == "track" else f"whose {group} it was not trained on"
+    unheard = (
+        "it was not trained on" if group == "track" else f"whose {group} it was not trained on"
+    )
     accuracy = numbers["accuracy"]
     verdict = (
         f"On tracks {unheard} this model names the right genre {_in_ten(accuracy)} "
@@ -323,9 +325,7 @@ def _errors(evaluation: Evaluation, explanations: pd.DataFrame | None) -> list[d
     errors = []
     for row in wrong:
         column = columns.get(truth[row])
-        reasons = (
-            [] if explanations is None else _reasons(explanations, paths[row], predicted[row])
-        )
+        reasons = [] if explanations is None else _reasons(explanations, paths[row], predicted[row])
         errors.append(
             {
                 "path": paths[row],

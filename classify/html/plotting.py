@@ -63,7 +63,9 @@ PLACE = re.compile(r"no\. \d+")
 
 
 @contextlib.contextmanager
-def canvas(width: float, height: float, theme: str = "light") -> Iterator[tuple[Any, Callable[[], bytes]]]:
+def canvas(
+    width: float, height: float, theme: str = "light"
+) -> Iterator[tuple[Any, Callable[[], bytes]]]:
     """Give an empty figure [inch] in one of the `THEMES` and the function that makes it a PNG."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
