@@ -210,7 +210,9 @@ def _recoded(means: pd.DataFrame, lengths: NDArray[np.float64]) -> Indices:
     pairs = usable[np.column_stack([left, near[left, rank]])]
     pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
     values = scaled.to_numpy()
-    sounds_alike = [_alike_in_sound(values[part[:, 0]], values[part[:, 1]]) for part in _parts(pairs)]
+    sounds_alike = [
+        _alike_in_sound(values[part[:, 0]], values[part[:, 1]]) for part in _parts(pairs)
+    ]
     return pairs[np.concatenate([np.empty(0, bool), *sounds_alike])]
 
 
