@@ -26,7 +26,6 @@ from earmark.classify.dataset import duplicates, groups
 from earmark.classify.dataset.build import Dataset, without
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import cross_validation, metrics, report
-from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
@@ -37,6 +36,8 @@ from earmark.extract.sets import SPOTIFY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from earmark.classify.evaluation.result import Evaluation
 
 WINDOWS = 6.0
 STRENGTH = 0.02
