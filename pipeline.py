@@ -90,9 +90,15 @@ Audio = Annotated[
 Ignore = Annotated[
     str | None,
     typer.Option(
-        help="Descriptors not to learn from, with commas; by default those of the file rather "
-        "than the music (duration_ms, length, loudness, true_peak) in a table that Earmark made.",
+        help="Descriptors not to learn from, with commas, beside those of the file rather than the "
+        "music (duration_ms, length, loudness, true_peak) in a table that Earmark made.",
         metavar="NAMES",
+    ),
+]
+Use = Annotated[
+    str | None,
+    typer.Option(
+        help="Descriptors of the file to learn from all the same, with commas.", metavar="NAMES"
     ),
 ]
 IgnoreUnknown = Annotated[
@@ -313,6 +319,7 @@ def train_command(
     split: Split = None,
     audio: Audio = None,
     ignore: Ignore = None,
+    use: Use = None,
     ignore_unknown: IgnoreUnknown = False,
     folds: Folds = 5,
     repeats: Repeats = None,
@@ -336,6 +343,7 @@ def train_command(
         group=group,
         split=split,
         ignore=_names(ignore),
+        use=_names(use),
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
@@ -379,6 +387,7 @@ def evaluate_command(
     split: Split = None,
     audio: Audio = None,
     ignore: Ignore = None,
+    use: Use = None,
     ignore_unknown: IgnoreUnknown = False,
     folds: Folds = 5,
     repeats: Repeats = None,
@@ -408,8 +417,10 @@ def evaluate_command(
         label=label,
         group=group,
         split=split,
-        # A model that is there knows itself what it looks at.
         ignore=[] if model is not None else _names(ignore),
+        use=[] if model is not None else _names(use),
+        # A model that is there knows itself what it looks at.
+        keep_all=model is not None,
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
@@ -673,9 +684,9 @@ def _search(trials: int) -> Search | None:
     return partial(tune.search, trials=trials)
 
 
-def _names(given: str | None) -> list[str] | None:
-    """Split names at commas; None stays None."""
-    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+def _names(given: str | None) -> list[str]:
+    """Split names at commas."""
+    return [name.strip() for name in (given or "").split(",") if name.strip()]
 
 
 def _workers(wanted: int) -> int:

@@ -1,4 +1,4 @@
-"""The recipe: measure a model by cross-validation, train it on everything, write it with its card."""
+"""The recipe: measure a model by cross-validation, train it on everything, write it."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Trained(Bundle):
     >>> import earmark
     >>> model = earmark.load()
     >>> model  # doctest: +ELLIPSIS
-    Trained(10 genres, 200 of 250 columns of default-3, windows of 6 s, ...)
+    Trained(12 genres, 200 of 250 columns of default-3, windows of 6 s, ...)
     """
 
     @classmethod

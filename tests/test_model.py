@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn.base import clone
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import earmark
@@ -205,25 +206,28 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
         (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),
         (lambda d: _edit(d, columns=["a"]), "its inputs b, c, d, e are not among"),
-        (lambda d: _edit(d, genres="abc"), "no lists of names"),
-        (lambda d: _edit(d, surprise=1), "is inconsistent"),
+        (lambda d: _edit(d, genres="abc"), "its genres: Input should be a valid list"),
+        (lambda d: _edit(d, surprise=1), "its surprise: Unexpected keyword argument"),
         (lambda d: _edit(d, genres=["a", "b", "a"]), "names 'a' twice"),
-        (lambda d: _edit(d, temperature=0), "temperature 0 is out of range"),
-        (lambda d: _edit(d, temperature="hot"), "is inconsistent"),
-        (lambda d: _edit(d, linear_share=2), "linear share 2 .* out of range"),
+        (lambda d: _edit(d, temperature=0), r"temperature: .* to 0\.001 \(it is 0\)"),
+        (lambda d: _edit(d, temperature="hot"), "its temperature: Input should be a valid number"),
+        (lambda d: _edit(d, linear_share=2), r"linear_share: .* equal to 1 \(it is 2\)"),
         (lambda d: _edit(d, linear=None), "linear part is there without a share"),
         (lambda d: _edit(d, linear={"mean": [0.0]}), "is inconsistent"),
         (lambda d: _edit(d, categories={"z": [1]}), "its categories z are not among"),
-        (lambda d: _edit(d, categories={"a": [2, 1]}), "categories of a are no sorted numbers"),
+        (
+            lambda d: _edit(d, categories={"a": [2, 1]}),
+            r"categories\.a: these are no sorted numbers",
+        ),
         (lambda d: _edit(d, stand_ins={"z": [1]}), r"stand-ins \['z'\] are not among"),
         (lambda d: _edit(d, stand_ins={"a": [1], "b": [1, 2]}), "no lists of numbers of one"),
-        (lambda d: _edit(d, windows=-6), "windows of -6 s are none"),
-        (lambda d: _edit(d, windows=10**400), "is inconsistent"),
-        (lambda d: _edit(d, set=5), "its set is no text"),
+        (lambda d: _edit(d, windows=-6), r"its windows: .* greater than 0 \(it is -6\)"),
+        (lambda d: _edit(d, windows=10**400), r"its windows: .* valid number \(it is 10+\)"),
+        (lambda d: _edit(d, set=5), r"its set: .* valid string \(it is 5\)"),
         (lambda d: _edit(d, set="unheard-1"), "no feature set is"),
         (lambda d: _edit(d, set="default-3", settings={"hop": 1}), "its settings"),
-        (lambda d: _edit(d, metrics="good"), "its metrics are no table"),
-        (lambda d: _edit(d, metrics={"accuracy": "very"}), "is inconsistent"),
+        (lambda d: _edit(d, metrics="good"), "its metrics: Input should be a valid dictionary"),
+        (lambda d: _edit(d, metrics={"accuracy": "very"}), r"its metrics\.tracks: Field required"),
         (lambda d: _edit(d, genres=["a", "b", "\x1b[2J"]), "signs that steer a terminal"),
         (lambda d: (d / "bundle.json").write_text("[" * 200_000), "cannot be read"),
         (lambda d: _grow(d, left_children=10**8), "is not whole"),
@@ -235,6 +239,32 @@ def test_a_damaged_bundle_is_refused(saved, damage, message):
     damage(saved)
     with pytest.raises(BundleError, match=message):
         earmark.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("temperature", 0.0), ("temperature", -1.0), ("temperature", float("nan"))),
+        *(("linear_share", 2.0), ("linear_share", -0.1), ("linear_strength", 0.0)),
+        *(("n_estimators", -5), ("n_estimators", 0), ("n_estimators", 1.5), ("max_depth", -1)),
+        *(("subsample", 0.0), ("colsample_bynode", 1.1), ("learning_rate", 0.0), ("max_bin", 1)),
+        *(("validation_fraction", 1.0), ("n_iter_no_change", 0), ("class_weight", "even")),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_by_name(toy, name, value):
+    learner = GenreClassifier().set_params(**{name: value})
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of GenreClassifier"):
+        learner.fit(toy.features, toy.labels)
+
+
+def test_every_parameter_has_a_range():
+    assert set(GenreClassifier._parameter_constraints) == set(GenreClassifier().get_params())
+
+
+def test_what_is_loaded_says_what_it_is(saved):
+    assert repr(earmark.load(saved)).startswith("Trained(3 genres, 5 of 5 columns of ")
+    shown = repr(earmark.load())
+    assert shown.startswith("Trained(12 genres, 200 of 250 columns of default-3, windows of 6 s, ")
 
 
 def test_a_bundle_of_the_second_protocol_is_read(saved, trained):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from earmark.classify.dataset.tags import LONGEST, read
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, SchemaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
 __all__ = ["FIELDS", "key_name", "plan"]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat
 
-from earmark.classify.model import genre_profiles
+from earmark.classify.model import genre_profiles  # noqa: TC001 (pydantic reads annotations)
 from earmark.classify.model.ensemble import Ensemble, softmax
 from earmark.classify.model.linear import Linear
 from earmark.extract.errors import BundleError
@@ -25,9 +27,35 @@ VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
 used: older ones end the whole process over them."""
 
 
+def _unique(names: list[str]) -> list[str]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ValueError(f"it names {name!r} twice")
+    return names
+
+
+def _harmless(names: list[str]) -> list[str]:
+    if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for name in names for sign in name):
+        raise ValueError("one of them holds signs that steer a terminal")
+    return names
+
+
+def _ascending(values: list[float]) -> list[float]:
+    if values != sorted(set(values)):
+        raise ValueError("these are no sorted numbers, each once")
+    return values
+
+
+Names = Annotated[list[str], Field(min_length=1), AfterValidator(_unique)]
+Categories = Annotated[list[FiniteFloat], AfterValidator(_ascending)]
+
+
 @dataclass(frozen=True)
 class Bundle:
     """A trained model with what is needed to use it and to judge it.
+
+    What is annotated beyond the type is checked where a bundle is loaded
+    (`earmark.classify.model.storage.load`).
 
     Parameters
     ----------
@@ -69,19 +97,23 @@ class Bundle:
         nobody knows.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
     model: bytes = field(repr=False)
-    genres: list[str]
-    columns: list[str]
-    inputs: list[str]
+    genres: Annotated[Names, AfterValidator(_harmless)]
+    columns: Names
+    inputs: Names
     set: str | None = None
     fingerprint: str | None = None
-    windows: float | None = None
+    windows: Annotated[float, Field(strict=True, gt=0, lt=1e6)] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     linear: dict[str, Any] | None = field(default=None, repr=False)
-    linear_share: float = 0.0
-    temperature: float = 1.0
-    categories: dict[str, list[float]] = field(default_factory=dict)
-    stand_ins: dict[str, list[float]] = field(default_factory=dict)
+    linear_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0
+    temperature: Annotated[float, Field(strict=True, ge=1e-3, le=1e3)] = 1.0
+    categories: dict[str, Categories] = field(default_factory=dict)
+    stand_ins: dict[str, Annotated[list[FiniteFloat], Field(min_length=1)]] = field(
+        default_factory=dict
+    )
     learner: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

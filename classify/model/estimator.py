@@ -6,11 +6,13 @@ import json
 import logging
 import warnings
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import xgboost
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -131,6 +133,29 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "max_depth": [Interval(Integral, 0, None, closed="left"), None],
+        "max_bin": [Interval(Integral, 2, None, closed="left"), None],
+        "subsample": [Interval(Real, 0, 1, closed="right"), None],
+        "colsample_bynode": [Interval(Real, 0, 1, closed="right"), None],
+        "min_child_weight": [Interval(Real, 0, None, closed="left"), None],
+        "reg_lambda": [Interval(Real, 0, None, closed="left"), None],
+        "linear_share": [Interval(Real, 0, 1, closed="both"), None],
+        "linear_strength": [Interval(Real, 0, None, closed="neither")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "categorical_features": ["array-like", str, None],
+        "early_stopping": ["boolean", None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "device": [str],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+    """What `fit` takes; anything else is refused by name."""
+
     def __init__(
         self,
         n_estimators: int | None = None,
@@ -198,8 +223,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            One genre only, infinite values, or no weight at all.
+            One genre only, infinite values, no weight at all, or a parameter out of its range
+            (scikit-learn's ``InvalidParameterError``).
         """
+        self._validate_params()
         X, categories = self._numbers(X, reset=True)
         features: NDArray[np.float32]
         features, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")

@@ -15,15 +15,14 @@ import shutil
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from earmark.classify.model import genre_profiles, tree_check, ubjson
 from earmark.classify.model.bundle import Bundle
 from earmark.extract import config, sets
-from earmark.extract.errors import BundleError, SettingsError, WriteError
+from earmark.extract.errors import BundleError, SettingsError, WriteError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +120,8 @@ def copy(source: Path, directory: Path) -> None:
 class GenreMetrics(BaseModel):
     """How well one genre is found; None where there is nothing to divide by."""
 
+    model_config = ConfigDict(strict=True)
+
     tracks: int
     recall: float | None
     precision: float | None
@@ -129,7 +130,7 @@ class GenreMetrics(BaseModel):
 class Metrics(BaseModel):
     """What is shown of an evaluation: these must be there, and be numbers; there may be more."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
     tracks: int
     commonest: float
@@ -144,7 +145,7 @@ class Metrics(BaseModel):
     top_5: float | None = None
     ece: float | None = None
     log_loss: float | None = None
-    interval: dict[str, tuple[float, float]] = {}
+    interval: dict[str, Annotated[list[float], Field(min_length=2, max_length=2)]] = {}
     spread: dict[str, float] = {}
 
 
@@ -243,86 +244,41 @@ def load(directory: str | Path, form: type[Form] = Bundle) -> Form:  # type: ign
             f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged"
         )
     try:
-        bundle = form(model=model, **about)
+        bundle = TypeAdapter(form).validate_python(about | {"model": model})
         _check(bundle)
+    except ValidationError as error:
+        raise BundleError(f"{directory}: {_problem(error)}") from None
     except BundleError as error:
         raise BundleError(f"{directory}: {error}") from None
     except Exception as error:
-        # XGBoost, like the constructor, has many ways to say that its input makes no sense.
+        # XGBoost has many ways to say that its input makes no sense.
         raise BundleError(f"{directory}: is inconsistent: {str(error).splitlines()[0]}") from error
     return bundle
 
 
+def _problem(error: ValidationError, prefix: str = "") -> str:
+    """Say what the first problem is, and where."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join([*([prefix] if prefix else []), *map(str, first["loc"])])
+    what = str(first.get("ctx", {}).get("error", first["msg"]))
+    given = first["input"]
+    shown = f" (it is {given!r:.60})" if isinstance(given, str | int | float) else ""
+    return printable(f"its {where}: {what}{shown}")
+
+
 def _check(bundle: Bundle) -> None:
-    texts = (bundle.genres, bundle.columns, bundle.inputs)
-    if not all(
-        isinstance(names, list) and names and all(isinstance(name, str) for name in names)
-        for names in texts
-    ):
-        raise BundleError("its genres, columns or inputs are no lists of names")
-    if any(ord(sign) < 32 or 127 <= ord(sign) < 160 for name in bundle.genres for sign in name):
-        raise BundleError("one of its genres holds signs that steer a terminal")
-    for names in texts:
-        twice = (
-            sorted({name for name in names if names.count(name) > 1}) if len(names) < 5000 else []
-        )
-        if twice:
-            raise BundleError(f"it names {twice[0]!r} twice")
-    for name in (
-        "settings",
-        "metrics",
-        "learner",
-        "versions",
-        "categories",
-        "stand_ins",
-        "typical",
-    ):
-        if not isinstance(getattr(bundle, name), dict):
-            raise BundleError(f"its {name} are no table")
-    for name in ("set", "fingerprint"):
-        if not isinstance(getattr(bundle, name), str | None):
-            raise BundleError(f"its {name} is no text")
-    features = bundle.booster.num_features()
-    outputs = json.loads(bundle.booster.save_config())["learner"]["learner_model_param"][
-        "num_class"
-    ]
-    if features != len(bundle.inputs) or int(outputs) != len(bundle.genres):
-        raise BundleError(
-            f"its trees take {features} columns and give {outputs} genres, but it names "
-            f"{len(bundle.inputs)} and {len(bundle.genres)}"
-        )
-    tree_check.check(ubjson.decode(bundle.booster.save_raw("ubj")), features, int(outputs))
+    """Refuse a bundle whose parts do not fit together."""
     for name, known in (("inputs", bundle.columns), ("categories", bundle.inputs)):
         foreign = sorted(set(getattr(bundle, name)) - set(known))
         if foreign:
             raise BundleError(f"its {name} {', '.join(foreign[:5])} are not among its columns")
-    for name, values in bundle.categories.items():
-        if values != sorted(set(values)) or not np.isfinite(values).all():
-            raise BundleError(f"the categories of {name} are no sorted numbers")
+    _check_trees(bundle)
     genre_profiles.check(bundle.typical, bundle.genres)
     if not set(bundle.stand_ins) <= set(bundle.inputs):
         raise BundleError(f"its stand-ins {sorted(bundle.stand_ins)} are not among its inputs")
-    if len({len(values) for values in bundle.stand_ins.values()}) > 1 or not all(
-        values and np.isfinite(values).all() for values in bundle.stand_ins.values()
-    ):
+    if len({len(values) for values in bundle.stand_ins.values()}) > 1:
         raise BundleError("its stand-ins are no lists of numbers of one length")
-    share, temperature = float(bundle.linear_share), float(bundle.temperature)
-    if not 0 <= share <= 1 or not 1e-3 <= temperature <= 1e3:
-        raise BundleError(
-            f"its linear share {bundle.linear_share} or its temperature {bundle.temperature} is "
-            "out of range"
-        )
-    linear = bundle.ensemble.linear
-    if (linear is None) != (bundle.linear_share == 0):
-        raise BundleError("its linear part is there without a share, or the other way round")
-    if linear is not None and len(linear.weights) != len(bundle.genres):
-        raise BundleError(
-            f"its linear part gives {len(linear.weights)} genres, but it names {len(bundle.genres)}"
-        )
-    if bundle.windows is not None and not 0 < float(bundle.windows) < 1e6:
-        raise BundleError(f"its windows of {bundle.windows} s are none")
-    if linear is not None and max(abs(linear.weights).max(), abs(linear.intercept).max()) > 1e6:
-        raise BundleError("its linear part has weights beyond all measure")
+    _check_linear(bundle)
     if bundle.set is not None:
         try:
             config.parse(bundle.settings, "its settings")
@@ -330,5 +286,35 @@ def _check(bundle: Bundle) -> None:
         except SettingsError as error:
             raise BundleError(str(error)) from None
     if bundle.metrics:
-        # What is shown of it must be there, and be numbers.
-        Metrics.model_validate(bundle.metrics)
+        try:
+            Metrics.model_validate(bundle.metrics)
+        except ValidationError as error:
+            raise BundleError(_problem(error, "metrics")) from None
+
+
+def _check_trees(bundle: Bundle) -> None:
+    """Refuse trees that are not whole, or of other inputs or genres."""
+    features = bundle.booster.num_features()
+    learner = json.loads(bundle.booster.save_config())["learner"]
+    outputs = int(learner["learner_model_param"]["num_class"])
+    if features != len(bundle.inputs) or outputs != len(bundle.genres):
+        raise BundleError(
+            f"its trees take {features} columns and give {outputs} genres, but it names "
+            f"{len(bundle.inputs)} and {len(bundle.genres)}"
+        )
+    tree_check.check(ubjson.decode(bundle.booster.save_raw("ubj")), features, outputs)
+
+
+def _check_linear(bundle: Bundle) -> None:
+    """Refuse a linear part without a share, of other genres, or with weights beyond all measure."""
+    linear = bundle.ensemble.linear
+    if (linear is None) != (bundle.linear_share == 0):
+        raise BundleError("its linear part is there without a share, or the other way round")
+    if linear is None:
+        return
+    if len(linear.weights) != len(bundle.genres):
+        raise BundleError(
+            f"its linear part gives {len(linear.weights)} genres, but it names {len(bundle.genres)}"
+        )
+    if max(abs(linear.weights).max(), abs(linear.intercept).max()) > 1e6:
+        raise BundleError("its linear part has weights beyond all measure")

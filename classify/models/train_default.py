@@ -27,7 +27,6 @@ from earmark.classify.dataset.build import Dataset, without
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import cross_validation, metrics
 from earmark.classify.evaluation.model_card import model_card
-from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.ensemble import softmax
@@ -39,6 +38,8 @@ from earmark.extract.sets import SPOTIFY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from earmark.classify.evaluation.result import Evaluation
 
 WINDOWS = 6.0
 STRENGTH = 0.02

@@ -15,7 +15,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,13 @@ from earmark.classify.dataset import build, splits
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
 from earmark.classify.evaluation import cross_validation
 from earmark.classify.evaluation.model_card import model_card
-from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import storage
-from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.estimator import GenreClassifier
+
+if TYPE_CHECKING:
+    from earmark.classify.evaluation.result import Evaluation
+    from earmark.classify.model.bundle import Bundle
 
 GENRE = "track_genre"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,10 +20,12 @@ from earmark.classify import score
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import storage
-from earmark.classify.trained import Trained
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
 from earmark.extract.preview import Preview, preview
+
+if TYPE_CHECKING:
+    from earmark.classify.trained import Trained
 
 __all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
 

@@ -18,7 +18,6 @@ import pandas as pd
 from earmark.classify.app.widgets.grid import KEYS
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import genre_profiles
-from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.storage import ABOUT
 from earmark.extract import descriptor_docs
 from earmark.extract.config import DEFAULTS
@@ -29,6 +28,7 @@ from earmark.extract.sets import NO_KEY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from earmark.classify.model.bundle import Bundle
     from earmark.extract.engine.registry import Column
 
 __all__ = ["GROUPS", "Field", "fields", "possible", "row", "settled"]
