@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from earmark.classify.model.bundle import Bundle
+    from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["COLUMNS", "explanations", "ranked"]
 
@@ -26,7 +27,7 @@ CHUNK = 10_000_000
 
 def explanations(
     bundle: Bundle,
-    table: pd.DataFrame,
+    table: pd.DataFrame | FeatureTable,
     *,
     about: dict[str, Any] | None = None,
     where: str = "the table",

@@ -12,6 +12,7 @@ from earmark.classify.evaluation.cross_validation import Evaluation, learn
 from earmark.classify.model import genre_profiles
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.linear import widths
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +53,7 @@ def fit(
     raw = bytes(ensemble.booster.save_raw("ubj"))
     about = dataset.about
     inputs = list(dataset.features.columns)
+    versions = FeatureTable(dataset.features, about).column_versions
     bundle = Bundle(
         model=raw,
         genres=[str(genre) for genre in learner.classes_],
@@ -60,6 +62,7 @@ def fit(
         set=about.get("set"),
         fingerprint=about.get("fingerprint"),
         windows=about.get("windows"),
+        column_versions={name: versions[name] for name in inputs if name in versions},
         settings=about.get("settings", {}),
         linear=ensemble.linear.to_json() if ensemble.linear else None,
         linear_share=ensemble.linear_share,

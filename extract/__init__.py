@@ -136,7 +136,8 @@ def table(
     DataFrame
         A row per track or window: ``path``, (``start``, ``seconds``,) ``sha256`` and the columns
         of the set. Files that could not be analysed are named in a warning and listed as dicts in
-        ``attrs["failures"]``.
+        ``attrs["failures"]``; what made the values stands in ``attrs["earmark"]``, so that a model
+        can refuse a table that was not made like its own.
 
     Raises
     ------
@@ -191,6 +192,7 @@ def _run(
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
     failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
-    for found in result.held:
-        found.attrs["failures"] = failures
-    return result.held
+    frames = tuple(table.to_frame() for table in result.held)
+    for frame in frames:
+        frame.attrs["failures"] = failures
+    return frames

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import xgboost
     from numpy.typing import NDArray
 
+    from earmark.extract.feature_table import FeatureTable
+
 __all__ = ["DEFAULT", "PROTOCOL", "SHIPPED", "SPOTIFY", "Bundle", "copy", "load", "save"]
 
 PROTOCOL = 3
@@ -83,6 +85,8 @@ class Bundle:
         Of the settings that the table was extracted with.
     windows : float, optional
         Seconds of the windows that the model was trained on; None for whole tracks.
+    column_versions : dict
+        The versions of the descriptors of the inputs, by column; empty where nobody knows.
     settings : dict
         Of the extraction.
     linear : dict, optional
@@ -114,6 +118,7 @@ class Bundle:
     set: str | None = None
     fingerprint: str | None = None
     windows: float | None = None
+    column_versions: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     linear: dict[str, Any] | None = field(default=None, repr=False)
     linear_share: float = 0.0
@@ -183,13 +188,13 @@ class Bundle:
         """Return the probability of each genre, shape (rows, genres), for checked features."""
         return softmax(self.logits(features))
 
-    def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
+    def predict(self, table: pd.DataFrame | FeatureTable, *, top: int = 3) -> pd.DataFrame:
         """Return the most probable genres of each track; see `earmark.classify.score`."""
         from earmark.classify import score
 
         return score.predictions(self, table, top=top)
 
-    def explain(self, table: pd.DataFrame, *, top: int = 5) -> pd.DataFrame:
+    def explain(self, table: pd.DataFrame | FeatureTable, *, top: int = 5) -> pd.DataFrame:
         """Return what spoke for and against each track's genre; see `earmark.classify.explain`."""
         from earmark.classify import explain
 
@@ -361,6 +366,7 @@ def _check(bundle: Bundle) -> None:
         if twice:
             raise BundleError(f"it names {twice[0]!r} twice")
     for name in (
+        "column_versions",
         "settings",
         "metrics",
         "learner",
