@@ -15,8 +15,6 @@ from earmark.extract.errors import BundleError, SchemaError
 from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from earmark.classify.model.bundle import Bundle
@@ -119,50 +117,51 @@ def check(
     missing = [name for name in needed if name not in table.frame]
     if missing:
         raise SchemaError(
-            f"{table.source} lacks {len(missing)} columns that the model looks at "
+            f"{table.source} has other columns than the model: missing {len(missing)} "
             f"({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}). {_remedy(bundle)}"
         )
     tables.check_scales(bundle.set, table.frame, table.source)
     if table.fingerprint in (None, bundle.fingerprint) or not bundle.fingerprint:
         return
-    if others := _differences(bundle, table):
+    if difference := _difference(bundle, table):
         raise SchemaError(
             f"{table.source} was not extracted like the table that the model was trained on: "
-            f"{'; '.join(others)}"
+            f"{difference}"
         )
 
 
-def _differences(bundle: Bundle, table: FeatureTable) -> list[str]:
-    """Say in what a table differs from the model's in a way that changes values."""
-    known, versions = bundle.column_versions, table.column_versions
-    comparable = bool(known and versions)
-    # A set may have got more columns since.
+def _difference(bundle: Bundle, table: FeatureTable) -> str | None:
+    """Say what changes values in a table of another fingerprint, and what mends it."""
+    expected, versions = bundle.column_versions, table.column_versions
+    comparable = bool(expected and versions)
+    # Where columns say their versions, the set may have got more of them since.
     name_of = _set_name if comparable else str
     if table.set is not None and name_of(table.set) != name_of(str(bundle.set)):
-        return [f"set {table.set} (the model has {bundle.set}). {_remedy(bundle)}"]
+        return f"set {table.set} (the model has {bundle.set}). {_remedy(bundle)}"
     settings = [
         f"{name} {value} (the model has {bundle.settings.get(name)})"
         for name, value in (table.provenance.get("settings") or {}).items()
         if value != bundle.settings.get(name)
     ]
     if settings:
-        return [
-            f"{', '.join(settings)}. Extract again with the model's settings, or train on this "
-            "table."
-        ]
+        mending = "Extract again with the model's settings, or train on this table"
+        return f"{', '.join(settings)}. {mending}."
     if not comparable:
-        versions_differ = f"other versions ({table.fingerprint}, not {bundle.fingerprint})"
-        return [f"{versions_differ}. {_remedy(bundle)}"]
-    changed = [
-        name for name in bundle.inputs if name in known and known[name] != versions.get(name)
-    ]
+        fingerprints = f"{table.fingerprint}, not {bundle.fingerprint}"
+        return f"other versions ({fingerprints}). {_remedy(bundle)}"
+    changed = {
+        name: versions.get(name, 0) for name in expected if expected[name] != versions.get(name)
+    }
     if not changed:
-        return []
+        return None
     listed = ", ".join(
-        f"{name} has version {versions.get(name, 'unknown')} (the model has {known[name]})"
-        for name in changed[:5]
+        f"{name} of version {version} (the model has {expected[name]})"
+        for name, version in [*changed.items()][:5]
     )
-    return [f"{listed}{', …' if len(changed) > 5 else ''}. {_remedy(bundle)}"]
+    older = all(version < expected[name] for name, version in changed.items())
+    mending = f"Extract again with `earmark extract --set {bundle.set_name}`."
+    more = ", …" if len(changed) > 5 else ""
+    return f"{listed}{more}. {mending if older else _remedy(bundle)}"
 
 
 def _set_name(versioned: str) -> str:
@@ -174,7 +173,7 @@ def _remedy(bundle: Bundle) -> str:
         return "Train the model again on a table with these columns."
     return (
         f"Make the table with `earmark extract --set {bundle.set_name}` of the version of Earmark "
-        "that trained the model, or train the model again with `earmark train`."
+        "that trained the model, or train the model again."
     )
 
 

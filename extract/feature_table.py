@@ -15,7 +15,7 @@ from earmark.extract import schema as schemas
 from earmark.extract import sets
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import SchemaError
-from earmark.extract.schema import ALBUM_COLUMNS, ARTIST_COLUMNS, KEYS, NAME_COLUMNS
+from earmark.extract.schema import NAME_COLUMNS, NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +24,6 @@ __all__ = ["ATTRIBUTE", "FeatureTable", "concat", "describes_sound", "merge", "n
 
 ATTRIBUTE = "earmark"
 """Where a DataFrame carries the provenance of its values, in its ``attrs``."""
-
-NAMES = frozenset({*KEYS, *NAME_COLUMNS, *ARTIST_COLUMNS, *ALBUM_COLUMNS})
-"""What names a track or says whose it is; it describes no sound, though it may be a number."""
 
 NO_SOUND = re.compile(r"Unnamed:|probability(_\d+)?$")
 """Columns of numbers that describe no sound: the number of the row that pandas writes first, and

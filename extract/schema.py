@@ -15,6 +15,7 @@ __all__ = [
     "ALBUM_COLUMNS",
     "ARTIST_COLUMNS",
     "KEYS",
+    "NAMES",
     "NAME_COLUMNS",
     "Schema",
     "of",
@@ -28,6 +29,9 @@ NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+
+NAMES = frozenset({*KEYS, *NAME_COLUMNS, *ARTIST_COLUMNS, *ALBUM_COLUMNS})
+"""What names a track or says whose it is; it describes no sound, though it may be a number."""
 
 
 @dataclass(frozen=True)

@@ -138,9 +138,7 @@ def kind_of(path: Path) -> str | None:
     return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
 
 
-def write(
-    table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None
-) -> None:
+def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None) -> None:
     """Write a table in the format that the ending of `path` names.
 
     Parameters

@@ -30,7 +30,8 @@ def test_a_set_is_extracted_to_every_format(cli, demo, tmp_path, name):
         status, out, _ = cli("extract", demo, "--set", name, "-o", output, "-q")
         assert status == 0
         assert f"6 tracks, {COUNTS[name]} descriptors each" in out
-        table, about = tables.read(output)
+        read = tables.read(output)
+        table, about = read.frame, read.provenance
         assert table.columns.tolist() == ["path", "sha256", *expected.names]
         assert about == (tables.metadata(expected) if ending == "parquet" else {})
         values = table[expected.names].astype(np.float32)

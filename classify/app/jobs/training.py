@@ -43,7 +43,8 @@ def look_at(table: str) -> dict[str, Any]:
         ``rows``; ``columns``, all names, those that may hold the genre first; ``set``, the feature
         set that it says it is of.
     """
-    frame, about = tables.read(table)
+    features = tables.read(table)
+    frame = features.frame
     names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
     # Of tens of thousands, looking at each would take minutes; names are quickly found.
@@ -58,7 +59,7 @@ def look_at(table: str) -> dict[str, Any]:
     return {
         "rows": len(frame),
         "columns": sorted(seen, key=unlikely),
-        "set": str(about.get("set") or ""),
+        "set": str(features.set or ""),
     }
 
 

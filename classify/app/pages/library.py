@@ -169,7 +169,7 @@ def _of_session() -> tuple[Library, Opened]:
             old.mapping.cancel()
         table = track_list.table(own.done).drop_duplicates("path")
         st.session_state[SESSION_MARK] = mark
-        st.session_state["library session"] = Opened({"": from_table(table, {})})
+        st.session_state["library session"] = Opened({"": from_table(table)})
     stack: Opened = st.session_state["library session"]
     return stack.libraries[""], stack
 
