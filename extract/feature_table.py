@@ -159,8 +159,8 @@ class FeatureTable:
     @property
     def column_versions(self) -> dict[str, int]:
         """The version of the descriptor of each column, by name; empty where nobody knows."""
-        columns = self.provenance.get("columns")
-        return dict(columns) if isinstance(columns, Mapping) else {}
+        versions = self.provenance.get("column_versions")
+        return dict(versions) if isinstance(versions, Mapping) else {}
 
     @property
     def has_sound(self) -> pd.Series:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "commit", "metadata", "versions"]
 
-DESCRIPTION = ("set", "fingerprint", "columns", "settings", "windows")
+DESCRIPTION = ("set", "fingerprint", "columns", "column_versions", "settings", "windows")
 """The entries that say what the values are; the others are versions of what computed them."""
 
 LIBRARIES = ("numpy", "scipy", "numba", "soxr", "soundfile", "av", "librosa")
@@ -36,14 +36,15 @@ def metadata(schema: Schema) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``set`` with its version, ``fingerprint``, ``columns`` (the version of each column's
-        descriptor, by name), ``settings``, ``windows`` in seconds, and all of `versions`. It can
-        be written as JSON.
+        ``set`` with its version, ``fingerprint``, ``columns``, ``column_versions`` (of the
+        descriptor of each, by column), ``settings``, ``windows`` in seconds, and all of
+        `versions`. It can be written as JSON.
     """
     return {
         "set": schema.set,
         "fingerprint": schema.fingerprint,
-        "columns": {column.name: column.version for column in schema.columns},
+        "columns": schema.names,
+        "column_versions": {column.name: column.version for column in schema.columns},
         "settings": schema.settings.model_dump() if schema.settings else {},
         "windows": schema.windows,
         **versions(),

@@ -342,14 +342,14 @@ def read(path: str | Path) -> FeatureTable:
 def _provenance(schema: pa.Schema) -> Mapping[str, Any]:
     """Return what the metadata of a Parquet file say of its values."""
     provenance = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
-    if not isinstance(provenance, dict):
+    if not isinstance(provenance, dict) or not provenance:
         return {}
-    if isinstance(columns := provenance.get("columns"), list):
-        # Up to version 0.1 the versions of the columns stood in their fields alone.
-        fields = {field.name: field.metadata or {} for field in schema}
-        found = {name: fields.get(name, {}).get(b"version", b"") for name in columns}
-        if all(version.isdigit() for version in found.values()):
-            provenance["columns"] = {name: int(version) for name, version in found.items()}
+    if "column_versions" not in provenance:
+        # Older tables have the versions of their columns in the fields alone.
+        versions = {field.name: (field.metadata or {}).get(b"version", b"") for field in schema}
+        provenance["column_versions"] = {
+            name: int(version) for name, version in versions.items() if version.isdigit()
+        }
     return provenance
 
 

@@ -203,7 +203,7 @@ def describe(
             ignore_unknown=ignore_unknown,
             audio=audio,
         )
-    sound = [name for name in frame if describes_sound(name) and name != genre]
+    sound = [name for name in map(str, frame) if describes_sound(name) and name != genre]
     values = numbers(frame[sound])
     wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
     if wild.any():

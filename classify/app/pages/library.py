@@ -422,7 +422,7 @@ def _order(found: pd.DataFrame) -> list[str]:
 
 def _loudness(own: Library, table: str) -> str:
     """Return the unit of the loudness: only Earmark knows the sum of the file."""
-    ours = table == SESSION or "sha256" in own.table
+    ours = table == SESSION or "sha256" in own.table.frame
     return grid.LUFS if ours else FOREIGN_UNITS["loudness"]
 
 
