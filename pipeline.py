@@ -741,7 +741,7 @@ def _show_table(table: FeatureTable, kind: str | None) -> None:
     """Show what a table holds, what made it, and what is missing in it."""
     from earmark.extract.provenance import DESCRIPTION
 
-    frame, about = table.frame, dict(table.provenance)
+    frame, about = table.frame, table.provenance
     print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
     for name in ("set", "fingerprint"):
         if name in about:
@@ -756,8 +756,8 @@ def _show_table(table: FeatureTable, kind: str | None) -> None:
         if name not in DESCRIPTION:
             print(f"{name}: {value}")
     missing = frame.isna().mean()
-    for name, share in missing[missing > 0].items():
-        print(f"missing in {name}: {share:.1%}")
+    for column, share in missing[missing > 0].items():
+        print(f"missing in {column}: {share:.1%}")
 
 
 def _show_predictions(found: pd.DataFrame) -> None:

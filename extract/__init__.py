@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earmark.extract.batch.track import Extraction
     from earmark.extract.config import Settings
 
-__all__ = ["beats", "features", "table", "tracks_and_windows"]
+__all__ = ["beats", "concat", "features", "table", "tracks_and_windows"]
 
 
 def features(
@@ -178,6 +178,36 @@ def tracks_and_windows(
     extraction = run.Extraction(set, settings or DEFAULTS, windows, tracks=True)
     by_window, by_track = _run(sources, extraction, workers, progress)
     return by_track, by_window
+
+
+def concat(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Lay tables together that were made alike.
+
+    ``pandas.concat`` loses what made the values where files of some tables failed, and lays tables
+    together whose values cannot be compared.
+
+    Parameters
+    ----------
+    tables : iterable of DataFrame
+        From `table`, all of one set, with the same settings and windows.
+
+    Returns
+    -------
+    DataFrame
+        All rows in order, with what made the values in ``attrs["earmark"]`` and the failures of
+        all tables in ``attrs["failures"]``.
+
+    Raises
+    ------
+    SchemaError
+        The tables were made differently, or one does not say how.
+    """
+    from earmark.extract import feature_table
+
+    parts = list(tables)
+    joined = feature_table.concat(parts).to_frame()
+    joined.attrs["failures"] = [row for part in parts for row in part.attrs.get("failures", ())]
+    return joined
 
 
 def _run(

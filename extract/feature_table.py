@@ -160,7 +160,9 @@ class FeatureTable:
     def column_versions(self) -> dict[str, int]:
         """The version of the descriptor of each column, by name; empty where nobody knows."""
         versions = self.provenance.get("column_versions")
-        return dict(versions) if isinstance(versions, Mapping) else {}
+        if not isinstance(versions, Mapping):
+            return {}
+        return {name: version for name, version in versions.items() if isinstance(version, int)}
 
     @property
     def has_sound(self) -> pd.Series:
@@ -271,9 +273,10 @@ def merge(tables: Sequence[pd.DataFrame | FeatureTable]) -> FeatureTable:
     contents = frame.groupby("path", sort=False)["sha256"].nunique(dropna=False)
     changed = [str(path) for path in contents.index[contents > 1]]
     if changed:
+        what = "1 path stands" if len(changed) == 1 else f"{len(changed)} paths stand"
         raise SchemaError(
-            f"{len(changed)} paths stand for files of different content in the tables, such as "
-            f"{changed[0]}; leave one of them out, or extract them anew"
+            f"{what} for files of different content in the tables, such as {changed[0]}; leave one "
+            "of them out, or extract them anew"
         )
     keys = [name for name in ("path", "start", "sha256") if name in frame]
     return joined.with_frame(frame.drop_duplicates(keys, ignore_index=True))

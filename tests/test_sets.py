@@ -168,3 +168,13 @@ def test_a_model_of_fma_refuses_fma_compat_though_the_columns_are_the_same(cli, 
     assert status == 1
     assert "fma-compat.parquet" in err
     assert "was not extracted like the table that the model was trained on" in err
+
+
+@pytest.mark.parametrize("name", sets.SETS)
+def test_what_changes_a_set_raises_its_version(name):
+    pinned = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))
+    current = schema.of(name, DEFAULTS)
+    assert pinned["fingerprints"].get(current.set) == current.fingerprint, (
+        f"{current.set} is another than it was: raise its version in extract/sets.py, "
+        "then run `python tests/make_golden.py`"
+    )

@@ -377,6 +377,8 @@ def _check(bundle: Bundle) -> None:
     ):
         if not isinstance(getattr(bundle, name), dict):
             raise BundleError(f"its {name} are no table")
+    if not all(isinstance(version, int) for version in bundle.column_versions.values()):
+        raise BundleError("its column_versions are no whole numbers")
     for name in ("set", "fingerprint"):
         if not isinstance(getattr(bundle, name), str | None):
             raise BundleError(f"its {name} is no text")
