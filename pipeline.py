@@ -263,8 +263,8 @@ def classify_command(
         table = tables.read(sources[0])
         if bundle.fingerprint and not table.provenance:
             _say(
-                f"{table.source} does not say with which settings it was made, as Parquet does; it is "
-                "taken to be made like the model's"
+                f"{table.source} does not say with which settings it was made, as Parquet does; it "
+                "is taken to be made like the model's"
             )
         if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
             _say(

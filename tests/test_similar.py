@@ -127,8 +127,8 @@ def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_p
     (tmp_path / "text.mp3").write_text("no audio")
     with pytest.raises(DecodeError, match="not audio"):
         similar.find(str(tmp_path / "text.mp3"), rows)
+    older = tables.metadata(job.schema) | {"fingerprint": "0"}
     with pytest.raises(SchemaError, match="another version of Earmark"):
-        older = tables.metadata(job.schema) | {"fingerprint": "0"}
         similar.find(str(waltz), FeatureTable.of(others, provenance=older))
     with pytest.raises(SchemaError, match="was not made by Earmark"):
         similar.find(str(waltz), others.drop(columns="sha256"))
