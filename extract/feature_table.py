@@ -44,7 +44,7 @@ def describes_sound(name: str) -> bool:
     return name not in NAMES and not NO_SOUND.match(name)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FeatureTable:
     """Rows of tracks or windows, with the provenance of their values.
 

@@ -187,6 +187,9 @@ def test_a_new_descriptor_is_no_reason_to_refuse(jazz):
         pd.testing.assert_frame_equal(model.predict(table), model.predict(jazz))
     with pytest.raises(SchemaError, match=rf"missing 1 \({model.inputs[3]}\)"):
         model.predict(jazz.drop(columns=model.inputs[3]))
+    first = ", ".join(model.inputs[:5])
+    with pytest.raises(SchemaError, match=rf"missing 7 \({first}, …\)\. Make the table with"):
+        model.predict(jazz.drop(columns=model.inputs[:7]))
 
 
 def test_concat_takes_tables_that_were_made_alike_and_names_those_that_were_not():
