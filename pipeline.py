@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.dataset.build import Dataset
     from earmark.classify.evaluation.cross_validation import Search
+    from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]
 
@@ -265,24 +266,22 @@ def classify_command(
     tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        where = sources[0]
-        table, about = tables.read(sources[0])
-        if bundle.fingerprint and not about:
+        table = tables.read(sources[0])
+        if bundle.fingerprint and not table.provenance:
             _say(
-                f"{where} does not say with which settings it was made, as Parquet does; it is "
-                "taken to be made like the model's"
+                f"{table.source} does not say with which settings it was made, as Parquet does; it "
+                "is taken to be made like the model's"
             )
-        if bundle.windows and "start" not in table and set(bundle.columns) <= set(table):
+        if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
             _say(
-                f"{where} has a row per track, and the model was trained on windows of "
+                f"{table.source} has a row per track, and the model was trained on windows of "
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
         extraction = score.extraction_of(bundle, str(model or "the default model"))
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
-        where, failures = "the analysis", result.failures
-        table, about = result.table, tables.metadata(extraction.schema)
-    scored = score.scored(bundle, table, about=about, where=where)
+        table, failures = result.held[0], result.failures
+    scored = score.scored(bundle, table)
     found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
     if len(found):
@@ -528,7 +527,7 @@ def playlist_command(
     from earmark.extract import tables
     from earmark.extract.errors import SchemaError
 
-    table, _ = tables.read(predictions)
+    table = tables.read(predictions).frame
     paths = playlists.locate(audio, output) if audio else None
     made = playlists.write(table, output, by=by, at_least=at_least, paths=paths)
     if paths is not None:
@@ -567,12 +566,43 @@ def similar_command(
     from earmark.classify.library import similar
     from earmark.extract import tables
 
-    rows, about = tables.read(table)
-    found = similar.find(track, rows, about, str(table), count=count, doubles=doubles)
+    found = similar.find(track, tables.read(table), count=count, doubles=doubles)
     if not len(found):
         _say(f"{track}: nothing is like it: it is silent, or the only one")
     for path, alike in found.itertuples(index=False):
         print(f"{alike:.3f}\t{build.one_line(path)}")
+
+
+@app.command("merge", epilog="Example:  earmark merge rock.parquet jazz.parquet -o all.parquet")
+def merge_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE..."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Join tables that were made alike: with the same set, settings and versions of descriptors.
+
+    A row that several tables have is there once. A path that stands for different files in them is
+    refused, as are tables that do not say how they were made.
+    """
+    from earmark.extract import feature_table, tables
+
+    tables.check_output(output, "features")
+    parts = [tables.read(source) for source in sources]
+    merged = feature_table.merge(parts)
+    tables.write(merged, output)
+    twice = sum(map(len, parts)) - len(merged)
+    repeated = f" ({twice} were there more than once)" if twice else ""
+    print(f"{len(merged)} rows of {merged.paths.nunique()} tracks{repeated}: {output}")
 
 
 @app.command("info", epilog="Example:  earmark info features.parquet")
@@ -600,20 +630,7 @@ def info_command(
         if bundle.metrics:
             _show_evaluation(bundle.metrics)
     elif thing.name.lower().endswith(tables.READABLE):
-        table, about = tables.read(thing)
-        kind = tables.kind_of(thing)
-        print(f"{kind or 'a foreign table'}: {len(table)} rows, {len(table.columns)} columns")
-        for key, value in about.items():
-            if key == "settings":
-                own = ", ".join(f"{name} {setting}" for name, setting in value.items())
-                print("settings:", own or "those of the set")
-            elif key == "windows":
-                print("rows:", f"windows of {value:g} s" if value else "whole tracks")
-            elif key != "columns":
-                print(f"{key}: {value}")
-        missing = table.isna().mean()
-        for name, share in missing[missing > 0].items():
-            print(f"missing in {name}: {share:.1%}")
+        _show_table(tables.read(thing), tables.kind_of(thing))
     else:
         for name, value in earmark.features(thing).items():
             print(f"{name} {value:g}")
@@ -735,6 +752,29 @@ def _show_page(page: str) -> None:
     from rich.markdown import Markdown
 
     Console().print(Markdown(page, hyperlinks=False))
+
+
+def _show_table(table: FeatureTable, kind: str | None) -> None:
+    """Show what a table holds, what made it, and what is missing in it."""
+    from earmark.extract.provenance import DESCRIPTION
+
+    frame, about = table.frame, table.provenance
+    print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
+    for name in ("set", "fingerprint"):
+        if name in about:
+            print(f"{name}: {about[name]}")
+    if "settings" in about:
+        settings = ", ".join(f"{name} {value}" for name, value in about["settings"].items())
+        print("settings:", settings or "those of the set")
+    if "windows" in about:
+        length = about["windows"]
+        print("rows:", f"windows of {length:g} s" if length else "whole tracks")
+    for name, value in about.items():
+        if name not in DESCRIPTION:
+            print(f"{name}: {value}")
+    missing = frame.isna().mean()
+    for column, share in missing[missing > 0].items():
+        print(f"missing in {column}: {share:.1%}")
 
 
 def _show_predictions(found: pd.DataFrame) -> None:

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from earmark.classify.dataset.build import finite, flags, row_names
+from earmark.classify.dataset.build import finite, flags
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.model.ensemble import softmax
-from earmark.extract import config, schema, sets, tables
+from earmark.extract import config, tables
 from earmark.extract.batch.track import Extraction
 from earmark.extract.errors import BundleError, SchemaError
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -33,7 +33,6 @@ __all__ = [
     "check",
     "explanations",
     "extraction_of",
-    "paths_of",
     "predictions",
     "ranked",
     "scored",
@@ -131,7 +130,7 @@ class Scored:
 
 def scored(
     bundle: Bundle,
-    table: pd.DataFrame,
+    table: pd.DataFrame | FeatureTable,
     *,
     about: dict[str, Any] | None = None,
     where: str = "the table",
@@ -142,10 +141,10 @@ def scored(
     ----------
     bundle : Bundle
         The model.
-    table : DataFrame
+    table : DataFrame or FeatureTable
         Rows of tracks, or of windows, whose log-odds are averaged over a track.
     about : dict, optional
-        What the table says of itself (`earmark.extract.tables.read`).
+        Its provenance, where the table does not carry it.
     where : str
         What to call the table in an error.
 
@@ -155,14 +154,14 @@ def scored(
         The table has other columns than the model was trained on, other settings made it, or a row
         has no path.
     """
-    check(bundle, table, about, where)
-    present = [name for name in bundle.columns if name in table]
-    audible = tables.described(table, present).to_numpy()
-    features = table.loc[audible, [name for name in bundle.inputs if name in table]]
+    table = FeatureTable.of(table, where, about)
+    check(bundle, table)
+    frame, paths = table.frame, table.paths
+    audible = table.has_sound_in(bundle.columns).to_numpy()
+    features = frame.loc[audible, [name for name in bundle.inputs if name in frame]]
     if "explicit" in features:
         features = features.assign(explicit=flags(features["explicit"]))
-    paths = paths_of(table, where)
-    finite(features, paths[audible], where)
+    finite(features, paths[audible], table.source)
     tracks = paths.to_numpy(object)[audible]
     index, logits = pool(bundle.logits(features), tracks)
     return Scored(
@@ -176,7 +175,7 @@ def scored(
 
 def predictions(
     bundle: Bundle,
-    table: pd.DataFrame,
+    table: pd.DataFrame | FeatureTable,
     *,
     about: dict[str, Any] | None = None,
     where: str = "the table",
@@ -188,7 +187,7 @@ def predictions(
 
 def explanations(
     bundle: Bundle,
-    table: pd.DataFrame,
+    table: pd.DataFrame | FeatureTable,
     *,
     about: dict[str, Any] | None = None,
     where: str = "the table",
@@ -221,74 +220,85 @@ def extraction_of(bundle: Bundle, where: str) -> Extraction:
     return Extraction(bundle.set_name, config.parse(bundle.settings, where), bundle.windows)
 
 
-def check(bundle: Bundle, table: pd.DataFrame, about: dict[str, Any] | None, where: str) -> None:
-    """Refuse a table that was not made like the one that the model was trained on.
+def check(
+    bundle: Bundle,
+    table: pd.DataFrame | FeatureTable,
+    about: dict[str, Any] | None = None,
+    where: str = "the table",
+) -> None:
+    """Refuse a table whose values are not those that the model was trained on.
+
+    A model asks for the columns that it looks at and can't do without, in the version that it
+    knows, and for nothing else. The parameters are those of `predictions`.
 
     Raises
     ------
     SchemaError
-        It has other columns, or other settings made it.
+        A column is missing or of another version, or other settings made the table.
     """
-    about = about or {}
-    remedy = (
-        f"Make the table with `earmark extract --set {bundle.set_name}` of the "
-        "version of Earmark that trained the model, or train the model again"
-        if bundle.set
-        else "Train the model again on a table with these columns"
-    )
-    given = sets.needed(bundle.set, tables.feature_columns(table, about))
-    if not bundle.set and set(bundle.columns) <= set(table.columns):
-        # Somebody else's table may hold more: labels, names, splits.
-        given = [str(name) for name in table.columns if name in set(bundle.columns)]
-    # What a model can do without is asked for nowhere.
-    needed = [name for name in bundle.columns if name not in bundle.stand_ins]
-    given = [name for name in given if name not in bundle.stand_ins]
-    schema.check(needed, given, where, remedy + ".")
-    tables.check_scales(bundle.set, table, where)
-    theirs = about.get("fingerprint")
-    if theirs and bundle.fingerprint and theirs != bundle.fingerprint:
-        others = [
-            f"{name} {value} (the model has {bundle.settings.get(name)})"
-            for name, value in about.get("settings", {}).items()
-            if value != bundle.settings.get(name)
-        ]
-        if about.get("set") not in (None, bundle.set):
-            others = [f"set {about['set']} (the model has {bundle.set})"]
-        elif others:
-            remedy = "Extract again with the model's settings, or train on this table"
+    table = FeatureTable.of(table, where, about)
+    needed = [name for name in bundle.inputs if name not in bundle.stand_ins]
+    missing = [name for name in needed if name not in table.frame]
+    if missing:
         raise SchemaError(
-            f"{where} was not extracted like the table that the model was trained on: "
-            f"{', '.join(others) or f'other versions ({theirs}, not {bundle.fingerprint})'}. "
-            f"{remedy}."
+            f"{table.source} has other columns than the model: missing {len(missing)} "
+            f"({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}). {_remedy(bundle)}"
+        )
+    tables.check_scales(bundle.set, table.frame, table.source)
+    if table.fingerprint in (None, bundle.fingerprint) or not bundle.fingerprint:
+        return
+    if difference := _difference(bundle, table):
+        raise SchemaError(
+            f"{table.source} was not extracted like the table that the model was trained on: "
+            f"{difference}"
         )
 
 
-def paths_of(table: pd.DataFrame, where: str | Path = "the table") -> pd.Series:
-    """Return the track that each row is of; in a table without paths, whatever names its rows.
+def _difference(bundle: Bundle, table: FeatureTable) -> str | None:
+    """Say what changes values in a table of another fingerprint, and what mends it."""
+    expected, versions = bundle.column_versions, table.column_versions
+    comparable = bool(expected and versions)
+    # Where columns say their versions, the set may have got more of them since.
+    name_of = _set_name if comparable else str
+    if table.set is not None and name_of(table.set) != name_of(str(bundle.set)):
+        return f"set {table.set} (the model has {bundle.set}). {_remedy(bundle)}"
+    settings = [
+        f"{name} {value} (the model has {bundle.settings.get(name)})"
+        for name, value in (table.provenance.get("settings") or {}).items()
+        if value != bundle.settings.get(name)
+    ]
+    if settings:
+        mending = "Extract again with the model's settings, or train on this table"
+        return f"{', '.join(settings)}. {mending}."
+    if not comparable:
+        fingerprints = f"{table.fingerprint}, not {bundle.fingerprint}"
+        return f"other versions ({fingerprints}). {_remedy(bundle)}"
+    changed = {
+        name: versions.get(name, 0) for name in expected if expected[name] != versions.get(name)
+    }
+    if not changed:
+        return None
+    listed = ", ".join(
+        f"{name} of version {version} (the model has {expected[name]})"
+        for name, version in [*changed.items()][:5]
+    )
+    older = all(version < expected[name] for name, version in changed.items())
+    mending = f"Extract again with `earmark extract --set {bundle.set_name}`."
+    more = ", …" if len(changed) > 5 else ""
+    return f"{listed}{more}. {mending if older else _remedy(bundle)}"
 
-    Parameters
-    ----------
-    table : DataFrame
-        Its paths may also be numbers.
-    where : str or Path
-        What to call the table in an error.
 
-    Raises
-    ------
-    SchemaError
-        A path is missing.
-    """
-    if "path" in table:
-        missing = table["path"].isna()
-        if missing.any():
-            raise SchemaError(
-                f"{where}: {int(missing.sum())} of its {len(table)} rows have no path, the first "
-                f"of them row {int(missing.argmax()) + 1}; name their tracks, or leave them out"
-            )
-        return table["path"].astype(str)
-    if isinstance(table.index, pd.RangeIndex):
-        return pd.Series(row_names(table), table.index)
-    return pd.Series(table.index.astype(str), table.index)
+def _set_name(versioned: str) -> str:
+    return versioned.rpartition("-")[0]
+
+
+def _remedy(bundle: Bundle) -> str:
+    if not bundle.set:
+        return "Train the model again on a table with these columns."
+    return (
+        f"Make the table with `earmark extract --set {bundle.set_name}` of the version of Earmark "
+        "that trained the model, or train the model again."
+    )
 
 
 def ranked(

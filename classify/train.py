@@ -13,6 +13,7 @@ from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.model.linear import widths
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,6 +103,7 @@ def fit(dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: 
     raw = bytes(ensemble.booster.save_raw("ubj"))
     about = dataset.about
     inputs = list(dataset.features.columns)
+    versions = FeatureTable(dataset.features, about).column_versions
     return Bundle(
         model=raw,
         genres=[str(genre) for genre in learner.classes_],
@@ -110,6 +112,7 @@ def fit(dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: 
         set=about.get("set"),
         fingerprint=about.get("fingerprint"),
         windows=about.get("windows"),
+        column_versions={name: versions[name] for name in inputs if name in versions},
         settings=about.get("settings", {}),
         linear=ensemble.linear.to_json() if ensemble.linear else None,
         linear_share=ensemble.linear_share,

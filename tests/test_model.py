@@ -370,11 +370,18 @@ def test_a_silent_track_has_no_genre(trained, toy):
     assert trained[0].predict(table.iloc[:1])["genre"].isna().all()
 
 
-def test_another_schema_is_refused_by_name(trained, toy):
+def test_columns_that_are_missing_are_named(trained, toy):
     table = toy.features.rename(columns={"b": "z"})[["d", "c", "a", "z", "e"]]
-    message = r"missing 1 \(b\); unexpected 1 \(z\); reordered 2 \(d, a\)\. Train the model"
+    message = r"has other columns than the model: missing 1 \(b\)\. Train the model"
     with pytest.raises(SchemaError, match=message):
         trained[0].predict(table)
+
+
+def test_a_model_asks_for_what_it_looks_at_in_any_order_and_for_nothing_else(trained, toy):
+    table = toy.features.assign(path=toy.tracks)
+    expected = trained[0].predict(table)
+    more = table.assign(z=1.0)[["d", "z", "c", "path", "a", "b", "e"]]
+    pd.testing.assert_frame_equal(trained[0].predict(more), expected)
 
 
 def test_other_settings_are_refused_though_the_columns_are_the_same():

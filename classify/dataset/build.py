@@ -14,15 +14,17 @@ from earmark.classify.dataset import labels as labelling
 from earmark.classify.dataset.duplicates import KINDS, Duplicates, find
 from earmark.classify.dataset.pooling import CATEGORIES
 from earmark.extract import schema, sets, tables
-from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.registry import Column
 from earmark.extract.errors import LabelError, SchemaError
+from earmark.extract.feature_table import names_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from earmark.extract.feature_table import FeatureTable
 
 __all__ = [
     "CATEGORIES",
@@ -33,8 +35,6 @@ __all__ = [
     "finite",
     "flags",
     "one_line",
-    "recognise",
-    "row_names",
     "weights",
     "without",
 ]
@@ -173,10 +173,12 @@ def build(
         The labels do not fit the table, or are too few to learn from; or a name in `ignore` or
         `use` fits no descriptor.
     """
-    frame, about = tables.read(table)
-    about = about or recognise(frame)
+    source = tables.read(table).recognised()
+    frame, about = source.frame, dict(source.provenance)
     if "path" not in frame:
-        frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
+        frame = pd.concat(
+            [pd.Series(names_of_rows(frame), frame.index, name="path"), frame], axis=1
+        )
     if "explicit" in frame:
         frame["explicit"] = flags(frame["explicit"])
     frame["path"] = frame["path"].astype(str)
@@ -194,7 +196,8 @@ def build(
     if unlabelled:
         notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
     tables.check_scales(about.get("set"), frame, str(table))
-    columns = _columns(frame, about, (label, group, split), notes)
+    source = source.with_frame(frame)
+    columns = _columns(source, (label, group, split), notes)
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
     # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
@@ -204,7 +207,7 @@ def build(
     if str(about.get("set")).startswith("spotify-"):
         # What was left out beside the sound need not be in a table that is classified.
         columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
-    used, labelled = _learnable(frame, labelled, columns, notes)
+    used, labelled = _learnable(source, labelled, columns, notes)
     finite(used[inputs], used["path"], str(table))
     duplicates = find(
         *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
@@ -274,10 +277,10 @@ def _inputs(
 
 
 def _learnable(
-    frame: pd.DataFrame, labelled: pd.Series, columns: list[str], notes: list[str]
+    source: FeatureTable, labelled: pd.Series, columns: list[str], notes: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the rows that have a label and sound, of genres with more than one track."""
-    described = tables.described(frame, columns)
+    frame, described = source.frame, source.has_sound_in(columns)
     silent = frame.loc[labelled.notna(), "path"].nunique() - (
         frame.loc[labelled.notna() & described, "path"].nunique()
     )
@@ -348,14 +351,6 @@ def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
         )
 
 
-def row_names(frame: pd.DataFrame) -> list[str]:
-    """Name the rows of a table that has no paths."""
-    for name in labelling.NAME_COLUMNS:
-        if name in frame and frame[name].notna().all() and frame[name].is_unique:
-            return frame[name].astype(str).tolist()
-    return [f"row {index}" for index in range(len(frame))]
-
-
 def flags(values: pd.Series) -> pd.Series:
     """Turn what is true or false, in words or numbers, into 1 and 0."""
     known = {
@@ -365,32 +360,17 @@ def flags(values: pd.Series) -> pd.Series:
     return values.astype(str).str.lower().map(known)
 
 
-def _columns(
-    frame: pd.DataFrame, about: dict[str, Any], others: Sequence[str | None], notes: list[str]
-) -> list[str]:
-    """Return the descriptors of a table: those of its set, or else whatever is a number.
+def _columns(table: FeatureTable, others: Sequence[str | None], notes: list[str]) -> list[str]:
+    """Return what a model may learn from: the descriptors of a table but labels, groups and folds.
 
-    Names of tracks are none, nor is the number of the row that pandas writes first: in a table
-    that is sorted by genre it would say everything.
+    Numbers that the set of the table has not are named in the notes.
     """
-    given = tables.feature_columns(frame, about)
-    names = (
-        *(*labelling.NAME_COLUMNS, *labelling.ARTIST_COLUMNS, *labelling.ALBUM_COLUMNS),
-        *others,
-    )
-    columns = [
-        name
-        for name in sets.needed(about.get("set"), given)
-        if name not in names and not name.startswith("Unnamed:")
-    ]
-    if str(about.get("set")).startswith("spotify-"):
-        columns += [name for name in SPOTIFY_EXTRAS if name in frame and name not in names]
-    known = {*about.get("columns", given), *columns, *names}
-    foreign = [
-        name
-        for name in tables.feature_columns(frame, {})
-        if name not in known and not name.startswith("Unnamed:")
-    ]
+    names = [*schema.NAMES, *others]
+    columns = [name for name in sets.needed(table.set, table.columns) if name not in names]
+    if str(table.set).startswith("spotify-"):
+        columns += [name for name in SPOTIFY_EXTRAS if name in table.frame and name not in names]
+    known = {*table.columns, *columns, *others}
+    foreign = [name for name in table.numeric if name not in known]
     if foreign:
         notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
     return columns
@@ -433,21 +413,6 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     if not kept:
         raise LabelError("every column is ignored: nothing is left to learn from")
     return kept
-
-
-def recognise(frame: pd.DataFrame) -> dict[str, Any]:
-    """Say of a table without metadata, such as CSV, which feature set it holds, if any.
-
-    It counts as extracted with the default settings: CSV has no place to say otherwise.
-    """
-    names = tables.feature_columns(frame, {})
-    in_windows = {"start", "seconds"} <= set(frame)
-    windows = round(float(frame["seconds"].median()), 2) if in_windows else None
-    for name in sets.SETS:
-        known = schema.of(name, DEFAULTS, windows)
-        if set(sets.needed(name, known.names)) <= set(names):
-            return tables.metadata(known)
-    return {}
 
 
 def _check(dataset: Dataset) -> None:

@@ -73,6 +73,8 @@ class Bundle:
         Of the settings that the table was extracted with.
     windows : float, optional
         Seconds of the windows that the model was trained on; None for whole tracks.
+    column_versions : dict
+        The versions of the descriptors of the inputs, by column; empty where nobody knows.
     settings : dict
         Of the extraction.
     linear : dict, optional
@@ -106,6 +108,7 @@ class Bundle:
     set: str | None = None
     fingerprint: str | None = None
     windows: Annotated[float, Field(strict=True, gt=0, lt=1e6)] | None = None
+    column_versions: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
     linear: dict[str, Any] | None = field(default=None, repr=False)
     linear_share: Annotated[float, Field(strict=True, ge=0, le=1)] = 0.0

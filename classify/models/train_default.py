@@ -34,6 +34,7 @@ from earmark.classify.model.estimator import GenreClassifier
 from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.config import DEFAULTS
+from earmark.extract.feature_table import FeatureTable
 from earmark.extract.sets import SPOTIFY_COLUMNS
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
         parts.append(part.assign(corpus=name))
     table = pd.concat(parts, ignore_index=True)
     columns, about = extraction.schema.names, tables.metadata(extraction.schema)
-    table = table[tables.described(table, columns)].reset_index(drop=True)
+    table = table[FeatureTable(table, about).has_sound].reset_index(drop=True)
     # Two songs of these corpora are there twice, under names of their own.
     found = duplicates.find(table[columns], table["path"], table["sha256"], about, table["seconds"])
     artists = table.drop_duplicates("path").set_index("path")["group"].reindex(found.tracks)

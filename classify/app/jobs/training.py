@@ -48,7 +48,8 @@ def inspect_table(table: str) -> dict[str, Any]:
         ``rows``; ``columns``, all names, those that may hold the genre first; ``set``, the feature
         set that it says it is of.
     """
-    frame, about = tables.read(table)
+    features = tables.read(table)
+    frame = features.frame
     names, usual = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
     # To inspect tens of thousands would take minutes; the usual names are looked up at once.
@@ -64,7 +65,7 @@ def inspect_table(table: str) -> dict[str, Any]:
     return {
         "rows": len(frame),
         "columns": sorted(dict.fromkeys(inspected), key=unlikely),
-        "set": str(about.get("set") or ""),
+        "set": str(features.set or ""),
     }
 
 

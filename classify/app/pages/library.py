@@ -170,7 +170,7 @@ def _of_session() -> tuple[Library, Opened]:
             old.mapping.cancel()
         table = track_list.table(own.done).drop_duplicates("path")
         st.session_state[SESSION_MARK] = mark
-        st.session_state["library session"] = Opened({"": from_table(table, {})})
+        st.session_state["library session"] = Opened({"": from_table(table)})
     stack: Opened = st.session_state["library session"]
     return stack.libraries[""], stack
 
@@ -423,7 +423,7 @@ def _order(found: pd.DataFrame) -> list[str]:
 
 def _loudness(own: Library, table: str) -> str:
     """Return the unit of the loudness: only Earmark knows the sum of the file."""
-    ours = table == SESSION or "sha256" in own.table
+    ours = table == SESSION or "sha256" in own.table.frame
     return grid.LUFS if ours else FOREIGN_UNITS["loudness"]
 
 
