@@ -15,7 +15,7 @@ import pandas as pd
 from earmark.classify.dataset.build import finite, flags
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.model.ensemble import softmax
-from earmark.extract import config, tables
+from earmark.extract import config, sets, tables
 from earmark.extract.batch.track import Extraction
 from earmark.extract.errors import BundleError, SchemaError
 from earmark.extract.feature_table import FeatureTable
@@ -240,9 +240,19 @@ def check(
     needed = [name for name in bundle.inputs if name not in bundle.stand_ins]
     missing = [name for name in needed if name not in table.frame]
     if missing:
+        known = {*bundle.columns, *bundle.stand_ins}
+        unexpected = [
+            name for name in sets.needed(bundle.set, table.columns) if name not in known
+        ]
+        # Others are no fault, but say what may stand there under another name.
+        parts = [
+            f"{label} {len(names)} ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})"
+            for label, names in (("missing", missing), ("unexpected", unexpected))
+            if names
+        ]
         raise SchemaError(
-            f"{table.source} has other columns than the model: missing {len(missing)} "
-            f"({', '.join(missing[:5])}{', …' if len(missing) > 5 else ''}). {_remedy(bundle)}"
+            f"{table.source} has other columns than the model: {'; '.join(parts)}. "
+            f"{_remedy(bundle)}"
         )
     tables.check_scales(bundle.set, table.frame, table.source)
     if table.fingerprint in (None, bundle.fingerprint) or not bundle.fingerprint:
