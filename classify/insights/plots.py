@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from earmark.classify.html.plotting import canvas, labels
-from earmark.classify.insights.chart import Drawn, Head, headed, share_text, short, tick
+from earmark.classify.insights.chart import Drawn, Head, Ink, headed, share_text, short, tick
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +142,6 @@ def scatter(
     """
     ink = head.ink
     x, y = (points[name].to_numpy() for name in points)
-    random = np.random.default_rng(0)
     with canvas(7.5, 5.6, head.theme) as (figure, finish):
         axes = figure.subplots()
         if len(points) > POINTS:
@@ -158,43 +157,8 @@ def scatter(
         elif not len(chosen) or (genres is not None and len(chosen) < genres.nunique()):
             colour = ink.faint if len(chosen) else ink.first
             axes.scatter(x, y, s=16, color=colour, alpha=0.75, linewidths=0)
-        share = max(POINTS // (2 * max(len(chosen), 1)), 1)
-        drawn = []
-        for place, genre in enumerate(chosen):
-            assert genres is not None
-            own = np.flatnonzero((genres == genre).to_numpy())
-            # As many of each: the commonest must not paint over the others.
-            kept = np.sort(random.choice(own, share, replace=False)) if len(own) > share else own
-            drawn.append((place, x[kept], y[kept], np.median(x[own]), np.median(y[own])))
-        crowd = sum(len(xs) for _, xs, *_ in drawn)
-        size = 90 if crowd < 30 else 40 if crowd < 100 else 22 if crowd < 800 else 9
-        style: dict[str, Any] = {"edgecolors": ink.back, "zorder": 2}
-        for place, xs, ys, *_ in drawn:
-            axes.scatter(
-                *(xs, ys),
-                s=size,
-                color=ink.palette[place],
-                marker=MARKERS[place],
-                alpha=0.75,
-                **style | {"linewidths": 0.2},
-            )
-        for place, xs, _, middle, height in drawn:
-            if len(xs) >= MEDIAN:
-                axes.scatter(
-                    *([middle], [height]),
-                    s=150,
-                    color=ink.palette[place],
-                    marker=MARKERS[place],
-                    **style | {"linewidths": 1.6, "zorder": 4},
-                )
-            axes.plot(
-                *([], []),
-                color=ink.palette[place],
-                marker=MARKERS[place],
-                markersize=7,
-                linestyle="",
-                label=shown[place],
-            )
+        if genres is not None and len(chosen):
+            _scatter_genres(axes, points, genres, dict(zip(chosen, shown, strict=True)), ink)
         axes.set_xlabel(axis_labels[0])
         axes.set_ylabel(axis_labels[1])
         axes.grid()
@@ -203,10 +167,48 @@ def scatter(
         return headed(figure, finish, head)
 
 
+def _scatter_genres(
+    axes: Any, points: pd.DataFrame, genres: pd.Series, shown: dict[str, str], ink: Ink
+) -> None:
+    """Draw the tracks of chosen genres, and over them the median of each."""
+    x, y = (points[name].to_numpy() for name in points)
+    random = np.random.default_rng(0)
+    most = POINTS // (2 * len(shown))
+    drawn = []
+    for place, genre in enumerate(shown):
+        members = np.flatnonzero((genres == genre).to_numpy())
+        middle, height = np.median(x[members]), np.median(y[members])
+        # As many of each: the commonest must not paint over the others.
+        if len(members) > most:
+            members = np.sort(random.choice(members, most, replace=False))
+        style: dict[str, Any] = {"color": ink.palette[place], "marker": MARKERS[place]}
+        drawn.append((members, middle, height, style))
+    total = sum(len(members) for members, *_ in drawn)
+    size = 90 if total < 30 else 40 if total < 100 else 22 if total < 800 else 9
+    edges: dict[str, Any] = {"edgecolors": ink.back}
+    for members, _, _, style in drawn:
+        axes.scatter(
+            *(x[members], y[members]),
+            s=size,
+            alpha=0.75,
+            linewidths=0.2,
+            zorder=2,
+            **style | edges,
+        )
+    for (members, middle, height, style), name in zip(drawn, shown.values(), strict=True):
+        if len(members) >= MEDIAN:
+            axes.scatter(
+                *([middle], [height]),
+                s=150,
+                linewidths=1.6,
+                zorder=4,
+                **style | edges,
+            )
+        axes.plot(*([], []), markersize=7, linestyle="", label=name, **style)
+
+
 def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
     """Draw how each of several descriptors lies: quantities as histograms, categories as bars."""
-    import seaborn
-
     ink = head.ink
     across = min(4, len(panels))
     rows = -(-len(panels) // across)
@@ -222,41 +224,14 @@ def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
             axes.tick_params(labelsize=7)
             under = [panel.unit] if panel.unit else []
             if panel.categories:
-                many = len(panel.categories)
-                counts = np.bincount(panel.values.astype(int), minlength=many)
-                axes.bar(range(many), 100 * counts / counts.sum(), color=ink.first, width=0.8)
-                # Twelve keys have no room for more than the white ones.
-                named = [
-                    place for place in range(many) if many < 9 or panel.categories[place][1:] == ""
-                ]
-                axes.set_xticks(named, [panel.categories[place] for place in named])
-                axes.set_xlim(-1 if many < 3 else -0.6, many if many < 3 else many - 0.4)
-                axes.tick_params(axis="x", length=0)
+                _bars(axes, panel, ink)
             else:
-                inner, beyond = _inner(panel.values)
-                seaborn.histplot(
-                    x=inner,
-                    bins=_edges(inner),
-                    stat="percent",
-                    color=ink.first,
-                    alpha=1,
-                    linewidth=0,
-                    ax=axes,
-                )
-                # Shares are of all tracks, those beyond the axis too.
-                scale = len(inner) / len(panel.values)
-                for bar in axes.patches:
-                    bar.set_height(bar.get_height() * scale)
-                axes.relim()
-                axes.autoscale_view()
-                middle = float(np.median(panel.values))
-                axes.axvline(middle, color=ink.second, linewidth=1.2)
+                beyond = _histogram(axes, panel.values, ink)
                 # A long name takes all the room above.
                 if len(name) < 22:
-                    axes.set_title(short(middle), loc="right", fontsize=7, pad=4, color=ink.second)
+                    middle = short(float(np.median(panel.values)))
+                    axes.set_title(middle, loc="right", fontsize=7, pad=4, color=ink.second)
                 under += [f"{share_text(beyond)} beyond"] if beyond else []
-                axes.xaxis.set_major_formatter(tick)
-                axes.locator_params(axis="x", nbins=4)
             axes.set_xlabel("; ".join(under), fontsize=7, labelpad=1)
             axes.set_ylabel("")
             axes.locator_params(axis="y", nbins=3)
@@ -264,6 +239,44 @@ def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
             axes.set_visible(False)
         figure.supylabel("share of the tracks [%]", fontsize=8)
         return headed(figure, finish, head)
+
+
+def _bars(axes: Any, panel: Panel, ink: Ink) -> None:
+    """Draw the share of each category."""
+    many = len(panel.categories)
+    counts = np.bincount(panel.values.astype(int), minlength=many)
+    axes.bar(range(many), 100 * counts / counts.sum(), color=ink.first, width=0.8)
+    # Twelve keys have no room for more than the white ones.
+    named = [place for place in range(many) if many < 9 or panel.categories[place][1:] == ""]
+    axes.set_xticks(named, [panel.categories[place] for place in named])
+    axes.set_xlim(-1 if many < 3 else -0.6, many if many < 3 else many - 0.4)
+    axes.tick_params(axis="x", length=0)
+
+
+def _histogram(axes: Any, values: NDArray[np.float64], ink: Ink) -> float:
+    """Draw a histogram with its median; return the share of the values beyond its axis."""
+    import seaborn
+
+    inner, beyond = _inner(values)
+    seaborn.histplot(
+        x=inner,
+        bins=_edges(inner),
+        stat="percent",
+        color=ink.first,
+        alpha=1,
+        linewidth=0,
+        ax=axes,
+    )
+    # Shares are of all tracks, those beyond the axis too.
+    scale = len(inner) / len(values)
+    for bar in axes.patches:
+        bar.set_height(bar.get_height() * scale)
+    axes.relim()
+    axes.autoscale_view()
+    axes.axvline(float(np.median(values)), color=ink.second, linewidth=1.2)
+    axes.xaxis.set_major_formatter(tick)
+    axes.locator_params(axis="x", nbins=4)
+    return beyond
 
 
 def tempo(values: NDArray[np.float64], head: Head) -> Drawn:
