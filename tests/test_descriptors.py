@@ -52,7 +52,7 @@ COMPOSED = pd.read_csv(
     Path(__file__).parent.parent / "data" / "raw" / "tracks.csv", index_col="path"
 )
 TRACKS = sorted(COMPOSED.index)
-CALIBRATION = Path(earmark.__file__).parents[1] / "extract" / "estimators"
+ESTIMATORS = Path(key.__file__).parent
 
 
 class Described:
@@ -237,7 +237,7 @@ def paper_frame_rms():
 
 def weighted_sum(name, row):
     """An estimate written out, from the weights in the file."""
-    known = json.loads((CALIBRATION / "spotify.json").read_text(encoding="utf-8"))
+    known = json.loads((ESTIMATORS / "spotify.json").read_text(encoding="utf-8"))
     values = (np.array([row[name] for name in known["columns"]]) - known["mean"]) / np.array(
         known["deviation"]
     )
@@ -927,7 +927,7 @@ def oracle_tempo(of):
         strength = strength + share * between(lags).mean(axis=0)
     top = scipy.signal.argrelmax(strength, order=10)[0]
     top = top[strength[top] > 0.3 * strength.max()]
-    model = json.loads((CALIBRATION / "tempo.json").read_text(encoding="utf-8"))
+    model = json.loads((ESTIMATORS / "tempo.json").read_text(encoding="utf-8"))
     moving = oracle_fluctuation_pattern(of).reshape(8, 8)
     clues = [*moving[:, :3].mean(axis=1), *moving[:, 3:].mean(axis=1), oracle_onset_rate(of)]
     clues = np.array([*oracle_tempo_pattern(of), *clues])

@@ -372,7 +372,9 @@ def test_a_silent_track_has_no_genre(trained, toy):
 
 def test_columns_that_are_missing_are_named(trained, toy):
     table = toy.features.rename(columns={"b": "z"})[["d", "c", "a", "z", "e"]]
-    message = r"has other columns than the model: missing 1 \(b\); unexpected 1 \(z\)\. Train the model"
+    message = (
+        r"has other columns than the model: missing 1 \(b\); unexpected 1 \(z\)\. Train the model"
+    )
     with pytest.raises(SchemaError, match=message):
         trained[0].predict(table)
 
