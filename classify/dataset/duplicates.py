@@ -213,7 +213,8 @@ def _recoded(means: pd.DataFrame, lengths: NDArray[np.float64]) -> Indices:
     sounds_alike = [
         _alike_in_sound(values[part[:, 0]], values[part[:, 1]]) for part in _parts(pairs)
     ]
-    return pairs[np.concatenate([np.empty(0, bool), *sounds_alike])]
+    same: Indices = pairs[np.concatenate([np.empty(0, bool), *sounds_alike])]
+    return same
 
 
 def _parts(pairs: Indices, size: int = 20_000) -> list[Indices]:
