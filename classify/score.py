@@ -117,9 +117,7 @@ def check(
     missing = [name for name in needed if name not in table.frame]
     if missing:
         known = {*bundle.columns, *bundle.stand_ins}
-        unexpected = [
-            name for name in sets.needed(bundle.set, table.columns) if name not in known
-        ]
+        unexpected = [name for name in sets.needed(bundle.set, table.columns) if name not in known]
         # Others are no fault, but say what may stand there under another name.
         parts = [
             f"{label} {len(names)} ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})"
