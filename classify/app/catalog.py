@@ -226,7 +226,7 @@ def named(
     SchemaError
         The table was not made like the one that the model was trained on.
     """
-    say = report or (lambda share, text: None)
+    say = report or (lambda _share, _text: None)
     say(0.1, "reading the table")
     with in_names_of_theirs({path: called, model: Path(model).name}):
         own = library.open_library(path)

@@ -20,7 +20,7 @@ CONFIG = Path(__file__).with_name("config.toml")
 """How the app looks and listens."""
 
 
-EVERYWHERE = ("0.0.0.0", "::")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104
 """Addresses that stand for all of this computer's."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from earmark.classify.dataset.groups import KINDS
+from earmark.classify.dataset.duplicates import KINDS
 from earmark.classify.evaluation.wording import (
     MEASURES,
     added_by_duplicates,

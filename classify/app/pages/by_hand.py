@@ -14,7 +14,6 @@ from earmark.classify.model import storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from earmark.classify.app.jobs.track_list import TrackList
     from earmark.classify.app.widgets.form import Field
@@ -61,7 +60,7 @@ def page() -> None:
     with left:
         values = _form(own)
     with right:
-        _result(model, directory, values, verdict)
+        _result(model, values, verdict)
 
 
 def _start(model: Trained, own: Mapping[str, Field]) -> None:
@@ -145,7 +144,7 @@ def _widget(field: Field, value: float) -> float:
         return float(st.selectbox(options=options, format_func=names, **shared))
     if field.name in DURATIONS:
         bounds: dict[str, Any] = {"min_value": _time(field.low), "max_value": _time(field.high)}
-        moved = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
+        moved: Any = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
         return 1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second)
     digits = max(0, -math.floor(math.log10(field.step)))
     unit = f" {field.unit}" if field.unit else ""
@@ -164,7 +163,7 @@ def _time(milliseconds: float) -> time:
     return time(minutes // 60, minutes % 60, seconds)
 
 
-def _result(model: Trained, directory: Path, values: Mapping[str, float], verdict: Any) -> None:
+def _result(model: Trained, values: Mapping[str, float], verdict: Any) -> None:
     table = form.row(model, values)
     found = model.predict(table, top=6).iloc[0]
     count = min(6, len(model.genres))

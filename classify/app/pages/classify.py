@@ -385,7 +385,8 @@ def _waiting(own: TrackList, item: Item) -> None:
 
 def _portrait(own: TrackList, item: Item) -> None:
     analysis = item.analysis
-    assert analysis is not None
+    if analysis is None:
+        return
     st.divider()
     if analysis.picture is not None:
         sound = Path(analysis.sound) if analysis.sound else None

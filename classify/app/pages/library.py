@@ -155,7 +155,7 @@ def _opened(table: str, genres: str) -> Opened:
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _held(path: str, genres: str | None, stamps: object) -> Opened:
+def _held(path: str, genres: str | None, stamps: object) -> Opened:  # noqa: ARG001
     """Open a table once for all sessions, for as long as the files stay as they are."""
     return catalog.opened(Path(path), genres)
 
