@@ -145,7 +145,7 @@ def _widget(field: Field, value: float) -> float:
     if field.name in DURATIONS:
         bounds: dict[str, Any] = {"min_value": _time(field.low), "max_value": _time(field.high)}
         moved: Any = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
-        return 1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second)
+        return float(1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second))
     digits = max(0, -math.floor(math.log10(field.step)))
     unit = f" {field.unit}" if field.unit else ""
     moved = st.slider(
