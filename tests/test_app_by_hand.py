@@ -107,17 +107,17 @@ def script():
     from earmark.classify.app.pages import by_hand
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         by_hand.page()
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     yield AppTest.from_function(script, default_timeout=60)
     st.cache_resource.clear()
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
 
 
 def verdict(app):
@@ -169,7 +169,7 @@ def test_a_track_that_was_classified_is_a_start(app):
     heard = TrackAnalysis(200.0, 44100, 2, values, ["metal"], [1.0], [])
     shelf = TrackList("me", Path("model"), Path("folder"))
     shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
-    app.session_state["shelf"] = shelf
+    app.session_state["track list"] = shelf
     app.run()
     choose(app, "a track you classified", track="no **song**.mp3")
     assert app.slider("by hand energy").value == 0.91

@@ -19,7 +19,7 @@ def script():
     from earmark.classify.app.pages import classify
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         classify.page()
 
 
@@ -54,7 +54,7 @@ def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
     next(button for button in app.button if button.label == "Analyse").click().run()
-    return run_until(app, lambda: "listen finding" not in app.session_state)
+    return run_until(app, lambda: "classify finding" not in app.session_state)
 
 
 def test_an_empty_page_says_what_to_do(app):
@@ -72,7 +72,7 @@ def test_a_folder_elsewhere_is_refused_in_a_sentence(app, named):
 
 def test_a_folder_becomes_a_table(app):
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    shelf = app.session_state["track list"]
     run_until(app, lambda: len(shelf.done) == 2 and not any(item.waits for item in shelf.items))
     app.run()
     assert not app.exception
@@ -94,16 +94,16 @@ def test_a_folder_becomes_a_table(app):
     assert set(plan["field"]) == {"genre", "bpm", "key"}
     assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
     # It is not read again for another look at it, but for another choice.
-    first = app.session_state["listen plan"][1]
+    first = app.session_state["classify plan"][1]
     app.run()
-    assert app.session_state["listen plan"][1] is first
+    assert app.session_state["classify plan"][1] is first
     next(box for box in app.text_input if box.label == "Search").set_value("").run()
     run_until(app, lambda: plans(app))
     assert plans(app)[0]["path"].nunique() == 2
-    second = app.session_state["listen plan"][1]
+    second = app.session_state["classify plan"][1]
     app.button(key="plan again").click().run()
     run_until(app, lambda: plans(app))
-    assert app.session_state["listen plan"][1] is not second
+    assert app.session_state["classify plan"][1] is not second
 
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not shelf.items
@@ -129,26 +129,26 @@ def test_a_search_can_be_stopped(app, monkeypatch):
     app.text_input[0].set_value("music")
     next(button for button in app.button if button.label == "Analyse").click().run()
     next(button for button in app.button if button.label == "Stop").click().run()
-    assert not app.session_state["shelf"].items
-    assert "listen finding" not in app.session_state
+    assert not app.session_state["track list"].items
+    assert "classify finding" not in app.session_state
     assert not app.exception
     assert not app.error
 
 
 def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_FOLDER_TRACKS", "1")
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     name_folder(app, "music")
     for _ in range(2):
         assert "2 more tracks of the folder were not taken" in app.warning[0].value
         app.run()
     next(button for button in app.button if button.label in ("Stop", "Clear")).click().run()
-    assert len(app.session_state["shelf"].items) <= 1
+    assert len(app.session_state["track list"].items) <= 1
 
 
 def test_somebody_who_stops_keeps_what_is_there(app):
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    shelf = app.session_state["track list"]
     next(button for button in app.button if button.label == "Stop").click().run()
     assert not any(item.waits for item in shelf.items)
     assert shelf.stopped
@@ -159,7 +159,7 @@ def test_somebody_who_stops_keeps_what_is_there(app):
 
 def test_what_runs_is_shown_whatever_else_is_wrong(app):
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    shelf = app.session_state["track list"]
     name_folder(app, "nowhere")
     # However often the page is drawn anew meanwhile.
     for _ in range(3):
@@ -180,7 +180,7 @@ def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
 
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", remove)
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    shelf = app.session_state["track list"]
     assert shelf.source == tmp_path / "music"
     sound = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
     for name in ("one.wav", "two.wav"):
@@ -199,7 +199,7 @@ def test_failures_alone_can_be_cleared(app, tmp_path):
     for number in range(7):
         (tmp_path / "broken" / f"{number}.mp3").write_text("no song", encoding="utf-8")
     name_folder(app, "broken")
-    shelf = app.session_state["shelf"]
+    shelf = app.session_state["track list"]
     run_until(app, lambda: len(shelf.failed) == 7)
     app.run()
     assert len(app.error) == 5
@@ -215,6 +215,6 @@ def test_what_a_session_keeps_goes_with_it(app, tmp_path):
     assert folder.is_dir()
     app.session_state["session"].scratch.keep("a.wav", io.BytesIO(b"RIFF....WAVEfmt "))
     del app.session_state["session"]
-    del app.session_state["shelf"]
+    del app.session_state["track list"]
     gc.collect()
     assert not folder.exists()

@@ -21,7 +21,7 @@ from earmark.extract.errors import BusyError, SchemaError
 def script():
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         page.page()
 
 

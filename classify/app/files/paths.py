@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.extract.errors import FindError, printable
 from earmark.extract.tables import READABLE
 
@@ -51,7 +51,7 @@ def inside(named: str, root: Path | None = None) -> Path:
         It lies elsewhere, is hidden, or is not there. All are said in the same words: what else
         there is is nobody's business.
     """
-    root = root or setting().root
+    root = root or app_settings().root
     try:
         found = (root / Path(named.strip() or ".").expanduser()).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -102,7 +102,7 @@ def check_table(path: Path, named: str) -> None:
     FindError
         It is too large, or no table at all.
     """
-    most = setting().table_mb
+    most = app_settings().table_mb
     try:
         status = path.stat()
         size, cells = status.st_size, 0

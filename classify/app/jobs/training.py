@@ -97,7 +97,7 @@ def train(
         return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
         own = called | {directory: Path(directory).name}
-        raise LabelError(catalog.renamed(str(error), own)) from error
+        raise LabelError(catalog.with_user_names(str(error), own)) from error
 
 
 def _train(

@@ -48,14 +48,16 @@ STYLE = """
 
 def page() -> None:
     """Draw the page."""
-    theme.head(
+    theme.page_header(
         "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
     )
-    directory = model_picker.choose("by hand model", bundle.SPOTIFY, form.possible)
+    directory = model_picker.choose_model("by hand model", bundle.SPOTIFY, form.possible)
     model = model_at(directory)
     own = form.fields(model)
     _start(model, own)
-    st.html(STYLE.format(st.get_option(f"theme.{theme.theme()}.backgroundColor") or "Canvas"))
+    st.html(
+        STYLE.format(st.get_option(f"theme.{theme.color_scheme()}.backgroundColor") or "Canvas")
+    )
     verdict = st.container(key="verdict")
     left, right = st.columns([6, 5], gap="large")
     with left:
@@ -85,7 +87,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
         "by hand track": list(tracks),
     }
     for key, options in offered.items():
-        theme.kept(key, options)
+        theme.persistent_key(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:
@@ -99,7 +101,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
 
 def _classified() -> dict[str, dict[str, float]]:
     """Return the values of the tracks that this session has classified, by name."""
-    shelf: TrackList | None = st.session_state.get("shelf")
+    shelf: TrackList | None = st.session_state.get("track list")
     return {item.name: item.heard.values for item in shelf.done if item.heard} if shelf else {}
 
 

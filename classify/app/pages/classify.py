@@ -15,7 +15,7 @@ from earmark.classify.app.files.paths import inside
 from earmark.classify.app.jobs import tagging, track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
 from earmark.classify.app.jobs.track_list import Item, TrackList
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
@@ -30,7 +30,7 @@ __all__ = ["page"]
 SOON = 1.5
 """Seconds in which a song is analysed."""
 
-WRONG = "listen wrong"
+WRONG = "classify wrong"
 """Where a session keeps what was wrong with the folder that was named."""
 
 SAID = 5
@@ -39,14 +39,14 @@ SAID = 5
 
 def page() -> None:
     """Draw the page."""
-    theme.head("Classify", "A genre for every track, what speaks for it, and how it sounds.")
-    model = model_picker.choose("listen model")
+    theme.page_header("Classify", "A genre for every track, what speaks for it, and how it sounds.")
+    model = model_picker.choose_model("classify model")
     own = _shelf(model)
-    with theme.kept_in_words():
+    with theme.errors_shown():
         # What runs is shown, and can be stopped, whatever else is wrong.
         _sources(own)
     if not own.items:
-        theme.empty(
+        theme.empty_state(
             "Nothing here yet",
             "Drop a few tracks above, or name a folder. They are analysed where this app runs, and "
             "what you drop is removed when you leave.",
@@ -60,12 +60,12 @@ def page() -> None:
 
 def _shelf(model: Path) -> TrackList:
     """Return the shelf of this session, described by the model that is chosen."""
-    if "shelf" not in st.session_state:
-        st.session_state["shelf"] = TrackList(session.owner(), model, session.scratch().path)
-    own: TrackList = st.session_state["shelf"]
+    if "track list" not in st.session_state:
+        st.session_state["track list"] = TrackList(session.owner(), model, session.scratch().path)
+    own: TrackList = st.session_state["track list"]
     own.folder = session.scratch().path
     if own.model != model:
-        score.extraction_of(model_at(model), model_picker.name(model))
+        score.extraction_of(model_at(model), model_picker.model_name(model))
         own.again(model)
     return own
 
@@ -79,7 +79,7 @@ def _sources(own: TrackList) -> None:
 
 
 def _drop(own: TrackList) -> None:
-    limits = setting()
+    limits = app_settings()
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
         "Audio files",
@@ -121,7 +121,7 @@ def _drop(own: TrackList) -> None:
 def _refused(told: Sequence[tuple[str, str]]) -> None:
     """Say which files are not analysed, and why; many of them behind a click."""
     for name, why in told[:SAID]:
-        theme.trouble(f"{name}: {why}")
+        theme.show_error(f"{name}: {why}")
     if len(told) > SAID:
         with st.expander(f"{len(told) - SAID} more"):
             rows = pd.DataFrame(told[SAID:], columns=["track", "why"])
@@ -137,7 +137,7 @@ def _clear(own: TrackList) -> None:
 
 
 def _name(own: TrackList) -> None:
-    root = setting().root
+    root = app_settings().root
     with st.form("folder", border=False):
         named = st.text_input(
             "Folder",
@@ -145,10 +145,10 @@ def _name(own: TrackList) -> None:
             help=f"Below {theme.plain(str(root))}; searched at every depth.",
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
-            with theme.tried(WRONG):
+            with theme.remember_error(WRONG):
                 _search(named)
     _found(own, root)
-    theme.told(WRONG)
+    theme.show_remembered_error(WRONG)
     if own.more:
         st.warning(
             f"{own.more:,} more tracks of the folder were not taken. `earmark classify` takes all."
@@ -157,48 +157,50 @@ def _name(own: TrackList) -> None:
 
 def _found(own: TrackList, root: Path) -> None:
     """Put what a folder holds on the shelf, once it was searched."""
-    if "listen finding" not in st.session_state:
+    if "classify finding" not in st.session_state:
         return
-    folder, named, job = st.session_state["listen finding"]
+    folder, named, job = st.session_state["classify finding"]
     with contextlib.suppress(TimeoutError, JobError):
         job.result(SOON)
     if not job.finished:
-        theme.living(_searching, POLL)(job)
+        theme.fragment(_searching, POLL)(job)
         return
     if job.state != "cancelled":
-        with theme.tried(WRONG):
+        with theme.remember_error(WRONG):
             # A link may lead out of the root.
             tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
             if not tracks:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
-            most = setting().folder_tracks
+            most = app_settings().folder_tracks
             _clear(own)
             own.source, own.more = folder, max(0, len(tracks) - most)
             own.add(tracks[:most])
     # Only now: a run that ends before is followed by one that takes them.
-    del st.session_state["listen finding"]
+    del st.session_state["classify finding"]
 
 
 def _search(named: str) -> None:
     """Have a folder searched; what was searched before is nobody's wish any more."""
     folder = inside(named)
-    if before := st.session_state.pop("listen finding", None):
+    if before := st.session_state.pop("classify finding", None):
         before[-1].cancel()
     job = session.queue().submit(
         session.owner(),
         track_list.search,
         *(folder, named),
-        timeout=setting().track_seconds,
+        timeout=app_settings().track_seconds,
         first=True,
     )
-    st.session_state["listen finding"] = folder, named, job
+    st.session_state["classify finding"] = folder, named, job
 
 
 def _searching(job: Job) -> None:
     """Say that a folder is searched, until it is."""
     if job.finished:
         st.rerun()
-    if waiting.bar(0.0, waiting.turn(job) or "Looking for tracks…", "stop search"):
+    if waiting.progress_bar(
+        0.0, waiting.queue_position(job) or "Looking for tracks…", "stop search"
+    ):
         job.cancel()
         st.rerun()
 
@@ -208,13 +210,13 @@ def _board(own: TrackList) -> None:
     busy = own.refresh(session.queue())
     # A long table takes longer to draw.
     every = max(POLL, len(own.items) / 2000)
-    theme.living(_table, every if busy else None)(own)
+    theme.fragment(_table, every if busy else None)(own)
 
 
 def _table(own: TrackList) -> None:
     busy = own.refresh(session.queue())
-    drawn = st.session_state.get("listen drawn", (own.chosen, busy))
-    st.session_state["listen drawn"] = own.chosen, busy
+    drawn = st.session_state.get("classify drawn", (own.chosen, busy))
+    st.session_state["classify drawn"] = own.chosen, busy
     if drawn != (own.chosen, busy):
         # Another track is looked at, or all is done: that is drawn outside of this part.
         st.rerun()
@@ -222,7 +224,7 @@ def _table(own: TrackList) -> None:
     left = len(own.items) - len(done) - len(failed) - len(stopped)
     if left:
         text = f"{len(own.items) - left} of {len(own.items)} tracks"
-        if waiting.bar(1 - left / len(own.items), text, "stop all"):
+        if waiting.progress_bar(1 - left / len(own.items), text, "stop all"):
             own.stop()
             st.rerun()
     _refused([(item.name, item.error) for item in failed])
@@ -239,16 +241,16 @@ def _table(own: TrackList) -> None:
 
 def _results(own: TrackList, done: list[Item], busy: bool) -> None:
     words, genres, least = st.columns([3, 3, 2])
-    for key in ("listen search", "listen least"):
-        theme.kept(key)
-    text = words.text_input("Search", placeholder="part of a name", key="listen search")
+    for key in ("classify search", "classify least"):
+        theme.persistent_key(key)
+    text = words.text_input("Search", placeholder="part of a name", key="classify search")
     names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
-    held = st.session_state.get(theme.kept("listen genres"), [])
+    held = st.session_state.get(theme.persistent_key("classify genres"), [])
     if not set(held) <= set(names):
         # Other tracks, or another model.
-        del st.session_state["listen genres"]
-    chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
-    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="listen least")
+        del st.session_state["classify genres"]
+    chosen = genres.multiselect("Genres", names, key="classify genres", placeholder="all")
+    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="classify least")
     shown = [
         item
         for item in done
@@ -263,7 +265,7 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
     looked_at = [place for place, item in enumerate(shown) if item is own.chosen]
 
     def choose() -> None:
-        picked = st.session_state["listen table"]["selection"]["rows"]
+        picked = st.session_state["classify table"]["selection"]["rows"]
         if picked:
             own.chosen = shown[picked[0]]
 
@@ -274,8 +276,8 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
         height=min(38 + 35 * max(len(found), 1), 420),
         on_select=choose,
         selection_mode="single-row",
-        selection_default=grid.marked("listen table", looked_at),
-        key="listen table",
+        selection_default=grid.marked("classify table", looked_at),
+        key="classify table",
     )
     st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
     # A playlist of what was uploaded knows names alone: nobody finds our copies.
@@ -293,27 +295,27 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
 
 def _plan(shown: list[Item], found: pd.DataFrame) -> None:
     """Show what would be written into the files; nothing is."""
-    own: TrackList = st.session_state["shelf"]
+    own: TrackList = st.session_state["track list"]
     asked = (own.model, *shown)
-    before, job = st.session_state.get("listen plan", ((), None))
+    before, job = st.session_state.get("classify plan", ((), None))
     if job is None or before != asked:
         if job is not None:
             job.cancel()
         paths = {item.name: str(item.path) for item in shown}
-        limit = setting().track_seconds + len(shown) * tagging.SECONDS
+        limit = app_settings().track_seconds + len(shown) * tagging.SECONDS
         job = session.queue().submit(session.owner(), tagging.planned, found, paths, timeout=limit)
-        st.session_state["listen plan"] = asked, job
+        st.session_state["classify plan"] = asked, job
     if not job.finished:
-        theme.living(_planning, POLL)(job)
+        theme.fragment(_planning, POLL)(job)
         return
     if job.state == "done":
         _planned(job.result())
     elif job.state == "failed":
-        theme.trouble(job.error)
+        theme.show_error(job.error)
     else:
         st.caption("Stopped.")
     if st.button("Read the files again", icon=":material/refresh:", key="plan again"):
-        del st.session_state["listen plan"]
+        del st.session_state["classify plan"]
         st.rerun()
 
 
@@ -322,7 +324,9 @@ def _planning(job: Job) -> None:
     if job.finished:
         st.rerun()
     share, text = job.progress
-    if waiting.bar(share, waiting.turn(job) or text or "Reading tags…", "stop plan"):
+    if waiting.progress_bar(
+        share, waiting.queue_position(job) or text or "Reading tags…", "stop plan"
+    ):
         job.cancel()
         st.rerun()
 
@@ -344,7 +348,7 @@ def _track(own: TrackList) -> None:
     if item.waits:
         _soon(own, item)
     if item.waits:
-        theme.living(_waiting, POLL)(own, item)
+        theme.fragment(_waiting, POLL)(own, item)
     elif item.heard is not None:
         _portrait(own, item)
 
@@ -371,7 +375,7 @@ def _waiting(own: TrackList, item: Item) -> None:
     st.subheader(theme.plain(item.name), anchor=False)
     job = item.job
     share = job.progress[0] if job else 0.0
-    if waiting.bar(share, waiting.turn(job) or "Listening…", "stop one"):
+    if waiting.progress_bar(share, waiting.queue_position(job) or "Listening…", "stop one"):
         own.stop(item)
         st.rerun()
 
@@ -384,13 +388,13 @@ def _portrait(own: TrackList, item: Item) -> None:
         sound = Path(heard.sound) if heard.sound else None
         player.show(heard.picture, sound, item.name, "player")
     elif item.error:
-        theme.trouble(f"{item.name}: {item.error}")
+        theme.show_error(f"{item.name}: {item.error}")
     _facts(heard)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
         if not heard.genres:
-            theme.empty("No genre", "It is silent, or shorter than a tenth of a second.")
+            theme.empty_state("No genre", "It is silent, or shorter than a tenth of a second.")
             return
         theme.figure(charts.genres(heard.genres, heard.probabilities), key="genres")
         st.markdown(f"##### Why {theme.plain(heard.genres[0])}?")

@@ -10,7 +10,7 @@ from earmark.classify.app import catalog, session
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.jobs import gallery, track_list
 from earmark.classify.app.jobs.gallery import Gallery, Source
-from earmark.classify.app.settings import seconds_for, setting
+from earmark.classify.app.settings import app_settings, seconds_for
 from earmark.classify.app.widgets import table_picker, theme, waiting
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.app.widgets.waiting import POLL
@@ -42,17 +42,17 @@ LIGHT = """
 
 def page() -> None:
     """Draw the page."""
-    theme.head(
+    theme.page_header(
         "Insights",
         "What is in a table: its genres, its descriptors, how they go together, what is missing.",
     )
-    st.html(STYLE if theme.theme() == "dark" else STYLE + LIGHT)
+    st.html(STYLE if theme.color_scheme() == "dark" else STYLE + LIGHT)
     source = _source()
     own: Gallery | None = st.session_state.get("gallery")
     if source is None:
         if own is not None:
             own.stop()
-        theme.empty(
+        theme.empty_state(
             "No table yet",
             "Name one above, or upload it: a table that `earmark extract` made, one of Spotify's, "
             "or any other with a row per track. Those in data/features are found by themselves.",
@@ -63,13 +63,13 @@ def page() -> None:
         if own is not None:
             own.close()
         folder = session.scratch().path
-        seconds = seconds_for(source.path) if source.path else setting().track_seconds
-        own = Gallery(source, session.owner(), folder, seconds, theme.theme())
+        seconds = seconds_for(source.path) if source.path else app_settings().track_seconds
+        own = Gallery(source, session.owner(), folder, seconds, theme.color_scheme())
         st.session_state["gallery"] = own
-    elif own.theme != theme.theme():
-        own.again(theme.theme())
+    elif own.theme != theme.color_scheme():
+        own.again(theme.color_scheme())
     own.refresh(session.queue())
-    theme.living(_pictures, POLL if own.busy else None)(own)
+    theme.fragment(_pictures, POLL if own.busy else None)(own)
 
 
 def _source() -> Source | None:
@@ -82,7 +82,7 @@ def _source() -> Source | None:
         if table is None:
             return None
         labels, label, called = _genres(table)
-    own: track_list.TrackList | None = st.session_state.get("shelf")
+    own: track_list.TrackList | None = st.session_state.get("track list")
     if table == SESSION and own is not None:
         return Source.of(SESSION, track_list.table(own.done))
     if table == DEMO:
@@ -92,14 +92,14 @@ def _source() -> Source | None:
         path = table_at(table)
         name = path.name
     # What is drawn is of the files as they are: another run of `earmark extract` changes them.
-    stamp = hash(tuple(catalog.stamp(Path(file)) for file in (path, labels) if file))
+    stamp = hash(tuple(catalog.file_stamp(Path(file)) for file in (path, labels) if file))
     return Source(name, str(path), labels, label, stamp=stamp, labels_name=called)
 
 
 def _upload() -> None:
     """Take a table, and choose it."""
     turn = st.session_state.setdefault("insights turn", 0)
-    upload = table_picker.uploaded("CSV or Parquet", f"insights file {turn}")
+    upload = table_picker.upload_table("CSV or Parquet", f"insights file {turn}")
     if upload is None:
         return
     _, before = st.session_state.get("insights upload", ("", None))
@@ -115,7 +115,7 @@ def _upload() -> None:
 
 def _choose() -> str | None:
     name, path = st.session_state.get("insights upload", ("", None))
-    return table_picker.table(
+    return table_picker.choose_table(
         "insights table",
         before=[] if path is None else [f"{UPLOAD}{name}"],
         after=[DEMO] if (tracks.DEMO / "tracks.csv").is_file() else [],
@@ -132,19 +132,19 @@ def _genres(table: str) -> tuple[str | None, str | None, str]:
             placeholder="predictions.csv",
             help="A CSV that names the tracks and their genres, such as predictions; by default "
             "those in the table.",
-            key=theme.kept(f"insights labels {table}"),
+            key=theme.persistent_key(f"insights labels {table}"),
         )
         column = st.text_input(
             "Column of the genre",
             placeholder="genre, track_genre, label or the like",
-            key=theme.kept(f"insights label {table}"),
+            key=theme.persistent_key(f"insights label {table}"),
         )
         labels = None
         if named:
             try:
                 labels = str(table_at(named))
             except EarmarkError as error:
-                theme.trouble(error)
+                theme.show_error(error)
     return labels, column.strip() or None, named or ""
 
 
@@ -159,7 +159,7 @@ def _pictures(own: Gallery) -> None:
     if own.about:
         st.caption(theme.plain(" ".join(own.about), 600))
     if own.error:
-        theme.trouble(own.error)
+        theme.show_error(own.error)
         if st.button("Try again", icon=":material/refresh:", key="insights again"):
             own.resume()
             st.rerun()
@@ -194,11 +194,11 @@ def _pictures(own: Gallery) -> None:
 
 
 def _progress(own: Gallery) -> None:
-    text = waiting.turn(own.gathering)
+    text = waiting.queue_position(own.gathering)
     if not text and not own.file:
         text = "Reading the table…" if own.source != Source(DEMO) else "Listening to six tracks…"
     text = text or f"{len(own.made)} of {len(insights.NAMES)} pictures"
-    if waiting.bar(len(own.made) / len(insights.NAMES), text, "insights stop"):
+    if waiting.progress_bar(len(own.made) / len(insights.NAMES), text, "insights stop"):
         own.stop()
         st.rerun()
 

@@ -12,7 +12,7 @@ import streamlit as st
 from earmark.classify.app import catalog, session
 from earmark.classify.app.files.paths import table as table_at
 from earmark.classify.app.jobs import training
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
@@ -72,13 +72,15 @@ class Work:
 
 def page() -> None:
     """Draw the page."""
-    theme.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
-    with theme.kept_in_words():
+    theme.page_header(
+        "Train", "Teach a model your own genres, from a table and labels that you trust."
+    )
+    with theme.errors_shown():
         # What runs is shown, and can be stopped, whatever else is wrong.
         _source()
     work: Work | None = st.session_state.get("work")
     if work is None:
-        theme.empty(
+        theme.empty_state(
             "No table yet",
             "Upload a table with a row per track, or name one. `earmark extract` makes them from "
             "audio; a table of Spotify's values will do as well.",
@@ -93,20 +95,20 @@ def page() -> None:
     if work.training is None:
         return
     if running:
-        theme.living(_progress, POLL)(work.training)
+        theme.fragment(_progress, POLL)(work.training)
     elif work.training.state == "done" and work.directory is not None:
         _outcome(work, work.directory, work.training.result())
     elif work.training.state == "cancelled":
         st.info("The training was stopped.", icon=":material/stop_circle:")
     else:
-        theme.trouble(work.training.error)
+        theme.show_error(work.training.error)
 
 
 def _source() -> None:
     """Let somebody bring a table."""
     dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
     with dropped:
-        upload = table_picker.uploaded("CSV or Parquet", "train upload")
+        upload = table_picker.upload_table("CSV or Parquet", "train upload")
         if upload is not None and st.session_state.get("train taken") != upload:
             st.session_state["train taken"] = upload
             _begin(upload.path, upload.name)
@@ -114,13 +116,13 @@ def _source() -> None:
         text = st.text_input(
             "Table",
             placeholder="data/features/features.parquet",
-            help=f"Below {theme.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
+            help=f"Below {theme.plain(str(app_settings().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            with theme.tried("train wrong"):
+            with theme.remember_error("train wrong"):
                 _begin(table_at(text), text.strip())
     with named:
-        theme.told("train wrong")
+        theme.show_remembered_error("train wrong")
 
 
 def _begin(table: Path, name: str) -> None:
@@ -135,21 +137,21 @@ def _begin(table: Path, name: str) -> None:
 
 def _looking(table: Path) -> Job:
     return session.queue().submit(
-        session.owner(), training.look_at, str(table), timeout=setting().track_seconds
+        session.owner(), training.look_at, str(table), timeout=app_settings().track_seconds
     )
 
 
 def _seen(job: Job, text: str) -> dict[str, Any] | None:
     """Return what was seen of a table, once it was."""
     if not job.finished:
-        theme.living(_wait, POLL)(job, text)
+        theme.fragment(_wait, POLL)(job, text)
         return None
     if job.state == "cancelled":
         st.info("Stopped. Bring the table again to go on.", icon=":material/stop_circle:")
         return None
     if job.state == "failed":
         work: Work = st.session_state["work"]
-        theme.trouble(catalog.renamed(job.error, work.called))
+        theme.show_error(catalog.with_user_names(job.error, work.called))
         return None
     found: dict[str, Any] = job.result()
     return found
@@ -158,7 +160,9 @@ def _seen(job: Job, text: str) -> dict[str, Any] | None:
 def _wait(job: Job, text: str) -> None:
     if job.finished:
         st.rerun()
-    if waiting.bar(job.progress[0], waiting.turn(job) or theme.plain(text), "looking stop"):
+    if waiting.progress_bar(
+        job.progress[0], waiting.queue_position(job) or theme.plain(text), "looking stop"
+    ):
         job.cancel()
         st.rerun()
 
@@ -173,7 +177,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
         [IN_TABLE, IN_CSV, IN_FOLDERS],
         horizontal=True,
         disabled=running,
-        key=theme.kept("train where"),
+        key=theme.persistent_key("train where"),
     )
     columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work, running)
     if not columns:
@@ -182,13 +186,13 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     sound_alone = bool(beside) and st.checkbox(
         f"Learn from the sound alone, without {' and '.join(beside)}",
         disabled=running,
-        key=theme.kept("train sound"),
+        key=theme.persistent_key("train sound"),
         help="Audio files have neither. A model that is to classify files is more often right "
         "without, one for Spotify's values with them.",
     )
     groups = [BY_ARTIST, *columns]
     for key, options in (("train label", columns), ("train group", groups)):
-        theme.kept(key, options)
+        theme.persistent_key(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
@@ -204,7 +208,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
                 "a model is not praised for knowing an artist.",
             )
             group = None if chosen == BY_ARTIST else chosen
-        key = theme.kept(f"train name {work.table}")
+        key = theme.persistent_key(f"train name {work.table}")
         st.session_state.setdefault(key, Path(work.name).stem[:NAME])
         name = st.text_input(
             "Name of the model", max_chars=NAME, disabled=running, width=260, key=key
@@ -220,7 +224,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
 
 def _labels(work: Work, running: bool) -> list[str]:
     """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
-    upload = table_picker.uploaded(
+    upload = table_picker.upload_table(
         "Labels: a column that names the tracks as the table does, and one with their genres",
         "train labels",
         ["csv"],
@@ -246,7 +250,7 @@ def _train(work: Work, name: str, *options: Any) -> None:
         session.owner(),
         training.train,
         *(str(work.table), str(directory), work.called, *options),
-        timeout=setting().training_seconds,
+        timeout=app_settings().training_seconds,
         kind="train",
     )
     work.directory, work.saved = directory, ""
@@ -261,7 +265,7 @@ def _progress(job: Job) -> None:
         text = f"{job.ahead} before yours"
     else:
         text = job.progress[1] or "starting"
-    if waiting.bar(job.progress[0], theme.plain(text), "train stop"):
+    if waiting.progress_bar(job.progress[0], theme.plain(text), "train stop"):
         job.cancel()
         st.rerun()
 
@@ -331,7 +335,7 @@ def _take(work: Work, directory: Path) -> None:
             "Keep it in",
             f"models/{directory.name}",
             help=f"A new folder in {' or '.join(model_picker.FOLDERS)} below "
-            f"{theme.plain(str(setting().root))}.",
+            f"{theme.plain(str(app_settings().root))}.",
             width=320,
             key=f"train place {directory.parent.name}",
         )
@@ -339,11 +343,11 @@ def _take(work: Work, directory: Path) -> None:
     if pressed:
         try:
             own = st.session_state.setdefault("train kept", set())
-            saved = training.place(text, setting().root, own)
+            saved = training.place(text, app_settings().root, own)
             bundle.copy(directory, saved)
             own.add(saved)
         except EarmarkError as error:
-            theme.trouble(error)
+            theme.show_error(error)
             return
         work.saved = text.strip()
         known = [path for path in st.session_state.get("models", []) if path != directory]

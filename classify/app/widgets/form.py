@@ -121,7 +121,7 @@ def possible(directory: Path) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _possible(about: str, stamp: int) -> bool:
+def _possible(about: str, stamp: int) -> bool:  # noqa: ARG001 - part of the key of the cache
     inputs = json.loads(Path(about).read_text(encoding="utf-8"))["inputs"]
     return set(inputs) <= set(genre_profiles.COLUMNS)
 

@@ -171,7 +171,7 @@ def values(
     return pd.DataFrame(rows, columns=["descriptor", "this track", "typical"])
 
 
-def _said(name: str, value: float, mode: float = float("nan"), *, loudness: str) -> str:
+def _said(name: str, value: float, mode: float = float("nan"), *, loudness: str) -> str:  # noqa: PLR0911 - one per column
     if pd.isna(value):
         return "–"
     match name:
