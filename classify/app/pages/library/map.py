@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from earmark.classify.app.catalog import OpenTable
     from earmark.classify.library.library import Library
 
 __all__ = ["show_map"]
