@@ -272,13 +272,13 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
             track_list.chosen = shown[picked[0]]
 
     st.dataframe(
-        grid.spoken(table),
+        grid.for_display(table),
         hide_index=True,
         column_config=grid.columns(),
         height=min(38 + 35 * max(len(table), 1), 420),
         on_select=choose,
         selection_mode="single-row",
-        selection_default=grid.marked("classify table", looked_at),
+        selection_default=grid.select_rows("classify table", looked_at),
         key="classify table",
     )
     st.caption(f"{len(table):,} of {len(track_list.items):,} tracks. Select one to look at it.")

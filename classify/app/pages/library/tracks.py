@@ -53,14 +53,14 @@ def show_tracks(
         select(int(shown.index[picked[0]]) if picked else None)
 
     st.dataframe(
-        grid.spoken(shown),
+        grid.for_display(shown),
         hide_index=True,
         column_config=_columns(shown, loudness_unit(library, table)),
         column_order=_order(shown),
         height=38 + 35 * min(len(shown), 14),
         on_select=choose,
         selection_mode="single-row",
-        selection_default=grid.marked("library rows", looked_at),
+        selection_default=grid.select_rows("library rows", looked_at),
         placeholder="",
         key="library rows",
     )
