@@ -12,9 +12,9 @@ import streamlit as st
 from earmark.classify import score
 from earmark.classify.app import session
 from earmark.classify.app.files.paths import inside
-from earmark.classify.app.jobs import tagging
+from earmark.classify.app.jobs import tagging, track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
-from earmark.classify.app.jobs.track_list import Item, TrackList, search
+from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
@@ -188,7 +188,7 @@ def _search(named: str) -> None:
         before[-1].cancel()
     job = session.queue().submit(
         session.owner(),
-        search,
+        track_list.search,
         *(folder, named),
         timeout=app_settings().track_seconds,
         first=True,
