@@ -19,10 +19,11 @@ from earmark.extract.errors import BusyError, SchemaError
 
 
 def script():
+    from earmark.classify.app.pages import insights
     from earmark.classify.app.widgets import theme
 
     with theme.errors_shown():
-        page.page()
+        insights.page()
 
 
 @pytest.fixture
