@@ -666,12 +666,11 @@ def app_command(
     """
     import os
 
-    from earmark.classify.app import server
-    from earmark.classify.app import settings as setting
+    from earmark.classify.app import server, settings
 
     for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
         if value is not None:
-            os.environ[f"{setting.PREFIX}{name}"] = str(value)
+            os.environ[f"{settings.PREFIX}{name}"] = str(value)
     server.serve(
         Path(__file__).with_name("app.py").resolve(),
         server_port=port,

@@ -43,7 +43,7 @@ from speed import machine, others
 import earmark
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.classify.model import storage
 from earmark.extract.tables import atomic
 
@@ -366,7 +366,7 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
 
 def waits(path: Path, folder: Path) -> Report:
     """Let ten submit at once while an eleventh has a folder: promised waits beside real ones."""
-    queue = JobQueue(setting().workers, warm=track_analysis.warm)
+    queue = JobQueue(app_settings().workers, warm=track_analysis.warm)
     model = str(storage.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:

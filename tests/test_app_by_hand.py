@@ -107,17 +107,17 @@ def script():
     from earmark.classify.app.pages import by_hand
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         by_hand.page()
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     yield AppTest.from_function(script, default_timeout=60)
     st.cache_resource.clear()
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
 
 
 def verdict(app):

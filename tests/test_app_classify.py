@@ -19,7 +19,7 @@ def script():
     from earmark.classify.app.pages import classify
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         classify.page()
 
 
@@ -54,7 +54,7 @@ def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
     next(button for button in app.button if button.label == "Analyse").click().run()
-    return run_until(app, lambda: "listen finding" not in app.session_state)
+    return run_until(app, lambda: "classify finding" not in app.session_state)
 
 
 def test_an_empty_page_says_what_to_do(app):
@@ -94,16 +94,16 @@ def test_a_folder_becomes_a_table(app):
     assert set(plan["field"]) == {"genre", "bpm", "key"}
     assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
     # It is not read again for another look at it, but for another choice.
-    first = app.session_state["listen plan"][1]
+    first = app.session_state["classify plan"][1]
     app.run()
-    assert app.session_state["listen plan"][1] is first
+    assert app.session_state["classify plan"][1] is first
     next(box for box in app.text_input if box.label == "Search").set_value("").run()
     run_until(app, lambda: plans(app))
     assert plans(app)[0]["path"].nunique() == 2
-    second = app.session_state["listen plan"][1]
+    second = app.session_state["classify plan"][1]
     app.button(key="plan again").click().run()
     run_until(app, lambda: plans(app))
-    assert app.session_state["listen plan"][1] is not second
+    assert app.session_state["classify plan"][1] is not second
 
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not tracks.items
@@ -130,14 +130,14 @@ def test_a_search_can_be_stopped(app, monkeypatch):
     next(button for button in app.button if button.label == "Analyse").click().run()
     next(button for button in app.button if button.label == "Stop").click().run()
     assert not app.session_state["track list"].items
-    assert "listen finding" not in app.session_state
+    assert "classify finding" not in app.session_state
     assert not app.exception
     assert not app.error
 
 
 def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_FOLDER_TRACKS", "1")
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     name_folder(app, "music")
     for _ in range(2):
         assert "2 more tracks of the folder were not taken" in app.warning[0].value

@@ -23,7 +23,7 @@ def script():
     from earmark.classify.app.pages import insights
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         insights.page()
 
 

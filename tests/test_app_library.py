@@ -49,7 +49,7 @@ def script():
     from earmark.classify.app.pages import library
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         library.page()
 
 
@@ -250,7 +250,7 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
 
 def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):
     polled = []
-    living = theme.living
+    living = theme.fragment
 
     def watched(function, every=None):
         polled.append(every)
@@ -266,7 +266,7 @@ def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, ro
     predictions = {"path": ["a", "b"], "genre": ["jazz", "rock"], "probability": [0.9, 0.8]}
     tables.write(pd.DataFrame(predictions), root / "data" / "predictions.csv")
     songs().drop(columns="track_genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
-    monkeypatch.setattr(theme, "living", watched)
+    monkeypatch.setattr(theme, "fragment", watched)
     app.session_state["library table"] = "data/features/songs.csv"
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()
@@ -337,12 +337,12 @@ def test_tables_are_offered_and_other_files_are_not(root):
     tables.write(
         pd.DataFrame({"path": ["a"], "genre": ["b"], "probability": [1.0]}), root / "genres.csv"
     )
-    assert catalog.listed(root) == ["data/features/a.csv", "genres.csv"]
+    assert catalog.list_tables(root) == ["data/features/a.csv", "genres.csv"]
 
 
 def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     (root / "large.csv").write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
     (root / "page.html").touch()
     for named, message in (
@@ -364,29 +364,29 @@ def test_a_track_is_found_below_the_root_only(root):
     assert catalog.locate(str(own), [""], root) == own
     for path in ("out.mp3", "../../etc/passwd", "/etc/passwd", "b.mp3", ".", "a\0b"):
         assert catalog.locate(path, ["", "music"], root) is None
-    assert catalog.Below(root / "music", ["a.mp3", "/b.mp3"]) == {
+    assert catalog.TrackPaths(root / "music", ["a.mp3", "/b.mp3"]) == {
         "a.mp3": f"{root.as_posix()}/music/a.mp3",
         "/b.mp3": "/b.mp3",
     }
 
 
 def test_playlists_of_all_genres_come_in_one_archive():
-    own = library.from_table(songs())
-    made = zipfile.ZipFile(BytesIO(catalog.zipped(own.tracks, 0.5)))
+    own = library.from_table(songs(), {})
+    made = zipfile.ZipFile(BytesIO(catalog.zip_playlists(own.tracks, 0.5)))
     assert sorted(made.namelist()) == ["_i_odd__i_.m3u8", "jazz.m3u8", "r&b_soul.m3u8", "rock.m3u8"]
     assert made.read("jazz.m3u8").decode().count("#EXTINF") == 50
 
 
 def test_what_is_typical_of_a_genre_is_the_middle_half_of_its_tracks():
-    own = library.from_table(songs())
-    found = catalog.typical(own, "jazz")
+    own = library.from_table(songs(), {})
+    found = catalog.genre_profile(own, "jazz")
     part = songs()[songs()["track_genre"] == "jazz"]
     assert found["energy"] == pytest.approx(
         part["energy"].quantile([0.25, 0.5, 0.75]).tolist(), rel=1e-4
     )
     assert found["mode"] == [1, 1, 1]
     assert "acousticness" not in found
-    assert catalog.typical(own, "unknown") == {}
+    assert catalog.genre_profile(own, "unknown") == {}
 
 
 def test_dots_are_coloured_by_genre_and_say_names_as_text():
@@ -435,16 +435,16 @@ def test_the_name_of_a_column_is_text(root):
 
 
 def test_genres_of_a_few_models_are_held_and_of_one_that_changed_none(tmp_path):
-    own = library.from_table(songs().drop(columns="track_genre"))
-    stack = catalog.Opened({"": own})
+    own = library.from_table(songs().drop(columns="track_genre"), {})
+    opened = catalog.OpenTable({"": own})
     for place in range(5):
-        stack.hold((f"model {place}", 0), own)
-    assert list(stack.libraries) == ["", ("model 2", 0), ("model 3", 0), ("model 4", 0)]
+        opened.add_predicted((f"model {place}", 0), own)
+    assert list(opened.libraries) == ["", ("model 2", 0), ("model 3", 0), ("model 4", 0)]
     about = tmp_path / "bundle.json"
     about.touch()
-    before = catalog.version(str(tmp_path))
+    before = catalog.model_version(str(tmp_path))
     os.utime(about, ns=(1, 1))
-    assert catalog.version(str(tmp_path)) == (str(tmp_path), 1) != before
+    assert catalog.model_version(str(tmp_path)) == (str(tmp_path), 1) != before
 
 
 def test_paths_below_a_folder_are_not_gone_through_before_they_are_asked_for(root):
@@ -452,7 +452,7 @@ def test_paths_below_a_folder_are_not_gone_through_before_they_are_asked_for(roo
         def __iter__(self):
             raise AssertionError("gone through")
 
-    assert catalog.Below(root, Paths(["a.mp3"])).get("a.mp3") == f"{root.as_posix()}/a.mp3"
+    assert catalog.TrackPaths(root, Paths(["a.mp3"])).get("a.mp3") == f"{root.as_posix()}/a.mp3"
 
 
 def test_a_table_that_is_broken_is_called_as_it_was_named(app, root):
@@ -480,9 +480,9 @@ def test_what_is_looked_for_outlives_a_visit_to_another_page(app):
     slider = box(app, "slider", "tempo")
     slider.set_range(slider.min, 90).run()
     box(app, "segmented_control", "Mode").set_value("minor").run()
-    kept = dict(app.session_state["kept"])
+    kept = dict(app.session_state["widget values"])
     later = AppTest.from_function(script, default_timeout=60)
-    later.session_state["kept"] = kept
+    later.session_state["widget values"] = kept
     later.run()
     assert not later.exception
     assert box(later, "text_input", "Search").value == "artist3"

@@ -131,7 +131,7 @@ def script():
     from earmark.classify.app.pages import train
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         train.page()
 
 
@@ -273,7 +273,7 @@ def models_page():
 
     from earmark.classify.app.widgets import model_picker
 
-    st.markdown(str(model_picker.choose("model", first=Path(st.session_state["models"][0]))))
+    st.markdown(str(model_picker.choose_model("model", first=Path(st.session_state["models"][0]))))
 
 
 def test_models_of_one_name_are_told_apart(below, tmp_path):

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.extract.errors import FindError, printable
 from earmark.extract.tables import READABLE
 
@@ -56,7 +56,7 @@ def resolve_below_root(named: str, root: Path | None = None) -> Path:
         It lies elsewhere, is hidden, or is not there. The message is the same for all three, so
         that nobody learns what else there is on this machine.
     """
-    root = root or setting().root
+    root = root or app_settings().root
     try:
         path = (root / Path(named.strip() or ".").expanduser()).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
@@ -112,7 +112,7 @@ def check_table_size(path: Path, named: str) -> None:
     FindError
         It is too large, or no table at all.
     """
-    limit_mb = setting().table_mb
+    limit_mb = app_settings().table_mb
     limit = limit_mb * 10**6
     try:
         status = path.stat()

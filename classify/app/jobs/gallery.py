@@ -100,7 +100,7 @@ def _read(source: Source) -> Tracks:
     called = {source.path: source.name}
     if source.labels is not None:
         called[source.labels] = source.labels_name
-    with catalog.in_names_of_theirs(called):
+    with catalog.errors_with_user_names(called):
         tracks = insights.read(source.path, source.labels, **options)
     return dataclasses.replace(tracks, name=source.name)
 

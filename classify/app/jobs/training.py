@@ -104,7 +104,7 @@ def train(
         return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
         names = called | {directory: Path(directory).name}
-        raise LabelError(catalog.renamed(str(error), names)) from error
+        raise LabelError(catalog.with_user_names(str(error), names)) from error
 
 
 def _train(
