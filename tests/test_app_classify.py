@@ -146,7 +146,11 @@ def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch)
     assert len(app.session_state["track list"].items) <= 1
 
 
-def test_somebody_who_stops_keeps_what_is_there(app):
+def test_somebody_who_stops_keeps_what_is_there(app, tmp_path, demo):
+    track = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
+    for number in range(20):
+        # So many that some are still waiting when somebody stops, however fast the machine.
+        (tmp_path / "music" / f"{number}.wav").write_bytes(track)
     name_folder(app, "music")
     tracks = app.session_state["track list"]
     next(button for button in app.button if button.label == "Stop").click().run()

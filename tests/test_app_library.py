@@ -371,14 +371,14 @@ def test_a_track_is_found_below_the_root_only(root):
 
 
 def test_playlists_of_all_genres_come_in_one_archive():
-    own = library.from_table(songs(), {})
+    own = library.from_table(songs())
     made = zipfile.ZipFile(BytesIO(catalog.zip_playlists(own.tracks, 0.5)))
     assert sorted(made.namelist()) == ["_i_odd__i_.m3u8", "jazz.m3u8", "r&b_soul.m3u8", "rock.m3u8"]
     assert made.read("jazz.m3u8").decode().count("#EXTINF") == 50
 
 
 def test_what_is_typical_of_a_genre_is_the_middle_half_of_its_tracks():
-    own = library.from_table(songs(), {})
+    own = library.from_table(songs())
     found = catalog.genre_profile(own, "jazz")
     part = songs()[songs()["track_genre"] == "jazz"]
     assert found["energy"] == pytest.approx(
@@ -435,7 +435,7 @@ def test_the_name_of_a_column_is_text(root):
 
 
 def test_genres_of_a_few_models_are_held_and_of_one_that_changed_none(tmp_path):
-    own = library.from_table(songs().drop(columns="track_genre"), {})
+    own = library.from_table(songs().drop(columns="track_genre"))
     opened = catalog.OpenTable({"": own})
     for place in range(5):
         opened.add_predicted((f"model {place}", 0), own)
