@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from earmark.classify.dataset.build import Dataset
+    from earmark.classify.evaluation.cross_validation import Search
+    from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]
 
@@ -89,9 +91,15 @@ Audio = Annotated[
 Ignore = Annotated[
     str | None,
     typer.Option(
-        help="Descriptors not to learn from, with commas; by default those of the file rather "
-        "than the music (duration_ms, length, loudness, true_peak) in a table that Earmark made.",
+        help="Descriptors not to learn from, with commas, beside those of the file rather than the "
+        "music (duration_ms, length, loudness, true_peak) in a table that Earmark made.",
         metavar="NAMES",
+    ),
+]
+Use = Annotated[
+    str | None,
+    typer.Option(
+        help="Descriptors of the file to learn from all the same, with commas.", metavar="NAMES"
     ),
 ]
 IgnoreUnknown = Annotated[
@@ -250,7 +258,6 @@ def classify_command(
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import earmark
     from earmark.classify import score
-    from earmark.classify.explain import explanations
     from earmark.extract import tables
     from earmark.extract.batch import run
 
@@ -259,31 +266,30 @@ def classify_command(
     tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        where = sources[0]
-        table, about = tables.read(sources[0])
-        if bundle.fingerprint and not about:
+        table = tables.read(sources[0])
+        if bundle.fingerprint and not table.provenance:
             _say(
-                f"{where} does not say with which settings it was made, as Parquet does; it is "
-                "taken to be made like the model's"
+                f"{table.source} does not say with which settings it was made, as Parquet does; it "
+                "is taken to be made like the model's"
             )
-        if bundle.windows and "start" not in table and set(bundle.columns) <= set(table):
+        if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
             _say(
-                f"{where} has a row per track, and the model was trained on windows of "
+                f"{table.source} has a row per track, and the model was trained on windows of "
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
         extraction = score.extraction_of(bundle, str(model or "the default model"))
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
-        where, failures = "the analysis", result.failures
-        table, about = result.table, tables.metadata(extraction.schema)
-    found = score.predictions(bundle, table, about=about, where=where, top=top)
+        table, failures = result.held[0], result.failures
+    scored = score.scored(bundle, table)
+    found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
     if len(found):
         tables.write(found, output)
         _show_predictions(found)
         print(f"{len(found)} tracks: {output}")
         if explain:
-            reasons = explanations(bundle, table, about=about, where=where)
+            reasons = scored.explanations()
             explained = output.with_name(f"{output.stem}.explained{output.suffix}")
             tables.write(reasons, explained)
             _show_reasons(reasons)
@@ -312,6 +318,7 @@ def train_command(
     split: Split = None,
     audio: Audio = None,
     ignore: Ignore = None,
+    use: Use = None,
     ignore_unknown: IgnoreUnknown = False,
     folds: Folds = 5,
     repeats: Repeats = None,
@@ -325,37 +332,32 @@ def train_command(
     The directory holds the model, its card, and report.html with pictures.
     """
     from earmark.classify import train
-    from earmark.classify.evaluation import cross_validation
-    from earmark.classify.evaluation.tune import search
-    from earmark.classify.model import bundle as bundles
+    from earmark.classify.model import storage
     from earmark.classify.model.estimator import GenreClassifier, usable_device
 
-    bundles.check_directory(output)
+    storage.check_directory(output)
     data = _labelled(
         *(table, labels),
         label=label,
         group=group,
         split=split,
         ignore=_names(ignore),
+        use=_names(use),
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
-    learner = GenreClassifier(device=usable_device(device.value))
-    evaluation = cross_validation.cross_validate(
+    evaluation, bundle = train.train(
         data,
-        learner,
+        GenreClassifier(device=usable_device(device.value)),
         count=folds,
         repeats=repeats,
         seed=seed,
-        leaky=True,
-        tune=tune,
+        search=_search(tune),
         show_progress=not quiet,
     )
-    if tune:
-        learner = search(data, learner, tune, seed=seed)
-    bundle, pickles = train.fit(data, learner, evaluation, seed=seed)
     card = train.card(f"Genre model {output.name}", table.name, data, bundle)
-    train.write(bundle, pickles, evaluation, card, output)
+    pickles = train.pickles(bundle, data)
+    train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
     _show_evaluation(evaluation.metrics)
     print(f"model, card and report.html: {output}")
 
@@ -384,6 +386,7 @@ def evaluate_command(
     split: Split = None,
     audio: Audio = None,
     ignore: Ignore = None,
+    use: Use = None,
     ignore_unknown: IgnoreUnknown = False,
     folds: Folds = 5,
     repeats: Repeats = None,
@@ -413,8 +416,10 @@ def evaluate_command(
         label=label,
         group=group,
         split=split,
-        # A model that is there knows itself what it looks at.
         ignore=[] if model is not None else _names(ignore),
+        use=[] if model is not None else _names(use),
+        # A model that is there knows itself what it looks at.
+        keep_all=model is not None,
         ignore_unknown=ignore_unknown,
         audio=audio,
     )
@@ -430,7 +435,7 @@ def evaluate_command(
         repeats=repeats,
         seed=seed,
         leaky=True,
-        tune=tune,
+        search=_search(tune),
         show_progress=not quiet,
     )
     _show_evaluation(found.metrics)
@@ -522,7 +527,7 @@ def playlist_command(
     from earmark.extract import tables
     from earmark.extract.errors import SchemaError
 
-    table, _ = tables.read(predictions)
+    table = tables.read(predictions).frame
     paths = playlists.locate(audio, output) if audio else None
     made = playlists.write(table, output, by=by, at_least=at_least, paths=paths)
     if paths is not None:
@@ -561,12 +566,43 @@ def similar_command(
     from earmark.classify.library import similar
     from earmark.extract import tables
 
-    rows, about = tables.read(table)
-    found = similar.find(track, rows, about, str(table), count=count, doubles=doubles)
+    found = similar.find(track, tables.read(table), count=count, doubles=doubles)
     if not len(found):
         _say(f"{track}: nothing is like it: it is silent, or the only one")
     for path, alike in found.itertuples(index=False):
         print(f"{alike:.3f}\t{build.one_line(path)}")
+
+
+@app.command("merge", epilog="Example:  earmark merge rock.parquet jazz.parquet -o all.parquet")
+def merge_command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE..."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Join tables that were made alike: with the same set, settings and versions of descriptors.
+
+    A row that several tables have is there once. A path that stands for different files in them is
+    refused, as are tables that do not say how they were made.
+    """
+    from earmark.extract import feature_table, tables
+
+    tables.check_output(output, "features")
+    parts = [tables.read(source) for source in sources]
+    merged = feature_table.merge(parts)
+    tables.write(merged, output)
+    twice = sum(map(len, parts)) - len(merged)
+    repeated = f" ({twice} were there more than once)" if twice else ""
+    print(f"{len(merged)} rows of {merged.paths.nunique()} tracks{repeated}: {output}")
 
 
 @app.command("info", epilog="Example:  earmark info features.parquet")
@@ -594,20 +630,7 @@ def info_command(
         if bundle.metrics:
             _show_evaluation(bundle.metrics)
     elif thing.name.lower().endswith(tables.READABLE):
-        table, about = tables.read(thing)
-        kind = tables.kind_of(thing)
-        print(f"{kind or 'a foreign table'}: {len(table)} rows, {len(table.columns)} columns")
-        for key, value in about.items():
-            if key == "settings":
-                own = ", ".join(f"{name} {setting}" for name, setting in value.items())
-                print("settings:", own or "those of the set")
-            elif key == "windows":
-                print("rows:", f"windows of {value:g} s" if value else "whole tracks")
-            elif key != "columns":
-                print(f"{key}: {value}")
-        missing = table.isna().mean()
-        for name, share in missing[missing > 0].items():
-            print(f"missing in {name}: {share:.1%}")
+        _show_table(tables.read(thing), tables.kind_of(thing))
     else:
         for name, value in earmark.features(thing).items():
             print(f"{name} {value:g}")
@@ -643,12 +666,11 @@ def app_command(
     """
     import os
 
-    from earmark.classify.app import server
-    from earmark.classify.app import settings as setting
+    from earmark.classify.app import server, settings
 
     for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
         if value is not None:
-            os.environ[f"{setting.PREFIX}{name}"] = str(value)
+            os.environ[f"{settings.PREFIX}{name}"] = str(value)
     server.serve(
         Path(__file__).with_name("app.py").resolve(),
         server_port=port,
@@ -667,9 +689,20 @@ def _labelled(table: Path, labels: str | None, **options: Any) -> Dataset:
     return data
 
 
-def _names(given: str | None) -> list[str] | None:
-    """Split names at commas; None stays None."""
-    return None if given is None else [name.strip() for name in given.split(",") if name.strip()]
+def _search(trials: int) -> Search | None:
+    """Return the search for parameters that was asked for, if any."""
+    if not trials:
+        return None
+    from functools import partial
+
+    from earmark.classify.evaluation import tune
+
+    return partial(tune.search, trials=trials)
+
+
+def _names(given: str | None) -> list[str]:
+    """Split names at commas."""
+    return [name.strip() for name in (given or "").split(",") if name.strip()]
 
 
 def _workers(wanted: int) -> int:
@@ -720,6 +753,29 @@ def _show_page(page: str) -> None:
     Console().print(Markdown(page, hyperlinks=False))
 
 
+def _show_table(table: FeatureTable, kind: str | None) -> None:
+    """Show what a table holds, what made it, and what is missing in it."""
+    from earmark.extract.provenance import DESCRIPTION
+
+    frame, about = table.frame, table.provenance
+    print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
+    for name in ("set", "fingerprint"):
+        if name in about:
+            print(f"{name}: {about[name]}")
+    if "settings" in about:
+        settings = ", ".join(f"{name} {value}" for name, value in about["settings"].items())
+        print("settings:", settings or "those of the set")
+    if "windows" in about:
+        length = about["windows"]
+        print("rows:", f"windows of {length:g} s" if length else "whole tracks")
+    for name, value in about.items():
+        if name not in DESCRIPTION:
+            print(f"{name}: {value}")
+    missing = frame.isna().mean()
+    for column, share in missing[missing > 0].items():
+        print(f"missing in {column}: {share:.1%}")
+
+
 def _show_predictions(found: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -767,9 +823,9 @@ def _show_reasons(reasons: pd.DataFrame) -> None:
 
 
 def _show_evaluation(numbers: dict[str, Any]) -> None:
-    from earmark.classify.evaluation import report
+    from earmark.classify.evaluation.summary import summary
 
-    for line in report.summary(numbers):
+    for line in summary(numbers):
         print(line)
 
 

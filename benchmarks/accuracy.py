@@ -53,6 +53,7 @@ from earmark.classify.models import train_default as recipe
 from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import EarmarkError
+from earmark.extract.feature_table import FeatureTable
 
 HERE = Path(__file__).resolve().parent
 
@@ -325,8 +326,7 @@ def our_features(audio: Path, name: str, windows: float | None, workers: int) ->
         table = earmark.table([audio], set=name, windows=windows, workers=workers)
     columns = schema.of(name, DEFAULTS, windows).names
     about_files = [own for own in FILE_DESCRIPTORS if own in columns]
-    described = tables.described(table, columns)
-    return table.loc[described, ["path", *without(columns, about_files)]]
+    return table.loc[FeatureTable.of(table).has_sound, ["path", *without(columns, about_files)]]
 
 
 def peer_features(

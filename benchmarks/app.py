@@ -43,8 +43,8 @@ from speed import machine, others
 import earmark
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
-from earmark.classify.app.settings import setting
-from earmark.classify.model import bundle
+from earmark.classify.app.settings import app_settings
+from earmark.classify.model import storage
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def analysis(path: Path, rounds: int) -> float:
                     "benchmark",
                     track_analysis.analyse_track,
                     str(path),
-                    str(bundle.DEFAULT),
+                    str(storage.DEFAULT),
                     folder,
                     timeout=600,
                 )
@@ -366,8 +366,8 @@ def kept(row: Report, chosen: float, said: list[list[float]]) -> Report:
 
 def waits(path: Path, folder: Path) -> Report:
     """Let ten submit at once while an eleventh has a folder: promised waits beside real ones."""
-    queue = JobQueue(setting().workers, warm=track_analysis.warm)
-    model = str(bundle.DEFAULT)
+    queue = JobQueue(app_settings().workers, warm=track_analysis.warm)
+    model = str(storage.DEFAULT)
     try:
         with tempfile.TemporaryDirectory(prefix="earmark-app-bench-") as scratch:
             queue.submit(

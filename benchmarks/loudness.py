@@ -31,7 +31,7 @@ from earmark.extract.audio import decode
 from earmark.extract.audio import sources as files
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.descriptors.level import integrated_loudness
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,9 +147,9 @@ def against_pyloudnorm(sources: Sequence[Path]) -> Report:
             rate, channels = audio.sample_rate, audio.channels
         samples = np.concatenate(blocks)
         if not differences:
-            Meter(rate, channels).feed(samples)
+            LoudnessMeter(rate, channels).feed(samples)
         start = time.process_time()
-        meter = Meter(rate, channels)
+        meter = LoudnessMeter(rate, channels)
         for block in blocks:
             meter.feed(block)
         found = integrated_loudness(meter.energies().weighted)

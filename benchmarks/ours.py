@@ -23,7 +23,7 @@ from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate, registry
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -142,7 +142,7 @@ def watched(watch: Stopwatch) -> Iterator[None]:
         stack.enter_context(mock.patch.dict(registry._discover(), descriptors))
         for target, name, wrapper in [
             (decode, "open_audio", open_audio),
-            (Meter, "feed", watch.calls("meter and mix down", Meter.feed)),
+            (LoudnessMeter, "feed", watch.calls("meter and mix down", LoudnessMeter.feed)),
             (frames, "resampled", watch.draws("resample", resampled)),
             (frames, "_spans", watch.draws("cut into frames", frames._spans)),
             (aggregate, "summarise", watch.calls("statistics", aggregate.summarise)),

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.trained import Trained
 
 __all__ = ["load"]
 
 
-def load(path: str | Path | None = None) -> Bundle:
+def load(path: str | Path | None = None) -> Trained:
     """Load a model bundle; without a path, the default model that ships with Earmark.
 
     Parameters
@@ -28,7 +28,7 @@ def load(path: str | Path | None = None) -> Bundle:
 
     Returns
     -------
-    Bundle
+    Trained
         Call `predict` on it with a table of descriptors.
 
     Raises
@@ -36,6 +36,7 @@ def load(path: str | Path | None = None) -> Bundle:
     BundleError
         The bundle is missing, damaged, or of a protocol that is not known here.
     """
-    from earmark.classify.model import bundle
+    from earmark.classify.model import storage
+    from earmark.classify.trained import Trained
 
-    return bundle.load(bundle.DEFAULT if path is None else path)
+    return storage.load(storage.DEFAULT if path is None else path, Trained)

@@ -1,4 +1,4 @@
-"""Training: the model on all of the data, with what was measured without it."""
+"""The recipe: measure a model by cross-validation, train it on everything, write it."""
 
 from __future__ import annotations
 
@@ -8,39 +8,90 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
-from earmark.classify.evaluation.cross_validation import Evaluation, learn
-from earmark.classify.model import genre_profiles
+from earmark.classify.evaluation.cross_validation import cross_validate, learn
+from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.bundle import Bundle
+from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.model.linear import widths
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from earmark.classify.model.estimator import GenreClassifier
+    from earmark.classify.evaluation.cross_validation import Search
+    from earmark.classify.evaluation.result import Evaluation
 
-__all__ = ["card", "fit", "write"]
+__all__ = ["card", "fit", "pickles", "train", "write"]
 
 STAND_INS = 8
 """Tracks whose popularity stands in for that of audio files, which have none."""
 
 
-def fit(
-    dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: int = 0
-) -> tuple[Bundle, dict[str, Any]]:
-    """Train on all of the data, as sure as the evaluation allows.
+def train(
+    dataset: Dataset,
+    model: GenreClassifier | None = None,
+    *,
+    count: int = 5,
+    repeats: int | None = None,
+    seed: int = 0,
+    search: Search | None = None,
+    show_progress: bool = False,
+    progress: Callable[[int, int], object] | None = None,
+) -> tuple[Evaluation, Bundle]:
+    """Measure a model by cross-validation, then train it on all of the data.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Rows of tracks or windows.
+    model : GenreClassifier, optional
+        Is cloned; by default one with the parameters that suit the size of the table.
+    count, repeats, seed, search, show_progress, progress
+        As for `earmark.classify.evaluation.cross_validation.cross_validate`; with a search, the
+        final model gets parameters of its own, searched for on all of the data.
 
     Returns
     -------
+    evaluation : Evaluation
+        What to expect of the model, also beside what leaks would have said.
     bundle : Bundle
-        Ready to be saved.
-    pickles : dict
-        For scikit-learn users, by file name: a plain `xgboost.XGBClassifier`, behind what turns
-        categories into their places where there are any, and a `LabelEncoder`.
+        The model, ready for `write`.
+
+    Raises
+    ------
+    LabelError
+        A fold leaves one genre only.
+
+    Examples
+    --------
+    >>> from earmark.classify.dataset import build
+    >>> from earmark.classify import train
+    >>> dataset = build.build("features.parquet", "labels.csv")  # doctest: +SKIP
+    >>> evaluation, bundle = train.train(dataset)  # doctest: +SKIP
     """
+    model = GenreClassifier() if model is None else model
+    evaluation = cross_validate(
+        dataset,
+        model,
+        count=count,
+        repeats=repeats,
+        seed=seed,
+        leaky=True,
+        search=search,
+        show_progress=show_progress,
+        progress=progress,
+    )
+    if search is not None:
+        model = search(dataset, model, seed=seed)
+    return evaluation, fit(dataset, model, evaluation, seed=seed)
+
+
+def fit(dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: int = 0) -> Bundle:
+    """Train on all of the data, with the linear share and temperature of the evaluation."""
     from importlib.metadata import version
 
     from sklearn.base import clone
-    from sklearn.preprocessing import LabelEncoder
 
     from earmark.version import __version__
 
@@ -52,7 +103,8 @@ def fit(
     raw = bytes(ensemble.booster.save_raw("ubj"))
     about = dataset.about
     inputs = list(dataset.features.columns)
-    bundle = Bundle(
+    versions = FeatureTable(dataset.features, about).column_versions
+    return Bundle(
         model=raw,
         genres=[str(genre) for genre in learner.classes_],
         columns=dataset.columns,
@@ -60,14 +112,15 @@ def fit(
         set=about.get("set"),
         fingerprint=about.get("fingerprint"),
         windows=about.get("windows"),
+        column_versions={name: versions[name] for name in inputs if name in versions},
         settings=about.get("settings", {}),
         linear=ensemble.linear.to_json() if ensemble.linear else None,
         linear_share=ensemble.linear_share,
         temperature=ensemble.temperature,
         categories={
-            name: own.astype(float).tolist()
-            for name, own in zip(inputs, ensemble.categories, strict=True)
-            if own is not None
+            name: values.astype(float).tolist()
+            for name, values in zip(inputs, ensemble.categories, strict=True)
+            if values is not None
         },
         stand_ins=_stand_ins(dataset),
         learner=sure.get_params() | sure.parameters(len(dataset.features), len(learner.classes_)),
@@ -77,10 +130,28 @@ def fit(
             pd.concat([dataset.features, dataset.ignored], axis=1), dataset.labels, dataset.tracks
         ),
     )
-    return bundle, {
-        "model.joblib": _plain(bundle, dataset),
-        "encoder.joblib": LabelEncoder().fit(dataset.labels),
-    }
+
+
+def pickles(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
+    """Return what scikit-learn's users may want of a model, by the names of the files.
+
+    Parameters
+    ----------
+    bundle : Bundle
+        The model.
+    dataset : Dataset
+        What it was trained on.
+
+    Returns
+    -------
+    dict
+        A plain `xgboost.XGBClassifier`, behind what turns categories into their places where there
+        are any, and a `LabelEncoder`.
+    """
+    from sklearn.preprocessing import LabelEncoder
+
+    model, encoder = storage.PICKLES
+    return {model: _plain(bundle, dataset), encoder: LabelEncoder().fit(dataset.labels)}
 
 
 def _plain(bundle: Bundle, dataset: Dataset) -> Any:
@@ -143,7 +214,7 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
     bundle : Bundle
         The model, with its metrics.
     """
-    from earmark.classify.evaluation import report
+    from earmark.classify.evaluation.model_card import model_card
 
     numbers = bundle.metrics
     lines = [
@@ -152,21 +223,42 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
         f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
         *(f"\n{note}." for note in dataset.notes),
     ]
-    return report.model_card(title, numbers, lines)
+    return model_card(title, numbers, lines)
 
 
 def write(
-    bundle: Bundle,
-    pickles: dict[str, Any],
-    evaluation: Evaluation,
-    card: str,
     directory: Path,
+    bundle: Bundle,
+    card: str,
+    *,
+    evaluation: Evaluation | None = None,
+    pickles: dict[str, Any] | None = None,
 ) -> None:
-    """Write the bundle with its card and its report."""
-    from earmark.classify.evaluation import report
-    from earmark.classify.model import bundle as bundles
+    """Write the bundle with its card, and what else there is.
 
-    bundles.save(bundle, directory, card, pickles)
+    Parameters
+    ----------
+    directory : Path
+        Where; a bundle that stands there is replaced, anything else refused.
+    bundle : Bundle
+        The model.
+    card : str
+        Its card, Markdown.
+    evaluation : Evaluation, optional
+        With it a report is written beside the model.
+    pickles : dict, optional
+        From `pickles`.
+
+    Raises
+    ------
+    WriteError
+        Something else stands there, or the directory cannot be written.
+    """
+    from earmark.classify.evaluation import report
+
+    storage.save(bundle, directory, card, pickles)
+    if evaluation is None:
+        return
     report.write(
         directory,
         title=f"Genre model {directory.name}",
@@ -190,8 +282,7 @@ def importances(bundle: Bundle) -> pd.Series:
     if (linear := bundle.ensemble.linear) is not None:
         of_column = np.repeat(bundle.inputs, widths(linear.categories))
         spread = pd.Series(linear.weights.std(axis=0), of_column).groupby(level=0).sum()
-        own = spread.reindex(bundle.inputs).fillna(0.0)
-        shares = (1 - bundle.linear_share) * shares + bundle.linear_share * own / max(
-            own.sum(), 1e-12
-        )
+        spread = spread.reindex(bundle.inputs).fillna(0.0)
+        linear_shares = spread / max(spread.sum(), 1e-12)
+        shares = (1 - bundle.linear_share) * shares + bundle.linear_share * linear_shares
     return shares.sort_values(ascending=False)

@@ -19,14 +19,17 @@ from earmark.version import __version__
 if TYPE_CHECKING:
     from earmark.classify import load
     from earmark.classify.model.estimator import GenreClassifier
-    from earmark.extract import beats, features, table, tracks_and_windows
+    from earmark.extract import beats, concat, features, table, tracks_and_windows
+    from earmark.extract.feature_table import FeatureTable
     from earmark.extract.transformer import AudioFeatures
 
 __all__ = [
     "AudioFeatures",
+    "FeatureTable",
     "GenreClassifier",
     "__version__",
     "beats",
+    "concat",
     "features",
     "load",
     "table",
@@ -41,8 +44,10 @@ if (_CHECKOUT / "pyproject.toml").is_file() and (_CHECKOUT / "extract").is_dir()
 
 _HOME = {
     "AudioFeatures": "earmark.extract.transformer",
+    "FeatureTable": "earmark.extract.feature_table",
     "GenreClassifier": "earmark.classify.model.estimator",
     "beats": "earmark.extract",
+    "concat": "earmark.extract",
     "features": "earmark.extract",
     "load": "earmark.classify",
     "table": "earmark.extract",

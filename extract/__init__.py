@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earmark.extract.batch.track import Extraction
     from earmark.extract.config import Settings
 
-__all__ = ["beats", "features", "table", "tracks_and_windows"]
+__all__ = ["beats", "concat", "features", "table", "tracks_and_windows"]
 
 
 def features(
@@ -98,7 +98,7 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
 
     wanted = (registry.get("time_signature"),)
     with decode.open_audio(Path(path)) as audio:
-        track = single_pass.listen(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
+        track = single_pass.summarise_track(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
             TRACK_WINDOW
         ]
     if not track.seconds:
@@ -136,7 +136,8 @@ def table(
     DataFrame
         A row per track or window: ``path``, (``start``, ``seconds``,) ``sha256`` and the columns
         of the set. Files that could not be analysed are named in a warning and listed as dicts in
-        ``attrs["failures"]``.
+        ``attrs["failures"]``; what made the values stands in ``attrs["earmark"]``, so that a model
+        can refuse a table that was not made like its own.
 
     Raises
     ------
@@ -179,6 +180,36 @@ def tracks_and_windows(
     return by_track, by_window
 
 
+def concat(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Lay tables together that were made alike.
+
+    ``pandas.concat`` loses what made the values where files of some tables failed, and lays tables
+    together whose values cannot be compared.
+
+    Parameters
+    ----------
+    tables : iterable of DataFrame
+        From `table`, all of one set, with the same settings and windows.
+
+    Returns
+    -------
+    DataFrame
+        All rows in order, with what made the values in ``attrs["earmark"]`` and the failures of
+        all tables in ``attrs["failures"]``.
+
+    Raises
+    ------
+    SchemaError
+        The tables were made differently, or one does not say how.
+    """
+    from earmark.extract import feature_table
+
+    parts = list(tables)
+    joined = feature_table.concat(parts).to_frame()
+    joined.attrs["failures"] = [row for part in parts for row in part.attrs.get("failures", ())]
+    return joined
+
+
 def _run(
     sources: Iterable[str | Path], extraction: Extraction, workers: int, progress: bool
 ) -> tuple[pd.DataFrame, ...]:
@@ -191,6 +222,7 @@ def _run(
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
     failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
-    for found in result.held:
-        found.attrs["failures"] = failures
-    return result.held
+    frames = tuple(table.to_frame() for table in result.held)
+    for frame in frames:
+        frame.attrs["failures"] = failures
+    return frames

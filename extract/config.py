@@ -1,6 +1,6 @@
-"""The settings: what changes results, validated, and its fingerprint.
+"""Settings: everything that changes the values of descriptors, validated, and a fingerprint of it.
 
-What only changes how a run goes (the number of workers, the progress bar) is an argument of the
+Whatever does not change values (the number of workers, the progress bar) is an argument of the
 function that runs, never a setting: two tables with the same fingerprint hold the same numbers.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["DEFAULTS", "Settings", "fingerprint", "load", "parse"]
 
 
 SLOWEST_FRAMES = 10
-"""Frames a second that descriptors of rhythm need at least."""
+"""The least number of frames per second that descriptors of rhythm work with."""
 
 
 class Settings(BaseModel):
@@ -35,14 +35,19 @@ class Settings(BaseModel):
     hop_length : int
         Samples from one frame to the next.
     fmax : float
-        Upper edge in Hz of the band that descriptors look at. What lies above depends more on
+        Upper edge in Hz of the band that descriptors use. The spectrum above it depends more on
         the codec than on the music.
     n_mels : int
         Number of mel bands.
     n_mfcc : int
         Number of mel-frequency cepstral coefficients.
     top_db : float
-        Range in dB below the loudest mel band of a window; what is quieter counts as the floor.
+        Mel bands more than this many dB below the loudest one of a window are raised to that level.
+
+    Examples
+    --------
+    >>> Settings(hop_length=1024).frame_rate
+    21.533203125
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -82,7 +87,22 @@ class Settings(BaseModel):
 
 
 def fingerprint(settings: Settings | None, *more: str) -> str:
-    """Return sixteen hexadecimal digits that change when any setting, or anything else, does."""
+    """Return sixteen hexadecimal digits that change with any setting and any other argument.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        None where there are none.
+    *more : str
+        What else the values depend on.
+
+    Examples
+    --------
+    >>> fingerprint(DEFAULTS) == fingerprint(Settings(n_fft=2048))
+    True
+    >>> fingerprint(DEFAULTS) == fingerprint(DEFAULTS, "default-3")
+    False
+    """
     canonical = json.dumps([settings and settings.model_dump(), *more], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
@@ -91,7 +111,12 @@ DEFAULTS = Settings()
 
 
 def load(path: str | Path) -> Settings:
-    """Read settings from a TOML file; what it leaves out keeps its default.
+    """Read settings from a TOML file; those that it leaves out keep their default.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, with a line such as ``hop_length = 1024`` for each setting.
 
     Raises
     ------
@@ -106,11 +131,29 @@ def load(path: str | Path) -> Settings:
 
 
 def parse(values: dict[str, object], where: str) -> Settings:
-    """Validate a mapping of settings; `where` names its origin in the message."""
+    """Validate a mapping of settings.
+
+    Parameters
+    ----------
+    values : dict
+        Settings by name; those that it leaves out keep their default.
+    where : str
+        Where they come from, for messages.
+
+    Raises
+    ------
+    SettingsError
+        A key is unknown or a value out of range.
+
+    Examples
+    --------
+    >>> parse({"n_mels": 128}, "settings.toml").n_mels
+    128
+    """
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        known = ", ".join(Settings.model_fields)
+        names = ", ".join(Settings.model_fields)
         problems = "; ".join(
             item["msg"]
             if not item["loc"]
@@ -119,4 +162,4 @@ def parse(values: dict[str, object], where: str) -> Settings:
             else f"{'.'.join(map(str, item['loc']))} = {item['input']!r}: {item['msg']}"
             for item in error.errors()
         )
-        raise SettingsError(f"{where}: {problems}. The settings are: {known}") from error
+        raise SettingsError(f"{where}: {problems}. The settings are: {names}") from error

@@ -1,16 +1,16 @@
-"""A page for every descriptor, from its declaration, its docstring and what was measured of it.
+"""A page for every descriptor, from its declaration, its docstring and measurements of it.
 
 Nothing is written twice. Columns, units, ranges, versions and sets come from the declaration, and
 the text from the docstring of the function:
 
 * the summary says what it is;
-* the first paragraph after it what that means to somebody who listens;
-* the further ones the definition and the method;
-* ``Notes`` what it is not, and where it fails;
-* ``References`` whose definition it is.
+* the first paragraph after it says what that means to a listener;
+* the further ones give the definition and the method;
+* ``Notes`` say what it is not, and where it fails;
+* ``References`` say whose definition it is.
 
-What the docstring of a module says after its summary holds for every descriptor in it. Figures come
-from ``measured.json``, which ``benchmarks/descriptors.py`` writes. After a change to any of these
+The docstring of a module, after its summary, holds for every descriptor in it. Figures come from
+``measured.json``, which ``benchmarks/descriptors.py`` writes. After a change to any of these
 
     python -m earmark.extract.descriptor_docs
 
@@ -69,14 +69,14 @@ COMMAND = "python -m earmark.extract.descriptor_docs"
 
 @dataclass(frozen=True)
 class Text:
-    """What a docstring says.
+    """The parts of the docstring of a descriptor.
 
     Parameters
     ----------
     summary : str
         What it is, in a line.
     meaning : str
-        To a listener; empty where the docstring has no paragraph to spare.
+        What it means to a listener; empty where the docstring has a single further paragraph.
     method : str
         Definition and method.
     limits : str
@@ -94,7 +94,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Measurement:
-    """How right a descriptor is by one measure.
+    """The accuracy of a descriptor by one measure.
 
     Parameters
     ----------
@@ -123,40 +123,40 @@ class Measurement:
 
 
 def measurements(path: Path = MEASURED) -> tuple[tuple[Measurement, ...], str]:
-    """Read what was measured, and by which command; nothing where there is no such file."""
+    """Read the measurements and the command that made them; none where there is no such file."""
     if not path.exists():
         return (), ""
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     names = Measurement.__dataclass_fields__
-    rows = ({name: row[name] for name in names if name in row} for row in found["rows"])
-    return tuple(Measurement(**row) for row in rows), str(found.get("made_by", ""))
+    rows = ({name: row[name] for name in names if name in row} for row in stored["rows"])
+    return tuple(Measurement(**row) for row in rows), str(stored.get("made_by", ""))
 
 
 def described() -> tuple[Descriptor, ...]:
     """Return the descriptors that have a page, module by module: those of any set."""
-    found = {
+    entries = {
         entry.name: entry
-        for known in sets.SETS.values()
-        if isinstance(known, sets.DescriptorSet)
-        for entry in known.descriptors
+        for feature_set in sets.SETS.values()
+        if isinstance(feature_set, sets.DescriptorSet)
+        for entry in feature_set.descriptors
     }
-    return tuple(sorted(found.values(), key=registry.place))
+    return tuple(sorted(entries.values(), key=registry.place))
 
 
 def is_estimate(entry: Descriptor) -> bool:
-    """Tell whether it is guessed rather than measured: it says so itself, or how sure it is."""
+    """Whether it is an estimate: by its kind, or because it has a confidence."""
     return entry.kind == "estimate" or bool(_confidences(entry))
 
 
 def text(entry: Descriptor) -> Text:
-    """Return what the docstrings of a descriptor and of its module say."""
-    own, shared = _parse(entry.function), _parse(_module(entry))
+    """Return the text of a descriptor, from its docstring and that of its module."""
+    entry_text, shared = _parse(entry.function), _parse(_module(entry))
     return Text(
-        own.summary,
-        own.meaning,
-        _joined(own.method, _joined(shared.meaning, shared.method)),
-        _joined(own.limits, shared.limits),
-        tuple(dict.fromkeys((*own.references, *shared.references))),
+        entry_text.summary,
+        entry_text.meaning,
+        _joined(entry_text.method, _joined(shared.meaning, shared.method)),
+        _joined(entry_text.limits, shared.limits),
+        tuple(dict.fromkeys((*entry_text.references, *shared.references))),
     )
 
 
@@ -177,16 +177,16 @@ def page(entry: Descriptor, measured: Sequence[Measurement] = (), made_by: str =
     str
         Markdown.
     """
-    said = text(entry)
+    parsed = text(entry)
     parts = [
         f"# {entry.name}",
-        said.summary,
+        parsed.summary,
         _caution(entry),
-        _section("To a listener", said.meaning),
-        _section("Definition and method", said.method, _course(entry), _needs(entry)),
+        _section("To a listener", parsed.meaning),
+        _section("Definition and method", parsed.method, _course(entry), _needs(entry)),
         _section("Columns", _columns(entry), _membership(entry)),
         _section("How far off", _figures(entry, measured, made_by)),
-        _section("What it is not", said.limits),
+        _section("What it is not", parsed.limits),
         _section("References", *map(_item, _references(entry))),
         "---",
         _wrapped(
@@ -262,27 +262,37 @@ def write(folder: Path = FOLDER) -> None:
 
 
 def is_name(thing: str) -> bool:
-    """Tell whether that could be a descriptor's name rather than a path."""
+    """Whether a text could be the name of a descriptor rather than a path."""
     return re.fullmatch(r"[\w -]+", thing) is not None
 
 
 def find(name: str) -> str:
-    """Return the page of the descriptor that is called so, or has a column of that name.
+    """Return the page of the descriptor of that name, or with a column of that name.
+
+    Parameters
+    ----------
+    name : str
+        Case, and spaces or hyphens in the place of underscores, do not matter.
 
     Raises
     ------
     FindError
-        There is none; the message says which are called alike.
+        There is none; the message lists similar names.
+
+    Examples
+    --------
+    >>> find("Spectral Centroid").splitlines()[0]
+    '# spectral_centroid'
     """
-    wanted = re.sub(r"[\s-]+", "_", name.strip().lower())
+    key = re.sub(r"[\s-]+", "_", name.strip().lower())
     entries = described()
     pages = {column.name: entry for entry in entries for column in entry.columns(DEFAULTS)}
     pages |= {entry.name: entry for entry in entries}
-    if wanted in pages:
-        return page(pages[wanted], *measurements())
-    # Of columns that differ by a number alone the descriptor's name stands for all.
-    known = [own for own in pages if not re.search(r"_\d\d", own)]
-    alike = difflib.get_close_matches(wanted, known, 3, 0.6)
+    if key in pages:
+        return page(pages[key], *measurements())
+    # The name of the descriptor stands for columns that differ by a number alone.
+    unnumbered = [known for known in pages if not re.search(r"_\d\d", known)]
+    alike = difflib.get_close_matches(key, unnumbered, 3, 0.6)
     names = ", ".join(alike or (entry.name for entry in entries))
     hint = "did you mean" if alike else "the descriptors are"
     raise FindError(name, f"is neither a file nor a descriptor; {hint} {names}")
@@ -347,7 +357,7 @@ def _confidences(entry: Descriptor) -> list[str]:
 
 
 def _caution(entry: Descriptor) -> str:
-    """Call an estimate an estimate."""
+    """Return the warning that heads the page of an estimate; empty for others."""
     if not is_estimate(entry):
         return ""
     sure = "".join(f" `{name}` says how sure it is." for name in _confidences(entry))
@@ -360,7 +370,7 @@ def _caution(entry: Descriptor) -> str:
 
 
 def _course(entry: Descriptor) -> str:
-    """Say how a row of the table comes by its values."""
+    """Return how the values in a row of the table are computed from those of frames or windows."""
     frame = 1000 * DEFAULTS.n_fft / DEFAULTS.sample_rate
     step = 1000 / DEFAULTS.frame_rate
     kinds = {
@@ -385,7 +395,7 @@ def _course(entry: Descriptor) -> str:
 
 
 def _reach(entry: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:
-    """Return the needs that have a page, and those that need to be told of here."""
+    """Return the needs that have a page, and those that have to be explained on this one."""
     with_page: dict[str, Descriptor] = {}
     inner: dict[str, Descriptor] = {}
 
@@ -405,20 +415,20 @@ def _needs(entry: Descriptor) -> str:
     with_page, inner = _reach(entry)
     lines = []
     if with_page:
-        lines.append(_item(", ".join(f"[{own.name}]({own.name}.md)" for own in with_page)))
-    for own in inner:
-        said = _parse(own.function)
-        unit = f" ({own.unit})" if own.unit else ""
-        told = f"{said.summary} {said.meaning} {said.method}"
-        lines.append(_item(f"`{own.name}`{unit}: {told}"))
+        lines.append(_item(", ".join(f"[{need.name}]({need.name}.md)" for need in with_page)))
+    for need in inner:
+        parsed = _parse(need.function)
+        unit = f" ({need.unit})" if need.unit else ""
+        explained = f"{parsed.summary} {parsed.meaning} {parsed.method}"
+        lines.append(_item(f"`{need.name}`{unit}: {explained}"))
     return "Made from:\n\n" + "\n".join(lines) if lines else ""
 
 
 def _references(entry: Descriptor) -> tuple[str, ...]:
     """Return the references of a descriptor and of what it is made from without a page."""
     _, inner = _reach(entry)
-    own = [*text(entry).references, *(r for e in inner for r in _parse(e.function).references)]
-    return tuple(dict.fromkeys(own))
+    lines = [*text(entry).references, *(r for e in inner for r in _parse(e.function).references)]
+    return tuple(dict.fromkeys(lines))
 
 
 def _columns(entry: Descriptor) -> str:
@@ -444,10 +454,10 @@ def _membership(entry: Descriptor) -> str:
 
 
 def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -> str:
-    """Return the table of what was measured of a descriptor, or say that nothing was."""
+    """Return the table of the measurements of a descriptor, or why there is none."""
     names = {entry.name, *(column.name for column in entry.columns(DEFAULTS))}
-    own = [row for row in measured if row.descriptor in names]
-    if not own:
+    of_entry = [row for row in measured if row.descriptor in names]
+    if not of_entry:
         if is_estimate(entry):
             return "Not measured yet."
         return _wrapped(
@@ -464,7 +474,7 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
             "–" if None in (row.low, row.high) else f"{_number(row.low)} to {_number(row.high)}",
             ", ".join(f"{name} {_number(value)}" for name, value in row.others.items()) or "–",
         )
-        for row in own
+        for row in of_entry
     ]
     heads = ("measure", "truth", "n", "Earmark", "95 % interval", "others")
     return _joined(_table(heads, rows), f"Measured by `{made_by}`." if made_by else "")

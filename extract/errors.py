@@ -1,7 +1,7 @@
 """The errors of Earmark: one root, one subclass per stage, each naming the file.
 
 Every message says what was wrong, with which value, and what to do about it.
-The command line prints the message alone; nobody is meant to see a traceback.
+The command line prints the message without a traceback.
 """
 
 from __future__ import annotations
@@ -14,28 +14,31 @@ if TYPE_CHECKING:
 __all__ = [
     "AnalyseError",
     "BundleError",
-    "BusyError",
     "DecodeError",
     "EarmarkError",
     "FileError",
     "FindError",
-    "JobError",
     "LabelError",
     "SchemaError",
     "SettingsError",
-    "UploadError",
     "WriteError",
     "printable",
 ]
 
 
 def printable(path: str | PurePath) -> str:
-    """Return a path as text that can be written anywhere, even where it is not valid UTF-8."""
+    r"""Return a path as text that can be written anywhere, even if its name is not valid UTF-8.
+
+    Examples
+    --------
+    >>> print(printable(b"caf\xe9.mp3".decode("utf-8", "surrogateescape")))
+    caf\xe9.mp3
+    """
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class EarmarkError(Exception):
-    """The root of every error that Earmark raises on purpose."""
+    """The base class of every error that Earmark raises on purpose."""
 
 
 class SettingsError(EarmarkError):
@@ -43,23 +46,15 @@ class SettingsError(EarmarkError):
 
 
 class SchemaError(EarmarkError):
-    """A table does not have the columns that were promised."""
+    """A table does not have the columns that it should have."""
 
 
 class LabelError(EarmarkError):
-    """Labels cannot be matched to a table, or are too few to learn from."""
+    """Labels do not match a table, or are too few to learn from."""
 
 
 class BundleError(EarmarkError):
     """A model bundle is missing, damaged or of another protocol."""
-
-
-class BusyError(EarmarkError):
-    """The app has as much to do as it takes on."""
-
-
-class JobError(EarmarkError):
-    """A job of the app failed, ran out of time or was cancelled."""
 
 
 class FileError(EarmarkError):
@@ -101,12 +96,6 @@ class AnalyseError(FileError):
     """The audio was decoded but could not be analysed."""
 
     stage = "analyse"
-
-
-class UploadError(FileError):
-    """What came from a browser is no audio, too large or too much."""
-
-    stage = "upload"
 
 
 class WriteError(FileError):

@@ -1,7 +1,7 @@
-"""A track to look at: its waveform, mel spectrogram and beats, beside the rows of its descriptors.
+"""A preview of a track: its waveform, mel spectrogram and beats, beside its descriptors.
 
-All of it comes from one pass over the audio, and none of it grows with the length of the file: what
-is drawn is condensed while it comes in.
+All of it comes from one pass over the audio, and none of it grows with the length of the file:
+pictures are reduced to a bounded number of columns while the samples come in.
 """
 
 from __future__ import annotations
@@ -32,23 +32,22 @@ __all__ = ["MOST_COLUMNS", "Condenser", "Preview", "preview"]
 Floats = NDArray[np.float32]
 
 MOST_COLUMNS = 4096
-"""Columns of a picture at most, and half of it at least where the track is not very short: more
-than any screen has, so that there is something to zoom into."""
+"""The most columns of a picture; all but very short tracks have at least half as many. More than
+any screen has, so that there is something to zoom into."""
 
 SAMPLES = 128
-"""Samples in the finest column of a waveform, 3 ms: less than anybody sees or hears."""
+"""Samples in the finest column of a waveform: 3 ms, shorter than anybody sees or hears."""
 
 MEL_RANGE = 80.0
-"""Decibels below the loudest mel band that are told from silence, as `librosa.power_to_db` has it.
-"""
+"""Decibels from the loudest mel band down to the darkest shade, as in `librosa.power_to_db`."""
 
 SET = "default"
-"""Of which every portrait has the values: Spotify's columns are among them."""
+"""The set whose values every preview has; Spotify's columns are among them."""
 
 
 @dataclass(frozen=True)
 class Preview:
-    """A track to look at.
+    """What is shown of a track.
 
     Parameters
     ----------
@@ -59,7 +58,7 @@ class Preview:
     values : Series
         The descriptors of the default set of the whole track, by name; NaN where there is none.
     rows : DataFrame
-        What a model takes: the columns of the job's set, a row for each window of the track.
+        The input of the model: the columns of its set, a row for each window of the track.
     waveform : ndarray of shape (columns, 3), float32
         Lowest and highest sample over all channels and the root mean square, full scale being 1.
     waveform_rate : float
@@ -132,7 +131,7 @@ class Condenser:
         columns = np.concatenate(self._columns)
         even = len(columns) // 2 * 2
         if self._held is not None:
-            # The odd one out waits with the rows that follow it: as rows that all look like it.
+            # The last of an odd number waits for its neighbour, as rows that are all alike.
             last = np.repeat(columns[even:], self.span, axis=0)
             self._held = np.concatenate([last, self._held])
         self._columns = [self._merged(columns[:even], 2)]
@@ -144,15 +143,15 @@ class Condenser:
 
 
 def preview(path: str | Path, extraction: Extraction) -> Preview:
-    """Read a file once and return all that there is to see of it.
+    """Read a file once and return everything that is shown of it.
 
     Parameters
     ----------
     path : str or Path
         An audio file of any format.
-    job : Extraction
-        What the model wants to know. Where that is no part of the default set (the tables of
-        others, or other settings), the file is read a second time for it.
+    extraction : Extraction
+        What the model needs. Where that is not computed from the default settings (a published set,
+        or other settings), the file is read a second time for it.
 
     Raises
     ------
@@ -160,36 +159,36 @@ def preview(path: str | Path, extraction: Extraction) -> Preview:
         The file cannot be decoded, or holds no samples.
     """
     with one_thread(), decode.open_audio(path) as audio:
-        seen = _listen(audio, extraction)
-        if not seen.duration:
+        result = _one_pass(audio, extraction)
+        if not result.duration:
             raise DecodeError(path, EMPTY)
-    if not len(seen.rows):
+    if not len(result.rows):
         with one_thread(), decode.open_audio(path) as audio:
-            found = extraction.rows(audio)
-        seen = dataclasses.replace(seen, rows=_table(found, extraction))
-    return seen
+            rows = extraction.rows(audio)
+        result = dataclasses.replace(result, rows=_table(rows, extraction))
+    return result
 
 
-def _listen(audio: decode.Audio, extraction: Extraction) -> Preview:
-    whole = sets.get(SET)
-    assert isinstance(whole, sets.DescriptorSet)
+def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
+    """Read the audio once; the rows of the model are empty where they need another pass."""
+    whole = sets.DescriptorSet(SET, sets.get(SET).version)
     wave, mel = Condenser(_envelope), Condenser(lambda levels: levels.mean(axis=1))
     watched = dataclasses.replace(audio, blocks=_watched(audio.blocks, wave))
 
     def watch(series: Mapping[str, Floats]) -> None:
         mel.feed(series["mel_db"])
 
-    known = sets.get(extraction.set)
-    same = isinstance(known, sets.DescriptorSet) and extraction.settings == DEFAULTS
-    lengths = {sets.TRACK_WINDOW} | ({extraction.windows} if same and extraction.windows else set())
-    tracks = single_pass.listen(watched, whole.descriptors, DEFAULTS, lengths, watch)
+    lengths, model_set = {sets.TRACK_WINDOW}, sets.get(extraction.set)
+    same_pass = extraction.settings == DEFAULTS and isinstance(model_set, sets.DescriptorSet)
+    if same_pass and extraction.windows:
+        lengths.add(extraction.windows)
+    tracks = single_pass.summarise_track(watched, whole.descriptors, DEFAULTS, lengths, watch)
     track = tracks[sets.TRACK_WINDOW]
     rows = pd.DataFrame()
-    if same and isinstance(known, sets.DescriptorSet):
-        rows = _table(
-            known.described(tracks, extraction.windows, extraction.windows is None), extraction
-        )
-    values = whole.described(tracks, None, True).values[0]
+    if same_pass and isinstance(model_set, sets.DescriptorSet):
+        windows = extraction.windows
+        rows = _table(model_set.rows_from(tracks, windows, windows is None), extraction)
+    values = whole.rows_from(tracks, None, True).values[0]
     times, numbers = rhythm.beats(track) if track.seconds else ([], [])
     return Preview(
         duration=track.seconds,
@@ -216,28 +215,28 @@ def _table(rows: sets.Rows, extraction: Extraction) -> pd.DataFrame:
 
 
 def _watched(blocks: Iterator[Floats], wave: Condenser) -> Iterator[Floats]:
-    """Pass blocks of samples on, feeding the lowest, the highest and the power of each stretch."""
+    """Pass blocks of samples on, and feed the extent of every `SAMPLES` of them to the waveform."""
     held: Floats | None = None
     for block in blocks:
         yield block
-        own = block if held is None else np.concatenate([held, block])
-        whole = len(own) // SAMPLES * SAMPLES
-        held = np.array(own[whole:])
+        samples = block if held is None else np.concatenate([held, block])
+        whole = len(samples) // SAMPLES * SAMPLES
+        held = np.array(samples[whole:])
         if whole:
-            wave.feed(_extent(own[:whole].reshape(whole // SAMPLES, -1)))
+            wave.feed(_extent(samples[:whole].reshape(whole // SAMPLES, -1)))
     if held is not None and len(held):
         wave.feed(_extent(held.reshape(1, -1)))
 
 
-def _extent(stretches: Floats) -> Floats:
+def _extent(runs: Floats) -> Floats:
     """Return lowest and highest sample and root mean square of each row."""
-    power = np.square(stretches).mean(axis=1)
-    return np.stack([stretches.min(axis=1), stretches.max(axis=1), np.sqrt(power)], axis=1)
+    power = np.square(runs).mean(axis=1)
+    return np.stack([runs.min(axis=1), runs.max(axis=1), np.sqrt(power)], axis=1)
 
 
-def _envelope(stretches: Floats) -> Floats:
+def _envelope(columns: Floats) -> Floats:
     """Merge columns of a waveform."""
-    low, high, rms = stretches[..., 0], stretches[..., 1], stretches[..., 2]
+    low, high, rms = columns[..., 0], columns[..., 1], columns[..., 2]
     return np.stack(
         [low.min(axis=1), high.max(axis=1), np.sqrt(np.square(rms).mean(axis=1))], axis=1
     )
@@ -250,4 +249,5 @@ def _shades(levels: Floats) -> NDArray[np.uint8]:
     # Of digital silence, and whatever is as quiet, nothing is to be seen.
     top = max(float(levels.max()), -100.0)
     shares = np.clip((levels.T - top) / MEL_RANGE + 1, 0, 1)
-    return np.rint(255 * shares).astype(np.uint8)
+    shades: NDArray[np.uint8] = np.rint(255 * shares).astype(np.uint8)
+    return shades

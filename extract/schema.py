@@ -1,4 +1,4 @@
-"""What the columns of a feature table are, derived from the declarations, and the check of it."""
+"""What the columns of a feature table are, derived from the declarations."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ from typing import TYPE_CHECKING
 
 from earmark.extract import sets
 from earmark.extract.config import Settings, fingerprint
-from earmark.extract.errors import SchemaError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from earmark.extract.engine.registry import Column
 
-__all__ = ["KEYS", "Schema", "check", "of"]
+__all__ = [
+    "ALBUM_COLUMNS",
+    "ARTIST_COLUMNS",
+    "KEYS",
+    "NAMES",
+    "NAME_COLUMNS",
+    "Schema",
+    "of",
+]
 
 KEYS = ("path", "start", "seconds", "sha256")
 """The columns that say which audio a row describes; `start` and `seconds` in rows of windows."""
+
+NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
+"""What the column is called that names the tracks, the likeliest first."""
+
+ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
+ALBUM_COLUMNS = ("album", "album_name")
+
+NAMES = frozenset({*KEYS, *NAME_COLUMNS, *ARTIST_COLUMNS, *ALBUM_COLUMNS})
+"""What names a track or says whose it is; it describes no sound, though it may be a number."""
 
 
 @dataclass(frozen=True)
@@ -56,33 +70,7 @@ def of(set_name: str, settings: Settings, windows: float | None = None) -> Schem
     columns = feature_set.columns(settings)
     versioned = f"{set_name}-{feature_set.version}"
     versions = [f"{column.name}:{column.version}" for column in columns]
-    own = settings if feature_set.configurable else None
-    return Schema(versioned, columns, fingerprint(own, versioned, *versions), own, windows)
-
-
-def check(expected: Sequence[str], actual: Sequence[str], where: str, remedy: str) -> None:
-    """Compare the columns of a table with those that are needed, in order.
-
-    Raises
-    ------
-    SchemaError
-        They differ: the message names the first five missing, unexpected and reordered columns,
-        and ends with the remedy.
-    """
-    if list(expected) == list(actual):
-        return
-    missing = [name for name in expected if name not in set(actual)]
-    unexpected = [name for name in actual if name not in set(expected)]
-    common = [name for name in actual if name in set(expected)]
-    ordered = [name for name in expected if name in set(actual)]
-    reordered = [name for name, due in zip(common, ordered, strict=False) if name != due]
-    parts = [
-        f"{label} {len(names)} ({', '.join(names[:5])}{', …' if len(names) > 5 else ''})"
-        for label, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("reordered", reordered),
-        )
-        if names
-    ]
-    raise SchemaError(f"{where} has other columns than the model: {'; '.join(parts)}. {remedy}")
+    configured = settings if feature_set.configurable else None
+    return Schema(
+        versioned, columns, fingerprint(configured, versioned, *versions), configured, windows
+    )

@@ -1,7 +1,7 @@
-"""Named feature sets: what they describe a track by, under which version.
+"""Named feature sets and their versions.
 
-Descriptors say themselves which sets they belong to. The number here is raised by whatever changes
-the values or the columns of a set, so that two tables of `default-1` can be laid together.
+Each descriptor declares which sets it belongs to. The version of a set is raised with every change
+of its values or columns, so that any two tables of one version can be joined.
 """
 
 from __future__ import annotations
@@ -42,8 +42,7 @@ Doubles = NDArray[np.float64]
 DEFAULT_SET = "default"
 
 TRACK_WINDOW = 6.0
-"""Seconds of the windows that a track is summed up from."""
-
+"""Length in seconds of the windows by whose summaries a whole track is described."""
 
 SPOTIFY_COLUMNS = (
     *("danceability", "energy", "key", "loudness", "mode", "speechiness", "acousticness"),
@@ -59,17 +58,17 @@ NO_KEY = -1
 
 @dataclass(frozen=True)
 class Rows:
-    """What a set says of a file.
+    """The rows that a set gives for a file.
 
     Parameters
     ----------
     duration : float
         Of the file, in seconds.
     starts, seconds : ndarray of shape (rows,)
-        Where each window begins and how long it is; the row of the whole track, which comes
-        first, begins at NaN.
+        Start and length of each window; the row of the whole track, which comes first, has NaN as
+        its start.
     values : ndarray of shape (rows, columns)
-        The values.
+        In the order of the set's columns.
     """
 
     duration: float
@@ -83,21 +82,33 @@ class FeatureSet(Protocol):
 
     @property
     def version(self) -> int:
-        """Raised by whatever changes the values or columns."""
+        """A number that is raised with every change of the values or columns."""
 
     @property
     def configurable(self) -> bool:
-        """Whether `Settings` change it; else its definition fixes them."""
+        """Whether it can be computed with other settings than the default ones."""
 
     @property
     def headers(self) -> Sequence[tuple[str, ...]]:
-        """What columns are called in the several header rows of a published table, if it has."""
+        """The header rows of a published table that has several, a tuple for each column."""
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns in order."""
 
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
-        """Read the audio once and describe it: as a whole, window by window, or both."""
+        """Read the audio once and describe it: as a whole, window by window, or both.
+
+        Parameters
+        ----------
+        audio : Audio
+            An open file.
+        settings : Settings
+            The default ones, unless the set is configurable.
+        windows : float, optional
+            Length in seconds of the windows that get a row each; None for no such rows.
+        whole : bool
+            Whether to give a row for the whole track.
+        """
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class DescriptorSet:
     Parameters
     ----------
     name : str
-        What the descriptors call it.
+        The name by which descriptors declare it, one of `registry.SET_NAMES`.
     version : int
         Of its values and columns.
     """
@@ -127,19 +138,26 @@ class DescriptorSet:
         return tuple(column for entry in self.descriptors for column in entry.columns(settings))
 
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
-        """Read the audio once and describe it: as a whole, window by window, or both."""
+        """Read the audio once and describe it; see `FeatureSet.rows`."""
         lengths = ({TRACK_WINDOW} if whole else set()) | ({windows} if windows else set())
-        return self.described(
-            single_pass.listen(audio, self.descriptors, settings, lengths), windows, whole
-        )
+        tracks = single_pass.summarise_track(audio, self.descriptors, settings, lengths)
+        return self.rows_from(tracks, windows, whole)
 
-    def described(
+    def rows_from(
         self, tracks: Mapping[float, aggregate.TrackSummary], windows: float | None, whole: bool
     ) -> Rows:
-        """Describe what was listened to, by the length of the windows; see `rows`."""
+        """Return the rows of a track that was summarised over windows of these lengths.
+
+        Parameters
+        ----------
+        tracks : mapping of float to TrackSummary
+            By the length of the windows in seconds; see `single_pass.summarise_track`.
+        windows, whole
+            As for `rows`.
+        """
         descriptors = self.descriptors
         parts = [(np.nan, tracks[TRACK_WINDOW])] if whole else []
-        parts += tracks[windows].stretches() if windows else []
+        parts += tracks[windows].sections() if windows else []
         return Rows(
             next(iter(tracks.values())).seconds,
             np.array([start for start, _ in parts]),
@@ -155,11 +173,11 @@ class PublishedSet:
     Parameters
     ----------
     module : str
-        The one in `earmark.extract.published` that knows; imported where it is used.
+        The one in `earmark.extract.published` that computes it; imported when it is used.
     version : int
         Of its values.
     options : tuple of pairs
-        What to tell its `describe`.
+        Keyword arguments of the `describe` function of the module.
     """
 
     module: str
@@ -167,19 +185,25 @@ class PublishedSet:
     options: tuple[tuple[str, Any], ...] = ()
     configurable: bool = False
 
-    def columns(self, settings: Settings) -> tuple[Column, ...]:
-        """Return the columns in order."""
+    def columns(self, settings: Settings) -> tuple[Column, ...]:  # noqa: ARG002
+        """Return the columns in order; the settings change none of them."""
         columns: tuple[Column, ...] = self._module().columns()
         return columns
 
     @property
     def headers(self) -> Sequence[tuple[str, ...]]:
-        """What columns are called in the several header rows of the published table, if it has."""
+        """The header rows of the published table if it has several, a tuple for each column."""
         module = self._module()
         return module.header() if hasattr(module, "header") else ()
 
-    def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
-        """Read the audio once and describe it, taking each window for a file of its own."""
+    def rows(
+        self,
+        audio: Audio,
+        settings: Settings,  # noqa: ARG002
+        windows: float | None,
+        whole: bool,
+    ) -> Rows:
+        """Read the audio once and describe it, each window as if it were a file by itself."""
         module = self._module()
         with resample.mono(audio, module.SAMPLE_RATE) as (signal, rate, duration):
             edges = [(0, len(signal))] if whole else []
@@ -204,33 +228,33 @@ class PublishedSet:
 class SpotifySet(DescriptorSet):
     """The audio columns of Spotify's tables: their names, order, scales and types.
 
-    After them come the confidences of those that have one, which a model of Spotify's own table
-    does not look at. The calibration of the estimates holds for the default settings alone.
+    After them come the confidences of those that have one, which are in no table of Spotify's. The
+    estimates are calibrated for the default settings alone.
     """
 
     configurable: bool = False
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns in order."""
-        own = {column.name: column for column in super().columns(settings)}
+        columns = {column.name: column for column in super().columns(settings)}
         return tuple(
-            replace(own[name], dtype="Int64")
-            if name in SPOTIFY_INTEGERS and own[name].dtype == "float32"
-            else own[name]
-            for name in self._order(own)
+            replace(columns[name], dtype="Int64")
+            if name in SPOTIFY_INTEGERS and columns[name].dtype == "float32"
+            else columns[name]
+            for name in self._order(columns)
         )
 
-    def described(
+    def rows_from(
         self, tracks: Mapping[float, aggregate.TrackSummary], windows: float | None, whole: bool
     ) -> Rows:
-        """Describe what was listened to, by the length of the windows; see `rows`."""
-        rows = super().described(tracks, windows, whole)
-        own = [column.name for column in super().columns(DEFAULTS)]
-        order = self._order(own)
-        values = rows.values[:, [own.index(name) for name in order]]
+        """Return the rows of a track that was summarised over windows of these lengths."""
+        rows = super().rows_from(tracks, windows, whole)
+        declared = [column.name for column in super().columns(DEFAULTS)]
+        order = self._order(declared)
+        values = rows.values[:, [declared.index(name) for name in order]]
         keys = values[:, order.index("key")]
-        heard = np.isfinite(values[:, order.index("energy")])
-        keys[np.isnan(keys) & heard] = NO_KEY
+        audible = np.isfinite(values[:, order.index("energy")])
+        keys[np.isnan(keys) & audible] = NO_KEY
         return replace(rows, values=values)
 
     @staticmethod
@@ -249,10 +273,10 @@ SETS: dict[str, FeatureSet] = {
 
 
 def needed(versioned: str | None, columns: Sequence[str]) -> list[str]:
-    """Return which columns of a table of a set a model takes, in the set's order.
+    """Return which columns of a table of a set a model learns from, in the set's order.
 
-    All of them; but of Spotify's those alone that describe the sound in its own tables, which come
-    with others beside them and in any order. Ours have confidences.
+    All of them, except for a table of Spotify's: of that only the columns that describe the sound.
+    The tables that Spotify gave out hold others too, in any order, and ours hold confidences.
 
     Parameters
     ----------
@@ -260,6 +284,11 @@ def needed(versioned: str | None, columns: Sequence[str]) -> list[str]:
         Name of the set, with its version or without.
     columns : sequence of str
         The columns of the table.
+
+    Examples
+    --------
+    >>> needed("spotify-1", ["popularity", "loudness", "energy", "tempo_confidence"])
+    ['energy', 'loudness']
     """
     if (versioned or "").rpartition("-")[0] == "spotify" or versioned == "spotify":
         return [name for name in SPOTIFY_COLUMNS if name in columns]
@@ -267,12 +296,17 @@ def needed(versioned: str | None, columns: Sequence[str]) -> list[str]:
 
 
 def get(name: str) -> FeatureSet:
-    """Return the set of that name.
+    """Return the set of that name, one of `SETS`.
 
     Raises
     ------
     SettingsError
         No set has that name.
+
+    Examples
+    --------
+    >>> len(get("fma").columns(DEFAULTS))
+    518
     """
     if name not in SETS:
         raise SettingsError(f"no feature set is called {name!r}; there is {', '.join(SETS)}")

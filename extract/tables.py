@@ -15,12 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark.extract import schema as schemas
-from earmark.extract.config import DEFAULTS
-from earmark.extract.errors import SchemaError, WriteError, printable
-from earmark.extract.schema import KEYS, Schema
+from earmark.extract import sets
+from earmark.extract.config import DEFAULTS, parse
+from earmark.extract.errors import SchemaError, SettingsError, WriteError, printable
+from earmark.extract.feature_table import FeatureTable
+from earmark.extract.provenance import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from earmark.extract.schema import Schema
 
 __all__ = [
     "FORMATS",
@@ -28,9 +32,7 @@ __all__ = [
     "atomic",
     "check_output",
     "check_scales",
-    "described",
     "failures_path",
-    "feature_columns",
     "kind_of",
     "metadata",
     "read",
@@ -136,31 +138,13 @@ def kind_of(path: Path) -> str | None:
     return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
 
 
-def metadata(schema: Schema) -> dict[str, Any]:
-    """Return what a table says of itself: set, fingerprint and the versions that made it."""
-    from importlib.metadata import version
-
-    from earmark.version import __version__
-
-    libraries = ("librosa", "numpy", "scipy", "soundfile", "soxr")
-    return {
-        "set": schema.set,
-        "fingerprint": schema.fingerprint,
-        "columns": schema.names,
-        "settings": schema.settings.model_dump() if schema.settings else {},
-        "windows": schema.windows,
-        "earmark": __version__,
-        **{name: version(name) for name in libraries},
-    }
-
-
-def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None:
+def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None) -> None:
     """Write a table in the format that the ending of `path` names.
 
     Parameters
     ----------
-    table : DataFrame
-        Any table with a column ``path``.
+    table : DataFrame or FeatureTable
+        Any table with a column ``path``. Parquet keeps the provenance that it carries.
     path : Path
         Ends in .parquet, .csv or .jsonl. What stood there is replaced in one step.
     schema : Schema, optional
@@ -172,7 +156,7 @@ def write(table: pd.DataFrame, path: Path, schema: Schema | None = None) -> None
         The file cannot be written.
     """
     with appending(path, schema) as append:
-        append(table)
+        append(table.to_frame() if isinstance(table, FeatureTable) else table)
 
 
 @contextlib.contextmanager
@@ -245,24 +229,44 @@ def write_with_headers(table: pd.DataFrame, path: Path, headers: Sequence[tuple[
 
 
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
-    arrow = pa.Table.from_pandas(table, preserve_index=False)
-    about = metadata(schema) if schema else {}
-    declared = {column.name: column for column in schema.columns} if schema else {}
+    known = FeatureTable.of(table)
+    # Without attributes: the provenance stands in the metadata of ours, and once.
+    arrow = pa.Table.from_pandas(known.frame, preserve_index=False)
+    provenance = metadata(schema) if schema else known.provenance
+    described = _of_fields(schema or _schema_of(known), known)
     fields = [
-        field.with_metadata(
-            {
-                "unit": declared[field.name].unit,
-                "range": json.dumps([_finite(bound) for bound in declared[field.name].range]),
-                "version": str(declared[field.name].version),
-            }
-        )
-        if field.name in declared
-        else field
+        field.with_metadata(described[field.name]) if field.name in described else field
         for field in arrow.schema
     ]
-    return arrow.cast(
-        pa.schema(fields, {**(arrow.schema.metadata or {}), METADATA_KEY: json.dumps(about)})
-    )
+    texts = {METADATA_KEY: json.dumps(provenance)}
+    return arrow.cast(pa.schema(fields, {**(arrow.schema.metadata or {}), **texts}))
+
+
+def _of_fields(schema: Schema | None, table: FeatureTable) -> dict[str, dict[str, str]]:
+    """Return what Parquet says of each column: unit, range and version, or the version alone."""
+    if schema is None:
+        return {name: {"version": str(of)} for name, of in table.column_versions.items()}
+    return {
+        column.name: {
+            "unit": column.unit,
+            "range": json.dumps([_finite(bound) for bound in column.range]),
+            "version": str(column.version),
+        }
+        for column in schema.columns
+    }
+
+
+def _schema_of(table: FeatureTable) -> Schema | None:
+    """Return the schema that a table was made by, where this version of Earmark has it."""
+    name = (table.set or "").rpartition("-")[0]
+    if name not in sets.SETS:
+        return None
+    try:
+        settings = parse(dict(table.provenance.get("settings") or {}), table.source)
+    except (SettingsError, TypeError, ValueError):
+        return None
+    schema = schemas.of(name, settings, table.provenance.get("windows"))
+    return schema if schema.fingerprint == table.fingerprint else None
 
 
 def _json_lines(table: pd.DataFrame) -> str:
@@ -304,15 +308,13 @@ def _finite(bound: float) -> float | None:
     return float(bound) if np.isfinite(bound) else None
 
 
-def read(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Read a table of any of the formats (CSV also compressed) and what it says of itself.
+def read(path: str | Path) -> FeatureTable:
+    """Read a table of any of the formats (CSV also compressed).
 
     Returns
     -------
-    table : DataFrame
-        The table.
-    about : dict
-        As `metadata` gave it; empty where the format holds none or someone else wrote it.
+    FeatureTable
+        Its provenance is empty where the format holds none, or someone else wrote the file.
 
     Raises
     ------
@@ -323,19 +325,32 @@ def read(path: str | Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     try:
         if path.suffix.lower() == ".parquet":
             arrow = pq.read_table(path)
-            about = json.loads((arrow.schema.metadata or {}).get(METADATA_KEY, b"{}"))
-            table = arrow.to_pandas()
+            table = FeatureTable.of(arrow.to_pandas(), str(path), _provenance(arrow.schema))
         elif path.suffix.lower() == ".jsonl":
-            table, about = pd.read_json(path, lines=True, dtype=False), {}
+            table = FeatureTable(pd.read_json(path, lines=True, dtype=False), {}, str(path))
         else:
-            table, about = _read_csv(path), {}
+            table = FeatureTable(_read_csv(path), {}, str(path))
     except FileNotFoundError:
         raise SchemaError(f"{path}: does not exist; make it with `earmark extract`") from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SchemaError(f"{path}: cannot be read as a table: {error}") from error
     if not len(table):
         raise SchemaError(f"{path}: has no rows; look at its failures table")
-    return table, about
+    return table
+
+
+def _provenance(schema: pa.Schema) -> Mapping[str, Any]:
+    """Return what the metadata of a Parquet file say of its values."""
+    provenance = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
+    if not isinstance(provenance, dict) or not provenance:
+        return {}
+    if "column_versions" not in provenance:
+        # Older tables have the versions of their columns in the fields alone.
+        versions = {field.name: (field.metadata or {}).get(b"version", b"") for field in schema}
+        provenance["column_versions"] = {
+            name: int(version) for name, version in versions.items() if version.isdigit()
+        }
+    return provenance
 
 
 def failures_path(path: Path) -> Path:
@@ -353,22 +368,17 @@ def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None
     return target
 
 
-def feature_columns(table: pd.DataFrame, about: dict[str, Any]) -> list[str]:
-    """Return the columns of a table that describe music: declared ones, else all numeric ones."""
-    declared: list[str] = about.get("columns", [])
-    if declared:
-        return [name for name in table.columns if name in set(declared)]
-    return [name for name in table.select_dtypes("number").columns if name not in KEYS]
-
-
-def described(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Tell for each row whether anything is known of its sound: silence only has a duration."""
-    lengths = ("duration_ms", "length")
-    return table[[name for name in columns if name not in lengths]].notna().any(axis=1)
-
-
 def check_scales(versioned: str | None, table: pd.DataFrame, where: str) -> None:
     """Refuse a table of Spotify's whose values are percentages, as some that go round have them.
+
+    Parameters
+    ----------
+    versioned : str, optional
+        Name of the feature set with its version.
+    table : DataFrame
+        The values.
+    where : str
+        What to call the table in an error.
 
     Raises
     ------

@@ -84,7 +84,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         values = {name: getattr(self, name) for name in Settings.model_fields}
         return Extraction(self.set, parse(values, type(self).__name__))
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
+    def fit(self, X: ArrayLike, y: object = None) -> Self:  # noqa: ARG002
         """Check the parameters and the paths; nothing is read.
 
         Raises
@@ -133,7 +133,10 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
             warnings.warn(f"{len(failures)} failed, the first: {min(failures)}", stacklevel=2)
         return values
 
-    def get_feature_names_out(self, input_features: object = None) -> NDArray[np.object_]:
+    def get_feature_names_out(
+        self,
+        input_features: object = None,  # noqa: ARG002
+    ) -> NDArray[np.object_]:
         """Return the names of the columns, whatever the input was called."""
         return np.array(self._job().schema.names, dtype=object)
 

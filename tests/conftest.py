@@ -111,13 +111,12 @@ def below(tmp_path, monkeypatch):
     """Draw pages of the app with one worker and an own folder as their root, which it returns."""
     import streamlit as st
 
-    from earmark.classify.app import session
-    from earmark.classify.app import settings as setting
+    from earmark.classify.app import session, settings
 
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
     monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()
     yield tmp_path
     session.queue().close()
     st.cache_resource.clear()
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()

@@ -1,4 +1,4 @@
-"""Jobs for the tests of the line: in a file of their own, because workers import it."""
+"""Jobs for the tests of the queue: in a file of their own, because workers import it."""
 
 from __future__ import annotations
 

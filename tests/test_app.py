@@ -12,16 +12,16 @@ import sys
 import types
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from earmark.classify.app import server
-from earmark.classify.app import settings as setting
+from earmark.classify.app import server, settings
 from earmark.classify.app.files import paths
 from earmark.classify.app.widgets import charts, grid, theme, waiting
 from earmark.extract.errors import FindError, SettingsError
@@ -30,11 +30,11 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_limits_are_told_by_the_environment(tmp_path):
-    found = setting.read(
+    found = settings.read(
         {"EARMARK_APP_ROOT": str(tmp_path), "EARMARK_APP_UPLOADS": "3", "HOME": "/"}
     )
     assert (found.root, found.uploads) == (tmp_path.resolve(), 3)
-    assert setting.read({}).root == Path.cwd().resolve()
+    assert settings.read({}).root == Path.cwd().resolve()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process has every core here")
@@ -42,8 +42,8 @@ def test_there_are_no_more_workers_than_cores_that_may_be_used():
     code = """
 import os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from earmark.classify.app import settings as setting
-print(setting.read({}).workers)
+from earmark.classify.app import settings
+print(settings.read({}).workers)
 """
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     found = subprocess.run(
@@ -63,29 +63,29 @@ print(setting.read({}).workers)
 )
 def test_a_limit_that_makes_no_sense_is_named(name, value, message):
     with pytest.raises(SettingsError, match=message):
-        setting.read({f"EARMARK_APP_{name}": value})
+        settings.read({f"EARMARK_APP_{name}": value})
 
 
 def test_a_folder_is_named_below_the_root(tmp_path):
     (tmp_path / "music" / "jazz").mkdir(parents=True)
-    assert paths.inside("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
-    assert paths.inside(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
-    assert paths.inside("", tmp_path) == tmp_path
-    assert paths.inside("music/../music", tmp_path) == tmp_path / "music"
+    assert paths.resolve_below_root("music/jazz", tmp_path) == tmp_path / "music" / "jazz"
+    assert paths.resolve_below_root(f" {tmp_path / 'music'} ", tmp_path) == tmp_path / "music"
+    assert paths.resolve_below_root("", tmp_path) == tmp_path
+    assert paths.resolve_below_root("music/../music", tmp_path) == tmp_path / "music"
 
 
 def test_a_long_track_has_more_time(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_TRACK_SECONDS", "60")
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()
     try:
         album = tmp_path / "album.mp3"
         with album.open("wb") as file:
             file.truncate(172 * 10**6)
         # Three hours at 128 kbit/s; a quiet core does them in half a minute.
-        assert setting.seconds_for(album) == pytest.approx(60 + 430)
-        assert setting.seconds_for(tmp_path / "none.mp3") == 60
+        assert settings.seconds_for(album) == pytest.approx(60 + 430)
+        assert settings.seconds_for(tmp_path / "none.mp3") == 60
     finally:
-        setting.setting.cache_clear()
+        settings.app_settings.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -100,10 +100,10 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
     (root / ".ssh").mkdir()
     (root / "key").symlink_to(root / ".ssh")
     with pytest.raises(FindError, match="is not there; name a folder or a file below"):
-        paths.inside(named, root)
+        paths.resolve_below_root(named, root)
 
 
-@settings(deadline=None)
+@hypothesis.settings(deadline=None)
 @given(st.text(max_size=300))
 @example("x" * 5000)
 @example("a\0b")
@@ -111,7 +111,7 @@ def test_what_lies_elsewhere_is_not_there(tmp_path, named):
 def test_no_name_leads_out_or_breaks_anything(tmp_path_factory, named):
     root = tmp_path_factory.getbasetemp()
     with contextlib.suppress(FindError):
-        assert paths.inside(named, root).is_relative_to(root)
+        assert paths.resolve_below_root(named, root).is_relative_to(root)
 
 
 # What remark, which Streamlit draws Markdown with, makes of text after all else was read.
@@ -120,7 +120,7 @@ MADE = re.compile(
 )
 
 
-@settings(deadline=None)
+@hypothesis.settings(deadline=None)
 @given(st.text(max_size=80) | st.from_regex(MADE, fullmatch=True))
 @example("https://evil.example/x www.evil.example a@b.example")
 @example("HTTP://evil.example _WWW.evil.example mailto:a@b.example")
@@ -150,9 +150,9 @@ def test_long_text_is_cut():
 def test_nothing_that_goes_wrong_is_shown_as_a_traceback(monkeypatch, caplog):
     said = []
     monkeypatch.setattr(theme.st, "error", lambda text, **_: said.append(text))
-    with theme.kept_in_words():
+    with theme.errors_shown():
         raise FindError("a_b.mp3", "is gone")
-    with theme.kept_in_words(), caplog.at_level(logging.ERROR, "earmark"):
+    with theme.errors_shown(), caplog.at_level(logging.ERROR, "earmark"):
         raise ZeroDivisionError("secret")
     assert said[0] == r"a\_b\.mp3\: is gone"
     assert "ZeroDivisionError" in said[1]
@@ -201,7 +201,7 @@ def test_an_upload_may_be_as_large_as_is_said_however_the_app_was_started(below,
     from streamlit import config
 
     monkeypatch.setenv("EARMARK_APP_UPLOAD_MB", "500")
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()
     before = config.get_option("server.maxUploadSize")
     try:
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
@@ -256,12 +256,12 @@ def test_the_charts_show_the_strongest_and_take_names_as_text():
 
 
 def test_the_environment_of_a_test_says_nothing_of_the_app():
-    assert not [name for name in os.environ if name.startswith(setting.PREFIX)]
+    assert not [name for name in os.environ if name.startswith(settings.PREFIX)]
 
 
 def refused(path, message):
     with pytest.raises(FindError, match=message):
-        paths.table(path.name, path.parent)
+        paths.resolve_table(path.name, path.parent)
 
 
 @pytest.mark.parametrize("name", [".netrc", ".hidden.csv", "notes.txt", "config.toml", "x.csv.zst"])
@@ -279,9 +279,9 @@ def test_a_table_that_is_no_regular_file_is_not_waited_for(tmp_path):
 def small(monkeypatch):
     """A limit of one megabyte."""
     monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()
     yield
-    setting.setting.cache_clear()
+    settings.app_settings.cache_clear()
 
 
 @pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zip"])
@@ -289,7 +289,7 @@ def test_what_a_packed_table_unpacks_to_counts(tmp_path, small, ending):
     path = tmp_path / f"table.csv.{ending}"
     frame = pd.DataFrame({"path": ["x" * 1000] * 900})
     frame.to_csv(path, index=False)
-    assert paths.table(path.name, tmp_path) == path
+    assert paths.resolve_table(path.name, tmp_path) == path
     pd.concat([frame, frame]).to_csv(path, index=False)
     assert path.stat().st_size < 100_000
     refused(path, "is larger than 1 MB")
@@ -304,7 +304,7 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     pd.DataFrame({"path": "a", "x": np.zeros(30_000)}).to_parquet(many)
     wide = tmp_path / "wide.csv"
     wide.write_text("path" + ",x" * 999 + "\n" + ",\n" * 60, encoding="utf-8")
-    assert paths.table("many.parquet", tmp_path) == many
+    assert paths.resolve_table("many.parquet", tmp_path) == many
     monkeypatch.setattr(paths, "MOST_CELLS", 59_999)
     refused(many, "has 60,000 cells")
     refused(wide, "has 61,000 cells")
@@ -327,4 +327,4 @@ def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
 @pytest.mark.parametrize(("wait", "said"), [(0.2, "1 s"), (3.0, "3 s"), (3.4, "4 s")])
 def test_nobody_is_told_less_than_the_line_says(wait, said):
     job = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
-    assert waiting.turn(job) == f"2 before you; starts within {said}"
+    assert waiting.queue_position(job) == f"2 before you; starts within {said}"

@@ -107,17 +107,17 @@ def script():
     from earmark.classify.app.pages import by_hand
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         by_hand.page()
 
 
 @pytest.fixture
 def app(tmp_path, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     yield AppTest.from_function(script, default_timeout=60)
     st.cache_resource.clear()
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
 
 
 def verdict(app):
@@ -167,9 +167,9 @@ def test_selects_and_times_reach_the_model(app):
 def test_a_track_that_was_classified_is_a_start(app):
     values = {"energy": 0.91, "tempo": 151.2, "key": 4.0, "mode": 0.0, "loudness": -5.2}
     heard = TrackAnalysis(200.0, 44100, 2, values, ["metal"], [1.0], [])
-    shelf = TrackList("me", Path("model"), Path("folder"))
-    shelf.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
-    app.session_state["shelf"] = shelf
+    tracks = TrackList("me", Path("model"), Path("folder"))
+    tracks.items.append(Item("no **song**.mp3", Path("x.mp3"), heard))
+    app.session_state["track list"] = tracks
     app.run()
     choose(app, "a track you classified", track="no **song**.mp3")
     assert app.slider("by hand energy").value == 0.91
@@ -180,7 +180,7 @@ def test_a_track_that_was_classified_is_a_start(app):
 def test_models_that_need_audio_are_not_offered_nor_damaged_ones(app, tmp_path):
     app.run()
     assert app.selectbox("by hand model").options == ["Spotify's 114 genres"]
-    models = Path(earmark.__file__).parent / "models"
+    models = Path(earmark.__file__).parents[1] / "classify" / "models"
     assert form.possible(models / "spotify")
     assert not form.possible(models / "default")
     assert not form.possible(tmp_path)

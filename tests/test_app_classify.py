@@ -19,7 +19,7 @@ def script():
     from earmark.classify.app.pages import classify
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         classify.page()
 
 
@@ -54,7 +54,7 @@ def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
     next(button for button in app.button if button.label == "Analyse").click().run()
-    return run_until(app, lambda: "listen finding" not in app.session_state)
+    return run_until(app, lambda: "classify finding" not in app.session_state)
 
 
 def test_an_empty_page_says_what_to_do(app):
@@ -72,12 +72,12 @@ def test_a_folder_elsewhere_is_refused_in_a_sentence(app, named):
 
 def test_a_folder_becomes_a_table(app):
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
-    run_until(app, lambda: len(shelf.done) == 2 and not any(item.waits for item in shelf.items))
+    tracks = app.session_state["track list"]
+    run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
     app.run()
     assert not app.exception
     # The link out of the root is passed over, and what is no song is named as it is called.
-    assert len(shelf.items) == 3
+    assert len(tracks.items) == 3
     assert r"no \*\*song\*\*\.mp3" in app.error[0].value
     found = app.dataframe[0].value
     assert found["path"].tolist() == ["jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"]
@@ -94,19 +94,19 @@ def test_a_folder_becomes_a_table(app):
     assert set(plan["field"]) == {"genre", "bpm", "key"}
     assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
     # It is not read again for another look at it, but for another choice.
-    first = app.session_state["listen plan"][1]
+    first = app.session_state["classify plan"][1]
     app.run()
-    assert app.session_state["listen plan"][1] is first
+    assert app.session_state["classify plan"][1] is first
     next(box for box in app.text_input if box.label == "Search").set_value("").run()
     run_until(app, lambda: plans(app))
     assert plans(app)[0]["path"].nunique() == 2
-    second = app.session_state["listen plan"][1]
+    second = app.session_state["classify plan"][1]
     app.button(key="plan again").click().run()
     run_until(app, lambda: plans(app))
-    assert app.session_state["listen plan"][1] is not second
+    assert app.session_state["classify plan"][1] is not second
 
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert not shelf.items
+    assert not tracks.items
     assert "Nothing here yet" in app.markdown[0].value
 
 
@@ -129,45 +129,49 @@ def test_a_search_can_be_stopped(app, monkeypatch):
     app.text_input[0].set_value("music")
     next(button for button in app.button if button.label == "Analyse").click().run()
     next(button for button in app.button if button.label == "Stop").click().run()
-    assert not app.session_state["shelf"].items
-    assert "listen finding" not in app.session_state
+    assert not app.session_state["track list"].items
+    assert "classify finding" not in app.session_state
     assert not app.exception
     assert not app.error
 
 
 def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_FOLDER_TRACKS", "1")
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     name_folder(app, "music")
     for _ in range(2):
         assert "2 more tracks of the folder were not taken" in app.warning[0].value
         app.run()
     next(button for button in app.button if button.label in ("Stop", "Clear")).click().run()
-    assert len(app.session_state["shelf"].items) <= 1
+    assert len(app.session_state["track list"].items) <= 1
 
 
-def test_somebody_who_stops_keeps_what_is_there(app):
+def test_somebody_who_stops_keeps_what_is_there(app, tmp_path, demo):
+    track = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
+    for number in range(20):
+        # So many that some are still waiting when somebody stops, however fast the machine.
+        (tmp_path / "music" / f"{number}.wav").write_bytes(track)
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    tracks = app.session_state["track list"]
     next(button for button in app.button if button.label == "Stop").click().run()
-    assert not any(item.waits for item in shelf.items)
-    assert shelf.stopped
+    assert not any(item.waits for item in tracks.items)
+    assert tracks.stopped
     next(button for button in app.button if button.label.startswith("Go on with")).click().run()
-    assert not shelf.stopped
+    assert not tracks.stopped
     assert not app.exception
 
 
 def test_what_runs_is_shown_whatever_else_is_wrong(app):
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
+    tracks = app.session_state["track list"]
     name_folder(app, "nowhere")
     # However often the page is drawn anew meanwhile.
     for _ in range(3):
         assert any("is not there" in error.value for error in app.error)
         app.run()
     assert any(button.label in ("Stop", "Clear") for button in app.button)
-    assert len(shelf.items) == 3
-    shelf.stop()
+    assert len(tracks.items) == 3
+    tracks.stop()
 
 
 def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
@@ -180,18 +184,18 @@ def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
 
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", remove)
     name_folder(app, "music")
-    shelf = app.session_state["shelf"]
-    assert shelf.source == tmp_path / "music"
+    tracks = app.session_state["track list"]
+    assert tracks.source == tmp_path / "music"
     sound = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
     for name in ("one.wav", "two.wav"):
         app.file_uploader[0].upload(name, sound, "audio/wav").run()
     assert not app.exception
-    assert [item.name for item in shelf.items] == ["one.wav", "two.wav"]
+    assert [item.name for item in tracks.items] == ["one.wav", "two.wav"]
     # Streamlit need not hold them, too.
     assert len(set(let_go)) == 2
     # What playlists of uploads say are names.
-    assert shelf.source is None
-    shelf.stop()
+    assert tracks.source is None
+    tracks.stop()
 
 
 def test_failures_alone_can_be_cleared(app, tmp_path):
@@ -199,13 +203,13 @@ def test_failures_alone_can_be_cleared(app, tmp_path):
     for number in range(7):
         (tmp_path / "broken" / f"{number}.mp3").write_text("no song", encoding="utf-8")
     name_folder(app, "broken")
-    shelf = app.session_state["shelf"]
-    run_until(app, lambda: len(shelf.failed) == 7)
+    tracks = app.session_state["track list"]
+    run_until(app, lambda: len(tracks.failed) == 7)
     app.run()
     assert len(app.error) == 5
     assert app.expander[0].label == "2 more"
     next(button for button in app.button if button.label == "Clear").click().run()
-    assert not shelf.items
+    assert not tracks.items
     assert not app.error
 
 
@@ -215,6 +219,6 @@ def test_what_a_session_keeps_goes_with_it(app, tmp_path):
     assert folder.is_dir()
     app.session_state["session"].scratch.keep("a.wav", io.BytesIO(b"RIFF....WAVEfmt "))
     del app.session_state["session"]
-    del app.session_state["shelf"]
+    del app.session_state["track list"]
     gc.collect()
     assert not folder.exists()

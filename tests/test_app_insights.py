@@ -11,18 +11,20 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from earmark.classify.app.errors import BusyError
 from earmark.classify.app.jobs import gallery
 from earmark.classify.app.jobs.gallery import Gallery, Source
 from earmark.classify.insights import page, tracks
 from earmark.classify.insights.page import Absent, Picture
-from earmark.extract.errors import BusyError, SchemaError
+from earmark.extract.errors import SchemaError
 
 
 def script():
+    from earmark.classify.app.pages import insights
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
-        page.page()
+    with theme.errors_shown():
+        insights.page()
 
 
 @pytest.fixture
@@ -249,7 +251,7 @@ def test_a_stop_keeps_what_is_there_and_can_be_taken_back(own):
     own.refresh(Now())
     assert own.made["popularity"] is first
     assert set(own.made) == set(page.NAMES)
-    own.again("dark")
+    own.redraw("dark")
     own.refresh(Now())
     assert own.made["popularity"].png != first.png
 

@@ -13,7 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from earmark.classify.app import catalog, settings
-from earmark.classify.app.files import paths as places
+from earmark.classify.app.files import paths
 from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import TrackList
@@ -49,7 +49,7 @@ def script():
     from earmark.classify.app.pages import library
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         library.page()
 
 
@@ -208,12 +208,12 @@ def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
 
 
 def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
-    waiting_jobs = []
+    submitted = []
 
-    def submit(line, owner, function, *_, kind, timeout):
-        waiting_jobs.append(Job(line, kind, owner, function.__name__, b"", timeout))
-        waiting_jobs[-1].state = "running"
-        return waiting_jobs[-1]
+    def submit(queue, owner, function, *_, pool, timeout):
+        submitted.append(Job(queue._pools[pool], owner, function.__name__, b"", timeout))
+        submitted[-1].state = "running"
+        return submitted[-1]
 
     monkeypatch.setattr(JobQueue, "submit", submit)
     other = AppTest.from_function(script, default_timeout=60)
@@ -221,27 +221,27 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
         one.run()
         box(one, "segmented_control", "View").set_value("Map").run()
         assert box(one, "button", "Stop")
-    assert [job.name for job in waiting_jobs] == ["layout"]
+    assert [job.name for job in submitted] == ["layout"]
     # Who waits no longer for what somebody else has asked for takes it from nobody.
     box(other, "button", "Stop").click().run()
     assert "Stopped." in said(other)
-    assert waiting_jobs[0].state == "running"
+    assert submitted[0].state == "running"
     box(other, "button", "Try again").click().run()
-    assert len(waiting_jobs) == 1
+    assert len(submitted) == 1
     # Where whoever asked for it has stopped it, or is gone, those who wait ask for it.
     box(app, "button", "Stop").click().run()
-    assert (waiting_jobs[0].state, len(waiting_jobs)) == ("cancelled", 1)
+    assert (submitted[0].state, len(submitted)) == ("cancelled", 1)
     other.run()
-    assert (len(waiting_jobs), waiting_jobs[1].owner) == (2, other.session_state["owner"])
-    waiting_jobs[1].state, waiting_jobs[1].error = "failed", "it is too hard"
+    assert (len(submitted), submitted[1].owner) == (2, other.session_state["owner"])
+    submitted[1].state, submitted[1].error = "failed", "it is too hard"
     for one in (app, other):
         one.run()
         assert "it is too hard" in one.error[0].value
     for one in (app, other):
         box(one, "button", "Try again").click().run()
         assert box(one, "button", "Stop")
-    assert len(waiting_jobs) == 3
-    waiting_jobs[2].state, waiting_jobs[2]._result = "done", np.zeros((200, 2))
+    assert len(submitted) == 3
+    submitted[2].state, submitted[2].value = "done", np.zeros((200, 2))
     for one in (app, other):
         one.run()
         assert "lie together" in said(one)
@@ -250,7 +250,7 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
 
 def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):
     polled = []
-    living = theme.living
+    living = theme.fragment
 
     def watched(function, every=None):
         polled.append(every)
@@ -266,7 +266,7 @@ def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, ro
     predictions = {"path": ["a", "b"], "genre": ["jazz", "rock"], "probability": [0.9, 0.8]}
     tables.write(pd.DataFrame(predictions), root / "data" / "predictions.csv")
     songs().drop(columns="track_genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
-    monkeypatch.setattr(theme, "living", watched)
+    monkeypatch.setattr(theme, "fragment", watched)
     app.session_state["library table"] = "data/features/songs.csv"
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()
@@ -315,11 +315,11 @@ def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, 
 
 def test_what_was_classified_in_this_session_is_a_library(root):
     app = AppTest.from_function(script, default_timeout=60)
-    shelf = TrackList("me", root, root)
+    tracks = TrackList("me", root, root)
     values = dict.fromkeys(("energy", "valence", "tempo"), 0.5)
-    for item in shelf.add([(f"{name}.mp3", root / name) for name in "abc"]):
-        item.heard = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
-    app.session_state["shelf"] = shelf
+    for item in tracks.add([(f"{name}.mp3", root / name) for name in "abc"]):
+        item.analysis = TrackAnalysis(1.0, 44100, 2, values, ["jazz", "rock"], [0.7, 0.2], [])
+    app.session_state["track list"] = tracks
     app.run()
     assert not app.exception
     assert box(app, "selectbox", "Table").value == "What was classified in this session"
@@ -337,12 +337,12 @@ def test_tables_are_offered_and_other_files_are_not(root):
     tables.write(
         pd.DataFrame({"path": ["a"], "genre": ["b"], "probability": [1.0]}), root / "genres.csv"
     )
-    assert catalog.listed(root) == ["data/features/a.csv", "genres.csv"]
+    assert catalog.list_tables(root) == ["data/features/a.csv", "genres.csv"]
 
 
 def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_TABLE_MB", "1")
-    settings.setting.cache_clear()
+    settings.app_settings.cache_clear()
     (root / "large.csv").write_text("path\n" + "x" * 1_100_000, encoding="utf-8")
     (root / "page.html").touch()
     for named, message in (
@@ -352,7 +352,7 @@ def test_what_is_no_table_or_a_large_one_is_refused(root, monkeypatch):
         ("../x.csv", "is not there"),
     ):
         with pytest.raises(FindError, match=message):
-            places.table(named)
+            paths.resolve_table(named)
 
 
 def test_a_track_is_found_below_the_root_only(root):
@@ -364,33 +364,33 @@ def test_a_track_is_found_below_the_root_only(root):
     assert catalog.locate(str(own), [""], root) == own
     for path in ("out.mp3", "../../etc/passwd", "/etc/passwd", "b.mp3", ".", "a\0b"):
         assert catalog.locate(path, ["", "music"], root) is None
-    assert catalog.Below(root / "music", ["a.mp3", "/b.mp3"]) == {
+    assert catalog.TrackPaths(root / "music", ["a.mp3", "/b.mp3"]) == {
         "a.mp3": f"{root.as_posix()}/music/a.mp3",
         "/b.mp3": "/b.mp3",
     }
 
 
 def test_playlists_of_all_genres_come_in_one_archive():
-    own = library.from_table(songs(), {})
-    made = zipfile.ZipFile(BytesIO(catalog.zipped(own.tracks, 0.5)))
+    own = library.from_table(songs())
+    made = zipfile.ZipFile(BytesIO(catalog.zip_playlists(own.tracks, 0.5)))
     assert sorted(made.namelist()) == ["_i_odd__i_.m3u8", "jazz.m3u8", "r&b_soul.m3u8", "rock.m3u8"]
     assert made.read("jazz.m3u8").decode().count("#EXTINF") == 50
 
 
 def test_what_is_typical_of_a_genre_is_the_middle_half_of_its_tracks():
-    own = library.from_table(songs(), {})
-    found = catalog.typical(own, "jazz")
+    own = library.from_table(songs())
+    found = catalog.genre_profile(own, "jazz")
     part = songs()[songs()["track_genre"] == "jazz"]
     assert found["energy"] == pytest.approx(
         part["energy"].quantile([0.25, 0.5, 0.75]).tolist(), rel=1e-4
     )
     assert found["mode"] == [1, 1, 1]
     assert "acousticness" not in found
-    assert catalog.typical(own, "unknown") == {}
+    assert catalog.genre_profile(own, "unknown") == {}
 
 
 def test_dots_are_coloured_by_genre_and_say_names_as_text():
-    own = library.from_table(songs(), {})
+    own = library.from_table(songs())
     places = np.random.default_rng(0).uniform(-1, 1, (200, 2))
     rows = own.select(library.Query(genres=("jazz", "<i>odd</i>")))
     chart = scatter.tracks_map(places, own.tracks, rows, own.genres, chosen=1)
@@ -435,16 +435,16 @@ def test_the_name_of_a_column_is_text(root):
 
 
 def test_genres_of_a_few_models_are_held_and_of_one_that_changed_none(tmp_path):
-    own = library.from_table(songs().drop(columns="track_genre"), {})
-    stack = catalog.Opened({"": own})
+    own = library.from_table(songs().drop(columns="track_genre"))
+    opened = catalog.OpenTable({"": own})
     for place in range(5):
-        stack.hold((f"model {place}", 0), own)
-    assert list(stack.libraries) == ["", ("model 2", 0), ("model 3", 0), ("model 4", 0)]
+        opened.add_predicted((f"model {place}", 0), own)
+    assert list(opened.libraries) == ["", ("model 2", 0), ("model 3", 0), ("model 4", 0)]
     about = tmp_path / "bundle.json"
     about.touch()
-    before = catalog.version(str(tmp_path))
+    before = catalog.model_version(str(tmp_path))
     os.utime(about, ns=(1, 1))
-    assert catalog.version(str(tmp_path)) == (str(tmp_path), 1) != before
+    assert catalog.model_version(str(tmp_path)) == (str(tmp_path), 1) != before
 
 
 def test_paths_below_a_folder_are_not_gone_through_before_they_are_asked_for(root):
@@ -452,7 +452,7 @@ def test_paths_below_a_folder_are_not_gone_through_before_they_are_asked_for(roo
         def __iter__(self):
             raise AssertionError("gone through")
 
-    assert catalog.Below(root, Paths(["a.mp3"])).get("a.mp3") == f"{root.as_posix()}/a.mp3"
+    assert catalog.TrackPaths(root, Paths(["a.mp3"])).get("a.mp3") == f"{root.as_posix()}/a.mp3"
 
 
 def test_a_table_that_is_broken_is_called_as_it_was_named(app, root):
@@ -467,7 +467,7 @@ def test_what_takes_long_waits_with_the_trainings(app, monkeypatch):
     kinds = []
     submit = JobQueue.submit
     monkeypatch.setattr(
-        JobQueue, "submit", lambda *own, **how: kinds.append(how["kind"]) or submit(*own, **how)
+        JobQueue, "submit", lambda *own, **how: kinds.append(how["pool"]) or submit(*own, **how)
     )
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()
@@ -480,9 +480,9 @@ def test_what_is_looked_for_outlives_a_visit_to_another_page(app):
     slider = box(app, "slider", "tempo")
     slider.set_range(slider.min, 90).run()
     box(app, "segmented_control", "Mode").set_value("minor").run()
-    kept = dict(app.session_state["kept"])
+    kept = dict(app.session_state["widget values"])
     later = AppTest.from_function(script, default_timeout=60)
-    later.session_state["kept"] = kept
+    later.session_state["widget values"] = kept
     later.run()
     assert not later.exception
     assert box(later, "text_input", "Search").value == "artist3"
@@ -502,6 +502,6 @@ def test_a_table_that_was_replaced_has_no_track_selected(app, root):
 
 def test_a_huge_number_is_no_warning():
     table = pd.DataFrame({"path": ["a", "b"], "tempo": [1.0, 1e300]})
-    own = library.from_table(table, {})
+    own = library.from_table(table)
     assert own.tracks["tempo"].tolist() == [1.0, np.inf]
     assert "tempo" not in own.bounds

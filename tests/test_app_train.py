@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 import earmark
 from earmark.classify.app.jobs import training
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract.errors import LabelError, WriteError
 
 
@@ -39,7 +39,7 @@ def table(rows=60, genres=("jazz", "rock"), seed=0):
 def test_the_column_with_the_genre_comes_first(tmp_path):
     path = tmp_path / "table.csv"
     table().rename(columns={"genre": "track_genre"}).to_csv(path, index=False)
-    seen = training.look_at(str(path))
+    seen = training.inspect_table(str(path))
     assert seen["rows"] == 60
     assert seen["columns"] == ["track_genre", "artist", "path", "energy", "tempo"]
 
@@ -49,7 +49,7 @@ def test_the_column_with_the_genre_comes_first(tmp_path):
     [("My genres!", "My-genres"), ("../../etc", "etc"), ("♯", "model"), ("a" * 99, "a" * 60)],
 )
 def test_a_model_has_a_name_that_a_folder_can_have(name, found):
-    assert training.named(name) == found
+    assert training.directory_name(name) == found
 
 
 @pytest.mark.parametrize(
@@ -64,32 +64,32 @@ def test_a_model_goes_nowhere_else(tmp_path, text):
     root.mkdir()
     (root / "out").symlink_to(tmp_path)
     with pytest.raises(WriteError, match="is no place for a model"):
-        training.place(text, root)
-    assert training.place("models/mine", root) == root / "models" / "mine"
+        training.model_directory(text, root)
+    assert training.model_directory("models/mine", root) == root / "models" / "mine"
 
 
 def test_a_model_takes_no_others_place(tmp_path):
     theirs = tmp_path / "data" / "models" / "theirs"
     theirs.mkdir(parents=True)
     with pytest.raises(WriteError, match="is there already"):
-        training.place("data/models/theirs", tmp_path)
-    assert training.place("data/models/theirs", tmp_path, {theirs}) == theirs
+        training.model_directory("data/models/theirs", tmp_path)
+    assert training.model_directory("data/models/theirs", tmp_path, {theirs}) == theirs
     (theirs / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match="holds other things than a model"):
-        training.place("data/models/theirs", tmp_path, {theirs})
+        training.model_directory("data/models/theirs", tmp_path, {theirs})
 
 
 def test_no_model_goes_among_those_that_ship(tmp_path):
-    root = bundle.DEFAULT.parent.parent.resolve()
+    root = storage.DEFAULT.parent.parent.resolve()
     with pytest.raises(WriteError, match="is no place for a model"):
-        training.place("models/mine", root)
+        training.model_directory("models/mine", root)
 
 
 def test_of_many_columns_the_first_and_those_of_genres_are_looked_at(tmp_path):
     path, many = tmp_path / "wide.parquet", training.MOST_COLUMNS + 9
     frame = pd.DataFrame("text", index=range(2), columns=[f"c{place}" for place in range(many)])
     frame.assign(genre=["a", "b"]).to_parquet(path)
-    columns = training.look_at(str(path))["columns"]
+    columns = training.inspect_table(str(path))["columns"]
     assert columns[0] == "genre"
     assert len(columns) == training.MOST_COLUMNS + 1
 
@@ -131,7 +131,7 @@ def script():
     from earmark.classify.app.pages import train
     from earmark.classify.app.widgets import theme
 
-    with theme.kept_in_words():
+    with theme.errors_shown():
         train.page()
 
 
@@ -222,7 +222,7 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     assert int(app.metric[0].value.split()[0]) > 90
     directory = app.session_state["work"].directory
     assert app.session_state["models"] == [directory]
-    with zipfile.ZipFile(io.BytesIO(training.zipped(directory))) as archive:
+    with zipfile.ZipFile(io.BytesIO(training.zip_model(directory))) as archive:
         names = set(archive.namelist())
     assert {f"songs/{name}" for name in ("model.ubj", "bundle.json", "report.html")} <= names
     next(own for own in app.text_input if own.label == "Keep it in").set_value("../elsewhere")
@@ -239,7 +239,7 @@ def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     assert app.session_state["models"] == [tmp_path / "models" / "mine"]
     kept = earmark.load(tmp_path / "models" / "mine")
     assert kept.genres == ["jazz", "rock"]
-    assert (tmp_path / "models" / "mine" / bundle.CARD).is_file()
+    assert (tmp_path / "models" / "mine" / storage.CARD).is_file()
 
 
 def test_what_runs_is_shown_whatever_else_is_wrong(app):
@@ -258,7 +258,7 @@ def test_what_runs_is_shown_whatever_else_is_wrong(app):
 
 def test_who_cannot_wait_stops_the_look_at_a_table(app, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
-    monkeypatch.setattr(training, "look_at", queue_jobs.sleep_for)
+    monkeypatch.setattr(training, "inspect_table", queue_jobs.sleep_for)
     name_table(app, "songs.csv")
     until(app, shows(app, "Stop"))
     press(app, "Stop")
@@ -273,7 +273,7 @@ def models_page():
 
     from earmark.classify.app.widgets import model_picker
 
-    st.markdown(str(model_picker.choose("model", first=Path(st.session_state["models"][0]))))
+    st.markdown(str(model_picker.choose_model("model", first=Path(st.session_state["models"][0]))))
 
 
 def test_models_of_one_name_are_told_apart(below, tmp_path):

@@ -1,4 +1,7 @@
-"""The layers: the app and the command line import classify, which imports extract; no circles."""
+"""The layers: the app and the command line import classify, which imports extract; no circles.
+
+Inside classify: dataset ← model ← score ← evaluation ← train, library and insights ← app.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 ROOT = Path(__file__).parent.parent
 
@@ -69,6 +75,57 @@ def test_a_module_has_a_docstring_and_imports_only_what_lies_below_it(name):
         for module in imported(tree)
         if any(module == other or module.startswith(f"{other}.") for other in above)
     ]
+
+
+LEVELS = {
+    "classify._compat": 0,
+    "classify.dataset": 1,
+    "classify.model": 2,
+    # What a model says of a table: evaluation measures it, the library shows it.
+    "classify.score": 3,
+    "classify.trained": 4,
+    "classify": 5,
+    "classify.html": 4,
+    "classify.evaluation": 5,
+    "classify.train": 6,
+    "classify.insights": 6,
+    "classify.library": 7,
+    "classify.models": 7,
+    "classify.app": 8,
+}
+"""Every wing of classify, and every module above the wings; each imports its like and lower ones.
+
+The package itself is what is imported for `load`, the way in for those outside and for the app.
+"""
+
+
+def wing(module):
+    """Return the part of classify that a module is in, None outside."""
+    parts = module.removeprefix("earmark.").split(".")
+    return ".".join(parts[:2]) if parts[0] == "classify" else None
+
+
+EXCEPTIONS = {("classify.html", "classify.evaluation")}
+"""In words, names are shortened as in the charts."""
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("classify/")])
+def test_a_wing_of_classify_imports_only_wings_below_it(name):
+    ours = wing(dotted(name))
+    others = {wing(module) for module in imports_of(name)} - {None}
+    above = {other for other in others if LEVELS[other] > LEVELS[ours]}
+    assert not {(ours, other) for other in above} - EXCEPTIONS
+
+
+def test_nothing_imports_in_a_circle():
+    """Also not through imports in functions, or such as only types need."""
+    graph = {dotted(name): imports_of(name) for name in MODULES}
+    names = sorted(graph)
+    links = [(names.index(one), names.index(other)) for one in names for other in graph[one]]
+    matrix = coo_matrix((np.ones(len(links)), np.transpose(links)), (len(names), len(names)))
+    _, component = connected_components(matrix, directed=True, connection="strong")
+    circles = [np.flatnonzero(component == one) for one in np.unique(component)]
+    assert not [[names[place] for place in circle] for circle in circles if len(circle) > 1]
 
 
 def test_nothing_persists_or_imports_the_folders_by_their_own_names():

@@ -119,7 +119,7 @@ def test_the_octave_model_is_as_right_as_its_card_says(shared):
 
 
 def test_the_card_names_the_accuracies():
-    folder = Path(earmark.__file__).parent / "calibration"
+    folder = Path(tempo.__file__).parent
     held = json.loads((folder / "tempo.json").read_text(encoding="utf-8"))
     measured = held["cross_validation"]
     card = (folder / "tempo.md").read_text(encoding="utf-8")

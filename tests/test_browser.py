@@ -31,7 +31,7 @@ import browser as browsing  # noqa: E402
 
 import earmark  # noqa: E402
 from earmark.classify.app.widgets import form  # noqa: E402
-from earmark.classify.model import bundle  # noqa: E402
+from earmark.classify.model import storage  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -279,7 +279,7 @@ def test_what_lies_outside_the_root_is_not_there(visit):
 
 
 def test_the_form_says_what_the_model_says(visit):
-    model = earmark.load(bundle.SPOTIFY)
+    model = earmark.load(storage.SPOTIFY)
     own = form.fields(model)
     genre = sorted(model.typical)[3]
     values = form.settled(own, {name: row[1] for name, row in model.typical[genre].items()})

@@ -223,6 +223,21 @@ def test_what_says_more_of_the_file_is_not_learned_from(demo, tmp_path):
     assert not {"duration_ms", "loudness"} & set(data.features)
     assert {"duration_ms", "loudness"} < set(data.columns)
 
+    # Who names others does not bring them back; who wants one back is told so.
+    more = build.build(tmp_path / "t.csv", labels(tmp_path, text), ignore=["key", "mode"])
+    assert not {"duration_ms", "loudness", "key", "mode"} & set(more.features)
+    back = build.build(tmp_path / "t.csv", labels(tmp_path, text), use=["loudness"])
+    assert set(back.features) - set(data.features) == {"loudness"}
+    assert any("about the file than about the music: loudness" in note for note in back.notes)
+    everything = build.build(tmp_path / "t.csv", labels(tmp_path, text), keep_all=True)
+    assert list(everything.features) == everything.columns
+    with pytest.raises(LabelError, match="'tempo' is not left out by default: only duration_ms"):
+        build.build(tmp_path / "t.csv", labels(tmp_path, text), use=["tempo"])
+    with pytest.raises(LabelError, match="'loudness' cannot both be used and be ignored"):
+        build.build(
+            *(tmp_path / "t.csv", labels(tmp_path, text)), ignore=["loudness"], use=["loudness"]
+        )
+
 
 @pytest.mark.parametrize("separator", [";", "\t"])
 def test_csv_is_read_as_people_save_it(table, tmp_path, separator):

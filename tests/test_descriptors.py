@@ -30,11 +30,11 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.descriptors import perceptual
 from earmark.extract.descriptors.rhythm import beats, onsets
 from earmark.extract.engine import aggregate, registry, single_pass
-from earmark.extract.engine.windows import Cutter, Window
+from earmark.extract.engine.windows import Window, WindowCutter
 from earmark.extract.estimators import key
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 MEMBERS = sets.get("default").descriptors
 DESCRIBED = tuple(dict.fromkeys((*MEMBERS, *sets.get("loudness").descriptors)))
@@ -52,7 +52,7 @@ COMPOSED = pd.read_csv(
     Path(__file__).parent.parent / "data" / "raw" / "tracks.csv", index_col="path"
 )
 TRACKS = sorted(COMPOSED.index)
-CALIBRATION = Path(earmark.__file__).parent / "calibration"
+ESTIMATORS = Path(key.__file__).parent
 
 
 class Described:
@@ -70,12 +70,12 @@ class Described:
         return decode.Audio(self.rate, self.samples.shape[1], blocks)
 
     def windows(self, seconds):
-        cutter, found = Cutter(self.settings, seconds), []
-        todo = aggregate.plan(MEMBERS)
-        meter = Meter(self.rate, self.samples.shape[1])
+        cutter, windows = WindowCutter(self.settings, seconds), []
+        needed = aggregate.plan(MEMBERS)
+        meter = LoudnessMeter(self.rate, self.samples.shape[1])
         for block in frames.blocks(self.audio, meter, self.settings):
-            found += cutter.feed({entry.name: entry.function(block) for entry in todo.frames})
-        return [*found, *cutter.close()]
+            windows += cutter.feed({entry.name: entry.function(block) for entry in needed.frames})
+        return [*windows, *cutter.finish()]
 
     @cached_property
     def window(self):
@@ -90,10 +90,10 @@ class Described:
 
     @cached_property
     def track(self):
-        return self.listen(3600)
+        return self.summary(3600)
 
-    def listen(self, seconds):
-        return single_pass.listen(self.audio, DESCRIBED, self.settings, {seconds})[seconds]
+    def summary(self, seconds):
+        return single_pass.summarise_track(self.audio, DESCRIBED, self.settings, {seconds})[seconds]
 
 
 def describe(samples, rate=RATE, length=65536, config=DEFAULTS):
@@ -237,7 +237,7 @@ def paper_frame_rms():
 
 def weighted_sum(name, row):
     """An estimate written out, from the weights in the file."""
-    known = json.loads((CALIBRATION / "spotify.json").read_text(encoding="utf-8"))
+    known = json.loads((ESTIMATORS / "spotify.json").read_text(encoding="utf-8"))
     values = (np.array([row[name] for name in known["columns"]]) - known["mean"]) / np.array(
         known["deviation"]
     )
@@ -262,10 +262,10 @@ def test_what_is_quiet_is_silence_beside_what_is_loud():
     # 50 dB below the level is sound, 70 dB below is not: neither within a window nor as one.
     found = describe(np.concatenate([sine(440), sine(440) * 10**-2.5, sine(440) * 10**-3.5]))
     for seconds in (1, 4, 3600):
-        active = found.listen(seconds).active
+        active = found.summary(seconds).active
         assert active[2:340].all()
         assert not active[350:].any()
-    assert not found.listen(1).stretches()[-1][1]
+    assert not found.summary(1).sections()[-1][1]
 
 
 def paper_rms():
@@ -927,7 +927,7 @@ def oracle_tempo(of):
         strength = strength + share * between(lags).mean(axis=0)
     top = scipy.signal.argrelmax(strength, order=10)[0]
     top = top[strength[top] > 0.3 * strength.max()]
-    model = json.loads((CALIBRATION / "tempo.json").read_text(encoding="utf-8"))
+    model = json.loads((ESTIMATORS / "tempo.json").read_text(encoding="utf-8"))
     moving = oracle_fluctuation_pattern(of).reshape(8, 8)
     clues = [*moving[:, :3].mean(axis=1), *moving[:, 3:].mean(axis=1), oracle_onset_rate(of)]
     clues = np.array([*oracle_tempo_pattern(of), *clues])
@@ -1091,8 +1091,8 @@ def test_the_contrast_does_not_tell_the_sample_rate(demo):
 
 @pytest.mark.parametrize("track", TRACKS)
 def test_values_lie_in_their_declared_range(track, demo):
-    whole = describe(*load(demo / track)).listen(3)
-    for piece in (whole, *(part for _, part in whole.stretches())):
+    whole = describe(*load(demo / track)).summary(3)
+    for piece in (whole, *(part for _, part in whole.sections())):
         for name, value in columns(piece).items():
             low, high = COLUMNS[name].range
             # A mono file has no width.
@@ -1128,8 +1128,8 @@ def test_the_decoders_blocks_change_no_bit(length, music):
 def test_windows_cover_the_track_without_gap_or_overlap(seconds, music):
     samples, rate, _ = music
     signal = describe(samples, rate)
-    windows, track = signal.windows(seconds), signal.listen(seconds)
-    starts, stretches = zip(*track.stretches(), strict=True)
+    windows, track = signal.windows(seconds), signal.summary(seconds)
+    starts, stretches = zip(*track.sections(), strict=True)
     lengths = [part.seconds for part in stretches]
     np.testing.assert_allclose(starts, np.cumsum([0, *lengths[:-1]]), atol=1e-9)
     assert sum(lengths) == pytest.approx(track.seconds)
@@ -1144,7 +1144,7 @@ def test_windows_cover_the_track_without_gap_or_overlap(seconds, music):
 def test_moments_of_a_track_follow_from_those_of_its_windows(music):
     samples, rate, _ = music
     signal = describe(samples, rate)
-    mean, variance = signal.listen(0.7).moments("spectral_contrast")
+    mean, variance = signal.summary(0.7).moments("spectral_contrast")
     # But for two at both ends all frames are sound.
     values = signal["spectral_contrast"][2:-2]
     np.testing.assert_allclose(mean, values.mean(axis=0), rtol=1e-5)
@@ -1153,7 +1153,7 @@ def test_moments_of_a_track_follow_from_those_of_its_windows(music):
 
 def test_one_window_is_the_track(music):
     samples, rate, expected = music
-    ((start, window),) = describe(samples, rate).listen(1000).stretches()
+    ((start, window),) = describe(samples, rate).summary(1000).sections()
     assert start == 0
     assert columns(window) == expected
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import earmark
-from earmark.classify import explain, train
+from earmark.classify import score, train
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import cross_validation
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
@@ -19,6 +20,7 @@ from earmark.classify.model.ensemble import Ensemble, mixed, softmax
 from earmark.classify.model.estimator import FEW_ROWS, GenreClassifier
 from earmark.classify.model.linear import Linear
 from earmark.classify.model.vector_leaf import has_vector_leaves
+from earmark.classify.trained import Trained
 from earmark.extract.errors import LabelError
 
 NO_CATEGORIES = [None, None, None]
@@ -379,7 +381,7 @@ def test_a_genre_that_a_fold_cannot_learn_is_never_found_there(artists):
 
 @pytest.fixture(scope="module")
 def model(artists, evaluated):
-    return train.fit(artists, GenreClassifier(n_estimators=40), evaluated)[0]
+    return Trained.of(train.fit(artists, GenreClassifier(n_estimators=40), evaluated))
 
 
 def test_a_model_is_tested_on_labelled_tracks(model, artists, evaluated):
@@ -403,7 +405,7 @@ def test_a_model_is_tested_on_labelled_tracks(model, artists, evaluated):
 def test_a_prediction_says_what_spoke_for_it_and_what_against(model, artists):
     table = artists.features.assign(path=artists.tracks)
     found = model.explain(table, top=2)
-    assert found.columns.tolist() == explain.COLUMNS
+    assert found.columns.tolist() == score.EXPLAINED_COLUMNS
     predicted = model.predict(table).set_index("path")["genre"]
     assert (found["genre"] == found["path"].map(predicted)).all()
     # First what spoke for it, the strongest first; then what against.
@@ -424,7 +426,8 @@ def test_the_column_that_decides_is_named_first():
     labels = pd.Series(np.array(["a", "b", "c"])[encoded])
     data = build.Dataset(table, labels, paths, paths, list(table), {})
     learner = GenreClassifier(n_estimators=30)
-    bundle, _ = train.fit(data, learner, cross_validation.cross_validate(data, learner, repeats=1))
+    evaluation = cross_validation.cross_validate(data, learner, repeats=1)
+    bundle = Trained.of(train.fit(data, learner, evaluation))
     found = bundle.explain(table.assign(path=paths))
     ends = found[(found["genre"] != "b") & (found["contribution"] > 0)]
     assert (ends.groupby("path")["feature"].first() == "decides").mean() > 0.9
@@ -444,9 +447,8 @@ def test_what_audio_does_not_have_is_averaged_over(artists):
     about = {"set": "spotify-1"}
     known = replace(artists, features=features, columns=[*"abcdefg", "popularity"], about=about)
     learner = GenreClassifier(n_estimators=20)
-    bundle, _ = train.fit(
-        known, learner, cross_validation.cross_validate(known, learner, repeats=1)
-    )
+    evaluation = cross_validation.cross_validate(known, learner, repeats=1)
+    bundle = train.fit(known, learner, evaluation)
     assert len(bundle.stand_ins["popularity"]) == train.STAND_INS
     expected = np.mean(
         [
@@ -485,7 +487,9 @@ def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     split = pd.Series(np.where(number < 18, "train", "test"))
     published = replace(artists, split=split)
     for data in (artists, published):
-        numbers = cross_validation.cross_validate(data, poor, count=3, repeats=1, tune=2).metrics
+        numbers = cross_validation.cross_validate(
+            data, poor, count=3, repeats=1, search=partial(search, trials=2)
+        ).metrics
         assert 0 < numbers["accuracy"] <= 1
 
 

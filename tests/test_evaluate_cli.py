@@ -10,6 +10,7 @@ import pytest
 
 import earmark
 from earmark.classify.evaluation import report
+from earmark.classify.evaluation.summary import summary
 
 COLUMNS = list("abcdef")
 
@@ -90,7 +91,7 @@ def test_a_model_directory_says_what_was_measured_when_it_was_trained(cli, train
     status, out, _ = cli("evaluate", trained)
     numbers = earmark.load(trained).metrics
     assert status == 0
-    assert out.splitlines() == report.summary(numbers)
+    assert out.splitlines() == summary(numbers)
     assert measures(out) == pytest.approx(
         (numbers["accuracy"], numbers["leaky"]["accuracy"]), abs=0.0005
     )

@@ -110,10 +110,11 @@ def test_a_model_knows_also_what_it_does_not_learn_from(tmp_path):
     assert list(data.subset(np.arange(3)).ignored) == ["loudness"]
     learner = GenreClassifier(n_estimators=5)
     evaluation = cross_validation.cross_validate(data, learner, count=2, repeats=1)
-    bundle, pickles = train.fit(data, learner, evaluation)
+    bundle = train.fit(data, learner, evaluation)
+    pickles = train.pickles(bundle, data)
     assert bundle.inputs == ["energy"]
     assert set(bundle.typical["rock"]) == {"loudness", "energy"}
-    train.write(bundle, pickles, evaluation, "card", tmp_path / "model")
+    train.write(tmp_path / "model", bundle, "card", evaluation=evaluation, pickles=pickles)
     assert earmark.load(tmp_path / "model").typical == bundle.typical
     about = json.loads((tmp_path / "model" / "bundle.json").read_text())
     for strange in ([], {"jazz": 3}, {"jazz": {"energy": "high"}}):

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 import earmark
-from earmark.classify.dataset import build, groups, splits
+from earmark.classify.dataset import build, duplicates, groups, splits
 from earmark.extract import sets
 from earmark.extract.audio import decode
 from earmark.extract.errors import LabelError
@@ -16,9 +16,11 @@ from earmark.extract.errors import LabelError
 
 def found(count, **pairs):
     """Return duplicates among tracks that are called by their number."""
-    empty = {kind: np.empty((0, 2), np.int64) for kind in groups.KINDS}
+    empty = {kind: np.empty((0, 2), np.int64) for kind in duplicates.KINDS}
     given = {kind: np.array(values, np.int64) for kind, values in pairs.items()}
-    return groups.Duplicates(np.array([f"{n}.mp3" for n in range(count)], object), empty | given)
+    return duplicates.Duplicates(
+        np.array([f"{n}.mp3" for n in range(count)], object), empty | given
+    )
 
 
 @pytest.mark.parametrize(
@@ -76,7 +78,7 @@ def test_files_and_numbers_that_are_the_same_are_found():
     features.iloc[4] = features.iloc[1]
     paths = pd.Series([f"{n}.mp3" for n in range(6)])
     sums = pd.Series(["a", "b", "c", "a", "e", None])
-    double = groups.duplicates(features, paths, sums, {})
+    double = duplicates.find(features, paths, sums, {})
     assert double.counts() == {"file": 2, "features": 2, "recoded": 0}
     assert double.examples("file") == [("0.mp3", "3.mp3")]
     assert double.examples("features") == [("1.mp3", "4.mp3")]
@@ -88,7 +90,7 @@ def test_silences_are_no_doubles():
     features = table(6)
     features.iloc[:2] = 0.0
     features.iloc[2:4] = np.nan
-    double = groups.duplicates(features, pd.Series(list("abcdef")), None, {})
+    double = duplicates.find(features, pd.Series(list("abcdef")), None, {})
     assert double.counts()["features"] == 0
 
 
@@ -96,14 +98,14 @@ def test_windows_make_a_double_only_in_their_order():
     features = table(2)
     rows = pd.concat([features, features, features.iloc[::-1], features.iloc[[0]]])
     paths = pd.Series(list("aabbccd"))
-    double = groups.duplicates(rows.reset_index(drop=True), paths, None, {})
+    double = duplicates.find(rows.reset_index(drop=True), paths, None, {})
     assert double.examples("features") == [("a", "b")]
 
 
 def test_one_recording_of_spotifys_has_another_popularity_elsewhere():
     features = table(4, 13).set_axis(list(sets.SPOTIFY_COLUMNS), axis=1)
     twice = pd.concat([features, features.iloc[[1]]], ignore_index=True).assign(popularity=range(5))
-    double = groups.duplicates(twice, pd.Series(list("abcde")), None, {})
+    double = duplicates.find(twice, pd.Series(list("abcde")), None, {})
     assert double.examples("features") == [("b", "e")]
 
 
@@ -126,7 +128,7 @@ def recoded(demo, tmp_path_factory):
 def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
     rows = recoded[part]
     columns = rows.columns.drop(["path", "sha256", "start", "seconds"], errors="ignore")
-    double = groups.duplicates(
+    double = duplicates.find(
         *(rows[columns], rows["path"], rows["sha256"], {"set": "default-3"}, rows.get("seconds"))
     )
     stems = [path.rsplit(".", 1)[0].removesuffix("-0") for path in double.tracks]
@@ -134,7 +136,7 @@ def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
     assert len(ours) > 1
     assert (ours.nunique() == 1).all()
     assert len(set(double.recordings())) == len(ours)
-    other = groups.duplicates(rows[columns], rows["path"], rows["sha256"], {"set": "fma-1"})
+    other = duplicates.find(rows[columns], rows["path"], rows["sha256"], {"set": "fma-1"})
     assert other.counts()["recoded"] == 0
 
 
@@ -142,7 +144,7 @@ def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
 def test_tracks_of_one_artist_are_different_recordings(shared):
     rows = earmark.table([shared / "emotify" / "audio"])
     columns = rows.columns.drop(["path", "sha256"])
-    double = groups.duplicates(
+    double = duplicates.find(
         rows[columns], rows["path"], rows["sha256"], {"set": "default-3"}, None
     )
     # Emotify does hold two recordings twice.

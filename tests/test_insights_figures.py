@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from earmark.classify.insights import figures, page, plots
+from earmark.classify.insights import chart, figures, heatmaps, page, plots
 from earmark.classify.insights.figures import Absent, Picture
 from earmark.classify.insights.tracks import describe, read
 
@@ -52,8 +52,9 @@ def test_other_peoples_tables(shared, table, tracks, genres, absent):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Words alone: drawing takes the time, and is tested with tables that are odd."""
-    for name in ("scatter", "tempo", "keys", "profile", "popularity", "missing"):
-        monkeypatch.setattr(plots, name, lambda *_: plots.Drawn(b"", b""))
+    for name in ("scatter", "tempo", "keys", "popularity", "missing"):
+        monkeypatch.setattr(plots, name, lambda *_: chart.Drawn(b"", b""))
+    monkeypatch.setattr(heatmaps, "profile", lambda *_: chart.Drawn(b"", b""))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -197,5 +198,5 @@ def test_pictures_are_made_one_at_a_time(invented, monkeypatch):
 
 
 def test_there_are_as_many_colours_as_shapes():
-    for ink in plots.INKS.values():
+    for ink in chart.INKS.values():
         assert len(set(ink.palette)) == plots.COLOURED

@@ -120,7 +120,7 @@ def test_windows_become_tracks_as_everywhere():
             "duration_ms": [np.nan, 6000, 6000, 6000, 4000],
         }
     )
-    made = library.from_table(table, {}).tracks
+    made = library.from_table(table).tracks
     assert made["path"].tolist() == ["b.mp3", "a.mp3"]
     np.testing.assert_allclose(made["energy"], [0.9, 0.3], rtol=1e-6)
     assert made["key"].tolist() == [3, 11]
@@ -131,7 +131,7 @@ def test_windows_become_tracks_as_everywhere():
 
 def test_a_track_that_is_listed_twice_is_no_longer_for_that():
     table = pd.DataFrame({"path": ["a", "b", "a"], "duration_ms": [5000, 6000, 5000]})
-    assert library.from_table(table, {}).tracks["duration_ms"].tolist() == [5000, 6000]
+    assert library.from_table(table).tracks["duration_ms"].tolist() == [5000, 6000]
 
 
 def test_genres_come_from_predictions_labels_or_folders(tmp_path):
@@ -196,7 +196,7 @@ def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
     job = run.Extraction("default", windows=6)
     rows = run.extract([demo], job).table
     bundle = earmark.load()
-    own = library.from_table(rows, tables.metadata(job.schema)).predicted(bundle)
+    own = library.from_table(rows).predicted(bundle)
     expected = bundle.predict(rows)
     assert own.tracks["genre"].tolist() == expected["genre"].tolist()
     assert own.tracks["duration_ms"].notna().all()
@@ -207,7 +207,7 @@ def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
 
 def test_a_foreign_table_shows_its_own_numbers():
     table = pd.DataFrame({"path": ["a"], "year": [1999], "weird": [1.5], "Unnamed: 0": [0]})
-    assert library.from_table(table, {}).numbers == ["year", "weird"]
+    assert library.from_table(table).numbers == ["year", "weird"]
 
 
 def test_keys_in_words_are_left_out():
@@ -223,7 +223,7 @@ def test_keys_in_words_are_left_out():
             "explicit": ["false", "true"],
         }
     )
-    own = library.from_table(table, {})
+    own = library.from_table(table)
     assert own.numbers == ["tempo", "explicit"]
     assert own.tracks["explicit"].tolist() == [0, 1]
 

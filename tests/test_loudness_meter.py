@@ -15,7 +15,7 @@ from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.descriptors.level import integrated_loudness
 from earmark.extract.engine import aggregate
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter, _k_weighting
+from earmark.extract.signal.loudness import LoudnessMeter, _k_weighting
 
 
 def sines(rate, *parts, channels=2, frequency=1000.0):
@@ -30,7 +30,7 @@ def sines(rate, *parts, channels=2, frequency=1000.0):
 
 def measure(samples, rate, length=65536, peaks=False):
     """Feed the samples in blocks of `length` and return the meter."""
-    meter = Meter(rate, samples.shape[1], peaks)
+    meter = LoudnessMeter(rate, samples.shape[1], peaks)
     for start in range(0, len(samples), length):
         meter.feed(samples[start : start + length])
     return meter
@@ -190,7 +190,9 @@ def test_there_are_ten_steps_a_second_and_only_full_ones(rate):
 
 def test_feeding_returns_the_mean_of_the_channels():
     samples = np.random.default_rng(1).normal(0, 0.1, (1000, 3)).astype(np.float32)
-    np.testing.assert_allclose(Meter(44100, 3).feed(samples), samples.mean(axis=1), atol=1e-7)
+    np.testing.assert_allclose(
+        LoudnessMeter(44100, 3).feed(samples), samples.mean(axis=1), atol=1e-7
+    )
 
 
 @pytest.mark.parametrize(

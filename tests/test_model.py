@@ -14,16 +14,18 @@ import pandas as pd
 import pytest
 import xgboost
 from sklearn.base import clone
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import earmark
 from earmark.classify import score, train
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import cross_validation
-from earmark.classify.model import bundle
 from earmark.classify.model import estimator as model_module
+from earmark.classify.model import storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.trained import Trained
 from earmark.extract import schema, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import BundleError, SchemaError, WriteError
@@ -64,13 +66,14 @@ def toy():
 def trained(toy):
     learner = GenreClassifier(n_estimators=30)
     evaluation = cross_validation.cross_validate(toy, learner, count=3, repeats=2)
-    return (*train.fit(toy, learner, evaluation), evaluation)
+    bundle = train.fit(toy, learner, evaluation)
+    return Trained.of(bundle), train.pickles(bundle, toy), evaluation
 
 
 @pytest.fixture
 def saved(trained, tmp_path):
     model, pickles, evaluation = trained
-    train.write(model, pickles, evaluation, "card", tmp_path / "model")
+    train.write(tmp_path / "model", model, "card", evaluation=evaluation, pickles=pickles)
     return tmp_path / "model"
 
 
@@ -100,7 +103,7 @@ def test_shuffled_labels_give_chance(toy):
 
 
 def test_the_same_seed_gives_the_same_model(toy, trained):
-    again, _ = train.fit(toy, GenreClassifier(n_estimators=30), trained[2])
+    again = train.fit(toy, GenreClassifier(n_estimators=30), trained[2])
     assert again.model == trained[0].model
 
 
@@ -174,7 +177,8 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
     data = build.Dataset(features, pd.Series(labels), names, names, list(features), {})
     learner = GenreClassifier(n_estimators=5)
     evaluation = SimpleNamespace(linear_share=0.0, temperature=1.0, metrics={})
-    model, pickles = train.fit(data, learner, evaluation)
+    model = train.fit(data, learner, evaluation)
+    pickles = train.pickles(model, data)
     assert model.ensemble.together == (genres == 25)
     assert model.categories["time_signature"] == sorted(set(features["time_signature"]))
     # What was never seen is there when the model is used.
@@ -202,25 +206,28 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
         (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),
         (lambda d: _edit(d, columns=["a"]), "its inputs b, c, d, e are not among"),
-        (lambda d: _edit(d, genres="abc"), "no lists of names"),
-        (lambda d: _edit(d, surprise=1), "is inconsistent"),
+        (lambda d: _edit(d, genres="abc"), "its genres: Input should be a valid list"),
+        (lambda d: _edit(d, surprise=1), "its surprise: Unexpected keyword argument"),
         (lambda d: _edit(d, genres=["a", "b", "a"]), "names 'a' twice"),
-        (lambda d: _edit(d, temperature=0), "temperature 0 is out of range"),
-        (lambda d: _edit(d, temperature="hot"), "is inconsistent"),
-        (lambda d: _edit(d, linear_share=2), "linear share 2 .* out of range"),
+        (lambda d: _edit(d, temperature=0), r"temperature: .* to 0\.001 \(it is 0\)"),
+        (lambda d: _edit(d, temperature="hot"), "its temperature: Input should be a valid number"),
+        (lambda d: _edit(d, linear_share=2), r"linear_share: .* equal to 1 \(it is 2\)"),
         (lambda d: _edit(d, linear=None), "linear part is there without a share"),
         (lambda d: _edit(d, linear={"mean": [0.0]}), "is inconsistent"),
         (lambda d: _edit(d, categories={"z": [1]}), "its categories z are not among"),
-        (lambda d: _edit(d, categories={"a": [2, 1]}), "categories of a are no sorted numbers"),
+        (
+            lambda d: _edit(d, categories={"a": [2, 1]}),
+            r"categories\.a: these are no sorted numbers",
+        ),
         (lambda d: _edit(d, stand_ins={"z": [1]}), r"stand-ins \['z'\] are not among"),
         (lambda d: _edit(d, stand_ins={"a": [1], "b": [1, 2]}), "no lists of numbers of one"),
-        (lambda d: _edit(d, windows=-6), "windows of -6 s are none"),
-        (lambda d: _edit(d, windows=10**400), "is inconsistent"),
-        (lambda d: _edit(d, set=5), "its set is no text"),
+        (lambda d: _edit(d, windows=-6), r"its windows: .* greater than 0 \(it is -6\)"),
+        (lambda d: _edit(d, windows=10**400), r"its windows: .* valid number \(it is 10+\)"),
+        (lambda d: _edit(d, set=5), r"its set: .* valid string \(it is 5\)"),
         (lambda d: _edit(d, set="unheard-1"), "no feature set is"),
         (lambda d: _edit(d, set="default-3", settings={"hop": 1}), "its settings"),
-        (lambda d: _edit(d, metrics="good"), "its metrics are no table"),
-        (lambda d: _edit(d, metrics={"accuracy": "very"}), "is inconsistent"),
+        (lambda d: _edit(d, metrics="good"), "its metrics: Input should be a valid dictionary"),
+        (lambda d: _edit(d, metrics={"accuracy": "very"}), r"its metrics\.tracks: Field required"),
         (lambda d: _edit(d, genres=["a", "b", "\x1b[2J"]), "signs that steer a terminal"),
         (lambda d: (d / "bundle.json").write_text("[" * 200_000), "cannot be read"),
         (lambda d: _grow(d, left_children=10**8), "is not whole"),
@@ -232,6 +239,32 @@ def test_a_damaged_bundle_is_refused(saved, damage, message):
     damage(saved)
     with pytest.raises(BundleError, match=message):
         earmark.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("temperature", 0.0), ("temperature", -1.0), ("temperature", float("nan"))),
+        *(("linear_share", 2.0), ("linear_share", -0.1), ("linear_strength", 0.0)),
+        *(("n_estimators", -5), ("n_estimators", 0), ("n_estimators", 1.5), ("max_depth", -1)),
+        *(("subsample", 0.0), ("colsample_bynode", 1.1), ("learning_rate", 0.0), ("max_bin", 1)),
+        *(("validation_fraction", 1.0), ("n_iter_no_change", 0), ("class_weight", "even")),
+    ],
+)
+def test_a_parameter_out_of_its_range_is_refused_by_name(toy, name, value):
+    learner = GenreClassifier().set_params(**{name: value})
+    with pytest.raises(InvalidParameterError, match=f"'{name}' parameter of GenreClassifier"):
+        learner.fit(toy.features, toy.labels)
+
+
+def test_every_parameter_has_a_range():
+    assert set(GenreClassifier._parameter_constraints) == set(GenreClassifier().get_params())
+
+
+def test_what_is_loaded_says_what_it_is(saved):
+    assert repr(earmark.load(saved)).startswith("Trained(3 genres, 5 of 5 columns of ")
+    shown = repr(earmark.load())
+    assert shown.startswith("Trained(12 genres, 200 of 250 columns of default-3, windows of 6 s, ")
 
 
 def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
@@ -274,7 +307,7 @@ def _edit(directory, **values):
 
 
 def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
-    bundle.copy(saved, tmp_path / "a" / "copy")
+    storage.copy(saved, tmp_path / "a" / "copy")
     names = sorted(path.name for path in saved.iterdir())
     assert "report.html" in names
     assert sorted(path.name for path in (tmp_path / "a" / "copy").iterdir()) == names
@@ -282,34 +315,34 @@ def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
-        bundle.copy(saved, tmp_path / "music")
+        storage.copy(saved, tmp_path / "music")
 
 
 def test_models_that_ship_go_by_their_names(tmp_path, monkeypatch):
-    assert bundle.load("default") == bundle.load(bundle.DEFAULT)
+    assert storage.load("default") == storage.load(storage.DEFAULT)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match=r"one that ships with Earmark: default, spotify"):
-        bundle.load("mine")
+        storage.load("mine")
     # What lies there under the name is what is meant.
     Path("default").mkdir()
     with pytest.raises(BundleError, match=r"there is no bundle\.json in it"):
-        bundle.load("default")
+        storage.load("default")
 
 
 def test_trees_that_an_old_xgboost_would_die_of_are_not_given_to_it(monkeypatch):
     monkeypatch.setattr(xgboost, "__version__", "3.1.3")
     with pytest.raises(BundleError, match=r"which XGBoost 3\.1\.3 does not know; install 3\.2 or"):
-        bundle.load(bundle.SPOTIFY)
-    bundle.load(bundle.DEFAULT)
+        storage.load(storage.SPOTIFY)
+    storage.load(storage.DEFAULT)
 
 
 def test_a_bundle_takes_the_place_of_a_bundle_only(saved, trained, tmp_path):
-    bundle.save(trained[0], saved, "new card")
+    storage.save(trained[0], saved, "new card")
     assert (saved / "MODEL_CARD.md").read_text() == "new card"
     (tmp_path / "music").mkdir()
     (tmp_path / "music" / "song.mp3").write_bytes(b"x")
     with pytest.raises(WriteError, match=r"holds other things than a model \(song\.mp3\)"):
-        bundle.save(trained[0], tmp_path / "music", "card")
+        storage.save(trained[0], tmp_path / "music", "card")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["model", "music"]
 
 
@@ -337,11 +370,20 @@ def test_a_silent_track_has_no_genre(trained, toy):
     assert trained[0].predict(table.iloc[:1])["genre"].isna().all()
 
 
-def test_another_schema_is_refused_by_name(trained, toy):
+def test_columns_that_are_missing_are_named(trained, toy):
     table = toy.features.rename(columns={"b": "z"})[["d", "c", "a", "z", "e"]]
-    message = r"missing 1 \(b\); unexpected 1 \(z\); reordered 2 \(d, a\)\. Train the model"
+    message = (
+        r"has other columns than the model: missing 1 \(b\); unexpected 1 \(z\)\. Train the model"
+    )
     with pytest.raises(SchemaError, match=message):
         trained[0].predict(table)
+
+
+def test_a_model_asks_for_what_it_looks_at_in_any_order_and_for_nothing_else(trained, toy):
+    table = toy.features.assign(path=toy.tracks)
+    expected = trained[0].predict(table)
+    more = table.assign(z=1.0)[["d", "z", "c", "path", "a", "b", "e"]]
+    pd.testing.assert_frame_equal(trained[0].predict(more), expected)
 
 
 def test_other_settings_are_refused_though_the_columns_are_the_same():
@@ -357,10 +399,10 @@ def test_the_default_model_is_of_this_version_and_small():
     current = schema.of("default", DEFAULTS)
     assert (model.set, model.fingerprint) == (current.set, current.fingerprint)
     assert model.columns == current.names
-    parts = list(bundle.DEFAULT.iterdir())
+    parts = list(storage.DEFAULT.iterdir())
     assert sum(part.stat().st_size for part in parts) < 10e6
     assert not [part.name for part in parts if part.suffix == ".joblib"]
-    card = (bundle.DEFAULT / "MODEL_CARD.md").read_text()
+    card = (storage.DEFAULT / "MODEL_CARD.md").read_text()
     assert f"{model.metrics['accuracy']:.3f}" in card
     for corpus, numbers in model.metrics["left_out"].items():
         assert f"| {corpus} | {numbers['tracks']} " in card
@@ -369,7 +411,7 @@ def test_the_default_model_is_of_this_version_and_small():
 def test_the_readme_says_of_the_default_model_what_its_card_says():
     numbers = earmark.load().metrics
     outside = numbers["left_out"].values()
-    text = " ".join((bundle.DEFAULT.parents[2] / "README.md").read_text().split())
+    text = " ".join((storage.DEFAULT.parents[2] / "README.md").read_text().split())
     for name in ("accuracy", "top_3"):
         low, high = (f"{100 * best(entry[name] for entry in outside):.0f}" for best in (min, max))
         assert f"{low}–{high} %" in text

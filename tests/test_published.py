@@ -342,7 +342,7 @@ def test_spectra_are_librosas_at_every_length(length, padding):
 @pytest.mark.parametrize("name", ["*Vibe*", "*Dance_number*", "198-209*"])
 def test_the_tuning_is_librosas(shared, name):
     samples = music(shared, name, 10)
-    peaks = spectra.Peaks(22050)
+    peaks = spectra.PitchPeaks(22050)
     for block in spectra.blocks(samples, "constant"):
         peaks.feed(block.magnitude)
     assert peaks.tuning() == librosa.estimate_tuning(y=samples, sr=22050)

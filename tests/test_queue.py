@@ -1,10 +1,8 @@
-"""The line of the app's work: real processes that hang, crash and are cancelled."""
+"""The queue of the app's jobs: real processes that hang, crash and are cancelled."""
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import itertools
 import os
 import signal
 import subprocess
@@ -14,18 +12,17 @@ import time
 import weakref
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 import queue_jobs as jobs
 from hypothesis import given
 from hypothesis import strategies as st
-from pandas.testing import assert_frame_equal
 
-from earmark.classify.app.jobs import queue as lines
-from earmark.classify.app.jobs import serialize, worker
-from earmark.classify.app.jobs.queue import FairQueue, JobQueue, PoolSettings, starts
-from earmark.extract.errors import BusyError, JobError
+from earmark.classify.app.errors import BusyError, JobError
+from earmark.classify.app.jobs import pool as pools
+from earmark.classify.app.jobs import worker
+from earmark.classify.app.jobs.job import FairQueue
+from earmark.classify.app.jobs.pool import PoolSettings, starts
+from earmark.classify.app.jobs.queue import JobQueue
 
 HERE = Path(__file__).parent
 
@@ -38,21 +35,21 @@ PATIENCE = 60
 
 @pytest.fixture
 def make(monkeypatch):
-    """Make a line whose workers find the jobs of this file: `make(kind=PoolSettings(...), ...)`."""
+    """Make a queue whose workers find the jobs of `queue_jobs`: `make(workers=2, ...)`."""
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     made = []
 
     def call(workers=1, per_owner=100, in_all=200, train=None, **options):
-        kinds = {
-            "listen": PoolSettings(workers, eager=True, **options),
+        settings = {
+            "analyse": PoolSettings(workers, eager=True, **options),
             "train": train or PoolSettings(),
         }
-        made.append(JobQueue(kinds=kinds, per_owner=per_owner, in_all=in_all))
+        made.append(JobQueue(pools=settings, per_owner=per_owner, in_all=in_all))
         return made[-1]
 
     yield call
-    for line in made:
-        line.close()
+    for queue in made:
+        queue.close()
 
 
 def until(condition):
@@ -77,22 +74,22 @@ def read(path):
     return path.read_text(encoding="ascii") if path.exists() else ""
 
 
-def submit(line, function, *arguments, owner="me", timeout=PATIENCE, **options):
-    return line.submit(owner, function, *arguments, timeout=timeout, **options)
+def submit(queue, function, *arguments, owner="me", timeout=PATIENCE, **options):
+    return queue.submit(owner, function, *arguments, timeout=timeout, **options)
 
 
 # --- What a job gives --------------------------------------------------------------------------
 
 
 def test_a_job_gives_its_result_and_the_worker_stays(make):
-    line = make()
-    job = submit(line, jobs.add, 1, 2)
+    queue = make()
+    job = submit(queue, jobs.add, 1, 2)
     assert job.result(PATIENCE) == 3
     assert (job.state, job.error, job.progress[0]) == ("done", "", 1.0)
     assert (job.ahead, job.wait) == (0, 0.0)
     assert (
-        submit(line, jobs.pid).result(PATIENCE)
-        == submit(line, jobs.pid).result(PATIENCE)
+        submit(queue, jobs.pid).result(PATIENCE)
+        == submit(queue, jobs.pid).result(PATIENCE)
         != os.getpid()
     )
 
@@ -119,9 +116,9 @@ def test_a_report_that_is_none_is_harmless(make):
 
 
 def test_workers_are_warm_and_keep_to_one_thread(make):
-    line = make(warm=jobs.warm)
-    assert submit(line, jobs.warmed).result(PATIENCE) == ("yes", "1")
-    assert line.ready
+    queue = make(warm=jobs.warm)
+    assert submit(queue, jobs.warmed).result(PATIENCE) == ("yes", "1")
+    assert queue.ready
 
 
 def test_a_worker_that_cannot_give_way_works_all_the_same():
@@ -135,10 +132,10 @@ def test_a_worker_that_cannot_give_way_works_all_the_same():
 
 
 def test_a_result_that_nobody_waits_for_is_not_kept(make):
-    line = make()
-    job = submit(line, jobs.sleep, 0, "x" * 1000)
+    queue = make()
+    job = submit(queue, jobs.sleep, 0, "x" * 1000)
     job.result(PATIENCE)
-    submit(line, jobs.pid).result(PATIENCE)
+    submit(queue, jobs.pid).result(PATIENCE)
     seen = weakref.ref(job)
     del job
     gc.collect()
@@ -146,12 +143,12 @@ def test_a_result_that_nobody_waits_for_is_not_kept(make):
 
 
 def test_a_worker_retires_when_nobody_waits(make, monkeypatch):
-    monkeypatch.setattr(lines, "RETIRES_AFTER", 2)
-    line = make()
-    waiting_jobs = [submit(line, jobs.pid) for _ in range(5)]
+    monkeypatch.setattr(pools, "RETIRES_AFTER", 2)
+    queue = make()
+    waiting_jobs = [submit(queue, jobs.pid) for _ in range(5)]
     first, *_, last = [job.result(PATIENCE) for job in waiting_jobs]
     assert first == last
-    assert submit(line, jobs.pid).result(PATIENCE) != first
+    assert submit(queue, jobs.pid).result(PATIENCE) != first
 
 
 # --- What goes wrong ---------------------------------------------------------------------------
@@ -171,8 +168,8 @@ def test_a_worker_retires_when_nobody_waits(make, monkeypatch):
     ],
 )
 def test_what_goes_wrong_ends_its_own_job_alone(make, function, message):
-    line = make()
-    job, after = submit(line, function), submit(line, jobs.add, 1, 2)
+    queue = make()
+    job, after = submit(queue, function), submit(queue, jobs.add, 1, 2)
     with pytest.raises(JobError, match=message):
         job.result(PATIENCE)
     assert job.state == "failed"
@@ -182,29 +179,29 @@ def test_what_goes_wrong_ends_its_own_job_alone(make, function, message):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process allocates")
 def test_a_worker_has_no_more_memory_than_it_was_given(make):
-    line = make(memory=2**30)
+    queue = make(memory=2**30)
     with pytest.raises(JobError, match="needs more memory than a job may take"):
-        submit(line, jobs.fill).result(PATIENCE)
-    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+        submit(queue, jobs.fill).result(PATIENCE)
+    assert submit(queue, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
 def test_whoever_reads_what_strangers_bring_has_a_limit():
-    assert all(kind.memory for kind in lines.usual(1).values())
+    assert all(settings.memory for settings in pools.usual_pools(1).values())
 
 
 def test_a_job_that_takes_too_long_is_ended_though_it_never_yields(make, tmp_path):
-    line = make()
-    until(lambda: line.ready)
-    job = submit(line, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
+    queue = make()
+    until(lambda: queue.ready)
+    job = submit(queue, jobs.hang, str(tmp_path / "pid"), timeout=1.0)
     with pytest.raises(JobError, match=r"took longer than 1 s, which is the limit here"):
         job.result(PATIENCE)
     until(lambda: not running(int(read(tmp_path / "pid"))))
-    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+    assert submit(queue, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
 def test_what_a_job_has_started_ends_with_it(make, tmp_path):
-    line = make()
-    job = submit(line, jobs.with_child, str(tmp_path / "pids"))
+    queue = make()
+    job = submit(queue, jobs.with_child, str(tmp_path / "pids"))
     numbers = [int(one) for one in until(lambda: read(tmp_path / "pids")).split()]
     assert all(map(running, numbers))
     job.cancel()
@@ -212,57 +209,62 @@ def test_what_a_job_has_started_ends_with_it(make, tmp_path):
 
 
 def test_a_worker_that_ended_while_it_was_idle_harms_nobody(make):
-    line = make()
-    number = submit(line, jobs.pid).result(PATIENCE)
+    queue = make()
+    number = submit(queue, jobs.pid).result(PATIENCE)
     os.kill(number, signal.SIGKILL)
-    until(lambda: not line.ready)
-    assert submit(line, jobs.pid).result(PATIENCE) != number
-    until(lambda: line.ready)
+    until(lambda: not queue.ready)
+    assert submit(queue, jobs.pid).result(PATIENCE) != number
+    until(lambda: queue.ready)
 
 
 def test_a_worker_that_is_ended_while_its_job_is_noted_goes_to_nobody_else(make, monkeypatch):
-    line = make()
-    until(lambda: line.ready)
-    finish = line._finish
+    queue = make()
+    until(lambda: queue.ready)
+    finish = pools.Pool._finish
 
-    def late(*given):
-        # As the timer of a job that was let go may.
-        next(one for one in given if isinstance(one, lines._Slot)).process.end()
-        finish(*given)
+    def late(pool, slot, *outcome):
+        # As the timer of a job that was abandoned may.
+        slot.process.end()
+        finish(pool, slot, *outcome)
 
     with monkeypatch.context() as patched:
-        patched.setattr(line, "_finish", late)
-        number = submit(line, jobs.pid).result(PATIENCE)
-    until(lambda: line.ready)
-    assert submit(line, jobs.pid).result(PATIENCE) != number
+        patched.setattr(pools.Pool, "_finish", late)
+        number = submit(queue, jobs.pid).result(PATIENCE)
+    until(lambda: queue.ready)
+    assert submit(queue, jobs.pid).result(PATIENCE) != number
 
 
 def test_a_worker_that_cannot_start_is_said_and_does_not_spin(make, monkeypatch):
     begun = []
-    process = lines._Process
-    monkeypatch.setattr(lines, "_Process", lambda kind: begun.append(kind) or process(kind))
-    line = make(warm=jobs.cannot_start)
+    start = PoolSettings.start
+    monkeypatch.setattr(
+        PoolSettings, "start", lambda settings: begun.append(settings) or start(settings)
+    )
+    queue = make(warm=jobs.cannot_start)
     with pytest.raises(JobError, match="no worker could be started: it ended while it started"):
-        submit(line, jobs.add, 1, 2).result(PATIENCE)
+        submit(queue, jobs.add, 1, 2).result(PATIENCE)
     assert len(begun) <= 2
-    assert not line.ready
+    assert not queue.ready
 
 
 def test_only_functions_of_modules_are_taken(make):
-    line = make()
+    queue = make()
     with pytest.raises(TypeError, match="is no function of a module"):
-        submit(line, lambda: 1)
+        submit(queue, lambda: 1)
     with pytest.raises(TypeError, match="is no function of a module"):
-        submit(line, Path("x").exists)
+        submit(queue, Path("x").exists)
 
 
 # --- Cancelling --------------------------------------------------------------------------------
 
 
-def test_a_waiting_job_leaves_the_line(make, tmp_path):
-    line = make()
-    first = submit(line, jobs.hang, str(tmp_path / "pid"))
-    second, third = submit(line, jobs.touch, str(tmp_path / "second")), submit(line, jobs.add, 1, 2)
+def test_a_waiting_job_leaves_the_queue(make, tmp_path):
+    queue = make()
+    first = submit(queue, jobs.hang, str(tmp_path / "pid"))
+    second, third = (
+        submit(queue, jobs.touch, str(tmp_path / "second")),
+        submit(queue, jobs.add, 1, 2),
+    )
     until(lambda: read(tmp_path / "pid"))
     second.cancel()
     assert second.state == "cancelled"
@@ -277,37 +279,37 @@ def test_a_waiting_job_leaves_the_line(make, tmp_path):
 
 
 def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(make):
-    line = make(warm=jobs.warm_slowly)
-    number = submit(line, jobs.pid).result(PATIENCE)
-    submit(line, jobs.sleep, 0.2).result(PATIENCE)
-    job = submit(line, jobs.sleep, 0.2)
+    queue = make(warm=jobs.warm_slowly)
+    number = submit(queue, jobs.pid).result(PATIENCE)
+    submit(queue, jobs.sleep, 0.2).result(PATIENCE)
+    job = submit(queue, jobs.sleep, 0.2)
     until(lambda: job.state == "running")
-    told = submit(line, jobs.pid, owner="you")
+    told = submit(queue, jobs.pid, owner="you")
     job.cancel()
     assert job.state == "cancelled"
     # The one who waits is not held up by a worker that has to start.
     assert told.result(PATIENCE) == number
     # What then takes longer than it ever did is ended all the same.
-    hanging = submit(line, jobs.sleep, 600)
+    hanging = submit(queue, jobs.sleep, 600)
     until(lambda: hanging.state == "running")
     hanging.cancel()
-    assert submit(line, jobs.pid).result(PATIENCE) != number
+    assert submit(queue, jobs.pid).result(PATIENCE) != number
 
 
 @pytest.mark.parametrize("wanted", [True, False])
 def test_what_goes_wrong_is_logged_for_as_long_as_somebody_wants_it(make, tmp_path, caplog, wanted):
-    line = make(warm=jobs.warm_slowly)
+    queue = make(warm=jobs.warm_slowly)
     path = tmp_path / "table"
     path.touch()
-    number = submit(line, jobs.pid).result(PATIENCE)
-    submit(line, jobs.wait_and_read, str(path), 0.1).result(PATIENCE)
-    job = submit(line, jobs.wait_and_read, str(path), 0.1)
+    number = submit(queue, jobs.pid).result(PATIENCE)
+    submit(queue, jobs.wait_and_read, str(path), 0.1).result(PATIENCE)
+    job = submit(queue, jobs.wait_and_read, str(path), 0.1)
     until(lambda: job.state == "running")
     path.unlink()
     if not wanted:
         job.cancel()
     # The worker went on to the end of it.
-    assert submit(line, jobs.pid).result(PATIENCE) == number
+    assert submit(queue, jobs.pid).result(PATIENCE) == number
     assert job.state == ("failed" if wanted else "cancelled")
     assert ("FileNotFoundError" in caplog.text) == wanted
 
@@ -320,10 +322,10 @@ def test_what_has_finished_is_not_cancelled(make):
 
 
 def test_cancelling_at_any_moment_harms_nobody_else(make):
-    line = make(workers=2)
-    until(lambda: line.ready)
+    queue = make(workers=2)
+    until(lambda: queue.ready)
     pairs = [
-        (submit(line, jobs.sleep, 0.02, owner="a"), submit(line, jobs.sleep, 0, turn, owner="b"))
+        (submit(queue, jobs.sleep, 0.02, owner="a"), submit(queue, jobs.sleep, 0, turn, owner="b"))
         for turn in range(15)
     ]
     for turn, (job, _) in enumerate(pairs):
@@ -334,12 +336,12 @@ def test_cancelling_at_any_moment_harms_nobody_else(make):
 
 
 def test_whoever_leaves_takes_all_along(make, tmp_path):
-    line = make()
-    mine = [submit(line, jobs.hang, str(tmp_path / "pid"))]
-    mine += [submit(line, jobs.add, 1, 2) for _ in range(5)]
-    theirs = submit(line, jobs.add, 1, 2, owner="you")
+    queue = make()
+    mine = [submit(queue, jobs.hang, str(tmp_path / "pid"))]
+    mine += [submit(queue, jobs.add, 1, 2) for _ in range(5)]
+    theirs = submit(queue, jobs.add, 1, 2, owner="you")
     until(lambda: read(tmp_path / "pid"))
-    line.leave("me")
+    queue.leave("me")
     assert theirs.result(PATIENCE) == 3
     assert {job.state for job in mine} == {"cancelled"}
 
@@ -348,46 +350,46 @@ def test_whoever_leaves_takes_all_along(make, tmp_path):
 
 
 def test_a_single_file_does_not_wait_for_a_folder_of_five_hundred(make):
-    line = make(per_owner=500, in_all=1000)
-    folder = [submit(line, jobs.sleep, 0.02, owner="folder") for _ in range(500)]
+    queue = make(per_owner=500, in_all=1000)
+    folder = [submit(queue, jobs.sleep, 0.02, owner="folder") for _ in range(500)]
     until(lambda: folder[0].finished)
-    single = submit(line, jobs.pid, owner="single")
+    single = submit(queue, jobs.pid, owner="single")
     assert single.ahead <= 1
     single.result(PATIENCE)
     assert sum(job.finished for job in folder) < 50
-    line.leave("folder")
+    queue.leave("folder")
 
 
 def test_a_job_goes_before_the_others_of_its_owner(make):
-    line = make()
-    until(lambda: line.ready)
-    busy = submit(line, jobs.sleep, 600)
+    queue = make()
+    until(lambda: queue.ready)
+    busy = submit(queue, jobs.sleep, 600)
     until(lambda: busy.state == "running")
-    mine = [submit(line, jobs.add, 1, 2) for _ in range(3)]
-    theirs = submit(line, jobs.add, 1, 2, owner="you")
-    urgent = submit(line, jobs.add, 1, 2, first=True)
+    mine = [submit(queue, jobs.add, 1, 2) for _ in range(3)]
+    theirs = submit(queue, jobs.add, 1, 2, owner="you")
+    urgent = submit(queue, jobs.add, 1, 2, first=True)
     assert [one.ahead for one in (urgent, theirs, *mine)] == [0, 1, 2, 3, 4]
-    line.leave("me")
+    queue.leave("me")
 
 
 def test_a_training_does_not_hold_up_an_analysis(make, tmp_path):
-    line = make()
-    training = submit(line, jobs.hang, str(tmp_path / "pid"), kind="train")
+    queue = make()
+    training = submit(queue, jobs.hang, str(tmp_path / "pid"), pool="train")
     until(lambda: read(tmp_path / "pid"))
-    assert submit(line, jobs.add, 1, 2).result(PATIENCE) == 3
+    assert submit(queue, jobs.add, 1, 2).result(PATIENCE) == 3
     assert training.state == "running"
 
 
 def test_ten_owners_at_once_wait_no_longer_than_they_were_told(make):
-    line = make(workers=2)
+    queue = make(workers=2)
     # What is not known yet is bounded by its limit alone.
-    assert submit(line, jobs.sleep, 0.1, owner="first").result(PATIENCE) is None
-    until(lambda: line.ready)
-    folder = [submit(line, jobs.sleep, 0.1, owner="folder") for _ in range(60)]
+    assert submit(queue, jobs.sleep, 0.1, owner="first").result(PATIENCE) is None
+    until(lambda: queue.ready)
+    folder = [submit(queue, jobs.sleep, 0.1, owner="folder") for _ in range(60)]
     promised, waited, counted = {}, {}, {}
 
     def one(owner):
-        job = submit(line, jobs.sleep, 0.1, owner=owner)
+        job = submit(queue, jobs.sleep, 0.1, owner=owner)
         began = time.monotonic()
         promised[owner], counted[owner] = job.wait, job.ahead
         before = time.monotonic() - began
@@ -410,120 +412,120 @@ def test_ten_owners_at_once_wait_no_longer_than_they_were_told(make):
     assert max(counted.values()) <= 11
     assert max(promised.values()) < 10, "an estimate that says nothing is not honest either"
     assert sum(job.finished for job in folder) < 30
-    line.leave("folder")
+    queue.leave("folder")
 
 
 def test_what_was_never_measured_is_bounded_by_its_limit(make):
-    line = make()
-    until(lambda: line.ready)
-    first = submit(line, jobs.sleep, 0.5, timeout=40)
-    second = submit(line, jobs.sleep, 0.0, timeout=40)
+    queue = make()
+    until(lambda: queue.ready)
+    first = submit(queue, jobs.sleep, 0.5, timeout=40)
+    second = submit(queue, jobs.sleep, 0.0, timeout=40)
     until(lambda: first.state == "running")
     assert 38 < second.wait < 60
     first.result(PATIENCE)
     second.result(PATIENCE)
-    submit(line, jobs.sleep, 0.5, timeout=40)
-    assert submit(line, jobs.sleep, 0.0, timeout=40).wait < 5
+    submit(queue, jobs.sleep, 0.5, timeout=40)
+    assert submit(queue, jobs.sleep, 0.0, timeout=40).wait < 5
 
 
 def test_short_jobs_say_little_of_one_that_may_take_longer(make):
-    line = make()
-    until(lambda: line.ready)
+    queue = make()
+    until(lambda: queue.ready)
     for _ in range(3):
-        submit(line, jobs.sleep, 0, timeout=120).result(PATIENCE)
-    long = submit(line, jobs.sleep, 600, timeout=620)
-    after = submit(line, jobs.sleep, 0, timeout=120)
+        submit(queue, jobs.sleep, 0, timeout=120).result(PATIENCE)
+    long = submit(queue, jobs.sleep, 600, timeout=620)
+    after = submit(queue, jobs.sleep, 0, timeout=120)
     assert after.wait > 450
     until(lambda: long.state == "running")
     assert after.wait > 450
-    line.leave("me")
+    queue.leave("me")
     # Of those of like size they say much.
-    submit(line, jobs.sleep, 0, timeout=130).result(PATIENCE)
-    songs = [submit(line, jobs.sleep, 5, timeout=126 + number) for number in range(10)]
+    submit(queue, jobs.sleep, 0, timeout=130).result(PATIENCE)
+    songs = [submit(queue, jobs.sleep, 5, timeout=126 + number) for number in range(10)]
     assert songs[-1].wait < 60
-    line.leave("me")
+    queue.leave("me")
 
 
 def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
-    line = make(train=PoolSettings(warm=jobs.warm_slowly))
-    submit(line, jobs.sleep, 0, kind="train").result(PATIENCE)
-    hanging = submit(line, jobs.sleep, 600, kind="train")
+    queue = make(train=PoolSettings(warm=jobs.warm_slowly))
+    submit(queue, jobs.sleep, 0, pool="train").result(PATIENCE)
+    hanging = submit(queue, jobs.sleep, 600, pool="train")
     until(lambda: hanging.state == "running")
     # A start now takes long, as far as is known.
-    monkeypatch.setattr(lines, "MARGIN", 100)
-    line.leave("me")
-    first = submit(line, jobs.sleep, 0, kind="train")
-    second = submit(line, jobs.sleep, 0, kind="train")
+    monkeypatch.setattr(pools, "MARGIN", 100)
+    queue.leave("me")
+    first = submit(queue, jobs.sleep, 0, pool="train")
+    second = submit(queue, jobs.sleep, 0, pool="train")
     until(lambda: first.state == "running")
     assert second.wait > 100
     assert second.result(PATIENCE) is None
 
 
 def test_more_than_may_wait_is_refused(make):
-    line = make(per_owner=3, in_all=5)
-    busy = submit(line, jobs.sleep, 5, owner="busy")
+    queue = make(per_owner=3, in_all=5)
+    busy = submit(queue, jobs.sleep, 5, owner="busy")
     until(lambda: busy.state == "running")
-    mine = [submit(line, jobs.sleep, 0) for _ in range(3)]
+    mine = [submit(queue, jobs.sleep, 0) for _ in range(3)]
     with pytest.raises(BusyError, match="3 jobs of yours are waiting, and more are not taken"):
-        submit(line, jobs.sleep, 0)
+        submit(queue, jobs.sleep, 0)
     mine[1].cancel()
-    submit(line, jobs.sleep, 0)
-    submit(line, jobs.sleep, 0, owner="a", kind="listen")
-    submit(line, jobs.sleep, 0, owner="b")
+    submit(queue, jobs.sleep, 0)
+    submit(queue, jobs.sleep, 0, owner="a", pool="analyse")
+    submit(queue, jobs.sleep, 0, owner="b")
     with pytest.raises(BusyError, match=r"5 jobs are waiting, .* try again in a few minutes"):
-        submit(line, jobs.sleep, 0, owner="c")
+        submit(queue, jobs.sleep, 0, owner="c")
 
 
 class Waiting:
-    """As much of a ticket as a ring looks at."""
+    """As much of a job as a queue looks at."""
 
     def __init__(self, owner):
         self.owner = owner
 
 
 @given(st.lists(st.integers(0, 5), max_size=40), st.data())
-def test_a_ring_gives_what_it_foretold(owners, data):
-    ring, left = FairQueue(), []
+def test_jobs_start_in_the_order_that_was_foretold(owners, data):
+    fair, left = FairQueue(), []
     for owner in owners:
         left.append(Waiting(f"{owner}"))
-        ring.add(left[-1])
+        fair.add(left[-1])
         if data.draw(st.booleans()):
             gone = data.draw(st.sampled_from(left))
             left.remove(gone)
-            ring.remove(gone)
+            fair.remove(gone)
         elif data.draw(st.booleans()):
-            left.remove(ring.take())
-    assert len(ring) == len(left)
-    assert [ring.of(str(owner)) for owner in range(6)] == [
+            left.remove(fair.take())
+    assert len(fair) == len(left)
+    assert [fair.count(str(owner)) for owner in range(6)] == [
         sum(job.owner == str(owner) for job in left) for owner in range(6)
     ]
-    foretold = list(ring)
-    assert [ring.take() for _ in left] == foretold
-    assert len(ring) == 0
+    foretold = list(fair)
+    assert [fair.take() for _ in left] == foretold
+    assert len(fair) == 0
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=12), st.lists(st.integers(0, 5)))
 def test_nobody_who_comes_later_goes_before_the_first_job_of_another(before, after):
-    ring = FairQueue()
+    fair = FairQueue()
     for owner in before:
-        ring.add(Waiting(f"{owner}"))
+        fair.add(Waiting(f"{owner}"))
     promised = {}
-    for ahead, job in enumerate(ring):
+    for ahead, job in enumerate(fair):
         promised.setdefault(job.owner, (ahead, job))
     for owner in after:
-        ring.add(Waiting(f"{owner}"))
-    order = list(ring)
+        fair.add(Waiting(f"{owner}"))
+    order = list(fair)
     assert all(order.index(job) == ahead for ahead, job in promised.values())
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), max_size=20), st.integers(0, 3))
 def test_what_goes_first_goes_before_its_owners_others_alone(before, owner):
-    ring = FairQueue()
+    fair = FairQueue()
     for other, first in before:
-        ring.add(Waiting(f"{other}"), first)
-    old, urgent = list(ring), Waiting(f"{owner}")
-    ring.add(urgent, first=True)
-    new = list(ring)
+        fair.add(Waiting(f"{other}"), first)
+    old, urgent = list(fair), Waiting(f"{owner}")
+    fair.add(urgent, first=True)
+    new = list(fair)
     assert next(one for one in new if one.owner == urgent.owner) is urgent
     # Whose turn it is stays as it was, but that the owner has one more.
     plain = FairQueue()
@@ -551,10 +553,11 @@ def test_upper_estimates_give_upper_estimates(free, durations):
 SERVER = """
 import os, sys, time
 import queue_jobs
-from earmark.classify.app.jobs.queue import PoolSettings, JobQueue
-line = JobQueue(kinds={"listen": PoolSettings(2, eager=True)})
-line.submit("me", queue_jobs.with_child, sys.argv[1], timeout=600)
-line.submit("me", queue_jobs.hang, sys.argv[2], timeout=600)
+from earmark.classify.app.jobs.pool import PoolSettings
+from earmark.classify.app.jobs.queue import JobQueue
+queue = JobQueue(pools={"analyse": PoolSettings(2, eager=True)})
+queue.submit("me", queue_jobs.with_child, sys.argv[1], timeout=600)
+queue.submit("me", queue_jobs.hang, sys.argv[2], timeout=600)
 if sys.argv[3] == "wait":
     time.sleep(600)
 while not all(os.path.exists(path) and os.path.getsize(path) for path in sys.argv[1:3]):
@@ -581,114 +584,14 @@ def test_no_process_outlives_the_server(tmp_path, end):
     until(lambda: not any(map(running, numbers)))
 
 
-def test_a_closed_line_takes_nothing_and_leaves_nobody_waiting(make, tmp_path):
-    line = make()
-    first, second = submit(line, jobs.hang, str(tmp_path / "pid")), submit(line, jobs.add, 1, 2)
+def test_a_closed_queue_takes_nothing_and_leaves_nobody_waiting(make, tmp_path):
+    queue = make()
+    first, second = submit(queue, jobs.hang, str(tmp_path / "pid")), submit(queue, jobs.add, 1, 2)
     number = int(until(lambda: read(tmp_path / "pid")))
-    line.close()
+    queue.close()
     for job in (first, second):
         with pytest.raises(JobError, match="was cancelled, for the app is closing"):
             job.result(PATIENCE)
     with pytest.raises(BusyError, match="the app is closing; start it again"):
-        submit(line, jobs.add, 1, 2)
+        submit(queue, jobs.add, 1, 2)
     until(lambda: not running(number))
-
-
-# --- Parcels -----------------------------------------------------------------------------------
-
-plain = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False)
-    | st.text()
-    | st.text(st.characters(categories=["Cs", "L"]))
-    | st.binary(max_size=20)
-    | st.builds(Path, st.text("abc/", max_size=8)),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(st.text(max_size=3) | st.integers(), inner, max_size=4)
-    ),
-    max_leaves=20,
-)
-
-
-@given(plain)
-def test_a_parcel_gives_back_what_went_in(value):
-    assert serialize.unpack(serialize.pack(value)) == value
-
-
-@given(st.binary(max_size=300))
-def test_what_is_no_parcel_is_refused_and_nothing_else(data):
-    with pytest.raises(JobError, match="the answer of the worker cannot be read"):
-        serialize.unpack(data)
-
-
-@given(st.data())
-def test_a_damaged_parcel_is_refused_or_plain(data):
-    good = serialize.pack({"a": np.arange(5.0), "b": [1, "x", (None, 2.5)]})
-    at = data.draw(st.integers(0, len(good) - 1))
-    damaged = good[:at] + data.draw(st.binary(min_size=1, max_size=4)) + good[at + 1 :]
-    with contextlib.suppress(JobError):
-        found = serialize.unpack(damaged)
-        assert serialize.pack(found)
-
-
-@pytest.mark.parametrize(
-    "array",
-    [
-        np.arange(6, dtype="int16").reshape(2, 3),
-        np.empty((0, 4), np.float32),
-        np.array(7.5),
-        np.array([True, False]),
-        np.array(["a", "ßü"]),
-        np.array(["2024-01-01"], "datetime64[s]"),
-        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
-        np.array([1 + 2j, np.nan]),
-    ],
-)
-def test_arrays_come_back_as_they_were_and_can_be_written(array):
-    found = serialize.unpack(serialize.pack(array))
-    assert (found.dtype, found.shape) == (array.dtype, array.shape)
-    np.testing.assert_array_equal(found, array)
-    found[...] = found
-
-
-def test_tables_come_back_as_they_were():
-    frame = pd.DataFrame(
-        {
-            "path": ["a", None],
-            "genre": pd.Categorical(["jazz", "rock"]),
-            "energy": np.array([0.5, np.nan], np.float32),
-            "when": pd.to_datetime(["2024-01-01", None]),
-        },
-        index=pd.Index(["x", "y"], name="row"),
-    )
-    frame = frame.astype({"path": "str"})
-    (found,) = serialize.unpack(serialize.pack([frame]))
-    assert_frame_equal(found, frame)
-    assert serialize.unpack(serialize.pack(np.float32(0.5))) == 0.5
-
-
-@pytest.mark.parametrize(
-    "value", [object(), np.array([object()]), {1, 2}, print, PoolSettings(), pd.Series([1])]
-)
-def test_what_is_not_plain_does_not_leave_the_worker(value):
-    with pytest.raises(TypeError, match=r"a result cannot hold a .*; give plain values"):
-        serialize.pack(value)
-
-
-def test_nothing_without_an_end_is_packed():
-    value: list = []
-    value.append(value)
-    with pytest.raises(TypeError, match="nested too deeply"):
-        serialize.pack(value)
-    deep = list(itertools.accumulate(range(30), lambda inner, _: [inner], initial=[]))
-    assert serialize.unpack(serialize.pack(deep)) == deep
-
-
-def test_an_array_of_objects_is_no_array_whatever_a_parcel_says():
-    good = serialize.pack(np.zeros(3))
-    with pytest.raises(JobError, match="cannot be read"):
-        serialize.unpack(good.replace(b"<f8", b"|O8"))

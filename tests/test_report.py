@@ -11,8 +11,11 @@ import pandas as pd
 import pytest
 from matplotlib.image import imread
 
-from earmark.classify.evaluation import metrics, plots, report
+from earmark.classify.evaluation import metrics, report
 from earmark.classify.evaluation.cross_validation import Evaluation
+from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.summary import summary
+from earmark.classify.html import plotting
 from earmark.extract.errors import WriteError
 
 HOSTILE = [
@@ -180,7 +183,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path):
     doubles = {"file": {"tracks": 2, "examples": [(paths[0], paths[1])]}}
     numbers = found.metrics | {"doubles": doubles}
     found = Evaluation(numbers, found.tracks, found.probabilities, 0.5, 1.0, explained)
-    card = report.model_card(HOSTILE[0], numbers, [f"Genres: {', '.join(HOSTILE)}."])
+    card = model_card(HOSTILE[0], numbers, [f"Genres: {', '.join(HOSTILE)}."])
     importances = pd.Series([0.6, 0.4], HOSTILE[:2])
     given = {"evaluation": found, "explanations": explained, "importances": importances}
     report.write(tmp_path, title=HOSTILE[0], card=card, **given)
@@ -199,7 +202,7 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path):
 
 def test_names_that_the_font_cannot_write_are_numbered_in_pictures_and_listed_below():
     names = ["rock", "民谣", "x" * 60, "\ud800", "a\nb", ""]
-    found = plots.labels(names)
+    found = plotting.labels(names)
     assert [found[0], found[1], found[3], found[4], found[5]] == [
         "rock",
         "no. 2",
@@ -207,7 +210,7 @@ def test_names_that_the_font_cannot_write_are_numbered_in_pictures_and_listed_be
         "a b",
         "no. 6",
     ]
-    assert len(found[2]) == plots.LONGEST
+    assert len(found[2]) == plotting.LONGEST
     shown = page(evaluation(["rock", "民谣"]))
     assert re.search(r"no\. [12] =\s+民谣", shown.text)
 
@@ -290,7 +293,7 @@ def test_a_report_that_cannot_be_written_says_so(tmp_path):
 
 def test_a_card_says_what_is_known():
     numbers = evaluation(["a", "b", "c", "d"], leaky={"accuracy": 0.9}).metrics
-    card = report.model_card("Genre model x", numbers, ["Trained on music."])
+    card = model_card("Genre model x", numbers, ["Trained on music."])
     assert card.startswith("# Genre model x\n\nTrained on music.\n")
     assert "5-fold cross-validation in which no artist is on both sides,\n3 times" in card
     low, high = numbers["interval"]["accuracy"]
@@ -314,7 +317,7 @@ def test_a_card_of_an_older_bundle_says_what_that_has():
             "c": {"tracks": 1, "groups": 1, "recall": 0.5, "precision": None},
         },
     }
-    card = report.model_card("old", numbers, [])
+    card = model_card("old", numbers, [])
     assert "| accuracy | 0.500 | – |" in card
     assert r"| a\|b | 1 | 1 | 0.50 | 0.00 |" in card
     assert "| c | 1 | 1 | 0.50 | – |" in card
@@ -333,7 +336,7 @@ def test_whatever_a_model_is_called_its_page_can_be_written(title):
 @pytest.mark.parametrize("title", NOT_TEXT)
 def test_a_card_is_text_that_can_be_written(title):
     numbers = evaluation(HOSTILE).metrics
-    card = report.model_card(title, numbers, [*HOSTILE, *NOT_TEXT])
+    card = model_card(title, numbers, [*HOSTILE, *NOT_TEXT])
     assert card.encode().startswith(("# " + " ".join(title.split())[:9]).encode())
     assert "\x1b" not in card
     assert card.splitlines()[1] == ""
@@ -353,7 +356,7 @@ def test_a_summary_says_the_honest_number_and_beside_it_the_leaky_one():
         unknown={"polka": 3},
         tested=40,
     ).metrics
-    lines = report.summary(numbers)
+    lines = summary(numbers)
     assert lines[0] == (
         "200 tracks, 40 of them tested, 5-fold cross-validation, no artist is on both sides, "
         "3 times:"
@@ -371,7 +374,7 @@ def test_a_summary_says_the_honest_number_and_beside_it_the_leaky_one():
 
 
 def test_a_summary_of_many_genres_names_those_that_are_found_least():
-    lines = report.summary(evaluation([f"g{place}" for place in range(40)], never="g7").metrics)
+    lines = summary(evaluation([f"g{place}" for place in range(40)], never="g7").metrics)
     assert "  of 40 genres the ten that are found least:" in lines
     assert lines[-10].split() == ["g7", "5", "tracks", "recall", "0.00", "precision", "–"]
 
@@ -379,7 +382,7 @@ def test_a_summary_of_many_genres_names_those_that_are_found_least():
 def test_a_summary_says_nothing_that_is_not_known():
     genres = {"a": {"tracks": 2, "groups": 1, "recall": None, "precision": None}}
     numbers = {"tracks": 2, "accuracy": 0.5, "commonest": 0.5, "genres": genres}
-    lines = report.summary(numbers | {"leaky": {"accuracy": 0.6}, "interval": {"accuracy": [0, 1]}})
+    lines = summary(numbers | {"leaky": {"accuracy": 0.6}, "interval": {"accuracy": [0, 1]}})
     assert lines == [
         "2 tracks:",
         "  accuracy           0.500  (0.000–1.000)     random split: 0.600",
@@ -390,6 +393,6 @@ def test_a_summary_says_nothing_that_is_not_known():
 
 def test_a_summary_can_be_printed_whatever_genres_are_called():
     numbers = evaluation(HOSTILE, unknown=dict.fromkeys(HOSTILE, 1)).metrics
-    lines = report.summary(numbers)
+    lines = summary(numbers)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f]", "".join(lines))
     assert sum("two lines | and a pipe" in line for line in lines) == 2

@@ -318,9 +318,9 @@ def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_pat
     for name in ("windows.csv", "tracks.csv", "windows.jsonl", "tracks.jsonl"):
         assert (pieces / name).read_bytes() == (whole / name).read_bytes()
     for name in ("windows.parquet", "tracks.parquet"):
-        (found, about), (expected, theirs) = (tables.read(at / name) for at in (pieces, whole))
-        pd.testing.assert_frame_equal(found, expected)
-        assert about == theirs
+        found, expected = (tables.read(at / name) for at in (pieces, whole))
+        pd.testing.assert_frame_equal(found.frame, expected.frame)
+        assert found.provenance == expected.provenance
 
 
 def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What comes from a browser: told apart by content, limited, kept apart, and removed."""
+"""What comes from a browser: limited, kept apart, and removed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
-from test_decode import encoded, picture, with_av
+from test_decode import encoded
 
-from earmark.classify.app.files import scratch as uploads
-from earmark.classify.app.files import transcode as playing
-from earmark.classify.app.files.scratch import Limits, Scratch, shown, sniff, sweep
-from earmark.classify.app.files.transcode import playable
-from earmark.extract.audio import decode
-from earmark.extract.audio.sources import AUDIO_SUFFIXES
-from earmark.extract.errors import DecodeError, UploadError
+from earmark.classify.app.errors import UploadError
+from earmark.classify.app.files.scratch import Limits, Scratch, display_name, sweep
 
 ROOT = Path(__file__).parent.parent
 
@@ -42,138 +36,6 @@ def scratch():
 
 def kept(scratch, data, name="song.mp3"):
     return scratch.keep(name, io.BytesIO(data))
-
-
-def instead(data):
-    kind, message = sniff(io.BytesIO(data))
-    assert kind is None, kind
-    return message
-
-
-# --- What it is --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".wav", ".ogg", ".m4a"])
-def test_the_demo_tracks_are_what_they_are_called(demo, suffix):
-    paths = list(demo.glob(f"*{suffix}"))
-    assert paths
-    for path in paths:
-        with path.open("rb") as file:
-            kind, _ = sniff(file)
-        assert kind is not None
-        assert kind.suffix == suffix
-
-
-@pytest.mark.parametrize(
-    ("kind", "subtype", "name"),
-    [
-        ("WAV", "PCM_16", "WAV"),
-        ("WAVEX", "FLOAT", "WAV"),
-        ("RF64", "PCM_16", "RF64"),
-        ("W64", "PCM_16", "Wave64"),
-        ("AIFF", "PCM_16", "AIFF"),
-        ("AIFF", "FLOAT", "AIFF"),
-        ("AU", "PCM_16", "AU"),
-        ("CAF", "PCM_16", "CAF"),
-        ("FLAC", "PCM_16", "FLAC"),
-        ("OGG", "VORBIS", "Ogg"),
-        ("MP3", "MPEG_LAYER_III", "MP3"),
-    ],
-)
-def test_what_libsndfile_writes_is_known(kind, subtype, name):
-    found, _ = sniff(io.BytesIO(encoded(kind=kind, subtype=subtype)))
-    assert found is not None
-    assert found.name == name
-    assert found.suffix in AUDIO_SUFFIXES
-
-
-@pytest.mark.parametrize(
-    ("codec", "container", "name"),
-    [
-        ("aac", "adts", "AAC"),
-        ("aac", "ipod", "MP4"),
-        ("aac", "3gp", "MP4"),
-        ("aac", "mov", "MP4"),
-        ("alac", "ipod", "MP4"),
-        ("wmav2", "asf", "WMA"),
-        ("libopus", "webm", "WebM"),
-        ("aac", "matroska", "Matroska"),
-        ("tta", "tta", "True Audio"),
-        ("wavpack", "wv", "WavPack"),
-        ("ac3", "ac3", "AC-3"),
-        ("mp2", "mp2", "MP2"),
-        ("libmp3lame", "mp3", "MP3"),
-    ],
-)
-def test_what_ffmpeg_writes_is_known_and_can_be_decoded(tmp_path, codec, container, name):
-    path = with_av(tmp_path / "whatever", codec, 48000, container=container)
-    with path.open("rb") as file:
-        found, _ = sniff(file)
-    assert found is not None
-    assert found.name == name
-    assert found.suffix in AUDIO_SUFFIXES
-    with decode.open_audio(path) as audio:
-        assert sum(map(len, audio.blocks)) > 48000
-
-
-@pytest.mark.parametrize("before", [b"\0" * 5000, b"ID3\x04\0\0\0\0\x02\x01" + b"\0" * 257])
-def test_an_mp3_may_have_something_before_its_music(before):
-    kind, _ = sniff(io.BytesIO(before * 2 + encoded(kind="MP3", subtype="MPEG_LAYER_III")))
-    assert kind == uploads.MP3
-
-
-def test_a_tag_with_a_large_picture_hides_nothing():
-    size = 3_000_000
-    header = b"ID3\x04\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0))
-    flac = encoded(kind="FLAC", subtype="PCM_16")
-    kind, _ = sniff(io.BytesIO(header + b"\xff" * size + flac))
-    assert kind is not None
-    assert kind.name == "FLAC"
-    assert "a PDF" in instead(header + b"\xff" * size + b"%PDF-1.7")
-    assert "holds a tag and no music" in instead(header + b"\0" * 10)
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "is empty .0 bytes."),
-        (b"%PDF-1.7 ...", "is a PDF. Music is taken as MP3, FLAC"),
-        (b"PK\x03\x04" + b"\0" * 40, "is a ZIP archive .or an Office document.; unpack it first"),
-        (b"<!DOCTYPE html><html><body>Not found", "is a web page .HTML.; was it saved"),
-        (b"\xef\xbb\xbf\n <html>", "is a web page"),
-        (b"<?xml version='1.0'?><svg/>", "is an XML or SVG file"),
-        (b"#EXTM3U\nsong.mp3", "is a playlist; upload the files that it names"),
-        ("Müsli".encode() * 20000, "is text"),
-        (b"\xff\xd8\xff\xe0" + b"\0" * 100, "is a picture .JPEG."),
-        (b"RIFF\x10\0\0\0WEBPVP8 ", "is a picture .WebP."),
-        (b"RIFF\x10\0\0\0AVI LIST", "is an AVI video"),
-        (b"MThd\0\0\0\x06", "is a MIDI file, which holds notes and no sound"),
-        (b"\x7fELF\x02\x01", "is a program"),
-        (b"MZ\x90\0", "is a program"),
-        (b"\0" * 70000, "is nothing but zeros"),
-        (np.random.default_rng(0).bytes(70000), "is no audio in a format that is known here"),
-        (b"\xff\xfe" + "text".encode("utf-16-le") * 50, "is no audio"),
-        (b"\xff", "is no audio"),
-        (b"\xff\xf1", "is no audio"),
-        (b"ID3", "is text"),
-    ],
-)
-def test_what_is_no_audio_is_refused_by_what_it_is(scratch, data, message):
-    with pytest.raises(UploadError, match=f"^song.mp3: {message}"):
-        kept(scratch, data)
-    assert scratch.uploads == ()
-    assert list(scratch.path.iterdir()) == []
-
-
-def test_a_picture_and_a_table_are_no_music(tmp_path, scratch):
-    with pytest.raises(UploadError, match=r"is a picture .PNG."):
-        kept(scratch, picture(tmp_path / "cover", "png", "rgb24").read_bytes())
-
-
-@given(st.binary(max_size=3000))
-def test_any_bytes_are_judged(data):
-    kind, message = sniff(io.BytesIO(data))
-    assert (kind is None) == bool(message)
 
 
 # --- What it is called -------------------------------------------------------------------------
@@ -211,20 +73,23 @@ def test_a_hostile_name_is_text_and_no_path(scratch, name):
 
 
 def test_a_name_stays_what_people_know_it_by():
-    assert shown("Motörhead – Ace of Spades (live).mp3") == "Motörhead – Ace of Spades (live).mp3"
-    assert shown("C:\\Music\\夜に駆ける.flac") == "夜に駆ける.flac"
-    assert shown("<img src=x onerror=alert(1)>.mp3") == "<img src=x onerror=alert(1)>.mp3"
-    assert shown("a\u202eb\0c\u200d.mp3") == "abc.mp3"
-    assert shown("x" * 4000 + ".mp3").endswith("xxx.mp3")
-    assert shown(" \t ") == "a file without a name"
+    assert (
+        display_name("Motörhead – Ace of Spades (live).mp3")
+        == "Motörhead – Ace of Spades (live).mp3"
+    )
+    assert display_name("C:\\Music\\夜に駆ける.flac") == "夜に駆ける.flac"
+    assert display_name("<img src=x onerror=alert(1)>.mp3") == "<img src=x onerror=alert(1)>.mp3"
+    assert display_name("a\u202eb\0c\u200d.mp3") == "abc.mp3"
+    assert display_name("x" * 4000 + ".mp3").endswith("xxx.mp3")
+    assert display_name(" \t ") == "a file without a name"
 
 
 @given(st.text(max_size=300) | st.sampled_from(HOSTILE))
 def test_any_name_is_shown_as_one_short_line(name):
-    text = shown(name)
+    text = display_name(name)
     assert 0 < len(text) <= 120
     assert text == text.strip()
-    assert shown(text) == text
+    assert display_name(text) == text
     assert all(character == " " or character.isprintable() for character in text)
     assert not any(unicodedata.category(character) in ("Cc", "Cf", "Cs") for character in text)
     assert str(UploadError(text, "is refused")).endswith(": is refused")
@@ -300,7 +165,7 @@ def test_a_disk_that_is_full_while_it_is_written(scratch, monkeypatch):
         kept(scratch, encoded())
 
 
-# --- For how long ------------------------------------------------------------------------------
+# --- Tables and folders ------------------------------------------------------------------------
 
 
 def test_a_table_is_taken_for_what_it_is(scratch):
@@ -416,12 +281,12 @@ def test_what_a_killed_process_left_goes_with_the_next_start(tmp_path):
 
 GETTING_READY = """
 import time
-from earmark.classify.app import hear
-def listen(path, *_):
+from earmark.classify.app.jobs import track_analysis
+def analyse(path, *_):
     print(path, flush=True)
     time.sleep(600)
-hear.hear = listen
-hear.warm()
+track_analysis.analyse_track = analyse
+track_analysis.warm()
 """
 
 
@@ -446,128 +311,3 @@ def test_only_what_is_ours_is_swept(tmp_path):
     (tmp_path / "earmark-app-link").symlink_to(tmp_path / "music")
     assert sweep(tmp_path) == 0
     assert len(list(tmp_path.iterdir())) == 3
-
-
-# --- What browsers play ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("suffix", "mime"),
-    [
-        (".mp3", "audio/mpeg"),
-        (".flac", "audio/flac"),
-        (".wav", "audio/wav"),
-        (".ogg", "audio/ogg"),
-        (".m4a", "audio/mp4"),
-    ],
-)
-def test_what_browsers_play_stays_as_it_is(demo, tmp_path, suffix, mime):
-    path = next(demo.glob(f"*{suffix}"))
-    assert playable(str(path), str(tmp_path)) == (path, mime)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("codec", "container", "rate"),
-    [("alac", "ipod", 44100), ("wmav2", "asf", 44100), ("wavpack", "wv", 192000)],
-)
-def test_what_browsers_do_not_play_is_converted(tmp_path, codec, container, rate):
-    source = with_av(tmp_path / "song", codec, rate, container=container)
-    path, mime = playable(str(source), str(tmp_path))
-    assert (path.parent, path.suffix, mime) == (tmp_path, ".flac", "audio/flac")
-    heard, heard_rate = soundfile.read(path)
-    assert heard_rate == min(rate, playing.HIGHEST_RATE)
-    assert heard.shape[1] == 2
-    assert len(heard) / heard_rate == pytest.approx(2, abs=0.1)
-    # A tone of half of full scale, through coders that change it a little.
-    assert np.abs(heard[heard_rate // 4 : heard_rate]).max() == pytest.approx(0.5, abs=0.05)
-
-
-def test_what_is_converted_is_bounded(tmp_path):
-    noise = np.random.default_rng(0).normal(0, 3, (44100, 4)).astype(np.float32)
-    source = tmp_path / "song.aiff"
-    source.write_bytes(encoded(noise, 44100, kind="AIFF", subtype="FLOAT"))
-    path, _ = playable(str(source), str(tmp_path), 0.5)
-    heard, rate = soundfile.read(path)
-    assert (heard.shape, rate) == ((22050, 2), 44100)
-    np.testing.assert_allclose(heard, np.clip(noise[:22050, :2], -1, 1), atol=1e-4)
-
-
-def test_every_file_has_a_copy_of_its_own_and_one_alone(tmp_path, monkeypatch):
-    noise = np.random.default_rng(0).normal(0, 0.1, (4410, 2)).astype(np.float32)
-    folder = tmp_path / "session"
-    found = []
-    for number, name in enumerate(["a/01.aiff", "b/01.aiff", f"{'é' * 120}.aiff"], 1):
-        source = tmp_path / name
-        source.parent.mkdir(exist_ok=True)
-        source.write_bytes(encoded(noise / number, 44100, kind="AIFF", subtype="FLOAT"))
-        found.append(playable(str(source), str(folder))[0])
-        np.testing.assert_allclose(soundfile.read(found[-1])[0], noise / number, atol=1e-4)
-    assert len(set(found)) == 3
-    assert set(folder.iterdir()) == set(found)
-    monkeypatch.setattr(playing.decode, "open_audio", None)
-    assert playable(str(source), str(folder))[0] == found[-1]
-    monkeypatch.undo()
-    # What was changed is another one.
-    source.write_bytes(encoded(noise / 7, 44100, kind="AIFF", subtype="FLOAT"))
-    os.utime(source, ns=(1, 1))
-    np.testing.assert_allclose(
-        soundfile.read(playable(str(source), str(folder))[0])[0], noise / 7, atol=1e-4
-    )
-
-
-def test_few_copies_are_kept_and_nothing_that_is_none_goes(tmp_path):
-    noise = np.random.default_rng(0).normal(0, 0.1, (441, 2)).astype(np.float32)
-    upload = tmp_path / "0123456789abcdef.flac"
-    upload.touch()
-    # What a worker was writing when it was stopped.
-    rest = tmp_path / ".played-x.flac.abc"
-    rest.touch()
-    os.utime(rest, ns=(0, 0))
-    found = []
-    for number in range(playing.KEPT + 3):
-        source = tmp_path / "music" / f"{number}.aiff"
-        source.parent.mkdir(exist_ok=True)
-        source.write_bytes(encoded(noise, 44100, kind="AIFF", subtype="FLOAT"))
-        found.append(playable(str(source), str(tmp_path))[0])
-        os.utime(found[-1], ns=(number, number))
-        # The first one is asked for again and again.
-        playable(str(source.with_name("0.aiff")), str(tmp_path))
-    assert {path for path in tmp_path.iterdir() if path.is_file()} == {
-        upload,
-        found[0],
-        *found[-playing.KEPT + 1 :],
-    }
-
-
-def test_nothing_half_written_stands_under_a_name(tmp_path):
-    source = tmp_path / "song.aiff"
-    source.write_bytes(b"FORM\0\0\0\x10AIFFgarbage" + b"\1" * 100)
-    with pytest.raises(DecodeError):
-        playable(str(source), str(tmp_path / "session"))
-    assert list((tmp_path / "session").iterdir()) == []
-
-
-def test_what_is_too_large_to_hold_is_converted_as_far_as_it_goes(demo, tmp_path, monkeypatch):
-    source = next(demo.glob("*.wav"))
-    monkeypatch.setattr(playing, "LARGEST", source.stat().st_size)
-    assert playable(str(source), str(tmp_path))[0] == source
-    monkeypatch.setattr(playing, "LARGEST", source.stat().st_size - 1)
-    path, mime = playable(str(source), str(tmp_path), 0.5)
-    assert (mime, soundfile.info(path).duration) == ("audio/flac", 0.5)
-
-
-def test_a_wave_that_browsers_do_not_know_is_converted(tmp_path):
-    source = tmp_path / "song.wav"
-    source.write_bytes(encoded(kind="WAV", subtype="MS_ADPCM"))
-    assert playable(str(source), str(tmp_path))[1] == "audio/flac"
-
-
-def test_what_cannot_be_played_is_said(tmp_path):
-    source = tmp_path / "song.aiff"
-    source.write_bytes(b"%PDF-1.7")
-    with pytest.raises(UploadError, match=r"song.aiff: is a PDF"):
-        playable(str(source), str(tmp_path))
-    source.write_bytes(b"FORM\0\0\0\x10AIFFgarbage" + b"\1" * 100)
-    with pytest.raises(DecodeError, match=r"song.aiff: is not audio"):
-        playable(str(source), str(tmp_path))

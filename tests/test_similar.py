@@ -11,6 +11,7 @@ from earmark.classify.library import library, similar
 from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.errors import DecodeError, FindError, SchemaError
+from earmark.extract.feature_table import FeatureTable
 
 
 @pytest.fixture
@@ -30,11 +31,11 @@ def toy():
 
 
 def test_pitches_names_and_what_is_about_the_file_are_not_compared(toy):
-    assert similar.compared(toy, {}) == ["x", "y", "constant"]
+    assert similar.compared(toy) == ["x", "y", "constant"]
     made = toy.assign(sha256="0", loudness=-9.0, duration_ms=1, mode=1, tonnetz_00_mean=1.0)
-    assert similar.compared(made, {}) == ["x", "y", "constant"]
+    assert similar.compared(made) == ["x", "y", "constant"]
     with pytest.raises(SchemaError, match="no descriptors to compare tracks by"):
-        similar.compared(toy[["path", "key"]], {})
+        similar.compared(toy[["path", "key"]])
 
 
 def test_vectors_have_length_one_and_a_constant_says_nothing(toy):
@@ -47,7 +48,7 @@ def test_vectors_have_length_one_and_a_constant_says_nothing(toy):
 
 
 def test_the_nearest_come_first_and_the_track_itself_never(toy):
-    index = similar.index(toy, {})
+    index = similar.index(toy)
     found = index.nearest(0, 2)
     assert found["path"].tolist() == ["b.mp3", "c.mp3"]
     assert found["similarity"].is_monotonic_decreasing
@@ -60,7 +61,7 @@ def test_what_is_missing_counts_as_the_mean_and_silence_is_like_nothing(toy):
     toy.loc[1, "x"] = np.nan
     toy.loc[2, ["x", "y", "constant"]] = np.nan
     toy.loc[3, "y"] = np.inf
-    index = similar.index(toy, {})
+    index = similar.index(toy)
     assert index.vectors[1, 0] == 0
     assert np.isfinite(index.vectors).all()
     assert len(index.nearest(2)) == 0
@@ -69,8 +70,8 @@ def test_what_is_missing_counts_as_the_mean_and_silence_is_like_nothing(toy):
 
 def test_windows_are_averaged_per_track(toy):
     halves = [toy.assign(x=toy["x"] + step, start=step, seconds=6.0) for step in (-0.3, 0.3)]
-    index = similar.index(pd.concat(halves), {})
-    whole = similar.index(toy, {})
+    index = similar.index(pd.concat(halves))
+    whole = similar.index(toy)
     assert index.paths.tolist() == whole.paths.tolist()
     np.testing.assert_allclose(index.vectors, whole.vectors, atol=1e-6)
 
@@ -89,12 +90,12 @@ def test_paths_may_be_numbers_and_none_may_be_missing(toy, cli, tmp_path):
     with pytest.raises(SchemaError, match="have no path"):
         library.open_library(gaps)
     with pytest.raises(SchemaError, match="have no path"):
-        similar.index(pd.read_parquet(gaps), {})
+        similar.index(pd.read_parquet(gaps))
 
 
 def test_doubles_are_named_once_or_when_asked_for(toy):
     twice = pd.concat([toy, toy.assign(path="copy of " + toy["path"])], ignore_index=True)
-    index = similar.index(twice, {})
+    index = similar.index(twice)
     assert index.nearest(0, 2)["path"].tolist() == ["b.mp3", "c.mp3"]
     assert index.nearest(0, 3, doubles=True)["path"].tolist() == [
         "copy of a.mp3",
@@ -105,32 +106,32 @@ def test_doubles_are_named_once_or_when_asked_for(toy):
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_tracks_are_no_error(toy, count):
-    index = similar.index(toy.head(count), {})
+    index = similar.index(toy.head(count))
     assert len(index.nearest(0)) <= count - 1
 
 
 def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_path):
     job = run.Extraction("default", windows=6)
     rows = run.extract([demo], job).table
-    about = tables.metadata(job.schema)
     waltz = demo / "waltz-96bpm-f-major.flac"
     copy = tmp_path / "renamed.flac"
     copy.write_bytes(waltz.read_bytes())
-    by_name = similar.find(waltz.name, rows, about)
+    by_name = similar.find(waltz.name, rows)
     assert waltz.name not in set(by_name["path"])
-    pd.testing.assert_frame_equal(similar.find(str(copy), rows, about), by_name)
-    pd.testing.assert_frame_equal(similar.find("waltz-96bpm-f-major.mp3", rows, about), by_name)
+    pd.testing.assert_frame_equal(similar.find(str(copy), rows), by_name)
+    pd.testing.assert_frame_equal(similar.find("waltz-96bpm-f-major.mp3", rows), by_name)
     others = rows[rows["path"] != waltz.name]
-    pd.testing.assert_frame_equal(similar.find(str(waltz), others, about), by_name)
+    pd.testing.assert_frame_equal(similar.find(str(waltz), others), by_name)
     with pytest.raises(FindError, match=r"none\.mp3: t\.csv has no such track, and there is no"):
-        similar.find("none.mp3", rows, about, "t.csv")
+        similar.find("none.mp3", FeatureTable.of(rows, "t.csv"))
     (tmp_path / "text.mp3").write_text("no audio")
     with pytest.raises(DecodeError, match="not audio"):
-        similar.find(str(tmp_path / "text.mp3"), rows, about)
+        similar.find(str(tmp_path / "text.mp3"), rows)
+    older = tables.metadata(job.schema) | {"fingerprint": "0"}
     with pytest.raises(SchemaError, match="another version of Earmark"):
-        similar.find(str(waltz), others, about | {"fingerprint": "0"})
+        similar.find(str(waltz), FeatureTable.of(others, provenance=older))
     with pytest.raises(SchemaError, match="was not made by Earmark"):
-        similar.find(str(waltz), others.drop(columns="sha256"), {})
+        similar.find(str(waltz), others.drop(columns="sha256"))
 
 
 def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):
@@ -149,8 +150,7 @@ def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):
 def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(shared, tmp_path):
     labels = pd.read_csv(shared / "emotify" / "tracks.csv").set_index("file")
     table = earmark.table([shared / "emotify" / "audio"], workers=2)
-    about = tables.metadata(run.Extraction("default").schema)
-    index = similar.index(table, about)
+    index = similar.index(table)
     genres = labels["genre"].reindex(index.paths).to_numpy()
     same = [
         (genres[index.nearest(place)["place"]] == genre).mean()

@@ -62,7 +62,7 @@ def test_integers_stay_integers_in_every_format(cli, demo, tmp_path, ending):
     output = tmp_path / f"t.{ending}"
     status, _, _ = cli("extract", demo, "--set", "spotify", "-o", output, "-q")
     assert status == 0
-    found, _ = tables.read(output)
+    found = tables.read(output).frame
     for name in sets.SPOTIFY_INTEGERS:
         assert pd.api.types.is_integer_dtype(found[name]), name
 

@@ -9,7 +9,7 @@ import pytest
 
 import earmark
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
-from earmark.classify.model import bundle, genre_profiles
+from earmark.classify.model import genre_profiles, storage
 from earmark.extract import schema
 from earmark.extract.config import DEFAULTS
 from earmark.extract.sets import SPOTIFY_COLUMNS
@@ -37,9 +37,9 @@ def test_it_takes_the_columns_of_spotifys_table_and_is_small(model):
     assert (model.set, model.fingerprint) == (current.set, current.fingerprint)
     assert model.inputs == model.columns == [*SPOTIFY_COLUMNS, *SPOTIFY_EXTRAS]
     assert len(model.genres) == 114
-    names = {path.name for path in bundle.SPOTIFY.iterdir()}
-    assert names == {bundle.MODEL, bundle.ABOUT, bundle.CARD, *bundle.PICKLES}
-    assert sum(path.stat().st_size for path in bundle.SPOTIFY.iterdir()) < 15e6
+    names = {path.name for path in storage.SPOTIFY.iterdir()}
+    assert names == {storage.MODEL, storage.ABOUT, storage.CARD, *storage.PICKLES}
+    assert sum(path.stat().st_size for path in storage.SPOTIFY.iterdir()) < 15e6
 
 
 def test_what_is_typical_of_a_genre_is_found_to_be_of_it(model, usual):
@@ -64,7 +64,7 @@ def test_every_genre_has_typical_values_of_every_column(model):
 
 
 def test_its_card_says_what_was_measured(model):
-    card = (bundle.SPOTIFY / bundle.CARD).read_text(encoding="utf-8")
+    card = (storage.SPOTIFY / storage.CARD).read_text(encoding="utf-8")
     numbers = model.metrics
     assert f"| accuracy | {numbers['accuracy']:.3f} |" in card
     assert f"true genre among the first five | {numbers['top_5']:.3f} |" in card
@@ -81,12 +81,12 @@ def test_its_card_says_what_was_measured(model):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.InconsistentVersionWarning")
 @pytest.mark.filterwarnings("ignore:.*serialized model:UserWarning")
 def test_scikit_learn_finds_the_same_genres_in_the_same_rows(model, usual):
-    plain, encoder = (joblib.load(bundle.SPOTIFY / name) for name in bundle.PICKLES)
+    plain, encoder = (joblib.load(storage.SPOTIFY / name) for name in storage.PICKLES)
     rows = usual[model.inputs]
     expected = model.predict(rows.rename_axis("path").reset_index())["genre"].tolist()
     for given in (rows, rows.to_numpy(), rows.to_numpy().tolist()):
         assert encoder.inverse_transform(plain.predict(given)).tolist() == expected
-    card = (bundle.SPOTIFY / bundle.CARD).read_text(encoding="utf-8")
+    card = (storage.SPOTIFY / storage.CARD).read_text(encoding="utf-8")
     assert ", ".join(model.inputs[:8]) in card.replace("\n", " ")
 
 

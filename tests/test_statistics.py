@@ -60,10 +60,37 @@ def test_correlations_take_the_rows_that_have_both():
     values.iloc[::7, 0] = np.nan
     found = statistics.rank_correlations(values)
     both = values[["a", "b"]].dropna()
-    # Ranks are those of the whole column: nearly those among the rows that have both.
-    assert found.loc["a", "b"] == pytest.approx(both.corr("spearman").iloc[0, 1], abs=0.02)
+    assert found.loc["a", "b"] == pytest.approx(both.corr("spearman").iloc[0, 1], abs=1e-12)
     assert found["d"].isna().all()
     assert found.loc["a", "a"] == 1
+
+
+def test_correlations_with_gaps_are_those_of_pandas():
+    random = np.random.default_rng(2)
+    base = random.normal(size=(80, 1))
+    values = pd.DataFrame((base + random.normal(size=(80, 9))).round(1), columns=list("abcdefghi"))
+    # Gaps of its own, gaps in common with others, gaps that depend on values, and hardly a value.
+    values["a"] = values["a"].mask(random.random(80) < 0.4)
+    values.loc[::3, ["b", "c"]] = np.nan
+    values["d"] = values["d"].mask(values["e"] > 0.5)
+    values["f"] = values["f"].where(values.index < 2)
+    values["g"] = values["g"].where(values.index < 30)
+    # It varies, but not where `g` is there.
+    values["h"] = (values.index >= 30).astype(float)
+    expected = values.corr("spearman", min_periods=3)
+    found = statistics.rank_correlations(values)
+    pd.testing.assert_frame_equal(found, expected, check_exact=False, atol=1e-12)
+    assert found["f"].isna().all()
+    assert np.isnan(found.loc["g", "h"])
+
+
+def test_of_no_columns_and_of_no_rows_there_are_no_correlations():
+    assert statistics.rank_correlations(pd.DataFrame(index=range(3))).shape == (0, 0)
+    assert (
+        statistics.rank_correlations(pd.DataFrame(columns=["a", "b"], dtype=float))
+        .isna()
+        .all(axis=None)
+    )
 
 
 def test_what_separates_genres_comes_first(invented):

@@ -63,7 +63,8 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
     assert captured.err.count("bad.mp3") == 1
     for path, seconds in ((windows, 1.0), (tracks, None)):
         expected = schema.of("default", DEFAULTS, seconds)
-        table, about = tables.read(path)
+        read = tables.read(path)
+        table, about = read.frame, read.provenance
         keys = ["path", "start", "seconds", "sha256"] if seconds else ["path", "sha256"]
         assert table.columns.tolist() == [*keys, *expected.names]
         assert about == tables.metadata(expected)
@@ -97,8 +98,8 @@ def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
 def test_each_table_has_the_format_of_its_own_ending(music, tmp_path, endings):
     windows, tracks = (tmp_path / f"t.{ending}" for ending in endings)
     cli("extract", music, "-o", windows, "--windows", 1, "--tracks", tracks, "-q")
-    assert len(tables.read(windows)[0]) == 15
-    assert len(tables.read(tracks)[0]) == 5
+    assert len(tables.read(windows)) == 15
+    assert len(tables.read(tracks)) == 5
 
 
 def test_tracks_without_windows_are_refused_before_any_work(music, tmp_path, analysed, capsys):

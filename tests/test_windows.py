@@ -16,8 +16,8 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.windows import (
     ACTIVE_RANGE,
     REFERENCE_LEVEL,
-    Cutter,
     Window,
+    WindowCutter,
     gated_level,
 )
 
@@ -32,13 +32,13 @@ REACH = DEFAULTS.n_fft // (2 * DEFAULTS.hop_length)
 
 def cut(config, seconds, blocks):
     """Feed series that tell which frame is which, in blocks, and return the windows."""
-    cutter = Cutter(config, seconds)
+    cutter = WindowCutter(config, seconds)
     windows, at = [], 0
     for count in blocks:
         numbers = np.arange(at, at + count, dtype=np.float32)
         windows += cutter.feed({"frame_rms": numbers, "pairs": np.outer(numbers, [1, -1])})
         at += count
-    return [*windows, *cutter.close()]
+    return [*windows, *cutter.finish()]
 
 
 SECONDS = st.floats(0.5, 40)
@@ -95,7 +95,7 @@ def test_a_window_knows_the_last_frame_before_it_and_whether_it_is_the_last(seco
 
 
 def test_no_frames_are_no_windows():
-    assert list(Cutter(DEFAULTS, 6.0).close()) == []
+    assert list(WindowCutter(DEFAULTS, 6.0).finish()) == []
 
 
 # What is sound
@@ -171,7 +171,7 @@ def test_silence_has_no_level_no_gain_and_no_active_frame(level):
     assert np.isnan(silent.level)
     assert silent.gain == 0
     assert not silent.active.any()
-    assert silent.heard("frame_rms").shape == (0,)
+    assert silent.active_rows("frame_rms").shape == (0,)
 
 
 def test_the_gain_brings_a_window_to_the_reference_level():
@@ -184,9 +184,9 @@ def test_heard_are_the_rows_of_the_active_frames():
     rms = np.full(100, 0.1)
     rms[40:60] = 0
     part = window(rms)
-    assert part.heard("frame_rms").tolist() == part["frame_rms"][part.active].tolist()
+    assert part.active_rows("frame_rms").tolist() == part["frame_rms"][part.active].tolist()
     whole = window(np.full(100, 0.1), first=False, last=False)
-    assert whole.heard("frame_rms") is whole["frame_rms"]
+    assert whole.active_rows("frame_rms") is whole["frame_rms"]
 
 
 # Levels

@@ -1,10 +1,9 @@
-"""The app: pages over what the command line does, for people who would rather look and listen.
+"""The web app (Streamlit): what the command line does, as pages in the browser.
 
-A page draws and calls, and knows no more than that. What takes long runs in worker processes
-(`earmark.classify.app.jobs.queue`), what comes from outside goes through
-`earmark.classify.app.files.scratch` and
-`earmark.classify.app.settings`, and what is shown looks as `earmark.classify.app.widgets.theme`
-says.
+Pages only draw widgets and call other modules. Long work runs in worker processes
+(`earmark.classify.app.jobs.queue`), uploads are kept by `earmark.classify.app.files.scratch`
+within the limits of `earmark.classify.app.settings`, and `earmark.classify.app.widgets.theme`
+gives all pages one look.
 """
 
 from __future__ import annotations
@@ -17,36 +16,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAGES = (
-    ("listen", "Classify", ":material/graphic_eq:"),
+    ("classify", "Classify", ":material/graphic_eq:"),
     ("by_hand", "By hand", ":material/tune:"),
     ("library", "Library", ":material/library_music:"),
     ("insights", "Insights", ":material/insights:"),
     ("train", "Train", ":material/model_training:"),
 )
-"""Module, title and icon of each page, in the order in which people need them."""
+"""Module, title and icon of each page, in the order of the navigation."""
 
 
 def main() -> None:
-    """Draw the page that is asked for: what `app.py` runs."""
+    """Draw the requested page; `app.py` calls this."""
     import streamlit as st
-    from streamlit import config
 
-    from earmark.classify.app import session
+    from earmark.classify.app import _compat, session
+    from earmark.classify.app.settings import app_settings
     from earmark.classify.app.widgets import theme
 
-    # A picture of our own: those that have names are fetched from elsewhere.
+    # A file, as Streamlit fetches named icons from the internet.
     icon = Path(__file__).with_name("icon.png")
     st.set_page_config(page_title="Earmark", page_icon=icon, layout="wide")
-    theme.frame()
+    theme.apply_style()
     pages = [
         st.Page(_page(module), title=title, icon=icon, url_path=module, default=not place)
         for place, (module, title, icon) in enumerate(PAGES)
     ]
     chosen = st.navigation(pages, position="top")
-    with theme.kept_in_words():
-        # However the app was started, Streamlit takes files as large as the boxes say.
-        config.set_option("server.maxUploadSize", session.setting().upload_mb)
-        # Workers start while somebody reads the page.
+    with theme.errors_shown():
+        # The limit of uploads holds however the app was started.
+        _compat.limit_uploads(app_settings().upload_mb)
+        # The workers start while the page is being read.
         session.queue()
         chosen.run()
 
@@ -55,7 +54,7 @@ def _page(module: str) -> Callable[[], None]:
     def draw() -> None:
         from earmark.classify.app.widgets import theme
 
-        with theme.kept_in_words():
+        with theme.errors_shown():
             importlib.import_module(f"earmark.classify.app.pages.{module}").page()
 
     return draw

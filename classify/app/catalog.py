@@ -1,4 +1,7 @@
-"""What the library page holds: tables below the root, opened once for everybody. No Streamlit."""
+"""The tables of the library page: found below the root, opened once for all sessions.
+
+Nothing here needs Streamlit.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.classify.app.files.paths import inside
-from earmark.classify.app.files.zip import packed
+from earmark.classify.app.files.paths import resolve_below_root
+from earmark.classify.app.files.zip import zip_files
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
-from earmark.classify.model import genre_profiles as typicals
-from earmark.classify.model.bundle import ABOUT
+from earmark.classify.model import genre_profiles
+from earmark.classify.model.storage import ABOUT
 from earmark.extract import sets, tables
 from earmark.extract.errors import EarmarkError, FindError, SchemaError
 
@@ -28,70 +31,70 @@ if TYPE_CHECKING:
     from earmark.classify.library.library import Library
 
 __all__ = [
-    "Below",
-    "Opened",
-    "Version",
-    "in_names_of_theirs",
-    "listed",
+    "ModelVersion",
+    "OpenTable",
+    "TrackPaths",
+    "errors_with_user_names",
+    "file_stamp",
+    "genre_profile",
+    "list_tables",
     "locate",
-    "named",
-    "opened",
-    "renamed",
-    "stamp",
-    "typical",
-    "version",
-    "zipped",
+    "model_version",
+    "open_table",
+    "predict_genres",
+    "with_user_names",
+    "zip_playlists",
 ]
 
 FOLDERS = ("data/features", "data", "")
-"""Where below the root tables are looked for, the likeliest first."""
+"""Folders below the root in which tables are searched, the likeliest first."""
 
 MOST = 200
-"""Tables that are offered; others can be named."""
+"""Tables that are offered at most; any other can be typed in."""
 
 MODELS = 3
-"""Models whose genres are held of a table."""
+"""Models whose predictions are kept for each table."""
 
-Version = tuple[str, int]
-"""The directory of a model, and when what is in it was written."""
+ModelVersion = tuple[str, int]
+"""The directory of a model, and the time in ns at which its description was written."""
 
 ENOUGH = 4
-"""Tracks of a genre with a value that say what is typical of it."""
+"""Tracks with a value that a genre needs before its quartiles are shown."""
 
 
 @dataclass(eq=False)
-class Opened:
-    """A table that was opened, and what was found out about it since.
+class OpenTable:
+    """An open table, with what was computed from it since.
 
     Parameters
     ----------
     libraries : dict
-        The library with the genres of the table under an empty name, and with those that models
-        gave, under their versions.
+        The library with the genres of the table under an empty name, and those with genres
+        predicted by models under the versions of the models.
     mapping : Job, optional
-        The job that draws up the map, one for all who look at the table.
+        The job that computes the map; all sessions that show the table share it.
     """
 
-    libraries: dict[str | Version, Library] = field(repr=False)
+    libraries: dict[str | ModelVersion, Library] = field(repr=False)
     mapping: Job | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
-    def places(self) -> NDArray[np.float64] | None:
-        """Where its tracks are on the map, once that is known: an array of (tracks, 2)."""
+    def positions(self) -> NDArray[np.float64] | None:
+        """The positions of the tracks on the map, of shape (tracks, 2); None until computed."""
         done = self.mapping is not None and self.mapping.state == "done"
         return self.mapping.result() if self.mapping is not None and done else None
 
-    def mapped(self, submit: Callable[[], Job], unwanted: Job | None = None) -> Job:
-        """Return the job that draws up the map.
+    def map_job(self, submit: Callable[[], Job], unwanted: Job | None = None) -> Job:
+        """Return the job that computes the map, and submit one where there is none.
 
         Parameters
         ----------
         submit : callable
-            Puts it in the line: where nobody has, and where those whose job it was have stopped it
-            or are gone.
+            Submits the job. It is called where there is no job yet, or where the session that owned
+            the job stopped it or ended.
         unwanted : Job, optional
-            What is not submitted again.
+            A job that this session stopped: it is not submitted again.
         """
         with self._lock:
             job = self.mapping
@@ -99,30 +102,30 @@ class Opened:
                 job = self.mapping = submit()
             return job
 
-    def forget(self, job: Job) -> None:
-        """Let a map that could not be drawn up be tried again."""
+    def forget_map(self, job: Job) -> None:
+        """Drop a failed job, so that the map can be tried again."""
         with self._lock:
             if self.mapping is job:
                 self.mapping = None
 
-    def hold(self, model: Version, named: Library) -> None:
-        """Keep the library with the genres of a model; that of the oldest of too many goes."""
-        self.libraries[model] = named
+    def add_predicted(self, model: ModelVersion, library: Library) -> None:
+        """Keep the library with the genres of a model, of the last few models only."""
+        self.libraries[model] = library
         models = [key for key in self.libraries if key]
         for key in models[:-MODELS]:
             self.libraries.pop(key, None)
 
 
 @dataclass(frozen=True, eq=False)
-class Below(Mapping[str, str]):
-    """Where tracks are whose paths begin in a folder, each found when it is asked for.
+class TrackPaths(Mapping[str, str]):
+    """Maps the path of each track to its path below a folder, joined on access.
 
     Parameters
     ----------
     folder : Path
         The folder.
     paths : iterable of str
-        The tracks.
+        The paths of the tracks, as the table has them.
     """
 
     folder: Path
@@ -138,83 +141,88 @@ class Below(Mapping[str, str]):
         return len(self.paths)
 
 
-def version(model: str) -> Version:
-    """Return what names the model in a directory for as long as it stays the same."""
+def model_version(model: str) -> ModelVersion:
+    """Return a key for the model in a directory that changes when the model does."""
     about = Path(model) / ABOUT
     return model, about.stat().st_mtime_ns if about.is_file() else 0
 
 
 @contextmanager
-def in_names_of_theirs(called: Mapping[str, str]) -> Iterator[None]:
-    """Say what goes wrong of files as those know them who named or brought them.
+def errors_with_user_names(user_names: Mapping[str, str]) -> Iterator[None]:
+    """In errors, call files by the names that the user gave them.
 
     Parameters
     ----------
-    called : mapping of str to str
-        What they call them, by what we do.
+    user_names : mapping of str to str
+        The user's name of each file, by the path that code uses.
+
+    Raises
+    ------
+    SchemaError
+        In place of any `EarmarkError`, with the names replaced.
     """
     try:
         yield
     except EarmarkError as error:
-        raise SchemaError(renamed(str(error), called)) from error
+        raise SchemaError(with_user_names(str(error), user_names)) from error
 
 
-def renamed(text: str, called: Mapping[str, str]) -> str:
-    """Return a text with other names in place of ours."""
-    for ours, theirs in called.items():
-        text = text.replace(ours, theirs)
+def with_user_names(text: str, user_names: Mapping[str, str]) -> str:
+    """Return a text with paths replaced by the names that the user gave the files."""
+    for path, name in user_names.items():
+        text = text.replace(path, name)
     return text
 
 
-def listed(root: Path) -> list[str]:
-    """Return the tables below the root that are offered, as they are named from there."""
-    found = []
+def list_tables(root: Path) -> list[str]:
+    """Return the tables to offer, as paths relative to the root."""
+    names = []
     for folder in FOLDERS:
         for path in sorted((root / folder).glob("*"))[: 10 * MOST]:
             if path.name.startswith(".") or not path.name.lower().endswith(tables.READABLE):
                 continue
             if path.is_file() and path.resolve().is_relative_to(root):
-                # Of other people's CSV files nobody knows what they are, and requirements are many.
+                # At the root itself any CSV could be anything: only tables that Earmark made count.
                 kind = tables.kind_of(path)
                 if kind != "failures" and (kind or folder):
-                    found.append(path.relative_to(root).as_posix())
-    return found[:MOST]
+                    names.append(path.relative_to(root).as_posix())
+    return names[:MOST]
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """Return what changes when a file does."""
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Return the modification time in ns and the size in bytes of a file."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
 
-def opened(path: Path, genres: str | None) -> Opened:
+def open_table(path: Path, genres: str | None) -> OpenTable:
     """Open a table, with the genres as for `earmark.classify.library.library.open_library`.
 
     Raises
     ------
     SchemaError
-        It is no table.
+        The file is no table.
     LabelError
-        The genres do not fit it.
+        The genres do not fit the table.
     """
-    return Opened({"": library.open_library(path, genres)})
+    return OpenTable({"": library.open_library(path, genres)})
 
 
-def named(
-    path: str, model: str, called: str, report: Callable[[float, str], None] | None = None
+def predict_genres(
+    path: str, model: str, table_name: str, report: Callable[[float, str], None] | None = None
 ) -> pd.DataFrame:
-    """Find the genres of the tracks of a table: what a worker does.
+    """Predict the genres of the tracks of a table; runs in a worker process.
 
     Parameters
     ----------
     path : str
-        Of the table.
+        The path of the table.
     model : str
         The directory of the model.
-    called : str
-        What the table is called by those who named it.
+    table_name : str
+        The name that the user gave the table, for error messages.
     report : callable, optional
-        Is told the share that is done, and a text.
+        Called with the share that is done, from 0 to 1, and a text.
 
     Returns
     -------
@@ -226,46 +234,52 @@ def named(
     SchemaError
         The table was not made like the one that the model was trained on.
     """
-    say = report or (lambda share, text: None)
-    say(0.1, "reading the table")
-    with in_names_of_theirs({path: called, model: Path(model).name}):
-        own = library.open_library(path)
-        say(0.3, f"finding the genres of {len(own):,} tracks")
-        return own.predicted(model_at(model)).tracks[["path", "genre", "probability"]]
+    tell = report or _ignore_progress
+    tell(0.1, "reading the table")
+    with errors_with_user_names({path: table_name, model: Path(model).name}):
+        tracks = library.open_library(path)
+        tell(0.3, f"finding the genres of {len(tracks):,} tracks")
+        return tracks.predicted(model_at(model)).tracks[["path", "genre", "probability"]]
+
+
+def _ignore_progress(share: float, text: str) -> None:
+    """Report progress to nobody."""
 
 
 def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
-    """Return the file of a track, if it is below the root.
+    """Return the audio file of a track, or None where there is none below the root.
 
     Parameters
     ----------
     path : str
-        As a table has it: relative to what was analysed, or absolute.
+        As in the table: relative to the folder that was analysed, or absolute.
     folders : iterable of str
-        Where it may be relative to, below the root.
+        Folders below the root to which the path may be relative.
     root : Path
-        Nothing outside it is found.
+        Files outside of it are ignored.
     """
     for folder in folders:
         try:
-            found = inside(str(Path(folder or ".") / path), root)
+            file = resolve_below_root(str(Path(folder or ".") / path), root)
         except FindError:
             continue
-        if found.is_file():
-            return found
+        if file.is_file():
+            return file
     return None
 
 
-def typical(own: Library, genre: str) -> dict[str, list[float]]:
-    """Return the quartiles of a genre of a library, of the columns that enough tracks have."""
-    part = own.tracks[own.tracks["genre"] == genre]
-    known = part.count()
-    names = [name for name in sets.SPOTIFY_COLUMNS if known.get(name, 0) >= ENOUGH]
-    return typicals.of(part[names], part["genre"], part["path"]).get(genre, {})
+def genre_profile(library: Library, genre: str) -> dict[str, list[float]]:
+    """Return the quartiles of each column over the tracks of a genre that have a value."""
+    part = library.tracks[library.tracks["genre"] == genre]
+    counts = part.count()
+    names = [name for name in sets.SPOTIFY_COLUMNS if counts.get(name, 0) >= ENOUGH]
+    return genre_profiles.of(part[names], part["genre"], part["path"]).get(genre, {})
 
 
-def zipped(rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None) -> bytes:
-    """Return a playlist for each genre, all in one ZIP archive."""
+def zip_playlists(
+    rows: pd.DataFrame, at_least: float, paths: Mapping[str, str] | None = None
+) -> bytes:
+    """Return a ZIP archive of one playlist per genre."""
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
-        made = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
-        return packed({playlist.path.name: playlist.path for playlist in made})
+        written = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
+        return zip_files({playlist.path.name: playlist.path for playlist in written})

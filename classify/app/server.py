@@ -1,4 +1,4 @@
-"""Starting the app from anywhere, as `streamlit run app.py` does within a clone."""
+"""Serves the app from any folder, with the options that `streamlit run app.py` has in a clone."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["CONFIG", "options", "serve"]
 
 CONFIG = Path(__file__).with_name("config.toml")
-"""How the app looks and listens."""
+"""Options of Streamlit: the theme of the app, and its address."""
 
-
-EVERYWHERE = ("0.0.0.0", "::")
-"""Addresses that stand for all of this computer's."""
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, never a default
+"""Addresses that stand for all addresses of this computer."""
 
 
 def serve(script: Path, **given: Any) -> None:
@@ -32,8 +31,8 @@ def serve(script: Path, **given: Any) -> None:
     script : Path
         ``app.py``.
     **given
-        Options of Streamlit by their names, with underscores for dots, which override those of the
-        project; None overrides nothing.
+        Options of Streamlit by their names, with underscores for dots. They override those of
+        `CONFIG`, unless they are None.
 
     Raises
     ------
@@ -45,21 +44,21 @@ def serve(script: Path, **given: Any) -> None:
     from streamlit import config
     from streamlit.web import bootstrap
 
-    from earmark.classify.app import settings
+    from earmark.classify.app.settings import read
 
-    found = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
-    # Told now, and not in the browser.
-    settings.read(os.environ)
-    address = str(found["server_address"])
+    merged = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
+    # A wrong limit is an error here, and not later in the browser.
+    read(os.environ)
+    address = str(merged["server_address"])
     if address in EVERYWHERE:
-        # Who lets everybody in knows best by what names they come.
-        found["server_allowedHosts"] = ["*"]
-    elif address not in found["server_allowedHosts"]:
-        found["server_allowedHosts"] += [address, socket.gethostname()]
-    _free(address, int(found.get("server_port", 8501)))
+        # Whoever opens the app to all addresses answers for the host names, too.
+        merged["server_allowedHosts"] = ["*"]
+    elif address not in merged["server_allowedHosts"]:
+        merged["server_allowedHosts"] += [address, socket.gethostname()]
+    _free(address, int(merged.get("server_port", 8501)))
     config._main_script_path = str(script)
-    bootstrap.load_config_options(found)
-    bootstrap.run(str(script), False, [], found)
+    bootstrap.load_config_options(merged)
+    bootstrap.run(str(script), False, [], merged)
 
 
 def options(file: Path) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 
 def _free(address: str, port: int) -> None:
-    """Refuse a port that something listens on already: Streamlit would end without a word."""
+    """Refuse a port that is in use: Streamlit would exit without a message."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""What outlives a run of a page: the queue of the process, and what belongs to one session."""
+"""State that outlives a rerun: the queue of the process, and the folder of each session."""
 
 from __future__ import annotations
 
@@ -9,90 +9,82 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from earmark.classify.app.files import scratch as uploads
+from earmark.classify.app import _compat
+from earmark.classify.app.files.scratch import Limits, Scratch
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["forget", "owner", "queue", "scratch", "setting"]
+__all__ = ["forget", "owner", "queue", "scratch"]
 
-LOOK = 2.0
-"""Seconds between two looks at who is still there."""
+CHECK_INTERVAL = 2.0
+"""Seconds between two checks which sessions are still connected."""
 
 
 @st.cache_resource(show_spinner=False)
 def queue() -> JobQueue:
-    """Return the one queue of this process; its workers start with it."""
-    return JobQueue(workers=setting().workers, warm=track_analysis.warm)
+    """Return the one job queue of this process; the first call starts its workers."""
+    return JobQueue(workers=app_settings().workers, warm=track_analysis.warm)
 
 
 def owner() -> str:
-    """Return a name of this session that nobody else can guess: who a job is done for."""
+    """Return the random name under which this session submits jobs; nobody can guess it."""
     if "owner" not in st.session_state:
         st.session_state["owner"] = secrets.token_hex(8)
-    found: str = st.session_state["owner"]
-    return found
+    name: str = st.session_state["owner"]
+    return name
 
 
 def forget(files: Iterable[str]) -> None:
-    """Have Streamlit let go of uploads, which it holds in memory until their session ends.
+    """Remove uploads from the memory of Streamlit, which holds them until their session ends.
 
     Parameters
     ----------
     files : iterable of str
-        What Streamlit calls them: their `file_id`. Boxes that show them are empty after this.
+        The `file_id` of each upload. Boxes that show them are empty after this.
     """
-    context = get_script_run_ctx()
-    holder = context and context.uploaded_file_mgr
-    if context is not None and isinstance(holder, MemoryUploadedFileManager):
-        for file in files:
-            holder.remove_file(context.session_id, file)
+    _compat.forget_uploads(files)
 
 
-def scratch() -> uploads.Scratch:
-    """Return the folder of this session; it goes when the session does."""
+def scratch() -> Scratch:
+    """Return the folder of this session, which is removed when the session ends."""
     return _session().scratch
 
 
 class _Session:
-    """What goes when a session does, and not when its connection is lost for a moment."""
+    """Resources freed when a session ends, but not when its connection is lost briefly."""
 
-    def __init__(self, own: str) -> None:
-        limits, megabyte = setting(), 10**6
-        self.scratch = uploads.Scratch(
-            uploads.Limits(
-                limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte
-            )
+    def __init__(self, owner: str) -> None:
+        limits, megabyte = app_settings(), 10**6
+        self.scratch = Scratch(
+            Limits(limits.upload_mb * megabyte, limits.uploads, limits.session_mb * megabyte)
         )
-        self.end = weakref.finalize(self, _leave, queue(), own, self.scratch)
-        context = get_script_run_ctx()
-        if runtime.exists() and context is not None:
-            _ends()[context.session_id] = self.end, None
+        self.end = weakref.finalize(self, _leave, queue(), owner, self.scratch)
+        name = _compat.session_id()
+        if name is not None:
+            _ends()[name] = self.end, None
 
 
-def _leave(queue: JobQueue, own: str, scratch: uploads.Scratch) -> None:
-    # Whoever is interrupted by the collection of garbage may hold the line's lock. The jobs go
-    # before the files that they read.
-    threading.Thread(target=queue.leave, args=(own,), daemon=True).start()
+def _leave(queue: JobQueue, owner: str, scratch: Scratch) -> None:
+    # A finalizer may interrupt a thread that holds the lock of the queue, so another thread
+    # cancels the jobs. They end before the files that they read are removed.
+    threading.Thread(target=queue.leave, args=(owner,), daemon=True).start()
     scratch.close()
 
 
 def _session() -> _Session:
-    found: _Session | None = st.session_state.get("session")
-    if found is None or not found.end.alive:
-        found = st.session_state["session"] = _Session(owner())
-    return found
+    current: _Session | None = st.session_state.get("session")
+    if current is None or not current.end.alive:
+        current = st.session_state["session"] = _Session(owner())
+    return current
 
 
 Ends = dict[str, tuple["weakref.finalize[Any, Any]", float | None]]
-"""By the name of a session what ends it, and since when nobody has been connected to it."""
+"""By session id: the finalizer that ends it, and since when it has been disconnected."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -103,15 +95,15 @@ def _ends() -> Ends:
 
 
 def _watch(ends: Ends) -> None:
-    """End sessions to which nobody came back: Streamlit forgets them some day, and says nothing."""
-    patience = float(st.get_option("server.disconnectedSessionTTL")) + LOOK
+    """End sessions that stayed disconnected: Streamlit drops them without any event."""
+    patience = float(st.get_option("server.disconnectedSessionTTL")) + CHECK_INTERVAL
     while True:
-        time.sleep(LOOK)
+        time.sleep(CHECK_INTERVAL)
         now = time.monotonic()
         for name, (end, since) in list(ends.items()):
             if not end.alive:
                 del ends[name]
-            elif runtime.exists() and runtime.get_instance().is_active_session(name):
+            elif _compat.is_connected(name):
                 ends[name] = end, None
             elif since is None:
                 ends[name] = end, now

@@ -1,7 +1,7 @@
-"""What the app may do: how much, how long, and where; told by the environment.
+"""Limits of the app: sizes, times and the root folder, read from the environment.
 
-Every field of `Setting` is set by the variable ``EARMARK_APP_`` and its name in capitals, which is
-also how `earmark app` hands its options on.
+The variable ``EARMARK_APP_`` followed by the name of a field of `AppSettings` in capitals sets that
+field; `earmark app` passes its options on in the same way.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from earmark.extract.errors import SettingsError, printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["PREFIX", "Setting", "read", "seconds_for", "setting"]
+__all__ = ["PREFIX", "AppSettings", "app_settings", "read", "seconds_for"]
 
 PREFIX = "EARMARK_APP_"
 
 BYTES_A_SECOND = 400_000
-"""Of a file, that the slowest machine still analyses: an eighth of what was measured of an MP3."""
+"""Bytes that a slow machine analyses in a second: an eighth of what was measured with MP3."""
 
 
 def _cores() -> int:
-    """Return how many cores this process may use: fewer than there are in a container."""
+    """Return how many cores this process may use, which a container may limit."""
     import joblib
 
     return int(joblib.cpu_count())
 
 
-class Setting(BaseModel):
+class AppSettings(BaseModel):
     """Limits of the app.
 
     Parameters
     ----------
     root : Path
-        Folders and tables are named below it, and nowhere else.
+        Folders and tables outside of it cannot be opened.
     workers : int
-        Processes that analyse; by default as many as there are cores for them.
+        Worker processes; by default one per core that this process may use.
     upload_mb : int
         Megabytes of one file that is uploaded.
     uploads : int
-        Files that somebody may have here at a time.
+        Uploaded files that a session may hold at a time.
     session_mb : int
         Megabytes of all of them together.
     track_seconds : float
@@ -72,8 +72,8 @@ class Setting(BaseModel):
     table_mb: int = Field(1000, ge=1, le=100_000)
 
 
-def read(environment: Mapping[str, str]) -> Setting:
-    """Return what the variables say.
+def read(environment: Mapping[str, str]) -> AppSettings:
+    """Return the settings from environment variables.
 
     Raises
     ------
@@ -86,31 +86,31 @@ def read(environment: Mapping[str, str]) -> Setting:
         if name.startswith(PREFIX)
     }
     try:
-        found = Setting.model_validate(given)
+        settings = AppSettings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         name = f"{PREFIX}{str(first['loc'][0]).upper()}"
-        known = ", ".join(f"{PREFIX}{field.upper()}" for field in Setting.model_fields)
+        names = ", ".join(f"{PREFIX}{field.upper()}" for field in AppSettings.model_fields)
         what = (
-            f"is unknown; there is {known}" if first["type"] == "extra_forbidden" else first["msg"]
+            f"is unknown; there is {names}" if first["type"] == "extra_forbidden" else first["msg"]
         )
         raise SettingsError(f"{name} = {first['input']!r}: {what}") from None
-    if not found.root.is_dir():
-        raise SettingsError(f"{PREFIX}ROOT = {printable(found.root)}: is no folder")
-    return found.model_copy(update={"root": found.root.resolve()})
+    if not settings.root.is_dir():
+        raise SettingsError(f"{PREFIX}ROOT = {printable(settings.root)}: is no folder")
+    return settings.model_copy(update={"root": settings.root.resolve()})
 
 
 @cache
-def setting() -> Setting:
-    """Return what this process was told, read once."""
+def app_settings() -> AppSettings:
+    """Return the settings of this process, read once."""
     return read(os.environ)
 
 
 def seconds_for(path: str | Path) -> float:
-    """Return the seconds that the analysis of a file may take: the longer it is, the more."""
+    """Return the time limit in seconds for the analysis of a file, which grows with its size."""
     try:
         size = Path(path).stat().st_size
     except OSError:
-        # Whoever opens it says what is wrong.
+        # Opening the file raises an error that says what is wrong.
         size = 0
-    return setting().track_seconds + size / BYTES_A_SECOND
+    return app_settings().track_seconds + size / BYTES_A_SECOND

@@ -11,16 +11,20 @@ import pandas as pd
 
 from earmark.classify.dataset import groups as grouping
 from earmark.classify.dataset import labels as labelling
+from earmark.classify.dataset.duplicates import KINDS, Duplicates, find
+from earmark.classify.dataset.pooling import CATEGORIES
 from earmark.extract import schema, sets, tables
-from earmark.extract.config import DEFAULTS
 from earmark.extract.engine.registry import Column
 from earmark.extract.errors import LabelError, SchemaError
+from earmark.extract.feature_table import names_of_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from earmark.extract.feature_table import FeatureTable
 
 __all__ = [
     "CATEGORIES",
@@ -31,17 +35,12 @@ __all__ = [
     "finite",
     "flags",
     "one_line",
-    "recognise",
-    "row_names",
     "weights",
     "without",
 ]
 
 FILE_DESCRIPTORS = ("duration_ms", "length", "loudness", "true_peak")
 """What says more about the file (an excerpt, a mastering) than about the music in it."""
-
-CATEGORIES = ("explicit", "key", "mode", "time_signature")
-"""Numbers whose order says nothing."""
 
 SPOTIFY_EXTRAS = {
     "popularity": Column("popularity", "", (0, 100), dtype="int64"),
@@ -97,7 +96,7 @@ class Dataset:
     grouped_by: str = "artist"
     keys: pd.Series = None  # type: ignore[assignment]
     split: pd.Series | None = None
-    duplicates: grouping.Duplicates | None = None
+    duplicates: Duplicates | None = None
     ignored: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
@@ -132,6 +131,8 @@ def build(
     group: str | None = None,
     split: str | None = None,
     ignore: Sequence[str] | None = None,
+    use: Sequence[str] = (),
+    keep_all: bool = False,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
 ) -> Dataset:
@@ -153,8 +154,12 @@ def build(
     split : str, optional
         Name of the column with the published fold of each track, in the labels or the table.
     ignore : sequence of str, optional
-        Descriptors that are not learned from, by name: ``chroma`` stands for all its columns. By
-        default `FILE_DESCRIPTORS` in a table that Earmark extracted.
+        Descriptors that are not learned from, by name: ``chroma`` stands for all its columns. In a
+        table that Earmark extracted, those of `FILE_DESCRIPTORS` come on top.
+    use : sequence of str
+        Which of those that are left out by default are learned from all the same.
+    keep_all : bool
+        Leave out nothing by default: for the test of a model, which knows what it looks at.
     ignore_unknown : bool
         Pass over labels of tracks that the table does not have.
     audio : str or Path, optional
@@ -165,12 +170,15 @@ def build(
     SchemaError
         The table cannot be read.
     LabelError
-        The labels do not fit the table, or are too few to learn from.
+        The labels do not fit the table, or are too few to learn from; or a name in `ignore` or
+        `use` fits no descriptor.
     """
-    frame, about = tables.read(table)
-    about = about or recognise(frame)
+    source = tables.read(table).recognised()
+    frame, about = source.frame, dict(source.provenance)
     if "path" not in frame:
-        frame = pd.concat([pd.Series(row_names(frame), frame.index, name="path"), frame], axis=1)
+        frame = pd.concat(
+            [pd.Series(names_of_rows(frame), frame.index, name="path"), frame], axis=1
+        )
     if "explicit" in frame:
         frame["explicit"] = flags(frame["explicit"])
     frame["path"] = frame["path"].astype(str)
@@ -188,57 +196,26 @@ def build(
     if unlabelled:
         notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
     tables.check_scales(about.get("set"), frame, str(table))
-    columns = _columns(frame, about, (label, group, split), notes)
+    source = source.with_frame(frame)
+    columns = _columns(source, (label, group, split), notes)
     if not columns:
         raise LabelError(f"{table}: has no numeric columns to learn from")
-    if ignore is None:
-        # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
-        known_to_us = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
-        ignore = [name for name in known_to_us if name in columns]
-    inputs = without(columns, ignore)
+    # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
+    of_the_file = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
+    by_default = [] if keep_all else [name for name in of_the_file if name in columns]
+    inputs = _inputs(columns, by_default, list(ignore or ()), list(use), notes)
     if str(about.get("set")).startswith("spotify-"):
         # What was left out beside the sound need not be in a table that is classified.
         columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
-    described = tables.described(frame, columns)
-    silent = frame.loc[labelled.notna(), "path"].nunique() - (
-        frame.loc[labelled.notna() & described, "path"].nunique()
-    )
-    if silent:
-        notes.append(f"{silent} labelled tracks are silent or too short and were left out")
-    chosen = labelled.notna() & described
-    used, labelled = frame[chosen].reset_index(drop=True), labelled[chosen].reset_index(drop=True)
-    if not len(used):
-        raise LabelError("no track of the table has a label")
-
-    of_track = labelled[~used["path"].duplicated()].value_counts()
-    alone = sorted(of_track.index[of_track < 2].astype(str))
-    if alone and (of_track >= 2).sum() >= 2:
-        notes.append(
-            f"left out, with one track each, which cannot be learned from and tested on: "
-            f"{', '.join(alone[:5])}{', …' if len(alone) > 5 else ''}"
-        )
-        kept = ~labelled.astype(str).isin(alone)
-        used, labelled = used[kept].reset_index(drop=True), labelled[kept].reset_index(drop=True)
+    used, labelled = _learnable(source, labelled, columns, notes)
     finite(used[inputs], used["path"], str(table))
-    found = grouping.duplicates(
+    duplicates = find(
         *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
         inputs=inputs,
     )
-    own = known.reindex(found.tracks)
-    if group is None:
-        artists, albums = own["artist"].tolist(), own["album"].tolist()
-        keys, groups = grouping.joined(artists, albums, found)
-        grouped_by = grouping.what(artists, albums)
-    else:
-        keys, groups = grouping.joined(own["group"].tolist(), None, found)
-        grouped_by = group
-    notes += _doubles(found, own["label"].tolist())
-    nameless = int((own["artist"].isna() & own["album"].isna()).sum()) if group is None else 0
-    if 0 < nameless < len(own):
-        notes.append(
-            f"{nameless} of {len(own)} tracks have no artist and no album: where one artist made "
-            "several of them, the numbers are too high"
-        )
+    of_track = known.reindex(duplicates.tracks)
+    keys, groups, grouped_by = _grouped(of_track, group, duplicates)
+    notes += _noticed(of_track, group, duplicates)
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
@@ -251,7 +228,7 @@ def build(
         grouped_by=grouped_by,
         keys=pd.Series(keys[rows], dtype=str),
         split=None if split is None else used["path"].map(known["split"]),
-        duplicates=found,
+        duplicates=duplicates,
         ignored=used[[name for name in columns if name not in inputs]],
     )
     extras = [name for name in SPOTIFY_EXTRAS if name in inputs and about.get("set")]
@@ -260,13 +237,92 @@ def build(
             f"audio files have no {' and no '.join(extras)}: a model that is to classify them is "
             f"more often right when trained with --ignore {','.join(extras)}"
         )
-    unsplit = 0 if split is None else int(own["split"].isna().sum())
+    unsplit = 0 if split is None else int(of_track["split"].isna().sum())
     if unsplit:
         notes.append(
-            f"{unsplit} of {len(own)} tracks have no published fold: they are in neither part"
+            f"{unsplit} of {len(of_track)} tracks have no published fold: they are in neither part"
         )
     _check(dataset)
     return dataset
+
+
+def _inputs(
+    columns: list[str], by_default: list[str], ignore: list[str], use: list[str], notes: list[str]
+) -> list[str]:
+    """Return the columns that are learned from.
+
+    Parameters
+    ----------
+    columns : list of str
+        All descriptors of the table.
+    by_default : list of str
+        Those that are left out unless somebody asks for them.
+    ignore, use : list of str
+        What somebody wants left out beside them, and which of them they want back.
+    notes : list of str
+        What was taken back is said there.
+    """
+    for name in use:
+        if name in ignore:
+            raise LabelError(f"{name!r} cannot both be used and be ignored")
+        if name not in by_default:
+            said = f"only {', '.join(by_default)} can be taken back" if by_default else "nothing is"
+            raise LabelError(f"{name!r} is not left out by default: {said}")
+    if use:
+        notes.append(
+            f"learned from, though it says more about the file than about the music: "
+            f"{', '.join(use)}"
+        )
+    return without(columns, [*(name for name in by_default if name not in use), *ignore])
+
+
+def _learnable(
+    source: FeatureTable, labelled: pd.Series, columns: list[str], notes: list[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the rows that have a label and sound, of genres with more than one track."""
+    frame, described = source.frame, source.has_sound_in(columns)
+    silent = frame.loc[labelled.notna(), "path"].nunique() - (
+        frame.loc[labelled.notna() & described, "path"].nunique()
+    )
+    if silent:
+        notes.append(f"{silent} labelled tracks are silent or too short and were left out")
+    chosen = labelled.notna() & described
+    used, labelled = frame[chosen].reset_index(drop=True), labelled[chosen].reset_index(drop=True)
+    if not len(used):
+        raise LabelError("no track of the table has a label")
+    of_track = labelled[~used["path"].duplicated()].value_counts()
+    alone = sorted(of_track.index[of_track < 2].astype(str))
+    if alone and (of_track >= 2).sum() >= 2:
+        notes.append(
+            f"left out, with one track each, which cannot be learned from and tested on: "
+            f"{', '.join(alone[:5])}{', …' if len(alone) > 5 else ''}"
+        )
+        kept = ~labelled.astype(str).isin(alone)
+        used, labelled = used[kept].reset_index(drop=True), labelled[kept].reset_index(drop=True)
+    return used, labelled
+
+
+def _grouped(
+    of_track: pd.DataFrame, group: str | None, duplicates: Duplicates
+) -> tuple[NDArray[np.object_], NDArray[np.object_], str]:
+    """Return key and group of each track (see `grouping.joined`), and what the groups are."""
+    if group is not None:
+        return *grouping.joined(of_track["group"].tolist(), None, duplicates), group
+    artists, albums = of_track["artist"].tolist(), of_track["album"].tolist()
+    return *grouping.joined(artists, albums, duplicates), grouping.what(artists, albums)
+
+
+def _noticed(of_track: pd.DataFrame, group: str | None, duplicates: Duplicates) -> list[str]:
+    """Say which tracks are there more than once, and of how many nobody knows whose they are."""
+    notes = _duplicates(duplicates, of_track["label"].tolist())
+    nameless = of_track["artist"].isna() & of_track["album"].isna()
+    count = int(nameless.sum()) if group is None else 0
+    if 0 < count < len(of_track):
+        notes.append(
+            f"{count} of {len(of_track)} tracks have no artist and no album: where one artist made "
+            "several of them, the numbers are too high"
+        )
+    return notes
 
 
 def one_line(label: object) -> str:
@@ -295,14 +351,6 @@ def finite(features: pd.DataFrame, paths: pd.Series, where: str) -> None:
         )
 
 
-def row_names(frame: pd.DataFrame) -> list[str]:
-    """Name the rows of a table that has no paths."""
-    for name in labelling.NAME_COLUMNS:
-        if name in frame and frame[name].notna().all() and frame[name].is_unique:
-            return frame[name].astype(str).tolist()
-    return [f"row {index}" for index in range(len(frame))]
-
-
 def flags(values: pd.Series) -> pd.Series:
     """Turn what is true or false, in words or numbers, into 1 and 0."""
     known = {
@@ -312,47 +360,32 @@ def flags(values: pd.Series) -> pd.Series:
     return values.astype(str).str.lower().map(known)
 
 
-def _columns(
-    frame: pd.DataFrame, about: dict[str, Any], others: Sequence[str | None], notes: list[str]
-) -> list[str]:
-    """Return the descriptors of a table: those of its set, or else whatever is a number.
+def _columns(table: FeatureTable, others: Sequence[str | None], notes: list[str]) -> list[str]:
+    """Return what a model may learn from: the descriptors of a table but labels, groups and folds.
 
-    Names of tracks are none, nor is the number of the row that pandas writes first: in a table
-    that is sorted by genre it would say everything.
+    Numbers that the set of the table has not are named in the notes.
     """
-    given = tables.feature_columns(frame, about)
-    names = (
-        *(*labelling.NAME_COLUMNS, *labelling.ARTIST_COLUMNS, *labelling.ALBUM_COLUMNS),
-        *others,
-    )
-    columns = [
-        name
-        for name in sets.needed(about.get("set"), given)
-        if name not in names and not name.startswith("Unnamed:")
-    ]
-    if str(about.get("set")).startswith("spotify-"):
-        columns += [name for name in SPOTIFY_EXTRAS if name in frame and name not in names]
-    known = {*about.get("columns", given), *columns, *names}
-    foreign = [
-        name
-        for name in tables.feature_columns(frame, {})
-        if name not in known and not name.startswith("Unnamed:")
-    ]
+    names = [*schema.NAMES, *others]
+    columns = [name for name in sets.needed(table.set, table.columns) if name not in names]
+    if str(table.set).startswith("spotify-"):
+        columns += [name for name in SPOTIFY_EXTRAS if name in table.frame and name not in names]
+    known = {*table.columns, *columns, *others}
+    foreign = [name for name in table.numeric if name not in known]
     if foreign:
         notes.append(f"not learned from, since the set has no such columns: {', '.join(foreign)}")
     return columns
 
 
-def _doubles(found: grouping.Duplicates, labels: list[str]) -> list[str]:
+def _duplicates(duplicates: Duplicates, labels: list[str]) -> list[str]:
     """Say which tracks are there more than once."""
     notes = [
-        f"{count} tracks are there more than once ({grouping.KINDS[kind]}), such as "
-        f"{' and '.join(found.examples(kind)[0])}; no split but a published one parts them"
-        for kind, count in found.counts().items()
+        f"{count} tracks are there more than once ({KINDS[kind]}), such as "
+        f"{' and '.join(duplicates.examples(kind)[0])}; no split but a published one parts them"
+        for kind, count in duplicates.counts().items()
         # Files that are the same have the same numbers: that is said once.
-        if count and not (kind == "features" and count == found.counts()["file"])
+        if count and not (kind == "features" and count == duplicates.counts()["file"])
     ]
-    disagreeing = found.disagreements(labels)
+    disagreeing = duplicates.disagreements(labels)
     if disagreeing:
         notes.append(
             f"{disagreeing} recordings that are there more than once stand under more than one "
@@ -380,21 +413,6 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     if not kept:
         raise LabelError("every column is ignored: nothing is left to learn from")
     return kept
-
-
-def recognise(frame: pd.DataFrame) -> dict[str, Any]:
-    """Say of a table without metadata, such as CSV, which feature set it holds, if any.
-
-    It counts as extracted with the default settings: CSV has no place to say otherwise.
-    """
-    names = tables.feature_columns(frame, {})
-    in_windows = {"start", "seconds"} <= set(frame)
-    windows = round(float(frame["seconds"].median()), 2) if in_windows else None
-    for name in sets.SETS:
-        known = schema.of(name, DEFAULTS, windows)
-        if set(sets.needed(name, known.names)) <= set(names):
-            return tables.metadata(known)
-    return {}
 
 
 def _check(dataset: Dataset) -> None:
@@ -431,9 +449,10 @@ def _check(dataset: Dataset) -> None:
         )
 
 
-def weights(dataset: Dataset) -> np.ndarray:
+def weights(dataset: Dataset) -> NDArray[np.float64]:
     """Weight rows so that every track of a genre, and every genre, counts the same in total."""
     per_row = 1 / dataset.tracks.map(dataset.tracks.value_counts()).to_numpy(float)
     totals = pd.Series(per_row).groupby(dataset.labels.to_numpy()).transform("sum").to_numpy()
     balanced = per_row / totals
-    return balanced / balanced.mean()
+    row_weights: NDArray[np.float64] = balanced / balanced.mean()
+    return row_weights

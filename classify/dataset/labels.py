@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from earmark.classify.library import tags
+from earmark.classify.dataset import tags
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, LabelError
+from earmark.extract.schema import ALBUM_COLUMNS, ARTIST_COLUMNS, NAME_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -30,11 +31,6 @@ __all__ = [
     "read",
 ]
 
-NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
-"""What the column is called that names the tracks, the likeliest first."""
-
-ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
-ALBUM_COLUMNS = ("album", "album_name")
 TITLE_COLUMNS = ("title", "track_name", "name", "song")
 
 GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "top_genre", "genres", "label", "class")
@@ -192,7 +188,7 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
 def _failed(table: str | Path) -> set[str]:
     """Return the paths that could not be analysed, from the failures table beside a table."""
     path = tables.failures_path(Path(table))
-    return set(tables.read(path)[0]["path"]) if tables.kind_of(path) == "failures" else set()
+    return set(tables.read(path).frame["path"]) if tables.kind_of(path) == "failures" else set()
 
 
 class Matcher:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import pandas as pd
 
-from earmark.classify import explain
 from earmark.classify.dataset import splits
 from earmark.classify.dataset.build import Dataset, weights
+from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
+from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
-from earmark.classify.score import pool, track_logits
+from earmark.classify.score import EXPLAINED_COLUMNS, ranked, scored
 from earmark.extract.errors import LabelError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.model.estimator import GenreClassifier
 
-__all__ = ["Evaluation", "cross_validate", "learn", "plan", "test"]
+__all__ = ["Search", "cross_validate", "learn", "plan", "test"]
 
 FEW_TRACKS, MANY_TRACKS = 2_000, 20_000
 """Where once over the data is enough, and where a fifth of it is."""
@@ -38,42 +39,11 @@ UNKNOWN_GENRE = 20.0
 """What a genre that a fold could not learn lies below all others, in log-odds."""
 
 
-@dataclass(frozen=True, eq=False)
-class Evaluation:
-    """What a cross-validation gave.
+class Search(Protocol):
+    """A search for better parameters, such as ``partial(tune.search, trials=20)``."""
 
-    Parameters
-    ----------
-    metrics : dict
-        Means over the repeats, their spread, intervals, and numbers per genre.
-    tracks : DataFrame
-        ``label`` and ``group`` of the tracks that were tested, by path.
-    probabilities : DataFrame of shape (tracks, genres)
-        What was found for them by models that had not seen them, in the first repeat.
-    linear_share, temperature : float
-        With which the held-out tracks come out most likely.
-    explanations : DataFrame
-        What spoke for and against the errors that the model was surest of; see
-        `earmark.classify.explain.explanations`.
-    """
-
-    metrics: dict[str, Any]
-    tracks: pd.DataFrame
-    probabilities: pd.DataFrame
-    linear_share: float
-    temperature: float
-    explanations: pd.DataFrame
-
-    @property
-    def genres(self) -> list[str]:
-        """The genres, sorted."""
-        return [str(genre) for genre in self.probabilities.columns]
-
-    @property
-    def confusion(self) -> NDArray[np.int64]:
-        """Counts of tracks, true genres in rows."""
-        truth = self.tracks["label"].tolist()
-        return metrics.confusion(truth, self.probabilities.to_numpy(), self.genres)
+    def __call__(self, dataset: Dataset, model: GenreClassifier, *, seed: int) -> GenreClassifier:
+        """Return the model with better parameters; nothing but the data set may be looked at."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,16 +73,17 @@ def learn(
     """Train a copy of a model on rows of a data set; `weights` is the only balance."""
     from sklearn.base import clone
 
-    learner = clone(model).set_params(
+    learner: GenreClassifier = clone(model).set_params(
         class_weight=None, categorical_features=dataset.categorical, random_state=seed
     )
-    own = weights(dataset)[rows]
-    return learner.fit(
+    balanced = weights(dataset)[rows]
+    learner.fit(
         dataset.features.iloc[rows],
         dataset.labels.iloc[rows],
-        sample_weight=own / own.mean(),
+        sample_weight=balanced / balanced.mean(),
         groups=dataset.groups.iloc[rows],
     )
+    return learner
 
 
 def cross_validate(
@@ -123,7 +94,7 @@ def cross_validate(
     repeats: int | None = None,
     seed: int = 0,
     leaky: bool = False,
-    tune: int = 0,
+    search: Search | None = None,
     show_progress: bool = False,
     progress: Callable[[int, int], object] | None = None,
 ) -> Evaluation:
@@ -147,8 +118,9 @@ def cross_validate(
         Of the first repeat; the next ones count on.
     leaky : bool
         Also measure what a random split would have said, and what duplicates would have added.
-    tune : int
-        Trials of a search for better parameters, within the training part of every fold.
+    search : callable, optional
+        Looks for better parameters of the model within the training part of every fold; see
+        `earmark.classify.evaluation.tune.search`.
     show_progress : bool
         Show a bar on stderr.
     progress : callable, optional
@@ -182,7 +154,7 @@ def cross_validate(
             ladders["duplicates"] = list(splits.folds(apart, count, seed))[:tested_folds]
     jobs = [(own, pairs) for own, pairs in zip(shuffles, honest, strict=True)]
     jobs += [(seed, pairs) for pairs in ladders.values()]
-    runs, learners = _runs(dataset, model, jobs, tune, show_progress, progress)
+    runs, learners = _runs(dataset, model, jobs, search, show_progress, progress)
     genres = sorted(dataset.labels.unique())
     fixed = _fixed_share(model, dataset)
     outcomes = [_calibrated(run, genres, fixed) for run in runs]
@@ -243,7 +215,7 @@ def _explained(
 ) -> pd.DataFrame:
     """Say what spoke for the genres of some tracks in the models that had not seen them."""
     inputs = list(dataset.features.columns)
-    parts = [pd.DataFrame(columns=explain.COLUMNS)]
+    parts = [pd.DataFrame(columns=EXPLAINED_COLUMNS)]
     for test, ensemble, known in zip(tests, ensembles, genres, strict=True):
         rows = test[dataset.tracks.iloc[test].isin(chosen).to_numpy()]
         if len(rows):
@@ -253,7 +225,7 @@ def _explained(
             best = pd.Series(logits.argmax(axis=1), order).reindex(paths).to_numpy()
             added = ensemble.contributions(values, best)[:, :-1]
             taken_for = [known[place] for place in best]
-            parts.append(explain.ranked(added, values, paths, taken_for, inputs, top=3))
+            parts.append(ranked(added, values, paths, taken_for, inputs, top=3))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -317,7 +289,7 @@ def _runs(
     dataset: Dataset,
     model: GenreClassifier,
     jobs: Sequence[tuple[int, Sequence[tuple[Indices, Indices]]]],
-    tune: int,
+    search: Search | None,
     show_progress: bool,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[list[_Run], list[GenreClassifier]]:
@@ -327,7 +299,7 @@ def _runs(
 
     genres = sorted(dataset.labels.unique())
     tasks = [
-        joblib.delayed(_held_out)(dataset, model, genres, train, test, seed, tune)
+        joblib.delayed(_held_out)(dataset, model, genres, train, test, seed, search)
         for seed, pairs in jobs
         for train, test in pairs
     ]
@@ -366,13 +338,11 @@ def _held_out(
     train: Indices,
     test: Indices,
     seed: int,
-    tune: int,
+    search: Search | None,
 ) -> tuple[Floats, Floats, GenreClassifier]:
     """Train on some rows and return the log-odds of others, of trees and linear part."""
-    if tune:
-        from earmark.classify.evaluation.tune import search
-
-        model = search(dataset.subset(train), model, tune, seed=seed)
+    if search is not None:
+        model = search(dataset.subset(train), model, seed=seed)
     learner = learn(model, dataset, train, seed)
     places = [genres.index(genre) for genre in learner.classes_]
 
@@ -444,7 +414,7 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
         The model knows none of the genres.
     """
     table = dataset.features.assign(path=dataset.tracks)
-    found = track_logits(bundle, table, about=dataset.about)
+    found = scored(bundle, table, about=dataset.about).logits
     labelled = dataset.per_track().set_index("track").reindex(found.index)
     foreign = sorted(set(labelled["label"]) - set(bundle.genres))
     if len(foreign) == labelled["label"].nunique():

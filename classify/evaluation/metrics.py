@@ -273,7 +273,8 @@ def ranks(
     own = np.take_along_axis(chances, places, axis=1)
     earlier = np.arange(chances.shape[1]) < places
     before = ((chances > own) | ((chances == own) & earlier)).sum(axis=1)
-    return np.where(places[:, 0] < 0, chances.shape[1], before)
+    places_of_truth: NDArray[np.int64] = np.where(places[:, 0] < 0, chances.shape[1], before)
+    return places_of_truth
 
 
 def _ratio(part: ArrayLike, whole: ArrayLike) -> NDArray[np.float64]:

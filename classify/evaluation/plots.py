@@ -1,80 +1,23 @@
 """The pictures of a training, as PNG: what is mixed up, what is found, how sure, and by what.
 
-Each function returns the bytes of a picture, the same ones for the same input. matplotlib is used
-through its objects: no display, no window, no figure that stays behind.
+Each function returns the bytes of a picture, the same ones for the same input.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
-import re
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from earmark.classify.html.plotting import BLUE, GREY, ORANGE, ROOMY, canvas, labels
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = [
-    "THEMES",
-    "calibration",
-    "canvas",
-    "confusion",
-    "genres",
-    "importance",
-    "labels",
-    "legend",
-]
-
-BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#777777"
-"""Of Okabe and Ito's palette, which people with any colour vision tell apart."""
-
-STYLE: dict[str, Any] = {
-    "font.family": ["DejaVu Sans"],
-    "font.size": 9,
-    "text.parse_math": False,
-    "text.usetex": False,
-    "text.color": "#222222",
-    "axes.labelcolor": "#222222",
-    "axes.edgecolor": GREY,
-    "axes.titlesize": 11,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "legend.frameon": False,
-    "savefig.facecolor": "white",
-}
-"""One look for all pictures; dollars in names are no formulas."""
-
-DARK: dict[str, Any] = {
-    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"), "#e8e9e6"),
-    "axes.edgecolor": "#9aa0a8",
-    "axes.facecolor": "#14171c",
-    "figure.facecolor": "#14171c",
-    "savefig.facecolor": "#14171c",
-    "grid.color": "#333a44",
-}
-"""What differs on a dark page."""
-
-THEMES = {"light": STYLE, "dark": STYLE | DARK}
-"""The looks that pictures can have."""
-
-NUMBERED = 30
-"""Genres up to which the cells of a confusion matrix hold numbers: more would be noise."""
-
-LONGEST = 24
-"""Characters of a name that a picture has room for."""
-
-PLACE = re.compile(r"no\. \d+")
-"""What stands for a name that cannot be written."""
+__all__ = ["calibration", "confusion", "genres", "importance"]
 
 
 def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> bytes:
@@ -82,8 +25,8 @@ def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> b
     many = len(genres)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     # Rows of many genres are as high as their names, in a smaller type.
-    side = max(5.0, 2.2 + (0.5 if many <= NUMBERED else 0.13) * many)
-    size = 9 if many <= NUMBERED else 6.5
+    side = max(5.0, 2.2 + (0.5 if many <= ROOMY else 0.13) * many)
+    size = 9 if many <= ROOMY else 6.5
     names = labels(genres)
     with canvas(side, side) as (figure, finish):
         axes = figure.subplots()
@@ -95,7 +38,7 @@ def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> b
         axes.set_xlabel("predicted genre")
         axes.set_ylabel("true genre")
         axes.set_title(title)
-        if many <= NUMBERED:
+        if many <= ROOMY:
             for row, column in np.argwhere(counts > 0):
                 axes.text(
                     *(column, row, f"{100 * shares[row, column]:.0f}"),
@@ -115,7 +58,7 @@ def genres(table: pd.DataFrame, title: str) -> bytes:
     many = len(table)
     places = np.arange(many)
     low, high = (table[["precision", "recall"]].agg(how, axis=1) for how in ("min", "max"))
-    with canvas(7.5, 1.6 + (0.26 if many <= NUMBERED else 0.165) * many) as (figure, finish):
+    with canvas(7.5, 1.6 + (0.26 if many <= ROOMY else 0.165) * many) as (figure, finish):
         axes = figure.subplots()
         axes.hlines(places, 100 * low, 100 * high, color="#bbbbbb", linewidth=1.5, zorder=1)
         # The one on top is the smaller: where both are the same, both are seen.
@@ -126,7 +69,7 @@ def genres(table: pd.DataFrame, title: str) -> bytes:
             axes.scatter(
                 *(100 * table[name], places), s=area, color=colour, marker=marker, label=name
             )
-        size = 9 if many <= NUMBERED else 7
+        size = 9 if many <= ROOMY else 7
         axes.set_yticks(places, labels([str(genre) for genre in table.index]), fontsize=size)
         axes.set_ylim(many - 0.4, -0.6)
         axes.set_xlim(-2, 102)
@@ -192,73 +135,5 @@ def importance(shares: pd.Series) -> bytes:
         return finish()
 
 
-def labels(names: Sequence[str], longest: int = LONGEST) -> list[str]:
-    """Shorten names for a picture.
-
-    The only font that is there everywhere knows no Chinese and not much of others: a name that it
-    cannot write becomes its place in the list, as in ``no. 3``.
-    """
-    known = _characters()
-    return [
-        _shortened(plain, longest)
-        if (plain := " ".join(name.split())) and {ord(character) for character in plain} <= known
-        else f"no. {place}"
-        for place, name in enumerate(names, 1)
-    ]
-
-
-def legend(names: Sequence[str], longest: int = LONGEST) -> dict[str, str]:
-    """Return what the places stand for that `labels` gives in place of names."""
-    return {
-        label: name
-        for label, name in zip(labels(names, longest), names, strict=True)
-        if label != name and PLACE.fullmatch(label)
-    }
-
-
-def _shortened(name: str, longest: int) -> str:
-    if len(name) <= longest:
-        return name
-    end = longest // 3
-    return f"{name[: longest - end - 1].rstrip()}…{name[-end:].lstrip()}"
-
-
-@cache
-def _characters() -> frozenset[int]:
-    """Return the characters that the font of the pictures has."""
-    from matplotlib.font_manager import findfont
-    from matplotlib.ft2font import FT2Font
-
-    # Sorted out by hand: what is invisible alone, or changes its neighbours, is a name's trouble.
-    return frozenset(
-        code
-        for code in FT2Font(findfont(STYLE["font.family"][0])).get_charmap()
-        if chr(code).isprintable()
-    )
-
-
 def _percent(share: float, _: int) -> str:
     return f"{100 * share:.0f}"
-
-
-@contextlib.contextmanager
-def canvas(width: float, height: float, theme: str = "light") -> Iterator[tuple[Any, Any]]:
-    """Give an empty figure [inch] in one of the `THEMES` and the function that makes it a PNG."""
-    import matplotlib
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    # What a user's matplotlibrc says holds again afterwards.
-    with matplotlib.rc_context(THEMES[theme]):
-        figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
-        FigureCanvasAgg(figure)
-
-        def finish() -> bytes:
-            buffer = io.BytesIO()
-            # The version of matplotlib would be in the file.
-            figure.savefig(
-                buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None}
-            )
-            return buffer.getvalue()
-
-        yield figure, finish

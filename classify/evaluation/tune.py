@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from earmark.classify.evaluation.cross_validation import cross_validate
 from earmark.extract.errors import LabelError
 
 if TYPE_CHECKING:
@@ -49,8 +50,6 @@ def search(dataset: Dataset, model: GenreClassifier, trials: int, seed: int = 0)
         ) from None
     from sklearn.base import clone
 
-    from earmark.classify.evaluation.cross_validation import cross_validate
-
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     # A published split is what the result is judged by; the search has folds of its own.
     dataset = replace(dataset, split=None)
@@ -66,7 +65,8 @@ def search(dataset: Dataset, model: GenreClassifier, trials: int, seed: int = 0)
     if all(low <= start[name] <= high for name, (low, high) in (_RANGES | _LINEAR).items()):
         study.enqueue_trial(start)
     study.optimize(loss, n_trials=trials)
-    return clone(model).set_params(**study.best_params)
+    best: GenreClassifier = clone(model).set_params(**study.best_params)
+    return best
 
 
 _RANGES: dict[str, tuple[float, float]] = {

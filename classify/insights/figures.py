@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import build
-from earmark.classify.evaluation import plots as evaluation_plots
+from earmark.classify.html.plotting import labels, legend
 from earmark.classify.html.words import counted, equals, listed, percent, signed
-from earmark.classify.insights import plots, statistics
-from earmark.classify.insights.plots import Head, Panel
+from earmark.classify.insights import heatmaps, plots, statistics
+from earmark.classify.insights.chart import Head
+from earmark.classify.insights.plots import Panel
 from earmark.classify.insights.tracks import ALL, UNORDERED, Tracks
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def pictures(tracks: Tracks, theme: str = "light") -> Iterator[Picture | Absent]
     tracks : Tracks
         The table.
     theme : {"light", "dark"}
-        One of `earmark.classify.evaluation.plots.THEMES`.
+        One of `earmark.classify.html.plotting.THEMES`.
     """
     for name in NAMES:
         yield picture(name, tracks, theme)
@@ -154,7 +155,7 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     if not len(table):
         return "no track has both a genre and a popularity"
     genres = [str(genre) for genre in table.index]
-    shown = evaluation_plots.labels(genres)
+    shown = labels(genres)
     if len(table) == 1:
         title = f"{shown[0]} has a mean popularity of {table['mean'].iloc[0]:.3g}"
     else:
@@ -173,7 +174,7 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     made = plots.popularity(
         table, float(tracks.values["popularity"].mean()), Head(title, caption, theme)
     )
-    return Picture("popularity", title, caption, *made, evaluation_plots.legend(genres))
+    return Picture("popularity", title, caption, *made, legend(genres))
 
 
 def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
@@ -212,11 +213,11 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
             caption += "; large: medians"
     unit = tracks.units.get("loudness")
     made = plots.scatter(
-        *(points, genres, chosen, evaluation_plots.labels(chosen)),
+        *(points, genres, chosen, labels(chosen)),
         (f"loudness [{unit}]" if unit else "loudness", "energy [0 to 1]"),
         Head(title, caption, theme),
     )
-    return Picture("loudness-energy", title, caption, *made, evaluation_plots.legend(chosen))
+    return Picture("loudness-energy", title, caption, *made, legend(chosen))
 
 
 def _distributions(tracks: Tracks, theme: str) -> Picture | str:
@@ -231,7 +232,7 @@ def _distributions(tracks: Tracks, theme: str) -> Picture | str:
         title = f"{len(names)} of {total:,} descriptors, one by one"
         caption += "; those shown stand for groups that say nearly the same"
     made = plots.distributions(panels, Head(title, caption, theme))
-    return Picture("distributions", title, caption, *made, evaluation_plots.legend(names, 26))
+    return Picture("distributions", title, caption, *made, legend(names, 26))
 
 
 def _correlations(tracks: Tracks, theme: str) -> Picture | str:
@@ -246,7 +247,7 @@ def _correlations(tracks: Tracks, theme: str) -> Picture | str:
     order = statistics.alike(matrix.fillna(0).to_numpy())
     matrix = matrix.iloc[order, order]
     shown_of = [str(name) for name in matrix]
-    shown = evaluation_plots.labels(shown_of, 30)
+    shown = labels(shown_of, 30)
     lower = np.where(np.tri(len(matrix), k=-1, dtype=bool), matrix.to_numpy(), np.nan)
     parts = []
     for how, place, sign in (
@@ -266,8 +267,8 @@ def _correlations(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; left out, since it never differs: {listed(constant)}"
     if len(tracks.values) < MANY:
         caption += "; among so few tracks high values come by chance"
-    made = plots.correlations(matrix, Head(title, caption, theme))
-    return Picture("correlations", title, caption, *made, evaluation_plots.legend(shown_of, 30))
+    made = heatmaps.correlations(matrix, Head(title, caption, theme))
+    return Picture("correlations", title, caption, *made, legend(shown_of, 30))
 
 
 def _families(tracks: Tracks, theme: str) -> Picture | str:
@@ -285,7 +286,7 @@ def _families(tracks: Tracks, theme: str) -> Picture | str:
     )
     if len(matrix) < tracks.values.shape[1]:
         caption += f"; of {tracks.values.shape[1]:,} columns"
-    made = plots.families(matrix, blocks, Head(title, caption, theme))
+    made = heatmaps.families(matrix, blocks, Head(title, caption, theme))
     return Picture("families", title, caption, *made)
 
 
@@ -301,7 +302,7 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
     table = statistics.profiles(tracks.values[list(shares.index)], tracks.genres)
     same = [str(name) for name in table if (table[name].fillna(0) == 0).all()]
     table = table.drop(columns=same if len(same) < table.shape[1] else [])
-    shown = evaluation_plots.labels(list(shares.index), 30)
+    shown = labels(list(shares.index), 30)
     title = (
         f"{shown[0]} and {shown[1]} tell the genres apart most"
         if len(shown) > 1 and tracks.genres.value_counts().max() >= statistics.FEW
@@ -323,9 +324,8 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
         caption += "; genres of so few tracks differ by chance"
     if same:
         caption += f"; the same median in all genres: {listed(same)}"
-    made = plots.profile(table, Head(title, caption, theme))
-    legend = evaluation_plots.legend([str(genre) for genre in table.index])
-    return Picture("genres", title, caption, *made, legend)
+    made = heatmaps.profile(table, Head(title, caption, theme))
+    return Picture("genres", title, caption, *made, legend([str(name) for name in table.index]))
 
 
 def _tempo(tracks: Tracks, theme: str) -> Picture | str:
@@ -389,7 +389,7 @@ def _missing(tracks: Tracks, theme: str) -> Picture | str:
     if not len(shares):
         return f"nothing is missing: all {counted(total, 'column')} are full in all rows"
     names = [str(name) for name in shares.index]
-    most = evaluation_plots.labels(names, 34)[0]
+    most = labels(names, 34)[0]
     title = (
         f"{len(shares)} of {counted(total, 'column')} {'has' if len(shares) == 1 else 'have'} "
         f"gaps, {most} the most ({percent(shares.iloc[0])})"
@@ -399,7 +399,7 @@ def _missing(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; the {GAPS} with the largest"
         shares, names = shares.head(GAPS), names[:GAPS]
     made = plots.missing(shares, Head(title, caption, theme))
-    return Picture("missing", title, caption, *made, evaluation_plots.legend(names, 34))
+    return Picture("missing", title, caption, *made, legend(names, 34))
 
 
 PICTURES: dict[str, Callable[[Tracks, str], Picture | str]] = {

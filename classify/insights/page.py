@@ -62,11 +62,11 @@ def check_directory(directory: Path) -> None:
         return
     if not directory.is_dir():
         raise WriteError(directory, "is a file; name a directory for the pictures")
-    found = {entry.name for entry in directory.iterdir()}
-    others = sorted(found - {PAGE, *map(_file, NAMES)})
+    files = {entry.name for entry in directory.iterdir()}
+    others = sorted(files - {PAGE, *map(_file, NAMES)})
     # Somebody else's page is called index.html, too.
-    if not others and found and not _is_ours(directory / PAGE):
-        others = sorted(found)
+    if not others and files and not _is_ours(directory / PAGE):
+        others = sorted(files)
     if others:
         raise WriteError(
             directory,
@@ -98,14 +98,14 @@ def write(directory: Path, tracks: Tracks, theme: str = "light") -> Iterator[Pic
     check_directory(directory)
     made = []
     # An interrupted run leaves a page behind, by which the directory is known as ours.
-    _put(directory / PAGE, document.page(tracks.name, ["<p>Not finished.</p>"], maker=MAKER))
-    for found in pictures(tracks, theme):
-        made.append(found)
-        if isinstance(found, Picture):
-            _put(directory / _file(found.name), found.png)
+    _put(directory / PAGE, _page(tracks.name, theme, [], [], unfinished=True))
+    for entry in pictures(tracks, theme):
+        made.append(entry)
+        if isinstance(entry, Picture):
+            _put(directory / _file(entry.name), entry.png)
         else:
-            (directory / _file(found.name)).unlink(missing_ok=True)
-        yield found
+            (directory / _file(entry.name)).unlink(missing_ok=True)
+        yield entry
     _put(directory / PAGE, render(tracks.name, about(tracks), made, theme))
 
 
@@ -125,34 +125,27 @@ def render(
     theme : {"light", "dark"}
         How these were drawn.
     """
-    lines = "".join(f"<li>{document.text(line)}</li>" for line in (*said, *findings(made)))
-    sections = [f"<h1>{document.name(name)}</h1>\n<ul>{lines}</ul>\n"]
-    sections += [
-        document.section(
-            document.text(found.title),
-            f'<p class="note">{document.text(found.caption)}</p>',
-            document.picture(
-                found.bare,
-                found.heading,
-                found.legend,
-                # Small enough for a phone, nothing on it could be read.
-                wide=True,
-                dark=theme == "dark",
-            ),
-        )
-        for found in made
-        if isinstance(found, Picture)
-    ]
-    rows = [
-        [document.text(found.heading), document.text(found.reason)]
-        for found in made
-        if isinstance(found, Absent)
-    ]
-    if rows:
-        sections.append(
-            document.section("Not drawn", document.table(["picture", "why"], rows, numeric=""))
-        )
-    return document.page(f"Insights: {name}", sections, maker=MAKER)
+    return _page(name, theme, [*said, *findings(made)], made)
+
+
+def _page(
+    name: str,
+    theme: str,
+    sentences: Sequence[str],
+    made: Sequence[Picture | Absent],
+    unfinished: bool = False,
+) -> bytes:
+    return document.render(
+        "insights",
+        title=f"Insights: {name}",
+        maker=MAKER,
+        table_name=name,
+        sentences=sentences,
+        pictures=[entry for entry in made if isinstance(entry, Picture)],
+        absent=[entry for entry in made if isinstance(entry, Absent)],
+        dark=theme == "dark",
+        unfinished=unfinished,
+    )
 
 
 def _file(name: str) -> str:

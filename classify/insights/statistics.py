@@ -6,6 +6,7 @@ Numbers in, numbers out: a frame of values, and the genre of each row.
 from __future__ import annotations
 
 import re
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,21 +87,53 @@ def mean_popularity(
 
 
 def rank_correlations(values: pd.DataFrame) -> pd.DataFrame:
-    """Return Spearman's correlations between columns, over the rows that have both values."""
-    ranks = values.rank().to_numpy(float)
-    there = np.isfinite(ranks).astype(float)
-    # Small numbers around zero: sums of squares of large ones lose their last digits.
-    ranks = np.nan_to_num((ranks - np.nanmean(ranks, axis=0)) / len(values))
-    counts, products = there.T @ there, ranks.T @ ranks
-    sums, squares = ranks.T @ there, (ranks**2).T @ there
-    with np.errstate(all="ignore"):
-        covariance = counts * products - sums * sums.T
-        spreads = counts * squares - sums**2
-        # Rounding leaves a little where there is no spread at all.
-        spreads[spreads <= 1e-12 * counts**2] = np.nan
-        found = covariance / np.sqrt(spreads * spreads.T)
-    found[counts < 3] = np.nan
-    return pd.DataFrame(np.clip(found, -1, 1), values.columns, values.columns)
+    """Return Spearman's correlations between columns, each over the rows that have both values.
+
+    It gives what ``values.corr("spearman", min_periods=3)`` gives, which ranks every pair of
+    columns anew and takes minutes for a large table. Here the columns that lack values in the same
+    rows are ranked and multiplied together.
+
+    Parameters
+    ----------
+    values : DataFrame of shape (tracks, descriptors)
+        Finite numbers, NaN where there is none.
+
+    Returns
+    -------
+    DataFrame of shape (descriptors, descriptors)
+        From -1 to 1; NaN where a column does not vary, or fewer than three rows have both values.
+    """
+    codes = [np.unique(values[name].to_numpy(), return_inverse=True)[1] for name in values]
+    # The columns that have values in the same rows.
+    sharing: dict[bytes, list[int]] = {}
+    for place, name in enumerate(values):
+        sharing.setdefault(values[name].notna().to_numpy().tobytes(), []).append(place)
+    groups = [(np.frombuffer(rows, bool), places) for rows, places in sharing.items()]
+    correlations = np.full((len(codes), len(codes)), np.nan)
+    for (rows, one), (other_rows, other) in combinations_with_replacement(groups, 2):
+        both = rows & other_rows
+        if both.sum() < 3:
+            continue
+        ranks = _standard_ranks([codes[place][both] for place in one])
+        others = ranks if one is other else _standard_ranks([codes[place][both] for place in other])
+        block = np.clip(ranks @ others.T, -1, 1)
+        correlations[np.ix_(one, other)], correlations[np.ix_(other, one)] = block, block.T
+    return pd.DataFrame(correlations, values.columns, values.columns)
+
+
+def _standard_ranks(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.float64]:
+    """Return the ranks in each column as a row of mean 0 and length 1; NaN where all are equal.
+
+    Columns hold integers in the order of the values, so that ranks are counted, not sorted.
+    """
+    ranks = np.empty((len(columns), len(columns[0])))
+    for place, column in enumerate(columns):
+        sizes = np.bincount(column)
+        # Equal values share the mean of their places.
+        ranks[place] = (np.cumsum(sizes) - (sizes - 1) / 2)[column]
+    ranks -= ranks.mean(axis=1, keepdims=True)
+    lengths = np.sqrt((ranks**2).sum(axis=1, keepdims=True))
+    return ranks / np.where(lengths > 0, lengths, np.nan)
 
 
 def separation(values: pd.DataFrame, genres: pd.Series) -> pd.Series:

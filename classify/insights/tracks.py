@@ -6,7 +6,6 @@ windows instead of tracks have been dealt with here.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,13 +15,15 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import build, labels
+from earmark.classify.dataset.pooling import per_track
 from earmark.classify.html.words import counted, listed
 from earmark.classify.insights import statistics
 from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
+from earmark.extract.feature_table import FeatureTable, describes_sound, names_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "ALL",
@@ -35,7 +36,6 @@ __all__ = [
     "demo",
     "describe",
     "numbers",
-    "per_track",
     "read",
 ]
 
@@ -50,9 +50,6 @@ UNORDERED = ("key",)
 
 FOREIGN_UNITS = {"loudness": "dB", "popularity": "0 to 100"}
 """Units in tables that Earmark did not make."""
-
-NO_SOUND = re.compile(r"Unnamed:|probability(_\d+)?$")
-"""Columns of numbers that describe no sound: pandas' of rows, and how sure predictions are."""
 
 
 @dataclass(frozen=True)
@@ -156,19 +153,13 @@ def read(
     LabelError
         The labels do not fit it.
     """
-    frame, about = tables.read(table)
     return describe(
-        *(frame, about, source),
-        where=table,
-        label=label,
-        ignore_unknown=ignore_unknown,
-        audio=audio,
+        tables.read(table), source, label=label, ignore_unknown=ignore_unknown, audio=audio
     )
 
 
 def describe(
-    frame: pd.DataFrame,
-    about: dict[str, Any] | None = None,
+    table: pd.DataFrame | FeatureTable,
     source: str | None = None,
     *,
     where: str | Path = "the table",
@@ -178,29 +169,29 @@ def describe(
 ) -> Tracks:
     """Bring a table into the form that pictures are made of: a row per track, finite numbers.
 
-    Windows of a track are summed up as `per_track` does.
+    Windows of a track are summed up as `earmark.classify.dataset.pooling.per_track` does.
 
     Parameters
     ----------
-    frame : DataFrame
+    table : DataFrame or FeatureTable
         The table.
-    about : dict, optional
-        What it says of itself.
     where : str or Path
-        Where it comes from.
+        Where a DataFrame comes from.
     source, label, ignore_unknown, audio
         As for `read`.
     """
+    given = FeatureTable.of(table, str(where))
+    where, frame = given.source, given.frame
     frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
     frame = frame.loc[:, ~frame.columns.duplicated()].reset_index(drop=True).copy()
-    about = about or build.recognise(frame)
+    provenance = given.with_frame(frame).recognised().provenance
     gaps = frame.isna().mean()
     windows = "start" in frame
     if source is None and not windows:
         # Nothing is joined by name: every row is a track, whatever it is called.
         frame["path"] = [f"row {place}" for place in range(len(frame))]
     elif "path" not in frame:
-        frame["path"] = build.row_names(frame)
+        frame["path"] = names_of_rows(frame)
     frame["path"] = frame["path"].astype(str)
     genre = label or labels.genre_column(frame.columns)
     known: pd.DataFrame | None = None
@@ -212,12 +203,7 @@ def describe(
             ignore_unknown=ignore_unknown,
             audio=audio,
         )
-    # What names a track or says whose it is describes no sound, though it may be a number.
-    others = {
-        *(*schema.KEYS, *labels.NAME_COLUMNS, *labels.ARTIST_COLUMNS, *labels.ALBUM_COLUMNS),
-        *([genre] if genre else []),
-    }
-    sound = [name for name in map(str, frame) if name not in others and not NO_SOUND.match(name)]
+    sound = [name for name in map(str, frame) if describes_sound(name) and name != genre]
     values = numbers(frame[sound])
     wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
     if wild.any():
@@ -256,7 +242,7 @@ def describe(
         artists=of["artist"],
         gaps=gaps,
         rows=rows,
-        units=_units([str(name) for name in values], about, "sha256" in frame),
+        units=_units([str(name) for name in values], provenance, "sha256" in frame),
         notes=notes,
     )
 
@@ -271,9 +257,7 @@ def demo() -> Tracks | None:
     genres = DEMO / "tracks.csv"
     if not genres.is_file():
         return None
-    table = earmark.table([DEMO], set="spotify")
-    known = schema.of("spotify", DEFAULTS)
-    return describe(table, tables.metadata(known), str(genres), where="demo tracks")
+    return describe(earmark.table([DEMO], set="spotify"), str(genres), where="demo tracks")
 
 
 def about(tracks: Tracks) -> list[str]:
@@ -295,44 +279,9 @@ def numbers(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, frame.index)
 
 
-def per_track(values: pd.DataFrame, tracks: pd.Series) -> pd.DataFrame:
-    """Sum up the windows of each track.
-
-    Parameters
-    ----------
-    values : DataFrame of shape (windows, descriptors)
-        Numbers.
-    tracks : Series of shape (windows,)
-        The track of each.
-
-    Returns
-    -------
-    DataFrame
-        By track, in the order in which they first occur, the means of what is known; of durations
-        the sum, of tempi the median, and of categories the commonest value, the smallest of
-        several.
-    """
-    of_row = tracks.to_numpy(object)
-    grouped = values.groupby(of_row, sort=False)
-    found = grouped.mean()
-    if len(found) == len(values):
-        return found
-    if "tempo" in found:
-        # Half or twice the tempo in one window must not move it.
-        found["tempo"] = grouped["tempo"].median()
-    if "duration_ms" in found:
-        found["duration_ms"] = grouped["duration_ms"].sum(min_count=1)
-    for name in found.columns.intersection(list(build.CATEGORIES)):
-        sizes = values.groupby([of_row, values[name].to_numpy()]).size()
-        counts = sizes.rename_axis(["track", "value"]).reset_index(name="count")
-        counts = counts.sort_values("count", ascending=False, kind="stable")
-        found[name] = counts.drop_duplicates("track").set_index("track")["value"]
-    return found
-
-
-def _units(columns: Sequence[str], about: dict[str, Any], ours: bool) -> dict[str, str]:
+def _units(columns: Sequence[str], provenance: Mapping[str, Any], ours: bool) -> dict[str, str]:
     """Return the units of columns that have one."""
-    name = str(about.get("set", "")).rpartition("-")[0]
+    name = str(provenance.get("set", "")).rpartition("-")[0]
     declared = schema.of(name if name in sets.SETS else "spotify", DEFAULTS).columns
     units = {column.name: column.unit for column in declared} | ({} if ours else FOREIGN_UNITS)
     return {column: units[column] for column in columns if units.get(column)}

@@ -21,11 +21,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from earmark.classify import score
-from earmark.classify.dataset import build, labels
-from earmark.classify.insights.tracks import numbers, per_track
+from earmark.classify.dataset import labels
+from earmark.classify.dataset.pooling import per_track
+from earmark.classify.insights.tracks import numbers
 from earmark.classify.library import similar
 from earmark.extract import tables
 from earmark.extract.errors import LabelError, SchemaError
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,15 +106,12 @@ class Library:
     tracks : DataFrame
         A row per track: ``path``, of ``title``, ``artist``, ``album``, ``genre`` and
         ``probability`` what is known, and values.
-    table : DataFrame
+    table : FeatureTable
         As it was read: rows of tracks or windows, with all descriptors.
-    about : dict
-        What the table says of itself.
     """
 
     tracks: pd.DataFrame
-    table: pd.DataFrame = field(repr=False)
-    about: Mapping[str, Any] = field(default_factory=dict)
+    table: FeatureTable = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.tracks)
@@ -144,7 +143,7 @@ class Library:
     @cached_property
     def index(self) -> similar.Index:
         """The tracks, ready to be compared; raises `SchemaError` where nothing describes them."""
-        return similar.index(self.table, self.about)
+        return similar.index(self.table)
 
     @cached_property
     def _texts(self) -> pa.Array:
@@ -230,7 +229,7 @@ class Library:
         tracks.insert(words, "genre", names.astype(object).where(names.notna(), None).to_numpy())
         if "probability" in known:
             tracks.insert(words + 1, "probability", known["probability"].to_numpy(np.float32))
-        return Library(tracks, self.table, self.about)
+        return Library(tracks, self.table)
 
     def predicted(self, bundle: Bundle) -> Library:
         """Return the library with the genres that a model gives its tracks.
@@ -240,7 +239,7 @@ class Library:
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        found = score.predictions(bundle, self.table, about=dict(self.about), top=1)
+        found = score.predictions(bundle, self.table, top=1)
         return self.with_genres(found)
 
 
@@ -268,21 +267,18 @@ def open_library(
     LabelError
         The labels do not fit the table.
     """
-    table, about = tables.read(path)
-    return from_table(table, about, path, genres, label=label)
+    return from_table(tables.read(path), genres, label=label)
 
 
 def from_table(
-    table: pd.DataFrame,
-    about: Mapping[str, Any],
-    where: str | Path = "the table",
+    table: pd.DataFrame | FeatureTable,
     genres: str | Path | None = None,
     *,
     label: str | None = None,
 ) -> Library:
     """Make a library of a table that was read; parameters and errors as of `open_library`."""
-    about = dict(about) or build.recognise(table)
-    paths = score.paths_of(table, where)
+    source = FeatureTable.of(table).recognised()
+    table, paths = source.frame, source.paths
     codes, unique = pd.factorize(paths)
     firsts = np.unique(codes, return_index=True)[1]
     columns: dict[str, Any] = {"path": np.asarray(unique, object)}
@@ -291,13 +287,13 @@ def from_table(
         if name is not None:
             texts = table[name].iloc[firsts].astype("object")
             columns[role] = texts.where(texts.notna(), None).to_numpy(object)
-    values = numbers(table[_shown(table, about)])
+    values = numbers(table[_shown(source)])
     # Only windows add up: a track that is listed twice is what its first row says.
     values = per_track(values, paths) if "start" in table else values.iloc[firsts]
     with np.errstate(over="ignore"):
         # What is larger than any number of this kind is as good as infinite.
         columns |= {str(name): values[name].to_numpy(np.float32) for name in values}
-    library = Library(pd.DataFrame(columns), table, about)
+    library = Library(pd.DataFrame(columns), source)
     named = label or labels.genre_column(table.columns)
     if genres is None and named is None:
         return library.prepare()
@@ -309,7 +305,7 @@ def from_table(
         return library.with_genres(_predictions(genres, library.tracks["path"])).prepare()
     known, _ = labels.read(
         table.assign(path=paths)[["path", *([named] if named in table else [])]],
-        where,
+        source.source,
         None if genres is None else str(genres),
         label=label,
         ignore_unknown=True,
@@ -325,8 +321,8 @@ def _predictions(path: str | Path, tracks: pd.Series) -> pd.DataFrame:
 
     Where names fit a track that several say something of, nobody knows which is meant.
     """
-    found = tables.read(path)[0]
-    said = score.paths_of(found, path)
+    predictions = tables.read(path)
+    found, said = predictions.frame, predictions.paths
     own = said.map(labels.Matcher(tracks))
     chosen = own.notna() & ((own == said) | ~own.duplicated(keep=False))
     if not chosen.any():
@@ -337,15 +333,10 @@ def _predictions(path: str | Path, tracks: pd.Series) -> pd.DataFrame:
     return found.assign(path=own)[chosen]
 
 
-def _shown(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
+def _shown(table: FeatureTable) -> list[str]:
     """Return the columns that are looked at: the known values, and in small tables all numbers."""
-    known = [name for name in VALUES if name in table]
-    if about.get("set") and known:
+    known = [name for name in VALUES if name in table.frame]
+    if table.set and known:
         return known
-    others = [
-        name
-        for name in tables.feature_columns(table, {})
-        if name not in (*known, *labels.NAME_COLUMNS, *labels.GENRE_COLUMNS)
-        and not name.startswith(("Unnamed:", "probability"))
-    ]
+    others = [name for name in table.numeric if name not in (*known, *labels.GENRE_COLUMNS)]
     return known + others[: max(0, MOST_VALUES - len(known))]

@@ -287,4 +287,7 @@ def _seconds(rows: pd.DataFrame) -> list[int]:
     values = pd.to_numeric(rows[found], errors="coerce").to_numpy(float, na_value=np.nan)
     values = values / LENGTHS[found]
     usable = np.isfinite(values) & (values >= 0) & (values < 1e9)
-    return np.where(usable, np.rint(np.where(usable, values, 0)), -1).astype(int).tolist()
+    seconds: list[int] = (
+        np.where(usable, np.rint(np.where(usable, values, 0)), -1).astype(int).tolist()
+    )
+    return seconds

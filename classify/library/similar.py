@@ -33,22 +33,22 @@ import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify import score
-from earmark.classify.dataset import build, groups, labels
-from earmark.extract import config, tables
+from earmark.classify.dataset import build, duplicates, labels
+from earmark.extract import config
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
 from earmark.extract.batch.track import Extraction, analyse, error_of
 from earmark.extract.errors import FindError, SchemaError, SettingsError
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 Rows = NDArray[np.int64]
 
@@ -67,25 +67,24 @@ SCALE = 1000
 """Tracks that say how far apart tracks of a table are."""
 
 
-def compared(table: pd.DataFrame, about: Mapping[str, Any]) -> list[str]:
+def compared(table: pd.DataFrame | FeatureTable) -> list[str]:
     """Return the columns of a table that tracks are compared by.
+
+    Parameters
+    ----------
+    table : DataFrame or FeatureTable
+        Without provenance it is recognised by its columns.
 
     Raises
     ------
     SchemaError
         There is none.
     """
-    about = dict(about) or build.recognise(table)
-    others = {*labels.NAME_COLUMNS, *build.SPOTIFY_EXTRAS}
-    if "sha256" in table:
+    table = FeatureTable.of(table).recognised()
+    others = {*build.SPOTIFY_EXTRAS}
+    if "sha256" in table.frame:
         others |= {*build.FILE_DESCRIPTORS}
-    columns = [
-        name
-        for name in tables.feature_columns(table, about)
-        if name not in others
-        and not name.startswith(("Unnamed:", "probability"))
-        and not PITCHES.match(name)
-    ]
+    columns = [name for name in table.columns if name not in others and not PITCHES.match(name)]
     if not columns:
         raise SchemaError("the table has no descriptors to compare tracks by")
     return columns
@@ -185,35 +184,36 @@ class Index:
         )
 
 
-def index(table: pd.DataFrame, about: Mapping[str, Any]) -> Index:
+def index(table: pd.DataFrame | FeatureTable) -> Index:
     """Make the tracks of a feature table ready to be compared.
 
     Parameters
     ----------
-    table : DataFrame
+    table : DataFrame or FeatureTable
         Rows of tracks, or of windows, which are averaged per track.
-    about : dict
-        What the table says of itself (`earmark.extract.tables.read`).
 
     Raises
     ------
     SchemaError
         The table has no descriptors, or a row has no path.
     """
-    about = dict(about) or build.recognise(table)
-    columns = compared(table, about)
-    all_columns = tables.feature_columns(table, about)
-    of_row = score.paths_of(table)
+    source = FeatureTable.of(table).recognised()
+    columns = compared(source)
+    frame, of_row = source.frame, source.paths
     codes, paths = pd.factorize(of_row)
-    means = table if len(paths) == len(table) else table[columns].groupby(codes).mean()
+    means = frame if len(paths) == len(frame) else frame[columns].groupby(codes).mean()
 
     def recordings(places: Rows) -> Rows:
         # How far apart doubles may be depends on how far tracks are: some others come along.
         others = np.linspace(0, len(paths) - 1, min(len(paths), SCALE)).astype(np.int64)
         taken = np.isin(codes, np.union1d(places, others))
-        some = table[taken]
-        found = groups.duplicates(
-            some[all_columns], of_row[taken], some.get("sha256"), about, some.get("seconds")
+        some = frame[taken]
+        found = duplicates.find(
+            some[source.columns],
+            of_row[taken],
+            some.get("sha256"),
+            dict(source.provenance),
+            some.get("seconds"),
         )
         numbers = pd.Series(found.recordings(), found.tracks)
         return numbers[paths[places]].to_numpy()
@@ -223,9 +223,7 @@ def index(table: pd.DataFrame, about: Mapping[str, Any]) -> Index:
 
 def find(
     track: str,
-    table: pd.DataFrame,
-    about: Mapping[str, Any],
-    where: str = "the table",
+    table: pd.DataFrame | FeatureTable,
     *,
     count: int = 10,
     doubles: bool = False,
@@ -237,10 +235,8 @@ def find(
     track : str
         The track as the table names it, or an audio file: where it is not in the table by its
         sum, it is analysed as the table was.
-    table, about
+    table : DataFrame or FeatureTable
         As for `index`.
-    where : str
-        What to call the table in an error.
     count, doubles
         As for `Index.nearest`.
 
@@ -259,45 +255,45 @@ def find(
         The table has no descriptors, a row has no path, or the table does not say how to analyse a
         file like its tracks.
     """
-    about = dict(about) or build.recognise(table)
-    paths = score.paths_of(table, where)
+    source = FeatureTable.of(table).recognised()
+    frame, paths = source.frame, source.paths
     name = track if (paths == track).any() else None
     if name is None and Path(track).is_file():
-        rows, sha256 = _analysed(Path(track), table, about, where)
-        same = table["sha256"] == sha256 if "sha256" in table else pd.Series(False, table.index)
+        rows, sha256 = _analysed(Path(track), source)
+        same = frame["sha256"] == sha256
         if same.any():
             name = str(paths[same].iloc[0])
         else:
-            table = pd.concat([table.assign(path=paths), rows], ignore_index=True)
+            rows = pd.concat([frame.assign(path=paths), rows], ignore_index=True)
+            source = source.with_frame(rows)
             name = track
     elif name is None:
         name = labels.Matcher(paths.drop_duplicates())(track)
     if name is None:
         raise FindError(
-            track, f"{where} has no such track, and there is no such file; check the spelling"
+            track,
+            f"{source.source} has no such track, and there is no such file; check the spelling",
         )
-    ready = index(table, about)
+    ready = index(source)
     return ready.nearest(ready.places[name], count, doubles=doubles).drop(columns="place")
 
 
-def _analysed(
-    path: Path, table: pd.DataFrame, about: Mapping[str, Any], where: str
-) -> tuple[pd.DataFrame, str]:
+def _analysed(path: Path, table: FeatureTable) -> tuple[pd.DataFrame, str]:
     """Return rows of a file like those of a table, and the sum of the file."""
-    if not about.get("set") or "sha256" not in table:
+    if not table.set or "sha256" not in table.frame:
         raise SchemaError(
-            f"{where} was not made by Earmark: a file cannot be analysed like its tracks. Name a "
-            "track of the table"
+            f"{table.source} was not made by Earmark: a file cannot be analysed like its tracks. "
+            "Name a track of the table"
         )
-    settings = config.parse(about.get("settings") or {}, where)
-    windows = about.get("windows")
+    settings = config.parse(table.provenance.get("settings") or {}, table.source)
+    windows = table.provenance.get("windows")
     if windows is not None and not isinstance(windows, int | float):
-        raise SettingsError(f"{where}: windows = {windows!r} is no number of seconds")
-    extraction = Extraction(str(about["set"]).rpartition("-")[0], settings, windows)
-    if about.get("fingerprint") not in (None, extraction.schema.fingerprint):
+        raise SettingsError(f"{table.source}: windows = {windows!r} is no number of seconds")
+    extraction = Extraction(str(table.set).rpartition("-")[0], settings, windows)
+    if table.fingerprint not in (None, extraction.schema.fingerprint):
         raise SchemaError(
-            f"{where} was made by another version of Earmark: its values cannot be compared with "
-            "new ones. Make it again with `earmark extract`, or name a track of the table"
+            f"{table.source} was made by another version of Earmark: its values cannot be compared "
+            "with new ones. Make it again with `earmark extract`, or name a track of the table"
         )
     outcome = analyse(Track(str(path), path), extraction)
     if outcome.failure is not None:

@@ -1,31 +1,22 @@
-"""What the tags of files say, and what would be written to them. Nothing is written here."""
+"""What would be written to the tags of files. Nothing is written here."""
 
 from __future__ import annotations
 
 import math
-import stat
-import zlib
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from earmark.classify.dataset.tags import LONGEST, read
 from earmark.extract.audio.sources import find
-from earmark.extract.errors import DecodeError, LabelError, SchemaError
+from earmark.extract.errors import DecodeError, SchemaError
 
-__all__ = ["FIELDS", "key_name", "plan", "read"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
 
-NAMES = {
-    "genre": ("TCON", "genre", "\xa9gen", "WM/Genre"),
-    "bpm": ("TBPM", "bpm", "tmpo", "WM/BeatsPerMinute"),
-    "key": ("TKEY", "initialkey", "----:com.apple.iTunes:initialkey", "WM/InitialKey"),
-    "artist": ("TPE1", "artist", "\xa9ART", "Author"),
-    "albumartist": ("TPE2", "albumartist", "aART", "WM/AlbumArtist"),
-    "album": ("TALB", "album", "\xa9alb", "WM/AlbumTitle"),
-    "title": ("TIT2", "title", "\xa9nam", "Title"),
-}
-"""What a tag is called in ID3, in Vorbis comments and APE, in MP4, and in ASF."""
+__all__ = ["FIELDS", "key_name", "plan"]
 
 FIELDS = ("genre", "bpm", "key")
 """The tags that can be written."""
@@ -37,98 +28,6 @@ TONICS = (
 """The twelve tonics as they are written most in major, and in minor."""
 
 COLUMNS = ["path", "field", "now", "then", "what"]
-
-LONGEST = 200
-"""Characters of a value; what is longer is cut."""
-
-UNPACKED = 2**20
-"""Bytes that all compressed frames of a file may unpack to; those that would go beyond are left."""
-
-
-def read(path: str | Path) -> dict[str, list[str]]:
-    """Return what the tags of a file say.
-
-    Parameters
-    ----------
-    path : str or Path
-        An audio file: MP3, FLAC, Ogg, Opus, M4A, AIFF, WAV, WMA, APE …
-
-    Returns
-    -------
-    dict
-        The values of those of `NAMES` that are there, at most `LONGEST` characters of each, and
-        ``seconds``, how long the file is.
-
-    Raises
-    ------
-    DecodeError
-        The file cannot be read, or its tags are damaged.
-    LabelError
-        mutagen is not installed.
-    """
-    try:
-        import mutagen
-        from mutagen.id3 import _frames
-    except ImportError:
-        raise LabelError(
-            "reading tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
-    try:
-        # Opening a pipe or a device would wait for ever.
-        if not stat.S_ISREG(Path(path).stat().st_mode):
-            raise DecodeError(path, "is not a regular file")
-        # Two megabytes of a compressed frame may be two gigabytes, and mutagen unpacks them all.
-        _frames.zlib = _Zlib()
-        file = mutagen.File(path)
-    except OSError as error:
-        raise DecodeError(path, f"cannot be read: {error.strerror or error}") from error
-    except DecodeError:
-        raise
-    except Exception as error:
-        # Damaged tags break the library in more ways than it has errors for.
-        raise DecodeError(path, f"its tags cannot be read: {str(error)[:LONGEST]}") from error
-    if file is None:
-        raise DecodeError(path, "is of no format whose tags are known")
-    found = {field: _values_of(file.tags, names) for field, names in NAMES.items()}
-    seconds = float(getattr(file.info, "length", 0) or 0)
-    found["seconds"] = [f"{seconds:.3f}"] if seconds > 0 else []
-    return {field: values for field, values in found.items() if values}
-
-
-class _Zlib:
-    """As much of zlib as mutagen calls, which unpacks so much of a file and no more."""
-
-    error = zlib.error
-
-    def __init__(self) -> None:
-        self._left = UNPACKED
-
-    def decompress(self, data: bytes) -> bytes:
-        # For zlib, a limit of nothing is none.
-        stream = zlib.decompressobj()
-        found = stream.decompress(data, max(self._left, 1))
-        self._left -= len(found)
-        if not stream.eof:
-            raise zlib.error("incomplete, or more than is unpacked")
-        return found
-
-
-def _values_of(tags: Any, names: Sequence[str]) -> list[str]:
-    """Return the values of a tag under the first of the names that it has."""
-    for name in names:
-        try:
-            # ID3 has its genres as numbers, too.
-            values = tags.getall(name)[0].genres if name == "TCON" else tags[name]
-        except (KeyError, IndexError, AttributeError, TypeError, ValueError):
-            continue
-        values = getattr(values, "text", values)
-        texts = [
-            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-            for value in (values if isinstance(values, list | tuple) else [values])
-        ]
-        if given := [text.strip()[:LONGEST] for text in texts if text.strip()]:
-            return given
-    return []
 
 
 def key_name(key: float, mode: float) -> str:
@@ -165,7 +64,7 @@ def plan(
         ``path``, ``field``, ``now`` (empty where the file says nothing; several values have
         semicolons between them), ``then`` and ``what``: add, replace, keep (it says the same, or
         nothing better is known), or why the file cannot be read, whose row has no field. Values
-        are cut as in `read`.
+        are cut as in `earmark.classify.dataset.tags.read`.
 
     Raises
     ------

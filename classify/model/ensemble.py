@@ -165,10 +165,12 @@ def matrix(
 
 def mixed(trees: Floats, linear: Floats, linear_share: float, temperature: float) -> Floats:
     """Mix the log-odds of the two parts."""
-    return ((1 - linear_share) * trees + linear_share * linear) / temperature
+    logits: Floats = ((1 - linear_share) * trees + linear_share * linear) / temperature
+    return logits
 
 
 def softmax(logits: Floats) -> Floats:
     """Return probabilities along the last axis."""
     raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    probabilities: Floats = raised / raised.sum(axis=-1, keepdims=True)
+    return probabilities

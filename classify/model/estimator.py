@@ -6,16 +6,18 @@ import json
 import logging
 import warnings
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 import xgboost
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from earmark.classify.model import sketch
+from earmark.classify.model import vector_leaf
 from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
 
@@ -62,7 +64,7 @@ FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
 """Deep trees: tens of thousands of tracks can tell what a few hundred cannot."""
 
 MANY_GENRES = 20
-"""Genres from which a large table gets one tree a round for all of them; see `sketch`."""
+"""Genres from which a large table gets one tree a round for all of them; see `vector_leaf`."""
 
 FOR_MANY_GENRES: dict[str, Any] = FOR_MANY_ROWS | {"early_stopping": False}
 """What holds back such trees is their being shared: they lose by a part that is held out."""
@@ -131,6 +133,29 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
     """
 
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "learning_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "max_depth": [Interval(Integral, 0, None, closed="left"), None],
+        "max_bin": [Interval(Integral, 2, None, closed="left"), None],
+        "subsample": [Interval(Real, 0, 1, closed="right"), None],
+        "colsample_bynode": [Interval(Real, 0, 1, closed="right"), None],
+        "min_child_weight": [Interval(Real, 0, None, closed="left"), None],
+        "reg_lambda": [Interval(Real, 0, None, closed="left"), None],
+        "linear_share": [Interval(Real, 0, 1, closed="both"), None],
+        "linear_strength": [Interval(Real, 0, None, closed="neither")],
+        "temperature": [Interval(Real, 0, None, closed="neither")],
+        "categorical_features": ["array-like", str, None],
+        "early_stopping": ["boolean", None],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "device": [str],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+    """What `fit` takes; anything else is refused by name."""
+
     def __init__(
         self,
         n_estimators: int | None = None,
@@ -198,8 +223,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            One genre only, infinite values, or no weight at all.
+            One genre only, infinite values, no weight at all, or a parameter out of its range
+            (scikit-learn's ``InvalidParameterError``).
         """
+        self._validate_params()
         X, categories = self._numbers(X, reset=True)
         features: NDArray[np.float32]
         features, y = validate_data(self, X, y, dtype=np.float32, ensure_all_finite="allow-nan")
@@ -283,7 +310,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             parameters |= {"multi_strategy": "multi_output_tree"}
 
         def loss(rows: Any) -> Any:
-            return sketch.objective(encoded[rows], weights[rows], seed) if together else None
+            return vector_leaf.objective(encoded[rows], weights[rows], seed) if together else None
 
         held_out = (
             _held_out(encoded, groups, self.validation_fraction, seed)
@@ -344,7 +371,10 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: ArrayLike) -> NDArray[np.float32]:
         check_is_fitted(self)
         X, _ = self._numbers(X, reset=False)
-        return validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
+        features: NDArray[np.float32] = validate_data(
+            self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False
+        )
+        return features
 
     def logits(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return log-odds up to a constant of the row, shape (rows, n_classes).
@@ -365,7 +395,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Return the most probable genre of each row."""
         chances = self.predict_proba(X)
-        return self.classes_[chances.argmax(axis=1)]
+        genres: NDArray[Any] = self.classes_[chances.argmax(axis=1)]
+        return genres
 
     def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
         """Return what each column adds to the log-odds of the genre that is predicted.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from earmark.classify.dataset.build import CATEGORIES, SPOTIFY_EXTRAS
-from earmark.classify.insights.tracks import per_track
+from earmark.classify.dataset.build import SPOTIFY_EXTRAS
+from earmark.classify.dataset.pooling import CATEGORIES, per_track
 from earmark.extract.errors import BundleError
 from earmark.extract.sets import SPOTIFY_COLUMNS
 
@@ -36,9 +36,8 @@ def of(values: pd.DataFrame, labels: pd.Series, tracks: pd.Series) -> Typical:
     Parameters
     ----------
     values : DataFrame of shape (rows, columns)
-        Rows of tracks, or of windows, which `earmark.classify.insights.tracks.per_track` sums up;
-        columns that are
-        not Spotify's are passed over.
+        Rows of tracks, or of windows, which `earmark.classify.dataset.pooling.per_track`
+        sums up; columns that are not Spotify's are passed over.
     labels, tracks : Series of shape (rows,)
         The genre and the track of each row.
     """

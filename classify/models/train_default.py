@@ -22,20 +22,25 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify import train
-from earmark.classify.dataset import groups
+from earmark.classify.dataset import duplicates, groups
 from earmark.classify.dataset.build import Dataset, without
-from earmark.classify.evaluation import cross_validation, metrics, report
-from earmark.classify.model import bundle, genre_profiles
+from earmark.classify.dataset.pooling import pool
+from earmark.classify.evaluation import cross_validation, metrics
+from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.summary import summary
+from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
-from earmark.classify.score import pool
 from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.config import DEFAULTS
+from earmark.extract.feature_table import FeatureTable
 from earmark.extract.sets import SPOTIFY_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from earmark.classify.evaluation.result import Evaluation
 
 WINDOWS = 6.0
 STRENGTH = 0.02
@@ -124,11 +129,9 @@ def collect(data: Path) -> tuple[Dataset, pd.Series]:
         parts.append(part.assign(corpus=name))
     table = pd.concat(parts, ignore_index=True)
     columns, about = extraction.schema.names, tables.metadata(extraction.schema)
-    table = table[tables.described(table, columns)].reset_index(drop=True)
+    table = table[FeatureTable(table, about).has_sound].reset_index(drop=True)
     # Two songs of these corpora are there twice, under names of their own.
-    found = groups.duplicates(
-        table[columns], table["path"], table["sha256"], about, table["seconds"]
-    )
+    found = duplicates.find(table[columns], table["path"], table["sha256"], about, table["seconds"])
     artists = table.drop_duplicates("path").set_index("path")["group"].reindex(found.tracks)
     keys, joined = groups.joined(artists.tolist(), None, found)
     of_row = pd.factorize(table["path"])[0]
@@ -191,7 +194,7 @@ def leave_out(
     }
 
 
-def within(evaluation: cross_validation.Evaluation, corpus: str) -> dict[str, float]:
+def within(evaluation: Evaluation, corpus: str) -> dict[str, float]:
     """Return what the cross-validation gave for the tracks of one corpus."""
     own = evaluation.tracks.index.str.startswith(f"{corpus}/")
     truth = evaluation.tracks.loc[own, "label"].tolist()
@@ -203,7 +206,7 @@ def main() -> None:
     """Extract, measure, train and write the bundle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with gtzan, emotify, panda4q, spotify")
-    parser.add_argument("-o", "--output", type=Path, default=bundle.DEFAULT)
+    parser.add_argument("-o", "--output", type=Path, default=storage.DEFAULT)
     arguments = parser.parse_args()
 
     dataset, corpus = collect(arguments.data)
@@ -216,27 +219,27 @@ def main() -> None:
     clear = replace(
         dataset.subset((dataset.labels != AMBIGUOUS).to_numpy()), duplicates=dataset.duplicates
     )
-    evaluation = cross_validation.cross_validate(clear, model, leaky=True, show_progress=True)
+    evaluation, trained = train.train(clear, model, show_progress=True)
     sure = GenreClassifier(linear_share=evaluation.linear_share, temperature=evaluation.temperature)
     outside = {name: leave_out(dataset, corpus, name, sure) for name in CORPORA}
-    evaluation.metrics["left_out"] = outside
-    evaluation.metrics["corpora"] = {name: within(evaluation, name) for name in CORPORA}
-    trained, _ = train.fit(clear, model, evaluation)
+    numbers = evaluation.metrics | {
+        "left_out": outside,
+        "corpora": {name: within(evaluation, name) for name in CORPORA},
+    }
     # What Spotify's table has no genre for keeps what the corpora say of it.
-    typicals = trained.typical | of_spotify(arguments.data, trained.genres)
-    trained = replace(trained, typical=typicals)
-    numbers = evaluation.metrics
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    typical = trained.typical | of_spotify(arguments.data, trained.genres)
+    trained = replace(trained, metrics=numbers, typical=typical)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     for name in CORPORA:
         print(f"{name}: {numbers['corpora'][name]}, left out: {outside[name]}", file=sys.stderr)
 
-    card = report.model_card(
+    card = model_card(
         "The default genre model",
         numbers,
         describe(clear, few, counts, outside, numbers["corpora"]),
     )
     # No pickles: they would double the size, and belong to one version of each library.
-    train.write(trained, {}, evaluation, card, arguments.output)
+    train.write(arguments.output, trained, card, evaluation=evaluation)
 
 
 def describe(

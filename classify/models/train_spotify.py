@@ -15,7 +15,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,15 @@ import pandas as pd
 from earmark.classify import train
 from earmark.classify.dataset import build, splits
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
-from earmark.classify.evaluation import cross_validation, report
-from earmark.classify.model import bundle
+from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.summary import summary
+from earmark.classify.model import storage
 from earmark.classify.model.estimator import GenreClassifier
+
+if TYPE_CHECKING:
+    from earmark.classify.evaluation.result import Evaluation
+    from earmark.classify.model.bundle import Bundle
 
 GENRE = "track_genre"
 
@@ -46,23 +52,24 @@ def main() -> None:
     """Measure, train and write the bundle."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path, help="Spotify's table of tracks")
-    parser.add_argument("-o", "--output", type=Path, default=bundle.SPOTIFY)
+    parser.add_argument("-o", "--output", type=Path, default=storage.SPOTIFY)
     arguments = parser.parse_args()
 
     data = build.build(arguments.table, label=GENRE)
-    evaluation = cross_validation.cross_validate(data, MODEL, leaky=True, show_progress=True)
-    evaluation.metrics["limits"] = limits(data, evaluation)
-    evaluation.metrics["of_sound"] = of_sound(data, evaluation)
-    trained, pickles = train.fit(data, MODEL, evaluation)
-    numbers = evaluation.metrics
-    print("\n".join(report.summary(numbers)), file=sys.stderr)
+    evaluation, trained = train.train(data, MODEL, show_progress=True)
+    numbers = evaluation.metrics | {
+        "limits": limits(data, evaluation),
+        "of_sound": of_sound(data, evaluation),
+    }
+    trained = replace(trained, metrics=numbers)
+    print("\n".join(summary(numbers)), file=sys.stderr)
     print(numbers["limits"], numbers["of_sound"], file=sys.stderr)
-    card = report.model_card("The model of Spotify's table", numbers, describe(trained, numbers))
+    card = model_card("The model of Spotify's table", numbers, describe(trained, numbers))
     # No report: its pictures of 114 genres would take more room than they have use.
-    bundle.save(trained, arguments.output, card, pickles)
+    train.write(arguments.output, trained, card, pickles=train.pickles(trained, data))
 
 
-def limits(data: Dataset, evaluation: cross_validation.Evaluation) -> dict[str, float]:
+def limits(data: Dataset, evaluation: Evaluation) -> dict[str, float]:
     """Say what the choice of genres does to the numbers.
 
     Returns
@@ -87,17 +94,17 @@ def limits(data: Dataset, evaluation: cross_validation.Evaluation) -> dict[str, 
     }
 
 
-def of_sound(data: Dataset, evaluation: cross_validation.Evaluation) -> dict[str, float]:
+def of_sound(data: Dataset, evaluation: Evaluation) -> dict[str, float]:
     """Measure on the same fold without what audio files do not have."""
     train_rows, test_rows = next(splits.folds(data, 5, 0))
-    model, _ = train.fit(data.subset(train_rows), MODEL, replace(evaluation, metrics={}))
+    model = train.fit(data.subset(train_rows), MODEL, replace(evaluation, metrics={}))
     tested = data.subset(test_rows)
     heard = replace(tested, features=tested.features.drop(columns=list(SPOTIFY_EXTRAS)))
     numbers = cross_validation.test(model, heard)
     return {name: numbers[name] for name in ("accuracy", "top_3", "top_5")}
 
 
-def describe(trained: bundle.Bundle, numbers: dict[str, Any]) -> list[str]:
+def describe(trained: Bundle, numbers: dict[str, Any]) -> list[str]:
     """Write the paragraphs of the card that are this model's own."""
     leaky, limit, sound = numbers["leaky"], numbers["limits"], numbers["of_sound"]
     libraries = ", ".join(

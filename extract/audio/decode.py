@@ -1,8 +1,7 @@
-"""A file becomes blocks of float32 samples; the only place that knows an audio library.
+"""A file becomes blocks of float32 samples; the only module that uses the audio libraries.
 
-libsndfile (through soundfile) reads WAV, MP3, FLAC, OGG, AIFF and AU, and fast; FFmpeg (through
-PyAV, which brings it inside its wheel) reads the rest. What a file is called does not matter:
-its content decides.
+libsndfile (through soundfile) is fast and reads WAV, MP3, FLAC, OGG, AIFF and AU; FFmpeg (through
+PyAV, whose wheel contains it) reads the rest. The content of a file decides, not its name.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["Audio", "codec", "open_audio"]
 
 BLOCK_LENGTH = 65536
-"""Samples per channel in a block: half a megabyte in stereo stays in a second-level cache."""
+"""Samples per channel in a block: in stereo half a megabyte, which fits a second-level cache."""
 
 SAMPLE_RATES = (1000, 768000)
 
 UNKNOWN_LENGTH = 2**62
-"""libsndfile says of a stream that does not know its length that it has 2**63 - 1 samples."""
+"""libsndfile reports 2**63 - 1 samples for a stream of unknown length."""
 
 LARGEST_SAMPLE = 1e6
 """Full scale is 1; float files may exceed it, but not by 120 dB."""
@@ -64,10 +63,27 @@ class Audio:
 def open_audio(path: str | Path) -> Iterator[Audio]:
     """Open a file for decoding.
 
+    Parameters
+    ----------
+    path : str or Path
+        An audio file of any format.
+
+    Yields
+    ------
+    Audio
+        Its samples; they can be read once, until the context is left.
+
     Raises
     ------
     DecodeError
         The file is gone, cannot be read, is empty or is not audio.
+
+    Examples
+    --------
+    >>> with open_audio(demo / "house-128bpm-a-minor.mp3") as audio:
+    ...     length = sum(len(block) for block in audio.blocks)
+    >>> audio.sample_rate > 0, length > audio.sample_rate
+    (True, True)
     """
     path = Path(path)
     with contextlib.ExitStack() as stack:
@@ -102,7 +118,7 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
 
 
 def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
-    """Pass blocks on as long as they hold numbers of a sensible size."""
+    """Pass blocks on; raise where samples are no numbers or absurdly large."""
     for block in blocks:
         # Comparisons with NaN are false.
         if not max(block.max(initial=0), -block.min(initial=0)) < LARGEST_SAMPLE:
@@ -120,7 +136,7 @@ def _open_soundfile(path: Path) -> Iterator[Audio]:
             # FLAC that was written to a pipe; libsndfile cannot read it to its end.
             raise soundfile.LibsndfileError(0, "no length known: ")
 
-        # The first block is read at once: where even that fails, FFmpeg may know better.
+        # The first block is read at once: where even that fails, FFmpeg may manage.
         buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
         first = file.read(out=buffer)
 
@@ -171,7 +187,23 @@ def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Au
 
 
 def codec(path: Path) -> str:
-    """Return what FFmpeg calls the codec of a file's audio, such as ``flac``; empty for none."""
+    """Return FFmpeg's name of the codec of a file's audio, such as ``flac``; empty for none.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    DecodeError
+        FFmpeg does not know the format.
+
+    Examples
+    --------
+    >>> codec(demo / "house-128bpm-a-minor.mp3")
+    'mp3'
+    """
     with path.open("rb") as handle, _container(path, handle) as container:
         contexts = [stream.codec_context for stream in container.streams.audio]
         return str(contexts[0].codec.canonical_name) if contexts and contexts[0] else ""
@@ -182,8 +214,8 @@ def _container(path: Path, handle: BinaryIO) -> Any:
     import av
 
     try:
-        # FFmpeg gets the open file, not its name, which it might take for a protocol; and a list
-        # of other files that calls itself audio opens none of them.
+        # FFmpeg gets the open file, since it might take a name for a protocol; and without
+        # protocols a playlist in the guise of audio cannot open other files.
         return av.open(handle, metadata_errors="replace", options={"protocol_whitelist": "none"})
     except (av.error.FFmpegError, ValueError) as error:
         raise DecodeError(
@@ -192,7 +224,7 @@ def _container(path: Path, handle: BinaryIO) -> Any:
 
 
 def _frames(container: Any, stream: Any, lenient: bool) -> Iterator[Any]:
-    """Decode a stream; if lenient, pass over what is no audio, such as tags between MP3s."""
+    """Decode a stream; if lenient, skip data that is not audio, such as tags between MP3s."""
     import av
 
     for packet in container.demux(stream):

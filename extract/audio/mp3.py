@@ -1,7 +1,7 @@
-"""MP3s that were laid end to end in one file, as mixes often are.
+"""MP3 streams joined end to end in one file, as mixes often are.
 
-The first frame of an MP3 may count the bytes of its stream (Xing's header; LAME calls it Info where
-the bitrate is constant), and a reader that believes it stops after the first of several streams.
+The first frame of an MP3 may say how many bytes its stream has (the Xing header; LAME calls it Info
+for a constant bitrate). A reader that relies on it stops after the first of several streams.
 """
 
 from __future__ import annotations
@@ -20,37 +20,43 @@ _BITRATES = (
 _SAMPLE_RATES = (44100, 48000, 32000)
 
 FRAMES_IN_A_ROW = 8
-"""So many frames, each where the one before it ends, are music and no accident."""
+"""As many frames, each beginning where the one before ends, are no accident."""
 
 SEARCHED = 2**16
-"""Bytes behind the end of the first stream in which another one may begin, beside its tag."""
+"""Bytes after the first stream and the tag that may follow it in which another one may begin."""
 
 
 def is_joined(file: BinaryIO) -> bool:
-    """Tell whether another stream follows the one that the first header counts.
+    """Tell whether another stream follows the one whose length the first header states.
 
     Parameters
     ----------
     file : binary file
-        Any file; where it is read is left as it was.
+        Any file; its position is left as it was.
 
     Returns
     -------
     bool
-        False too where it is no MP3, or its header counts nothing. Tags at the end are no stream.
+        False too where it is no MP3, or its header states no length. Tags at the end are no stream.
+
+    Examples
+    --------
+    >>> with open(demo / "house-128bpm-a-minor.mp3", "rb") as file:
+    ...     is_joined(file)
+    False
     """
     before = file.tell()
     try:
         start = after_tag(file, 0)
         file.seek(start)
         head = file.read(4096)
-        found = [at for at in (head.find(b"Xing"), head.find(b"Info")) if at >= 0]
-        if not _frame_length(head) or not found:
+        headers = [at for at in (head.find(b"Xing"), head.find(b"Info")) if at >= 0]
+        if not _frame_length(head) or not headers:
             return False
-        flags, *fields = struct.unpack_from(">III", head[min(found) + 4 :].ljust(12, b"\0"))
+        flags, *fields = struct.unpack_from(">III", head[min(headers) + 4 :].ljust(12, b"\0"))
         if not flags & 2:
             return False
-        # The first bit announces a number of frames, the second one of bytes, which follows it.
+        # Bit 0: the number of frames comes next; bit 1: then the number of bytes.
         end = start + fields[flags & 1]
         if end >= file.seek(0, os.SEEK_END):
             return False
@@ -62,12 +68,12 @@ def is_joined(file: BinaryIO) -> bool:
 
 
 def begins(data: bytes) -> bool:
-    """Tell whether frames begin somewhere in the data and go on."""
+    """Tell whether a run of frames begins anywhere in the data."""
     return any(_has_frames(data, at) for at in range(len(data)) if data[at] == 0xFF)
 
 
 def after_tag(file: BinaryIO, at: int) -> int:
-    """Return where an ID3v2 tag at a place ends, or the place where there is none."""
+    """Return the position after the ID3v2 tag at a position, or this one where there is no tag."""
     file.seek(at)
     head = file.read(10)
     if len(head) < 10 or head[:3] != b"ID3":
@@ -80,7 +86,7 @@ def after_tag(file: BinaryIO, at: int) -> int:
 
 
 def _has_frames(data: bytes, at: int) -> bool:
-    """Tell whether frames follow one another from a place on, or to the end of the data."""
+    """Tell whether frames follow one another from a position on, or to the end of the data."""
     for count in range(FRAMES_IN_A_ROW):
         length = _frame_length(data[at : at + 4])
         if not length:
@@ -90,7 +96,7 @@ def _has_frames(data: bytes, at: int) -> bool:
 
 
 def _frame_length(header: bytes) -> int:
-    """Return the bytes of a frame of MPEG audio layer III by its header; 0 where it is none."""
+    """Return the length in bytes of a frame of MPEG layer III by its header; 0 for no header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE6 != 0xE2:
         return 0
     version = header[1] >> 3 & 3

@@ -1,4 +1,4 @@
-"""Samples at another rate, and all of a file at once, for what goes over them twice."""
+"""Samples at another rate, and a whole file at once for computations that read it twice."""
 
 from __future__ import annotations
 
@@ -20,11 +20,30 @@ __all__ = ["mono", "resampled"]
 Floats = NDArray[np.float32]
 
 IN_MEMORY = 2**25
-"""Samples that are held in memory (128 MiB, a quarter of an hour); more go to a temporary file."""
+"""Samples held in memory (128 MiB, 13 minutes at 44.1 kHz); more go to a temporary file."""
 
 
 def resampled(pieces: Iterable[Floats], rate: int, target: int) -> Iterator[Floats]:
-    """Bring a mono signal that comes in pieces to another rate, in Hz."""
+    """Resample a mono signal that comes in pieces.
+
+    Parameters
+    ----------
+    pieces : iterable of ndarray of shape (samples,), float32
+        The signal in order.
+    rate, target : int
+        Its sample rate and the one to bring it to, in Hz.
+
+    Yields
+    ------
+    ndarray of shape (samples,), float32
+        The signal at the new rate, in pieces.
+
+    Examples
+    --------
+    >>> second = np.zeros(44100, np.float32)
+    >>> sum(len(piece) for piece in resampled([second], 44100, 22050))
+    22050
+    """
     if rate == target:
         yield from pieces
         return
@@ -36,19 +55,19 @@ def resampled(pieces: Iterable[Floats], rate: int, target: int) -> Iterator[Floa
 
 @contextlib.contextmanager
 def mono(audio: Audio, sample_rate: int | None) -> Iterator[tuple[Floats, int, float]]:
-    """Read a file whole, as the mean of its channels.
+    """Read a whole file as the mean of its channels.
 
     Parameters
     ----------
     audio : Audio
         An open file.
     sample_rate : int, optional
-        What to resample to, in Hz; None for the file's own rate.
+        What to resample to, in Hz; None to keep the rate of the file.
 
     Yields
     ------
     samples : ndarray of shape (samples,), float32
-        In memory, or a map of a temporary file that goes when the context is left.
+        In memory, or mapped from a temporary file that is removed when the context is left.
     sample_rate : int
         Their rate.
     seconds : float

@@ -1,4 +1,4 @@
-"""Sources become an ordered list of tracks: which files, and what they are called in a table."""
+"""Files and folders become an ordered list of tracks, each with its name in tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from earmark.extract.audio import formats
 from earmark.extract.errors import FindError, printable
 
 if TYPE_CHECKING:
@@ -16,43 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AUDIO_SUFFIXES", "Track", "find"]
 
-AUDIO_SUFFIXES = frozenset(
-    [
-        ".wav",
-        ".wave",
-        ".mp3",
-        ".mp2",
-        ".flac",
-        ".ogg",
-        ".oga",
-        ".opus",
-        ".aif",
-        ".aiff",
-        ".aifc",
-        ".au",
-        ".snd",
-        ".caf",
-        ".w64",
-        ".rf64",
-        ".m4a",
-        ".m4b",
-        ".mp4",
-        ".aac",
-        ".wma",
-        ".ape",
-        ".wv",
-        ".tta",
-        ".mpc",
-        ".ac3",
-        ".dts",
-        ".mka",
-        ".webm",
-        ".3gp",
-        ".amr",
-        ".dsf",
-    ]
-)
-"""Endings that a folder is searched for. A file named on its own may be called anything."""
+AUDIO_SUFFIXES = formats.SUFFIXES
+"""Endings of the files that are taken from a folder. A file given by itself may have any name."""
 
 
 @dataclass(frozen=True)
@@ -86,26 +52,34 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
         Source after source, sorted by path within each.
     failures : list of FindError
         Sources that do not exist or hold no audio, and folders that cannot be read.
+
+    Examples
+    --------
+    >>> tracks, failures = find([demo])
+    >>> tracks[0].path
+    'hip-hop-90bpm-d-minor.mp3'
+    >>> find(["no-such-folder"])[1]
+    [FindError('no-such-folder', 'does not exist; check the spelling')]
     """
     failures: list[FindError] = []
-    found: dict[Path, tuple[str, str]] = {}
-    for named in sources:
-        if "://" in str(named):
+    names_at: dict[Path, tuple[str, str]] = {}
+    for given in sources:
+        if "://" in str(given):
             message = "is a URL; download the files and name their folder"
-            failures.append(FindError(str(named), message))
+            failures.append(FindError(str(given), message))
             continue
-        source = Path(named)
+        source = Path(given)
         for full, relative in _search(source, failures):
             names = printable(relative.as_posix()), printable(full.as_posix())
             # A file is analysed once, however many links lead to it.
-            found.setdefault(Path(os.path.realpath(full)), names)
+            names_at.setdefault(Path(os.path.realpath(full)), names)
 
     # Two sources may hold the same relative path: there the name of the source goes before it,
     # and the whole path where even that is not enough.
-    short = Counter(relative for relative, _ in found.values())
+    short = Counter(relative for relative, _ in names_at.values())
     chosen = {
         location: relative if short[relative] == 1 else full
-        for location, (relative, full) in found.items()
+        for location, (relative, full) in names_at.items()
     }
     counts = Counter(chosen.values())
     tracks = [

@@ -162,7 +162,7 @@ class Memory:
     def __init__(self) -> None:
         self._held: dict[int, Outcome] = {}
 
-    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
+    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:  # noqa: ARG002
         """Return none: nothing is known of earlier runs."""
         return {}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from earmark.extract import sets, tables
+from earmark.extract import _compat, sets, tables
 from earmark.extract.audio import sources as files
 from earmark.extract.batch.checkpoint import Memory, Parts
 from earmark.extract.batch.track import (
@@ -23,6 +23,7 @@ from earmark.extract.batch.track import (
     warm,
 )
 from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,8 +56,7 @@ def outcomes(
             yield index, analyse(track, extraction)
         return
 
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
+    worker_killed = _compat.worker_killed_error()
     warm(extraction)
     waiting = set(range(len(tracks)))
     while waiting:
@@ -67,13 +67,13 @@ def outcomes(
             ):
                 waiting.discard(index)
                 yield index, outcome
-        except TerminatedWorkerError:
+        except worker_killed:
             # Whoever was being analysed may have done it: each goes alone, the rest together.
             for index in sorted(begun & waiting):
                 waiting.discard(index)
                 try:
                     yield from _parallel(tracks, [index], extraction, 2, begun.add)
-                except TerminatedWorkerError:
+                except worker_killed:
                     error = AnalyseError(
                         tracks[index].path, "killed the process that read it (damaged, or too big)"
                     )
@@ -137,7 +137,7 @@ class Result:
         Number of tracks that could be analysed, and of rows in the table.
     failures : list of tuple of str
         Path, stage, error and message of what could not be analysed.
-    held : tuple of DataFrame
+    held : tuple of FeatureTable
         The tables, where they were not written: the one that was asked for and, where the job asks
         for both, the one with a row per track.
     written : tuple of Path
@@ -147,20 +147,20 @@ class Result:
     described: int
     rows: int
     failures: list[tuple[str, ...]]
-    held: tuple[pd.DataFrame, ...] = ()
+    held: tuple[FeatureTable, ...] = ()
     written: tuple[Path, ...] = ()
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row per track or window, in the order of the tracks."""
-        return self.held[0] if self.held else tables.read(self.written[0])[0]
+        """A row per track or window, in the order of the tracks; it carries its provenance."""
+        return (self.held[0] if self.held else tables.read(self.written[0])).to_frame()
 
     @property
     def tracks(self) -> pd.DataFrame | None:
         """A row per track, where the job asks for those beside the rows of windows."""
         if self.held:
-            return self.held[1] if len(self.held) > 1 else None
-        return tables.read(self.written[1])[0] if len(self.written) > 1 else None
+            return self.held[1].to_frame() if len(self.held) > 1 else None
+        return tables.read(self.written[1]).to_frame() if len(self.written) > 1 else None
 
 
 def extract(
@@ -244,7 +244,10 @@ def extract(
     ]
     if output is None:
         everything = list(found.outcomes())
-        held = tuple(tabulate(everything, schema) for schema in schemas)
+        held = tuple(
+            FeatureTable(tabulate(everything, schema), tables.metadata(schema), "the analysis")
+            for schema in schemas
+        )
         return Result(described, len(held[0]), failures, held=held)
     paths = (output, *([tracks_output] if tracks_output else []))
     # A table that stands there is worth more than an empty one.

@@ -178,8 +178,9 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
 
 
 def one_thread() -> AbstractContextManager[object]:
-    """Keep libraries to one thread: more would be in the way of other workers, and round else."""
-    return _thread_pools().limit(limits=1, user_api="blas")
+    """Keep libraries to one thread: more would disturb other workers, and round differently."""
+    limited: AbstractContextManager[object] = _thread_pools().limit(limits=1, user_api="blas")
+    return limited
 
 
 @lru_cache(maxsize=1)

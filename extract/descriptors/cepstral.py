@@ -49,7 +49,8 @@ def _mel_bank(settings: Settings) -> Projection:
 @descriptor("frame", unit="dB", size="n_mels")
 def mel_db(block: Block) -> Floats:
     """Power in mel bands (`librosa.feature.melspectrogram`) in dB, as the file has it."""
-    return 10 * np.log10(np.maximum(_mel_bank(block.settings)(block.power), _TINY))
+    levels: Floats = 10 * np.log10(np.maximum(_mel_bank(block.settings)(block.power), _TINY))
+    return levels
 
 
 @descriptor("series", unit="dB", size="n_mels", needs=["mel_db"])
@@ -62,7 +63,8 @@ def mel_level(window: Window) -> Floats:
     if not len(levels):
         return levels
     floor = levels.max() - np.float32(window.settings.top_db)
-    return np.maximum(levels, floor) + window.gain
+    limited: Floats = np.maximum(levels, floor) + window.gain
+    return limited
 
 
 @descriptor(
@@ -93,7 +95,8 @@ def mfcc(window: Window) -> Floats:
 
     Logan, "Mel frequency cepstral coefficients for music modeling", ISMIR 2000.
     """
-    return scipy.fft.dct(window["mel_level"], axis=1, norm="ortho")[:, : window.settings.n_mfcc]
+    transformed: Floats = scipy.fft.dct(window["mel_level"], axis=1, norm="ortho")
+    return transformed[:, : window.settings.n_mfcc]
 
 
 @descriptor("series", size="n_mfcc", stats=["std"], needs=["mfcc"], sets=["default"])

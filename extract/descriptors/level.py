@@ -101,6 +101,11 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
     float
         Loudness in LUFS; NaN where no block of 400 ms reaches -70 LUFS.
 
+    Examples
+    --------
+    >>> round(integrated_loudness(np.full(100, 0.01)), 2)
+    -20.69
+
     References
     ----------
     ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level",
@@ -158,6 +163,12 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
     float
         Range in LU; NaN where fewer than two blocks reach the gate.
 
+    Examples
+    --------
+    >>> soft_then_loud = np.repeat([0.001, 0.01], 600)
+    >>> round(range_of_loudness(soft_then_loud), 2)
+    10.0
+
     References
     ----------
     EBU Tech 3342, "Loudness range: a measure to supplement EBU R 128 loudness normalization",
@@ -188,10 +199,10 @@ def true_peak(track: TrackSummary) -> float:
     How close the file comes to clipping once it is sound: above 0 dBTP a player or an encoder may
     distort.
 
-    By ITU-R BS.1770-4, annex 2, over all channels at the file's own rate (see
-    `earmark.extract.signal.true_peak`).
-    Above 0 where a player that turns samples into a waveform would clip; MP3s of loud music often
-    are. NaN for silence, which is what the dither of 16 bits counts as, and for less than 100 ms.
+    By ITU-R BS.1770-4, annex 2, over all channels at the sample rate of the file (see
+    `earmark.extract.signal.true_peak`). Above 0 where a player that turns samples into a waveform
+    would clip, as in many MP3s of loud music. NaN for silence, to which the dither of 16 bits
+    counts, and for less than 100 ms.
 
     Notes
     -----
@@ -217,8 +228,7 @@ def stereo_width(track: TrackSummary) -> float:
 
     0 for the same signal in both, 1/2 for two that have nothing in common, 1 for opposite ones;
     K-weighted (see `earmark.extract.signal.loudness`), weighted with the energy. NaN where there
-    are not two
-    channels: what a mono file was made from cannot be known.
+    are not two channels: how wide the original of a mono file was cannot be known.
 
     Notes
     -----
@@ -271,5 +281,5 @@ def rms(track: TrackSummary) -> tuple[float, float]:
     Python in Science Conference, 2015.
     """
     gain = 10 ** ((REFERENCE_LEVEL - track.level) / 20)
-    heard = track["frame_rms"][track.active].astype(np.float64) * gain
-    return float(heard.mean()), float(heard.std())
+    values = track["frame_rms"][track.active].astype(np.float64) * gain
+    return float(values.mean()), float(values.std())

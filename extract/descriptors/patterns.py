@@ -80,11 +80,12 @@ def variance_pattern(window: Window) -> Floats:
     classification and music similarity estimation", MIREX 2010, which takes variances of
     differences and a percentile of the blocks.
     """
-    levels = _pooling(window.settings.n_mels, VARIANCE_BANDS)(window.heard("mel_level"))
+    levels = _pooling(window.settings.n_mels, VARIANCE_BANDS)(window.active_rows("mel_level"))
     length = round(VARIANCE_SECONDS * window.settings.frame_rate)
     count = max(1, len(levels) // length)
     blocks = levels[: count * length].reshape(count, -1, VARIANCE_BANDS)
-    return blocks.std(axis=1).mean(axis=0)
+    pattern: Floats = blocks.std(axis=1).mean(axis=0)
+    return pattern
 
 
 @descriptor(
@@ -118,7 +119,9 @@ def fluctuation_pattern(window: Window) -> Floats:
     Seyerlehner, Schedl, Pohle and Knees, "Using block-level features for genre classification, tag
     classification and music similarity estimation", MIREX 2010.
     """
-    levels = _pooling(window.settings.n_mels, 2 * FLUCTUATION_BANDS)(window.heard("mel_level"))
+    levels = _pooling(window.settings.n_mels, 2 * FLUCTUATION_BANDS)(
+        window.active_rows("mel_level")
+    )
     size = round(FLUCTUATION_SECONDS * window.settings.frame_rate)
     length = min(size, len(levels))
     blocks = sliding_window_view(levels, length, axis=0)[:: max(1, length // 2)]
@@ -127,7 +130,7 @@ def fluctuation_pattern(window: Window) -> Floats:
     spectra = np.abs(scipy.fft.rfft(moving, size, axis=2)).mean(axis=0)
     spectra /= np.sqrt(np.square(weights).sum())
     pairs = spectra.reshape(FLUCTUATION_BANDS, 2, -1).mean(axis=1)
-    # Frames that follow each other too slowly know nothing of fast rates.
+    # Rates above half the frame rate are unknown.
     unknown = np.full((FLUCTUATION_BANDS, FLUCTUATION_EDGES[-1]), np.nan, np.float32)
     pairs = np.concatenate([pairs, unknown], axis=1)
     rates = [pairs[:, low:high].mean(axis=1) for low, high in pairwise(FLUCTUATION_EDGES)]

@@ -4,9 +4,9 @@ All seven are made alike: each is a weighted sum of descriptors of the track tha
 the gain of the file nor on the key it is in. The weights were fitted by ridge regression to the
 values that Spotify itself gave to songs of the GTZAN collection and, with less weight, to what else
 is known of recordings of other music and of speech. The sum is formed on the scale on which values
-spread evenly, and brought back to Spotify's. What it was fitted to, and how it was measured with no
-artist on both sides, is told in `extract/estimators/spotify.md`; the weights are made by
-`extract/estimators/fit_spotify.py`.
+spread evenly, and brought back to Spotify's. `extract/estimators/spotify.md` says what it was
+fitted to, and how it was measured with no artist on both sides; `extract/estimators/fit_spotify.py`
+makes the weights.
 
 Notes
 -----

@@ -40,11 +40,11 @@ LEAST_OVERLAP = 0.2
 """Seconds that must overlap for an autocorrelation to mean anything."""
 
 LOW_EDGE = 225.0
-"""Upper edge in Hz of where bass and bass drum are."""
+"""Upper edge in Hz of the band of bass and bass drum."""
 
 ONSET_DELAY = 1 / 3
-"""Of a window of the Fourier transform: from the middle of the one in which bands rise most to
-where people put the onset."""
+"""Delay, as a share of the analysis window, from the middle of the frame in which the bands rise
+most to the moment that people call the onset."""
 
 
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
@@ -125,16 +125,16 @@ def onset_rate(track: TrackSummary) -> float:
     2012: the rule.
     """
     frame_rate = track.settings.frame_rate
-    return float(onsets(_heard(track), frame_rate).mean() * frame_rate)
+    return float(onsets(_onsets_within(track), frame_rate).mean() * frame_rate)
 
 
 def _sound(whole: TrackSummary | Window) -> slice:
     """Return where the sound is, from the first active frame to the last."""
-    heard = np.flatnonzero(whole.active)
-    return slice(int(heard[0]), int(heard[-1]) + 1)
+    active = np.flatnonzero(whole.active)
+    return slice(int(active[0]), int(active[-1]) + 1)
 
 
-def _heard(whole: TrackSummary | Window, name: str = "onset_envelope") -> Floats:
+def _onsets_within(whole: TrackSummary | Window, name: str = "onset_envelope") -> Floats:
     """Return an onset envelope from the first sound to the last.
 
     The step from silence to the first sound would dwarf every onset in the music: it is zero while
@@ -158,7 +158,8 @@ def _low_bands(settings: Settings) -> int:
 @descriptor("series", unit="dB", needs=["mel_level"])
 def low_level(window: Window) -> Floats:
     """Mean level of the mel bands below 225 Hz: bass and bass drum."""
-    return window["mel_level"][:, : _low_bands(window.settings)].mean(axis=1)
+    level: Floats = window["mel_level"][:, : _low_bands(window.settings)].mean(axis=1)
+    return level
 
 
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
@@ -181,10 +182,12 @@ class Beat(NamedTuple):
 
 
 def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
-    """Return what `tempo` is decided from: the pulses, and the clues to their octave."""
-    found = tempi.pulses(_heard(track), _heard(track, "low_onset"), track.settings.frame_rate)
+    """Return the input of `tempo`: the pulses, and the clues to their octave."""
+    pulses = tempi.pulses(
+        _onsets_within(track), _onsets_within(track, "low_onset"), track.settings.frame_rate
+    )
     moving = track.values("fluctuation_pattern")
-    return found, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
+    return pulses, tempi.clues(track.values("tempo_pattern"), moving, onset_rate(track))
 
 
 def _beat(track: TrackSummary) -> Beat:
@@ -218,8 +221,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     two, and is wrong for the others; `tempo_confidence` tells how near the choice was.
 
     No tempo map: a tempo that changes is averaged over. Music without a beat, speech and noise get
-    a tempo too, with a low confidence. It was fitted to Western popular music; other rhythms it has
-    not heard.
+    a tempo too, with a low confidence. It was fitted to Western popular music alone.
 
     References
     ----------
@@ -234,7 +236,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     Marchand, Fresnel and Peeters, "GTZAN-Rhythm: extending the GTZAN test-set with beat, downbeat
     and swing annotations", ISMIR 2015: what people tapped.
     """
-    return track.once(_beat)
+    return track.cached(_beat)
 
 
 class Bars(NamedTuple):
@@ -246,24 +248,26 @@ class Bars(NamedTuple):
         Frames of the beats.
     accents : ndarray of shape (3, beats)
         See `earmark.extract.estimators.beats.accents`.
-    meter, confidence : float
+    metre, confidence : float
         Beats in a bar and how sure that is; NaN without beats.
     """
 
     frames: NDArray[np.int64]
     accents: NDArray[np.float64]
-    meter: float
+    metre: float
     confidence: float
 
 
 def _bars(track: TrackSummary) -> Bars:
-    bpm = track.once(_beat).bpm
+    bpm = track.cached(_beat).bpm
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
-    sound, onset = _sound(track), _heard(track)
-    found = pulse.track(onset, 60 * track.settings.frame_rate / bpm)
-    accents = pulse.accents(found, onset, _heard(track, "low_onset"), track["low_level"][sound])
-    return Bars(sound.start + found, accents, *pulse.bar(accents))
+    sound, onset = _sound(track), _onsets_within(track)
+    frames = pulse.track(onset, 60 * track.settings.frame_rate / bpm)
+    accents = pulse.accents(
+        frames, onset, _onsets_within(track, "low_onset"), track["low_level"][sound]
+    )
+    return Bars(sound.start + frames, accents, *pulse.bar(accents))
 
 
 @descriptor(
@@ -297,8 +301,8 @@ def time_signature(track: TrackSummary) -> tuple[float, float]:
     ----------
     Gainza, "Automatic musical meter detection", ICASSP 2009.
     """
-    found = track.once(_bars)
-    return found.meter, found.confidence
+    bars = track.cached(_bars)
+    return bars.metre, bars.confidence
 
 
 def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -316,14 +320,14 @@ def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     numbers : ndarray of shape (beats,)
         In the bar, from 1.
     """
-    if not track or not len((found := track.once(_bars)).frames):
+    if not track or not len((bars := track.cached(_bars)).frames):
         return np.empty(0), np.empty(0, np.int64)
-    meter = int(found.meter)
-    first = pulse.downbeat(found.accents, meter)
-    numbers = (np.arange(len(found.frames)) - first) % meter + 1
-    config = track.settings
-    delay = ONSET_DELAY * config.n_fft / config.sample_rate
-    return found.frames / config.frame_rate + delay, numbers
+    metre = int(bars.metre)
+    first = pulse.downbeat(bars.accents, metre)
+    numbers = (np.arange(len(bars.frames)) - first) % metre + 1
+    settings = track.settings
+    delay = ONSET_DELAY * settings.n_fft / settings.sample_rate
+    return bars.frames / settings.frame_rate + delay, numbers
 
 
 @descriptor(
@@ -353,18 +357,19 @@ def tempo_pattern(window: Window) -> Floats:
     ----------
     Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002.
     """
-    envelope = _heard(window)
+    envelope = _onsets_within(window)
     count = len(envelope)
     products = _autocorrelation(envelope - envelope.mean())
     if not products[0] > 0:
         return np.zeros(TEMPO_BANDS, np.float32)
     strength = products / products[0] * (count / np.arange(count, 0, -1))
     lags, firsts = _tempo_lags(window.settings.frame_rate)
-    found = np.interp(lags, np.arange(count), strength)
-    found[lags > count - LEAST_OVERLAP * window.settings.frame_rate] = np.nan
+    at_lags = np.interp(lags, np.arange(count), strength)
+    at_lags[lags > count - LEAST_OVERLAP * window.settings.frame_rate] = np.nan
     # The longest lag of each band ends it and begins the next.
-    highest = np.fmax(np.fmax.reduceat(found, firsts[:-1]), found[firsts[1:]])
-    return np.clip(highest[::-1], -1, 1).astype(np.float32)
+    highest = np.fmax(np.fmax.reduceat(at_lags, firsts[:-1]), at_lags[firsts[1:]])
+    pattern: Floats = np.clip(highest[::-1], -1, 1).astype(np.float32)
+    return pattern
 
 
 @lru_cache(maxsize=8)

@@ -249,4 +249,5 @@ def spectral_contrast(block: Block) -> Floats:
     starts, stops, counts = _contrast_bands(block.settings)
     valleys, peaks = kernels.band_extremes(floored, starts, stops, counts)
     peaks[:, starts == stops] = np.nan
-    return 10 * np.log10(peaks / valleys)
+    contrast: Floats = 10 * np.log10(peaks / valleys)
+    return contrast

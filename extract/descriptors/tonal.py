@@ -72,7 +72,8 @@ def chroma(block: Block) -> Floats:
     """
     folded = _chroma_bank(block.settings)(block.power)
     largest = folded.max(axis=1, keepdims=True)
-    return folded / np.maximum(largest, _TINY)
+    scaled: Floats = folded / np.maximum(largest, _TINY)
+    return scaled
 
 
 @descriptor("window", range=(0, 1), size=12, needs=["chroma"], sets=["default"])
@@ -95,7 +96,7 @@ def rotated_chroma(window: Window) -> Floats:
     Serrà, Gómez and Herrera, "Transposing chroma representations to a common key", IEEE CS
     Conference on the Use of Symbols to Represent Music and Multimedia Objects, 2008.
     """
-    mean = window.heard("chroma").mean(axis=0)
+    mean = window.active_rows("chroma").mean(axis=0)
     return np.roll(mean, -int(mean.argmax()))
 
 
@@ -129,7 +130,8 @@ def tonnetz(window: Window) -> Floats:
     """
     values = window["chroma"]
     total = values.sum(axis=1, keepdims=True)
-    return (values / np.maximum(total, _TINY)) @ _TONNETZ
+    centroids: Floats = (values / np.maximum(total, _TINY)) @ _TONNETZ
+    return centroids
 
 
 @descriptor("frame", range=(0, np.inf), size=FINE)
@@ -183,7 +185,7 @@ def dyads(window: Window) -> Floats:
     What is sounded together says more of the key than what is sounded in all: drums fall on all
     pairs alike, and a bare chord has its thirds and fifths. The tuning is estimated first.
     """
-    fine = window.heard("fine_chroma")
+    fine = window.active_rows("fine_chroma")
     folded = fine @ _folding(fine.sum(axis=0, dtype=np.float64))
     lengths = np.linalg.norm(folded, axis=1, keepdims=True)
     folded /= np.maximum(lengths, _TINY)
@@ -211,10 +213,9 @@ def key(track: TrackSummary) -> tuple[float, float, float]:
     The note on which the music comes to rest, and whether it is major or minor. `key` counts
     semitones from C = 0 to B = 11; `mode` is 1 for major.
 
-    What thirds and fourths are heard is compared with what is heard in each of the 24 keys, as
-    learnt from annotated recordings of ten genres: see `earmark.extract.estimators.key`. An
-    estimate. All three are
-    NaN where no pitch class is heard more than the others, as in noise.
+    The thirds and fourths that sound are compared with those of each of the 24 keys, as learnt from
+    annotated recordings of ten genres: see `earmark.extract.estimators.key`. An estimate. All three
+    are NaN where no pitch class stands out, as in noise.
 
     Notes
     -----

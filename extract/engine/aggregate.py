@@ -1,8 +1,8 @@
 """Windows become summaries, and the summaries of a track its row of values.
 
-A window is summed up as soon as it is whole: the moments of its series over the frames that are
-sound, its own values, and the few series of one value per frame that descriptors of tracks need.
-Means and deviations of a track follow exactly from those of its windows.
+A window is summarised as soon as its last frame is there: mean and variance of its series over the
+active frames, the values of the window descriptors, and the few series of one value per frame that
+track descriptors need. Means and deviations of a track follow exactly from those of its windows.
 """
 
 from __future__ import annotations
@@ -25,24 +25,16 @@ if TYPE_CHECKING:
     from earmark.extract.engine.registry import Descriptor
     from earmark.extract.signal.loudness import Energies
 
-__all__ = ["STATISTICS", "Plan", "Summary", "TrackSummary", "plan", "row", "summarise"]
+__all__ = ["Plan", "Summary", "TrackSummary", "plan", "row", "summarise"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 T = TypeVar("T")
 
-STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
-    "mean": lambda mean, variance: mean,
-    "std": lambda mean, variance: np.sqrt(variance),
-}
-"""Statistics over frames from their mean and variance.
-
-None depends on the number of frames: minimum, maximum and count would."""
-
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to be computed for some descriptors, found from their declarations.
+    """What has to be computed for some descriptors, derived from their declarations.
 
     Parameters
     ----------
@@ -52,46 +44,46 @@ class Plan:
         To be called on every window.
     moments : tuple of str
         The series whose mean and variance are needed.
-    kept : tuple of str
-        The series of one value per frame that are needed of the whole track.
+    per_frame : tuple of str
+        The series of one value per frame that are kept for the whole track.
     peaks : bool
-        Whether the meter has to measure true peaks.
+        Whether the loudness meter has to measure true peaks.
     """
 
     frames: tuple[Descriptor, ...]
     windows: tuple[Descriptor, ...]
     moments: tuple[str, ...]
-    kept: tuple[str, ...]
+    per_frame: tuple[str, ...]
     peaks: bool
 
 
 @lru_cache(maxsize=8)
 def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
-    """Return what has to be computed for the descriptors of a set."""
+    """Return what has to be computed for some descriptors, such as those of a set."""
     # Every window measures its level.
     entries = registry.closure((registry.get("frame_rms"), *descriptors))
-    moments = [entry.name for entry in _described(descriptors) if entry.stats]
-    kept = ["frame_rms"]
+    moments = [entry.name for entry in _with_inputs(descriptors) if entry.stats]
+    per_frame = ["frame_rms"]
     for entry in entries:
         if entry.kind == "track":
-            # Of one value per frame a track keeps all, of several only the moments; what windows
-            # gave is there in any case.
+            # A track keeps all of a series of one value per frame, and only the moments of one of
+            # several; the values of windows are kept in any case.
             series = [registry.get(need) for need in entry.needs]
             series = [need for need in series if need.kind in ("frame", "series")]
-            kept += [need.name for need in series if need.size is None]
+            per_frame += [need.name for need in series if need.size is None]
             moments += [need.name for need in series if need.size is not None]
     return Plan(
         tuple(entry for entry in entries if entry.kind == "frame"),
         tuple(entry for entry in entries if entry.kind == "window"),
         tuple(dict.fromkeys(moments)),
-        tuple(dict.fromkeys(kept)),
+        tuple(dict.fromkeys(per_frame)),
         any(entry.peaks for entry in entries),
     )
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What stays of a window.
+    """What is kept of a window.
 
     Parameters
     ----------
@@ -100,43 +92,43 @@ class Summary:
     level : float
         Its level in dB relative to full scale, NaN for silence.
     active : ndarray of shape (frames,), bool
-        Which frames are sound.
+        Which frames hold sound.
     moments : dict of ndarray of shape (2, size)
         Mean and variance over the active frames, by the name of the series.
-    kept : dict of ndarray of shape (frames,)
-        Series of one value per frame.
-    values : dict of ndarray
-        What window descriptors gave.
+    per_frame : dict of ndarray of shape (frames,)
+        Series of one value per frame, by name.
+    values : dict of ndarray of shape (size,)
+        The values of window descriptors, by name.
     """
 
     start: int
     level: float
     active: NDArray[np.bool_]
     moments: dict[str, Doubles]
-    kept: dict[str, Floats]
+    per_frame: dict[str, Floats]
     values: dict[str, Floats]
 
 
-def summarise(window: Window, todo: Plan) -> Summary:
-    """Sum up a window; a silent one has neither moments nor values."""
-    kept = {name: np.array(window[name]) for name in todo.kept}
+def summarise(window: Window, needed: Plan) -> Summary:
+    """Summarise a window; a silent one has neither moments nor values."""
+    per_frame = {name: np.array(window[name]) for name in needed.per_frame}
     moments: dict[str, Doubles] = {}
     values: dict[str, Floats] = {}
     if window.active.any():
-        series = [window[name].reshape(len(window), -1) for name in todo.moments]
+        series = [window[name].reshape(len(window), -1) for name in needed.moments]
         if series:
             edges = np.cumsum([part.shape[1] for part in series])[:-1]
             both = mean_variance(np.concatenate(series, axis=1), window.active)
-            moments = dict(zip(todo.moments, np.split(both, edges, axis=1), strict=True))
+            moments = dict(zip(needed.moments, np.split(both, edges, axis=1), strict=True))
         values = {
             entry.name: np.atleast_1d(np.asarray(entry.function(window), np.float32))
-            for entry in todo.windows
+            for entry in needed.windows
         }
-    return Summary(window.start, window.level, window.active, moments, kept, values)
+    return Summary(window.start, window.level, window.active, moments, per_frame, values)
 
 
 class TrackSummary:
-    """A track, or a stretch of it, by the summaries of its windows.
+    """A track, or a section of one, by the summaries of its windows.
 
     Parameters
     ----------
@@ -145,11 +137,12 @@ class TrackSummary:
     seconds : float
         Its duration.
     energies : Energies
-        What the meter gave.
+        What the loudness meter measured.
     summaries : sequence of Summary
         Its windows in order.
-    level : float, optional
-        Level in dB of the whole where this is a stretch of it. Windows 60 dB below are silence.
+    track_level : float, optional
+        Level in dB of the whole track, for a section of it. Windows more than 60 dB below that
+        count as silence.
     """
 
     def __init__(
@@ -158,72 +151,74 @@ class TrackSummary:
         seconds: float,
         energies: Energies,
         summaries: Sequence[Summary],
-        level: float | None = None,
+        track_level: float | None = None,
     ) -> None:
         self.settings = settings
         self.seconds = seconds
         self.energies = energies
         self._summaries = summaries
-        self._whole = level
-        self._known: dict[Callable[[TrackSummary], Any], Any] = {}
+        self._track_level = track_level
+        self._results: dict[Callable[[TrackSummary], Any], Any] = {}
 
-    def once(self, function: Callable[[TrackSummary], T]) -> T:
-        """Return what a function says of the track; what several descriptors need, once."""
-        if function not in self._known:
-            self._known[function] = function(self)
-        found: T = self._known[function]
-        return found
+    def cached(self, function: Callable[[TrackSummary], T]) -> T:
+        """Return `function(self)`, computed once though several descriptors need it."""
+        if function not in self._results:
+            self._results[function] = function(self)
+        result: T = self._results[function]
+        return result
 
     @cached_property
     def level(self) -> float:
         """Level in dB relative to full scale, NaN for silence; see `gated_level`."""
         return gated_level(self["frame_rms"]) if self._summaries else np.nan
 
-    def _is_heard(self, entry: Summary) -> bool:
-        """Tell whether a window is more than silence beside the rest."""
-        level = self.level if self._whole is None else self._whole
+    def _is_audible(self, entry: Summary) -> bool:
+        """Whether a window is not silent compared with the whole track."""
+        level = self.level if self._track_level is None else self._track_level
         return entry.level >= level - ACTIVE_RANGE
 
     @cached_property
-    def _heard(self) -> list[Summary]:
-        """The windows that are more than silence beside the rest."""
-        return [entry for entry in self._summaries if self._is_heard(entry)]
+    def _audible(self) -> list[Summary]:
+        """The windows that are not silent compared with the whole track."""
+        return [entry for entry in self._summaries if self._is_audible(entry)]
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
-        """Which frames are sound, shape (frames,)."""
-        parts = (entry.active & self._is_heard(entry) for entry in self._summaries)
+        """Which frames hold sound, shape (frames,)."""
+        parts = (entry.active & self._is_audible(entry) for entry in self._summaries)
         return np.concatenate([np.zeros(0, bool), *parts])
 
     @cached_property
     def _weights(self) -> Doubles:
-        counts = np.array([entry.active.sum() for entry in self._heard], np.float64)
-        return counts / counts.sum()
+        """The share of each audible window in the active frames."""
+        counts: Doubles = np.array([entry.active.sum() for entry in self._audible], np.float64)
+        weights: Doubles = counts / counts.sum()
+        return weights
 
     def __getitem__(self, name: str) -> Floats:
         """Return a series of one value per frame by the name of its descriptor."""
-        return np.concatenate([entry.kept[name] for entry in self._summaries])
+        return np.concatenate([entry.per_frame[name] for entry in self._summaries])
 
     def moments(self, name: str) -> tuple[Doubles, Doubles]:
         """Return mean and variance of a series over the active frames, each of shape (size,)."""
-        parts = np.array([entry.moments[name] for entry in self._heard])
+        parts = np.array([entry.moments[name] for entry in self._audible])
         mean = self._weights @ parts[:, 0]
         # The spread within the windows, and that of their means.
         return mean, self._weights @ (parts[:, 1] + np.square(parts[:, 0] - mean))
 
     def values(self, name: str) -> Doubles:
-        """Return the mean over the windows of what a window descriptor gave, shape (size,).
+        """Return the mean of a window descriptor over the windows, shape (size,).
 
-        Windows count by their active frames; where one has no answer the others decide.
+        Windows are weighted by their active frames; one whose value is NaN is left out.
         """
-        parts = np.array([entry.values[name] for entry in self._heard], np.float64)
+        parts = np.array([entry.values[name] for entry in self._audible], np.float64)
         weights = self._weights[:, None] * np.isfinite(parts)
         total = weights.sum(axis=0)
         sums = (weights * np.nan_to_num(parts)).sum(axis=0)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
-    def stretches(self) -> list[tuple[float, TrackSummary]]:
-        """Return each window as a track of its own, with its start in seconds."""
+    def sections(self) -> list[tuple[float, TrackSummary]]:
+        """Return each window as a track by itself, with its start in seconds."""
         if not self._summaries:
             return [(0.0, self)]
         rate = self.settings.frame_rate
@@ -243,32 +238,44 @@ class TrackSummary:
         ]
 
     def __bool__(self) -> bool:
-        """Whether there is any sound."""
-        return bool(self._heard)
+        """Whether any window is audible."""
+        return bool(self._audible)
 
 
-def _described(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
-    """Return the descriptors, and those whose columns their estimates read, in that order."""
+def _with_inputs(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
+    """Return the descriptors, then those whose columns the estimates among them read."""
     read = [registry.get(need) for d in descriptors if d.kind == "estimate" for need in d.needs]
     return tuple(dict.fromkeys((*descriptors, *read)))
 
 
 def row(track: TrackSummary, descriptors: Sequence[Descriptor]) -> Doubles:
-    """Compute the values of the descriptors' columns, in order.
+    """Compute the values of the descriptors' columns.
 
-    Statistics are taken over the active frames alone: silence around the music says nothing of
-    it. What needs frames is NaN where none is active.
+    Statistics are taken over the active frames alone, so that silence around the music does not
+    count. Whatever needs frames is NaN where none is active.
+
+    Parameters
+    ----------
+    track : TrackSummary
+        Computed with what the descriptors need; see `plan`.
+    descriptors : sequence of Descriptor
+        Which are wanted.
+
+    Returns
+    -------
+    ndarray of shape (columns,)
+        In the order of the descriptors and of their columns.
     """
     values = {
         entry.name: _values(track, entry)
-        for entry in _described(descriptors)
+        for entry in _with_inputs(descriptors)
         if entry.kind != "estimate"
     }
     estimates = [entry for entry in descriptors if entry.kind == "estimate"]
     if estimates and track and track.settings == DEFAULTS:
         names = _columns(tuple(values), track.settings)
-        known = dict(zip(names, np.concatenate(list(values.values())).tolist(), strict=True))
-        values |= {entry.name: np.array([entry.function(known)]) for entry in estimates}
+        by_column = dict(zip(names, np.concatenate(list(values.values())).tolist(), strict=True))
+        values |= {entry.name: np.array([entry.function(by_column)]) for entry in estimates}
     else:
         values |= {entry.name: np.array([np.nan]) for entry in estimates}
     return np.concatenate([values[entry.name] for entry in descriptors])
@@ -288,4 +295,4 @@ def _values(track: TrackSummary, entry: Descriptor) -> Doubles:
     if entry.kind == "window":
         return track.values(entry.name)
     moments = track.moments(entry.name)
-    return np.concatenate([STATISTICS[stat](*moments) for stat in entry.stats])
+    return np.concatenate([registry.STATISTICS[stat](*moments) for stat in entry.stats])

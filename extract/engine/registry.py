@@ -14,30 +14,60 @@ There are five kinds, after what a function is given:
 ``window``
     A `Window` → one value or an array of them; a track has the mean over its windows.
 ``track``
-    The `Track`, or a stretch of it → one number, or a tuple of them.
+    A `TrackSummary`, of a whole track or of a section → one number, or a tuple of them.
 ``estimate``
-    What the descriptors that it needs say of a track, column by column → one number.
+    The values of the columns of the descriptors that it needs, by name → one number.
+
+A declaration that cannot be meant (a set, a statistic, a setting or a need that does not exist) is
+refused with a `ValueError` when its module is imported; needs are checked when all modules are.
 """
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 import math
 import pkgutil
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from earmark.extract.config import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
-    from earmark.extract.config import Settings
-
-__all__ = ["Column", "Descriptor", "closure", "descriptor", "get", "in_set", "place"]
+__all__ = [
+    "SET_NAMES",
+    "STATISTICS",
+    "Column",
+    "Descriptor",
+    "check_needs",
+    "closure",
+    "descriptor",
+    "get",
+    "in_set",
+    "place",
+]
 
 DescriptorKind = Literal["frame", "series", "window", "track", "estimate"]
 Range = tuple[float, float]
+Doubles = NDArray[np.float64]
+
+SET_NAMES = ("default", "spotify", "loudness")
+"""The feature sets that a descriptor may belong to; `earmark.extract.sets` has their versions."""
+
+STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
+    "mean": lambda mean, _: mean,
+    "std": lambda _, variance: np.sqrt(variance),
+}
+"""Statistics over the frames of a track, from their mean and variance.
+
+None of them may depend on the number of frames, as minimum, maximum and count do."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +97,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Descriptor:
-    """A registered descriptor: the function and what was declared of it."""
+    """A registered descriptor: its function and its declaration; see `descriptor`."""
 
     name: str
     function: Callable[..., Any]
@@ -88,15 +118,16 @@ class Descriptor:
             return self.values
         if self.kind == "window":
             return self.values or tuple(
-                Column(name, self.unit, self.range, self.version) for name in self._names(settings)
+                Column(name, self.unit, self.range, self.version)
+                for name in self._value_names(settings)
             )
         return tuple(
             Column(f"{name}_{stat}", self.unit, _stat_range(stat, self.range), self.version)
             for stat in self.stats
-            for name in self._names(settings)
+            for name in self._value_names(settings)
         )
 
-    def _names(self, settings: Settings) -> Iterator[str]:
+    def _value_names(self, settings: Settings) -> Iterator[str]:
         if self.size is None:
             yield self.name
             return
@@ -143,8 +174,7 @@ def descriptor(
         which a track descriptor gives one column of its own name.
     stats : iterable of str
         Statistics over the frames that become columns, of
-        `earmark.extract.engine.aggregate.STATISTICS`. A series
-        without statistics is only material for others.
+        `STATISTICS`. A series without any is there for other descriptors only.
     values : iterable of Column
         The columns of a track or window descriptor, in the order of what it returns.
     size : int or str, optional
@@ -156,33 +186,121 @@ def descriptor(
     sets : iterable of str
         The feature sets that it belongs to.
     version : int
-        Raised by whatever changes the values.
+        To be raised with every change of the values.
+
+    Raises
+    ------
+    ValueError
+        When a function is decorated: its name is taken, or the declaration cannot be meant. The
+        message names the descriptor and the value.
     """
 
     def register(function: Callable[..., Any]) -> Callable[..., Any]:
         name = function.__name__
         if name in _registered:
             raise ValueError(f"two descriptors are called {name!r}")
-        own = tuple(replace(value, version=version) for value in values)
-        if kind in ("track", "estimate") and not own:
-            own = (Column(name, unit, range, version),)
-        _registered[name] = Descriptor(
+        columns = tuple(replace(value, version=version) for value in values)
+        if kind in ("track", "estimate") and not columns:
+            columns = (Column(name, unit, range, version),)
+        entry = Descriptor(
             name=name,
             function=function,
             kind=kind,
             unit=unit,
             range=range,
-            stats=tuple(stats),
-            values=own,
+            stats=_names("stats", stats, name),
+            values=columns,
             size=size,
-            needs=tuple(needs),
+            needs=_names("needs", needs, name),
             peaks=peaks,
-            sets=tuple(sets),
+            sets=_names("sets", sets, name),
             version=version,
         )
+        _check(entry)
+        _registered[name] = entry
         return function
 
     return register
+
+
+def _names(argument: str, names: Iterable[str], descriptor: str) -> tuple[str, ...]:
+    """Return names as a tuple; a single string would be taken apart into its letters."""
+    if isinstance(names, str):
+        raise ValueError(
+            f"descriptor {descriptor!r}: {argument}={names!r} is a string; write [{names!r}]"
+        )
+    return tuple(names)
+
+
+def _check(entry: Descriptor) -> None:
+    """Refuse a declaration that cannot be meant, naming the descriptor and the value."""
+
+    def refuse(problem: str) -> None:
+        raise ValueError(f"descriptor {entry.name!r}: {problem}")
+
+    def one_of(argument: str, names: Iterable[str], allowed: Collection[str]) -> None:
+        for name in names:
+            if name not in allowed:
+                refuse(f"{argument} {name!r} does not exist; there is {', '.join(allowed)}")
+
+    one_of("kind", [entry.kind], get_args(DescriptorKind))
+    one_of("set", entry.sets, SET_NAMES)
+    one_of("statistic", entry.stats, STATISTICS)
+    if isinstance(entry.size, str):
+        one_of("setting", [entry.size], Settings.model_fields)
+    elif entry.size is not None and entry.size < 1:
+        refuse(f"size={entry.size} is less than one value")
+    over_frames = entry.kind in ("frame", "series")
+    if entry.stats and not over_frames:
+        refuse(f"stats={list(entry.stats)} are over frames, and kind {entry.kind!r} has none")
+    if entry.values and over_frames:
+        refuse(f"values={[column.name for column in entry.values]} with kind {entry.kind!r}")
+    if entry.size is not None and entry.kind in ("track", "estimate"):
+        refuse(f"size={entry.size!r} with kind {entry.kind!r}; declare its columns in values")
+    if over_frames and entry.sets and not entry.stats:
+        refuse(f"sets={list(entry.sets)} without stats: it would have no column in them")
+    names = [column.name for column in entry.values]
+    for name in names:
+        if not name.isidentifier():
+            refuse(f"column name {name!r} is no name; use letters, digits and _")
+        if names.count(name) > 1:
+            refuse(f"two columns are called {name!r}")
+    for low, high in (entry.range, *(column.range for column in entry.values)):
+        if not low < high:
+            refuse(f"range ({low:g}, {high:g}) is empty")
+    if entry.version < 1:
+        refuse(f"version={entry.version}; versions count from 1")
+
+
+def check_needs(registered: Mapping[str, Descriptor]) -> None:
+    """Check that whatever a descriptor needs is registered.
+
+    Parameters
+    ----------
+    registered : mapping of str to Descriptor
+        All descriptors by name.
+
+    Raises
+    ------
+    ValueError
+        A need does not exist, or leads back to the descriptor itself.
+    """
+
+    def visit(name: str, path: tuple[str, ...]) -> None:
+        if name in path:
+            raise ValueError(f"descriptor {name!r} needs itself: {' → '.join((*path, name))}")
+        if name not in registered:
+            alike = difflib.get_close_matches(name, registered, 1)
+            hint = f"; did you mean {alike[0]!r}?" if alike else ""
+            raise ValueError(f"descriptor {path[-1]!r} needs {name!r}, which does not exist{hint}")
+        if name not in checked:
+            for need in registered[name].needs:
+                visit(need, (*path, name))
+            checked.add(name)
+
+    checked: set[str] = set()
+    for name in registered:
+        visit(name, ())
 
 
 @cache
@@ -192,16 +310,23 @@ def _discover() -> dict[str, Descriptor]:
 
     for module in sorted(entry.name for entry in pkgutil.iter_modules(package.__path__)):
         importlib.import_module(f"{package.__name__}.{module}")
+    check_needs(_registered)
     return _registered
 
 
 def get(name: str) -> Descriptor:
-    """Return the descriptor of that name."""
+    """Return the descriptor of that name; a `KeyError` where there is none.
+
+    Examples
+    --------
+    >>> get("loudness").unit
+    'LUFS'
+    """
     return _discover()[name]
 
 
 def in_set(name: str) -> tuple[Descriptor, ...]:
-    """Return the descriptors of a feature set in the order of its columns.
+    """Return the descriptors of a feature set, one of `SET_NAMES`, in the order of its columns.
 
     Values of the track come first, then what is estimated from all others, statistics over frames
     and values of windows; within each, the order of the modules' names and of the functions in
@@ -213,20 +338,31 @@ def in_set(name: str) -> tuple[Descriptor, ...]:
 
 
 def place(entry: Descriptor) -> tuple[str, int]:
-    """Return where a descriptor is declared: not when, which depends on who imports what first."""
+    """Return module and line of a declaration: an order that no order of imports changes."""
     return entry.function.__module__, inspect.unwrap(entry.function).__code__.co_firstlineno
 
 
 def closure(descriptors: Iterable[Descriptor]) -> tuple[Descriptor, ...]:
-    """Return the descriptors with all that they need, directly or not, each once."""
-    found: dict[str, Descriptor] = {}
+    """Return the descriptors with all that they need, directly or not, each once.
+
+    Parameters
+    ----------
+    descriptors : iterable of Descriptor
+        Which are to be computed.
+
+    Returns
+    -------
+    tuple of Descriptor
+        In an order in which everything comes after what it needs.
+    """
+    ordered: dict[str, Descriptor] = {}
 
     def visit(entry: Descriptor) -> None:
-        if entry.name not in found:
+        if entry.name not in ordered:
             for need in entry.needs:
                 visit(get(need))
-            found[entry.name] = entry
+            ordered[entry.name] = entry
 
     for entry in descriptors:
         visit(entry)
-    return tuple(found.values())
+    return tuple(ordered.values())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from earmark.extract.engine import aggregate
 from earmark.extract.engine.aggregate import Summary, TrackSummary
-from earmark.extract.engine.windows import Cutter
+from earmark.extract.engine.windows import WindowCutter
 from earmark.extract.signal import frames
-from earmark.extract.signal.loudness import Meter
+from earmark.extract.signal.loudness import LoudnessMeter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -25,46 +25,56 @@ if TYPE_CHECKING:
     from earmark.extract.config import Settings
     from earmark.extract.engine.registry import Descriptor
 
-__all__ = ["listen"]
+__all__ = ["summarise_track"]
 
 
-def listen(
+def summarise_track(
     audio: Audio,
     descriptors: tuple[Descriptor, ...],
     settings: Settings,
     lengths: Collection[float],
     watch: Callable[[Mapping[str, NDArray[np.float32]]], None] | None = None,
 ) -> dict[float, TrackSummary]:
-    """Read the audio once and return the track, summed up over windows of each length.
+    """Read the audio once and summarise the track over windows of each length.
 
     Parameters
     ----------
     audio : Audio
         An open file.
     descriptors : tuple of Descriptor
-        What is wanted; what they need is found from their declarations.
+        What to compute; their declarations say what that needs.
     settings : Settings
-        Rate, window, hop and band.
+        Sample rate, analysis window, hop and band.
     lengths : collection of float
         Lengths in seconds of the windows. Spectra and frame descriptors are computed once for all
         of them.
     watch : callable, optional
-        Is shown the frame series of each block, by name, before they are summed up.
+        Called with the series of the frame descriptors of each block, by name.
+
+    Returns
+    -------
+    dict of float to TrackSummary
+        The track by the length of the windows.
+
+    Raises
+    ------
+    DecodeError
+        The file breaks off.
     """
-    todo = aggregate.plan(descriptors)
-    meter = Meter(audio.sample_rate, audio.channels, todo.peaks)
-    cutters = {seconds: Cutter(settings, seconds) for seconds in lengths}
+    needed = aggregate.plan(descriptors)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels, needed.peaks)
+    cutters = {seconds: WindowCutter(settings, seconds) for seconds in lengths}
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
     for block in frames.blocks(audio, meter, settings):
-        series = {entry.name: entry.function(block) for entry in todo.frames}
+        series = {entry.name: entry.function(block) for entry in needed.frames}
         if watch is not None:
             watch(series)
         for seconds, cutter in cutters.items():
             summaries[seconds] += (
-                aggregate.summarise(window, todo) for window in cutter.feed(series)
+                aggregate.summarise(window, needed) for window in cutter.feed(series)
             )
     for seconds, cutter in cutters.items():
-        summaries[seconds] += (aggregate.summarise(window, todo) for window in cutter.close())
+        summaries[seconds] += (aggregate.summarise(window, needed) for window in cutter.finish())
     duration = meter.samples / audio.sample_rate
     energies = meter.energies()
     return {

@@ -1,8 +1,8 @@
 """Frames are gathered into windows of some seconds, which are described one after the other.
 
-A window is the longest stretch of which series are held: what is known of a track comes from its
-windows, so that ten hours need hardly more memory than ten minutes. Each window is brought to the
-same level and tells sound from silence by itself.
+Series are held in memory for one window at a time, so that ten hours need hardly more memory than
+ten minutes. Each window is brought to the same level, and decides by itself which of its frames are
+silence.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from earmark.extract.config import Settings
 
-__all__ = ["ACTIVE_RANGE", "REFERENCE_LEVEL", "Cutter", "Window", "gated_level"]
+__all__ = ["ACTIVE_RANGE", "REFERENCE_LEVEL", "Window", "WindowCutter", "gated_level"]
 
 Floats = NDArray[np.float32]
 
@@ -101,22 +101,22 @@ class Window:
 
     @cached_property
     def gain(self) -> np.float32:
-        """What brings it to the reference level, in dB; 0 for silence."""
+        """The gain in dB that brings it to the reference level; 0 for silence."""
         return np.float32(0 if np.isnan(self.level) else REFERENCE_LEVEL - self.level)
 
     @cached_property
     def active(self) -> NDArray[np.bool_]:
-        """Which frames are sound, shape (frames,): those within 60 dB of the level.
+        """Which frames hold sound, shape (frames,): those within 60 dB of the level.
 
-        Frames that reach half out of the sound into silence, or over the ends of the track, see a
-        step that is not in the music, and are not active; of a sound that is shorter than a frame
-        the middle ones are.
+        Frames that reach from the sound into silence, or past the ends of the track, contain a step
+        that is not in the music, and are not active. Of a sound shorter than a frame the middle
+        ones are.
         """
         if np.isnan(self.level):
             return np.zeros(len(self), bool)
         threshold = 10 ** ((self.level - ACTIVE_RANGE) / 20)
         reach = self.settings.n_fft // (2 * self.settings.hop_length)
-        # What sounds in the frame beyond an edge is taken to go on there.
+        # Where the frame just outside the window has sound, it is taken to go on there.
         margin = 2 * reach + 1
         before, after = (
             np.full(margin, beyond.get("frame_rms", 0.0) >= threshold)
@@ -130,17 +130,17 @@ class Window:
             loud[stop - cut : stop] = False
         return loud[margin:-margin]
 
-    def heard(self, name: str) -> Floats:
+    def active_rows(self, name: str) -> Floats:
         """Return the rows of a series whose frames are active."""
         values = self[name]
         return values if self.active.all() else values[self.active]
 
 
-class Cutter:
+class WindowCutter:
     """Cut the series of frame descriptors into windows of the same length.
 
-    The last window takes what is left: between a half and one and a half lengths, or less where
-    the track itself is shorter.
+    The last window holds the rest: between a half and one and a half lengths, or less where the
+    track itself is shorter.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ class Cutter:
         self._before: dict[str, Floats] = {}
 
     def feed(self, series: Mapping[str, Floats]) -> Iterator[Window]:
-        """Take the series of a block and yield each window that has become whole."""
+        """Take the series of a block and yield each window that it completes."""
         for name, values in series.items():
             self._held.setdefault(name, []).append(values)
         self._count += len(next(iter(series.values())))
@@ -168,7 +168,7 @@ class Cutter:
             edge = round((self._index + 1) * self._length)
             yield self._cut(edge - self._start)
 
-    def close(self) -> Iterator[Window]:
+    def finish(self) -> Iterator[Window]:
         """Yield the last window."""
         if self._count:
             yield self._cut(self._count)

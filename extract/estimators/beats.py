@@ -14,28 +14,29 @@ from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import kernel
 
-__all__ = ["METERS", "accents", "bar", "downbeat", "track"]
+__all__ = ["METRES", "accents", "bar", "downbeat", "track"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 TIGHTNESS = 200.0
-"""How much a beat that comes early or late loses; between Ellis's 100 and 400, 680 for machines."""
+"""Penalty of a beat that is early or late. Ellis uses 100 to 400, and 680 for machines."""
 
 SMOOTHING = 1 / 32
-"""Of a period: deviation of the Gaussian that lets strokes be a little apart, Ellis's."""
+"""Deviation, in periods, of the Gaussian that smooths the envelope, as Ellis has it: strokes of
+one beat may be a little apart."""
 
-METERS = (3, 4, 5, 6, 7)
+METRES = (3, 4, 5, 6, 7)
 
 PRIOR = (0.055, 0.925, 0.01, 0.005, 0.005)
-"""How often each meter is found in 1,000 clips of ten genres; of the last three there are two."""
+"""Share of each metre among 1,000 clips of ten genres; the last three are from two clips."""
 
 EVIDENCE = 2.2
 """Weight of a correlation over n beats, times the root of n: chance alone gives 1 / √n."""
 
 MOST_BEATS = 64
-"""What more beats say is no longer independent."""
+"""Beats up to which evidence grows: that of further ones is not independent."""
 
 
 @kernel
@@ -67,7 +68,14 @@ def track(envelope: Floats, period: float) -> Indices:
     Returns
     -------
     ndarray of shape (beats,)
-        Their frames.
+        The frames of the beats.
+
+    Examples
+    --------
+    >>> envelope = np.zeros(200, np.float32)
+    >>> envelope[10::20] = 1
+    >>> track(envelope, 20.0)[:4].tolist()
+    [10, 30, 50, 70]
     """
     spread = envelope.std()
     if not spread > 0:
@@ -78,11 +86,11 @@ def track(envelope: Floats, period: float) -> Indices:
     _chain(smooth, period, TIGHTNESS, total, before)
     last = max(0, len(total) - round(period))
     frame = last + int(total[last:].argmax())
-    found = []
+    backwards = []
     while frame >= 0:
-        found.append(frame)
+        backwards.append(frame)
         frame = int(before[frame])
-    return np.array(found[::-1])
+    return np.array(backwards[::-1])
 
 
 def accents(beats: Indices, onset: Floats, low_onset: Floats, low_level: Floats) -> Doubles:
@@ -101,23 +109,23 @@ def accents(beats: Indices, onset: Floats, low_onset: Floats, low_level: Floats)
         Each of mean 0 and deviation 1; 0 where all are the same.
     """
     last = len(onset) - 1
-    # All of a rise, wherever frames cut it.
+    # A rise may be divided between neighbouring frames: all of it counts.
     near = np.clip(beats[:, None] + np.arange(-1, 3), 0, last)
     held = np.clip(beats[:, None] + np.arange(5), 0, last)
-    found = np.array(
+    strength = np.array(
         [onset[near].sum(axis=1), low_onset[near].sum(axis=1), low_level[held].mean(axis=1)],
         np.float64,
     )
-    found -= found.mean(axis=1, keepdims=True)
-    spread = found.std(axis=1, keepdims=True)
-    # What rounding leaves of equal beats is no accent.
-    return np.where(spread > 1e-3, found / np.maximum(spread, 1e-3), 0)
+    strength -= strength.mean(axis=1, keepdims=True)
+    spread = strength.std(axis=1, keepdims=True)
+    # Equal beats differ by rounding alone, which is no accent.
+    return np.where(spread > 1e-3, strength / np.maximum(spread, 1e-3), 0)
 
 
 def bar(values: Doubles) -> tuple[int, float]:
-    """Find how many beats make a bar, from what repeats in their accents.
+    """Find how many beats make a bar, from the repetition of their accents.
 
-    Bars of four are by far the most frequent, and found unless others are evident.
+    Bars of four are by far the most frequent, and returned unless others are evident.
 
     Parameters
     ----------
@@ -126,42 +134,48 @@ def bar(values: Doubles) -> tuple[int, float]:
 
     Returns
     -------
-    meter, probability : int, float
-        One of `METERS`, and how likely it is.
+    metre, probability : int, float
+        One of `METRES`, and how likely it is.
+
+    Examples
+    --------
+    >>> waltz = np.tile([2.0, -1.0, -1.0], (3, 20)) / np.sqrt(2)
+    >>> bar(waltz)[0]
+    3
     """
     count = values.shape[1]
     weight = EVIDENCE * np.sqrt(min(count, MOST_BEATS))
     score = np.log(PRIOR)
-    known = np.zeros(len(METERS), bool)
-    known[METERS.index(4)] = True
-    for index, meter in enumerate(METERS):
+    possible = np.zeros(len(METRES), bool)
+    possible[METRES.index(4)] = True
+    for index, metre in enumerate(METRES):
         # Three bars at least.
-        if count >= 3 * meter:
-            found = [_repeats(values, lag) for lag in (meter, 2 * meter)]
-            score[index] += weight * sum(found) / len(found)
-            known[index] = True
+        if count >= 3 * metre:
+            correlations = [_repeats(values, lag) for lag in (metre, 2 * metre)]
+            score[index] += weight * sum(correlations) / len(correlations)
+            possible[index] = True
     likely = np.exp(score - score.max())
-    best = int(np.where(known, likely, -1).argmax())
-    return METERS[best], float(likely[best] / likely.sum())
+    best = int(np.where(possible, likely, -1).argmax())
+    return METRES[best], float(likely[best] / likely.sum())
 
 
 def _repeats(values: Doubles, lag: int) -> float:
-    """Mean correlation of the accents with those `lag` beats later."""
+    """Return the mean correlation of the accents with those `lag` beats later."""
     return float(np.mean(values[:, lag:] * values[:, :-lag]))
 
 
-def downbeat(values: Doubles, meter: int) -> int:
-    """Return which of the first `meter` beats begins a bar: where the bass is strongest.
+def downbeat(values: Doubles, metre: int) -> int:
+    """Return which of the first `metre` beats begins a bar: the one with the strongest bass.
 
-    Onsets of all bands say nothing of it: in most music the snare drum is on the other beats.
+    Onsets of all bands do not help: in most music the snare drum is on the other beats.
 
     Parameters
     ----------
     values : ndarray of shape (3, beats)
         See `accents`.
-    meter : int
+    metre : int
         Beats in a bar.
     """
     strength = values[1:].mean(axis=0)
-    means = [strength[phase::meter].mean() for phase in range(min(meter, len(strength)))]
+    means = [strength[phase::metre].mean() for phase in range(min(metre, len(strength)))]
     return int(np.argmax(means))

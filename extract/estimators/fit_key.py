@@ -1,4 +1,4 @@
-"""Learn what is heard in each key, and measure on artists left out how right that is.
+"""Learn which intervals sound in each key, and measure the accuracy on artists left out.
 
 Reads ``gtzan/tracks.csv`` (columns track, file, seconds, key, mode, artist_group) in the folder of
 the corpora, with the audio beside it. Longer clips count fully, short ones half: their key is that
@@ -38,10 +38,10 @@ FOLDS = 8
 SEEDS = 5
 
 
-def heard(path: Path) -> Doubles | None:
-    """Return what speaks for each key in a file."""
+def evidence_of(path: Path) -> Doubles | None:
+    """Return the evidence for each key in a file; see `key.evidence`."""
     with decode.open_audio(path) as audio:
-        (track,) = single_pass.listen(
+        (track,) = single_pass.summarise_track(
             audio, (registry.get("key"),), DEFAULTS, {TRACK_WINDOW}
         ).values()
     return key.evidence(track.values("dyads")) if track else None
@@ -51,7 +51,7 @@ def scores(parameters: Doubles, evidence: Doubles) -> Doubles:
     """Return the score of each key, shape (tracks, 24): minor first."""
     count = evidence.shape[2]
     weights = parameters[: 2 * count].reshape(2, count)
-    both = np.einsum("nkd,md->nmk", evidence, weights)
+    both: Doubles = np.einsum("nkd,md->nmk", evidence, weights)
     both[:, 1] += parameters[-1]
     return both.reshape(len(evidence), 24)
 
@@ -59,7 +59,8 @@ def scores(parameters: Doubles, evidence: Doubles) -> Doubles:
 def probabilities(values: Doubles) -> Doubles:
     """Return the softmax of each row."""
     powers = np.exp(values - values.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    shares: Doubles = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def fit(evidence: Doubles, right: NDArray[np.int64], counts: Doubles) -> Doubles:
@@ -68,11 +69,11 @@ def fit(evidence: Doubles, right: NDArray[np.int64], counts: Doubles) -> Doubles
     rows = np.arange(tracks)
 
     def loss(parameters: Doubles) -> tuple[float, Doubles]:
-        found = probabilities(scores(parameters, evidence))
-        value = -(counts * np.log(found[rows, right])).sum()
+        likely = probabilities(scores(parameters, evidence))
+        value = -(counts * np.log(likely[rows, right])).sum()
         value += RIDGE / 2 * np.square(parameters[:-1]).sum()
-        found[rows, right] -= 1
-        step = (found * counts[:, None]).reshape(tracks, 2, 12)
+        likely[rows, right] -= 1
+        step = (likely * counts[:, None]).reshape(tracks, 2, 12)
         slope = np.einsum("nmk,nkd->md", step, evidence).ravel() + RIDGE * parameters[:-1]
         return value, np.append(slope, step[:, 1].sum())
 
@@ -81,9 +82,9 @@ def fit(evidence: Doubles, right: NDArray[np.int64], counts: Doubles) -> Doubles
     return solution
 
 
-def mirex(found: int, right: int, both_fifths: bool = False) -> float:
+def mirex(answer: int, right: int, both_fifths: bool = False) -> float:
     """Return the score of a key for another; keys are numbered minor first, from C upwards."""
-    steps, same = (found - right) % 12, found // 12 == right // 12
+    steps, same = (answer - right) % 12, answer // 12 == right // 12
     relative = 9 if right >= 12 else 3
     if same:
         return {0: 1.0, 7: 0.5, 5: 0.5 * both_fifths}.get(steps, 0.0)
@@ -98,11 +99,11 @@ def out_of_fold(
     np.random.default_rng(seed).shuffle(names)
     place = dict(zip(names, np.arange(len(names)) % FOLDS, strict=True))
     folds = np.array([place[group] for group in groups])
-    found = np.empty((len(right), 24))
+    held_out = np.empty((len(right), 24))
     for fold in range(FOLDS):
         out = folds == fold
-        found[out] = scores(fit(evidence[~out], right[~out], counts[~out]), evidence[out])
-    return found
+        held_out[out] = scores(fit(evidence[~out], right[~out], counts[~out]), evidence[out])
+    return held_out
 
 
 def interval(values: Doubles) -> list[float]:
@@ -113,7 +114,7 @@ def interval(values: Doubles) -> list[float]:
 
 
 def measure(values: list[Doubles], right: NDArray[np.int64], scale: float) -> dict[str, Any]:
-    """Return how right the keys are over the repetitions."""
+    """Return the accuracy of the keys, averaged over the repetitions."""
     best = [each.argmax(axis=1) for each in values]
     marks = np.mean([[mirex(f, r) for f, r in zip(b, right, strict=True)] for b in best], axis=0)
     either = [[mirex(f, r, True) for f, r in zip(b, right, strict=True)] for b in best]
@@ -131,7 +132,7 @@ def measure(values: list[Doubles], right: NDArray[np.int64], scale: float) -> di
 
 
 class Data:
-    """The annotated clips, and what is heard in them.
+    """The annotated clips, and the evidence for each key in them.
 
     Parameters
     ----------
@@ -141,10 +142,10 @@ class Data:
 
     def __init__(self, folder: Path) -> None:
         table = pd.read_csv(folder / "gtzan/tracks.csv").dropna(subset=["file", "key", "mode"])
-        found = [heard(folder / "gtzan/audio" / name) for name in table["file"]]
-        table = table[[each is not None for each in found]]
+        clips = [evidence_of(folder / "gtzan/audio" / name) for name in table["file"]]
+        table = table[[clip is not None for clip in clips]]
         self.names = table["track"].to_numpy()
-        self.evidence = np.array([each for each in found if each is not None])
+        self.evidence = np.array([clip for clip in clips if clip is not None])
         self.right = (12 * table["mode"] + table["key"]).to_numpy(int)
         self.long = (table["seconds"] >= LONG).to_numpy()
         self.counts = np.where(self.long, 1, SHORT_WEIGHT)
@@ -167,8 +168,8 @@ def main() -> None:
     rows = np.arange(len(right))
 
     def surprise(scale: float) -> float:
-        found = [probabilities(scale * each)[rows, right][long] for each in values]
-        return float(-np.log(found).mean())
+        likely = [probabilities(scale * each)[rows, right][long] for each in values]
+        return float(-np.log(likely).mean())
 
     # One number makes probabilities of scores: the ridge has left them too careful.
     scale = minimize_scalar(surprise, bounds=(0.3, 5), method="bounded").x

@@ -133,9 +133,9 @@ def describe(paths: Iterable[Path], windows: bool = False) -> pd.DataFrame:
     rows, names = [], []
     for path in paths:
         with decode.open_audio(path) as audio:
-            track = single_pass.listen(audio, descriptors, DEFAULTS, {sets.TRACK_WINDOW})
+            track = single_pass.summarise_track(audio, descriptors, DEFAULTS, {sets.TRACK_WINDOW})
         whole = track[sets.TRACK_WINDOW]
-        for part in [part for _, part in whole.stretches()] if windows else [whole]:
+        for part in [part for _, part in whole.sections()] if windows else [whole]:
             rows.append(aggregate.row(part, descriptors))
             names.append(path.name.partition(".hq")[0] if windows else path.stem)
     table = pd.DataFrame(np.array(rows), names, columns)
@@ -187,11 +187,11 @@ class Truth:
         known = self.gtzan.index
         learner = Ridge(PENALTY)
         every = learner.fit(self.public.loc[known], self.gtzan).predict(self.public)
-        found = pd.DataFrame(every, self.public.index, self.columns)
+        imputed = pd.DataFrame(every, self.public.index, self.columns)
         for train, test in GroupKFold(10).split(known, groups=self.groups[known]):
             learner.fit(self.public.loc[known[train]], self.gtzan.iloc[train])
-            found.loc[known[test]] = learner.predict(self.public.loc[known[test]])
-        return found
+            imputed.loc[known[test]] = learner.predict(self.public.loc[known[test]])
+        return imputed
 
     def values(self, name: str) -> pd.Series:
         """Return the known values of an estimate on the scale of the fit, by clip."""
@@ -237,19 +237,20 @@ class Truth:
             distance = QUADRANT_DISTANCE * spread
             parts.append((self.panda4q, np.where(high, mean + distance, mean - distance), QUADRANT))
         if name == "speechiness":
-            spoken = [own for own in SPEECH if own != skip.get("speaker")]
+            spoken = [speaker for speaker in SPEECH if speaker != skip.get("speaker")]
             rows = self.windows[self.windows.index.isin(spoken)]
             value = SCALES[name].forth(np.array(SPOKEN))
             parts.append((rows, np.full(len(rows), value), SPEECH_WEIGHT))
         if name == "instrumentalness":
-            played = [own for own in PLAYED if own != skip.get("recording")]
+            left_out = skip.get("recording")
+            played = [recording for recording in PLAYED if recording != left_out]
             rows = self.windows[self.windows.index.isin(played)]
             counts = INSTRUMENTAL_WEIGHT / rows.index.value_counts()[rows.index].to_numpy()
             value = SCALES[name].forth(np.array(INSTRUMENTAL))
             parts.append((rows, np.full(len(rows), value), counts))
         return Examples(
             np.concatenate([inputs.to_numpy() for inputs, _, _ in parts]),
-            np.concatenate([np.asarray(own, np.float64) for _, own, _ in parts]),
+            np.concatenate([np.asarray(target, np.float64) for _, target, _ in parts]),
             np.concatenate([np.broadcast_to(weight, len(inputs)) for inputs, _, weight in parts]),
         )
 
@@ -295,8 +296,8 @@ class LinearModel:
 
     def predict(self, inputs: Doubles) -> Doubles:
         """Return the sum of every row."""
-        found: Doubles = inputs @ self.weights + self.offset
-        return found
+        sums: Doubles = inputs @ self.weights + self.offset
+        return sums
 
 
 def fit(truth: Truth, name: str, examples: Examples) -> LinearModel:
@@ -340,15 +341,15 @@ def out_of_fold(truth: Truth, name: str, seed: int) -> pd.DataFrame:
         descriptors came from audio or from the public tables.
     """
     values = truth.values(name)
-    found = pd.Series(np.nan, values.index)
+    estimates = pd.Series(np.nan, values.index)
     audio = values.index.isin(truth.gtzan.index)
     for train, test in folds(truth, name, seed):
         learner = fit(truth, name, truth.examples(name, train, test))
         inputs = truth.imputed.loc[test].copy()
         heard = test[test.isin(truth.gtzan.index)]
         inputs.loc[heard] = truth.gtzan.loc[heard]
-        found[test] = learner.predict(inputs.to_numpy())
-    return pd.DataFrame({"truth": values, "estimate": found, "audio": audio})
+        estimates[test] = learner.predict(inputs.to_numpy())
+    return pd.DataFrame({"truth": values, "estimate": estimates, "audio": audio})
 
 
 def interval(truth: Doubles, estimate: Doubles, groups: Iterable[str]) -> tuple[float, float]:
@@ -356,11 +357,11 @@ def interval(truth: Doubles, estimate: Doubles, groups: Iterable[str]) -> tuple[
     codes, names = pd.factorize(np.asarray(list(groups), object))
     rows = [np.flatnonzero(codes == code) for code in range(len(names))]
     generator = np.random.default_rng(0)
-    found = []
+    correlations = []
     for _ in range(1000):
         drawn = np.concatenate([rows[i] for i in generator.integers(0, len(rows), len(rows))])
-        found.append(spearmanr(truth[drawn], estimate[drawn]).statistic)
-    low, high = np.percentile(found, [2.5, 97.5])
+        correlations.append(spearmanr(truth[drawn], estimate[drawn]).statistic)
+    low, high = np.percentile(correlations, [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -371,7 +372,7 @@ def spread(truth: Truth, name: str, fitted: Doubles) -> tuple[Doubles, Doubles]:
     """
     shares = np.linspace(0, 1, 41)
     names = {"hiphop": "hip-hop"}
-    genres = [names.get(own, own) for own in truth.tracks["genre"].unique()]
+    genres = [names.get(genre, genre) for genre in truth.tracks["genre"].unique()]
     table = truth.table[truth.table["track_genre"].isin(genres)]
     table = table.drop_duplicates(["duration_ms", "loudness", "tempo", "track_genre"])
     weights = 1 / table["track_genre"].map(table["track_genre"].value_counts())
@@ -395,7 +396,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
         every = learner.predict(truth.gtzan.to_numpy())
         estimates = np.interp(fitted, *spread(truth, name, offset + slope * every))
     else:
-        estimates = np.array([scale.back(own) for own in fitted])
+        estimates = np.array([scale.back(value) for value in fitted])
     known = truth.songs[name][heard.index].to_numpy()
 
     def ranks(some: str) -> list[float]:
@@ -404,7 +405,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
 
     audio, all_songs = ranks("audio"), ranks("all")
     artists = truth.songs["artist"]
-    found: dict[str, object] = {
+    metrics: dict[str, object] = {
         "n": len(heard),
         "rank_correlation": float(np.mean(audio)),
         "deviation_over_seeds": float(np.std(audio)),
@@ -422,7 +423,7 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
     if name in QUADRANTS:
         learner = fit(truth, name, truth.examples(name, clips, clips[:0], panda4q=True))
         high = truth.quadrants["quadrant"].isin(QUADRANTS[name])
-        found["quadrants_auc"] = float(
+        metrics["quadrants_auc"] = float(
             roc_auc_score(high, learner.predict(truth.panda4q.to_numpy()))
         )
     if name == "instrumentalness":
@@ -433,20 +434,20 @@ def measure(truth: Truth, name: str) -> tuple[dict[str, object], float, float]:
             rows = truth.windows[truth.windows.index == recording]
             fitted = offset + slope * learner.predict(rows.to_numpy())
             played[recording] = float(np.median(np.interp(fitted, *knots)))
-        found["unseen_instrumentals"] = played
+        metrics["unseen_instrumentals"] = played
     if name == "speechiness":
         spoken, music = {}, []
         for speaker in SPEECH:
             learner = fit(truth, name, truth.examples(name, clips, clips[:0], speaker=speaker))
             rows = truth.windows[truth.windows.index == speaker]
             fitted = offset + slope * learner.predict(rows.to_numpy())
-            spoken[speaker] = float(np.mean([scale.back(own) for own in fitted]))
+            spoken[speaker] = float(np.mean([scale.back(value) for value in fitted]))
         for table in (truth.emotify, truth.panda4q):
             fitted = offset + slope * learner.predict(table.to_numpy())
-            music += [scale.back(own) for own in fitted]
-        found["unseen_speakers"] = spoken
-        found["music_above_0.66"] = float(np.mean(np.array(music) > 0.66))
-    return found, float(slope), float(offset)
+            music += [scale.back(value) for value in fitted]
+        metrics["unseen_speakers"] = spoken
+        metrics["music_above_0.66"] = float(np.mean(np.array(music) > 0.66))
+    return metrics, float(slope), float(offset)
 
 
 def main() -> None:
@@ -459,8 +460,8 @@ def main() -> None:
     truth = Truth(arguments.data)
     about: dict[str, Any] = {
         "columns": truth.columns,
-        "mean": [float(f"{own:.6g}") for own in truth.mean],
-        "deviation": [float(f"{own:.6g}") for own in truth.deviation],
+        "mean": [float(f"{value:.6g}") for value in truth.mean],
+        "deviation": [float(f"{value:.6g}") for value in truth.deviation],
         **{part: {} for part in ("offset", "weights", "fitted", "spread", "metrics")},
     }
     for name in SCALES:
@@ -469,11 +470,11 @@ def main() -> None:
         clips = truth.values(name).index
         learner = fit(truth, name, truth.examples(name, clips, clips[:0]))
         about["offset"][name] = round(float(offset + slope * learner.offset), 6)
-        about["weights"][name] = [round(float(slope * own), 6) for own in learner.weights]
+        about["weights"][name] = [round(float(slope * weight), 6) for weight in learner.weights]
         if name in MATCHED:
             fitted = offset + slope * learner.predict(truth.gtzan.to_numpy())
             for part, knots in zip(("fitted", "spread"), spread(truth, name, fitted), strict=True):
-                about[part][name] = [float(f"{own:.6g}") for own in knots]
+                about[part][name] = [float(f"{value:.6g}") for value in knots]
     arguments.output.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     (arguments.output.parent / "spotify.md").write_text(card(truth, about), encoding="utf-8")
 
@@ -481,18 +482,20 @@ def main() -> None:
 def card(truth: Truth, about: dict[str, Any]) -> str:
     """Write what the weights are, what they were fitted to and how far off the estimates are."""
     rows = []
-    for name, own in about["metrics"].items():
-        low, high = own["interval"]
+    for name, score in about["metrics"].items():
+        low, high = score["interval"]
         rows.append(
-            f"| {name} | {own['n']} | {own['rank_correlation']:.2f} ± "
-            f"{own['deviation_over_seeds']:.2f} | {low:.2f} to {high:.2f} "
-            f"| {own['mean_absolute_error']:.3f} ({own['mean_absolute_error_of_median']:.3f}) "
-            f"| {own['rank_correlation_with_tables']:.2f} |"
+            f"| {name} | {score['n']} | {score['rank_correlation']:.2f} ± "
+            f"{score['deviation_over_seeds']:.2f} | {low:.2f} to {high:.2f} "
+            f"| {score['mean_absolute_error']:.3f} ({score['mean_absolute_error_of_median']:.3f}) "
+            f"| {score['rank_correlation_with_tables']:.2f} |"
         )
     metrics = about["metrics"]
-    speakers = ", ".join(f"{own:.2f}" for own in metrics["speechiness"]["unseen_speakers"].values())
+    speakers = ", ".join(
+        f"{value:.2f}" for value in metrics["speechiness"]["unseen_speakers"].values()
+    )
     played = metrics["instrumentalness"]["unseen_instrumentals"].values()
-    instrumental = ", ".join(f"{own:.2f}" for own in played)
+    instrumental = ", ".join(f"{value:.2f}" for value in played)
     lines = [
         "# The calibration of Spotify's seven estimates",
         "",

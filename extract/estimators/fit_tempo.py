@@ -51,7 +51,7 @@ def describe(path: Path) -> tuple[tempo.Pulses, Doubles]:
     """Return the pulses of a file and the clues to its octave."""
     entry = registry.get("tempo")
     with decode.open_audio(path) as audio:
-        track = single_pass.listen(audio, (entry,), DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
+        track = single_pass.summarise_track(audio, (entry,), DEFAULTS, {TRACK_WINDOW})[TRACK_WINDOW]
     return rhythm.evidence(track)
 
 
@@ -89,7 +89,8 @@ def choose(terms: list[Doubles], right: list[NDArray[np.bool_]]) -> Doubles:
         return float(total), slope
 
     fitted: Doubles = minimize(loss, np.zeros(terms[0].shape[1]), jac=True).x
-    return fitted / spread
+    weights: Doubles = fitted / spread
+    return weights
 
 
 class Data:
@@ -97,10 +98,10 @@ class Data:
 
     def __init__(self, folder: Path) -> None:
         rows = pd.read_csv(folder / "gtzan" / "tracks.csv").dropna(subset=["file", "tempo_bpm"])
-        found = [describe(folder / "gtzan" / "audio" / name) for name in rows["file"]]
+        clips = [describe(folder / "gtzan" / "audio" / name) for name in rows["file"]]
         self.names = rows["track"].to_numpy()
-        self.pulses = [pulses for pulses, _ in found]
-        self.clues = np.array([clues for _, clues in found])
+        self.pulses = [pulses for pulses, _ in clips]
+        self.clues = np.array([clues for _, clues in clips])
         self.bpm = rows["tempo_bpm"].to_numpy(float)
         self.octave = np.log2(self.bpm / tempo.CENTRE)
         # Without an artist a clip stands for itself.
@@ -140,20 +141,20 @@ class Data:
         return answers[self.long, 0], answers[self.long, 1]
 
 
-def within(found: Doubles, truth: Doubles, factors: tuple[float, ...] = (1.0,)) -> Doubles:
+def within(estimate: Doubles, truth: Doubles, factors: tuple[float, ...] = (1.0,)) -> Doubles:
     """Tell which tempi are right, or right but for a factor."""
-    return np.any([np.abs(found * f / truth - 1) <= TOLERANCE for f in factors], axis=0).astype(
-        float
-    )
+    right = [np.abs(estimate * factor / truth - 1) <= TOLERANCE for factor in factors]
+    marks: Doubles = np.any(right, axis=0).astype(float)
+    return marks
 
 
 def report(data: Data) -> dict[str, Any]:
     """Cross-validate: accuracies with intervals by bootstrap over artists, and the confidence."""
     truth, groups = data.bpm[data.long], data.groups[data.long]
     runs = [data.held_out(seed) for seed in range(SEEDS)]
-    first = np.mean([within(found, truth) for found, _ in runs], axis=0)
-    second = np.mean([within(found, truth, OCTAVES) for found, _ in runs], axis=0)
-    order = np.mean([roc_auc_score(within(found, truth), sure) for found, sure in runs])
+    first = np.mean([within(estimate, truth) for estimate, _ in runs], axis=0)
+    second = np.mean([within(estimate, truth, OCTAVES) for estimate, _ in runs], axis=0)
+    order = np.mean([roc_auc_score(within(estimate, truth), sure) for estimate, sure in runs])
     members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     rng = np.random.default_rng(0)
     drawn = [

@@ -1,7 +1,7 @@
-"""Calibration of estimates to the scales of Spotify's table: weights that were fitted elsewhere.
+"""Spotify's estimates as weighted sums of descriptors, on the scales of Spotify's table.
 
-The weights are data (``spotify.json``), with a card beside them that says what they were fitted to
-and how far off they are; ``fit_spotify.py`` makes both.
+The weights are data (``spotify.json``). The card beside them (``spotify.md``) says what they were
+fitted to and how large their errors are; ``fit_spotify.py`` writes both.
 """
 
 from __future__ import annotations
@@ -25,18 +25,24 @@ Doubles = NDArray[np.float64]
 WEIGHTS = Path(__file__).parent / "spotify.json"
 
 FARTHEST = 4.0
-"""Deviations from the mean beyond which a descriptor counts no more: it must not decide alone."""
+"""Descriptors are clipped at so many deviations from their mean, so that none decides alone."""
 
 
 class Scale:
-    """Where a straight line is fitted: values of 0 to 1 on another scale, and the way back.
+    """The scale on which an estimate is fitted: a map of values from 0 to 1, and its inverse.
 
     Parameters
     ----------
     name : {"linear", "log", "logit"}
-        How values spread: evenly, towards 0, or towards both ends.
+        How values are spread: evenly, crowded at 0, or crowded at both ends.
     least : float
-        Is added on the way, so that 0 (and 1) stay finite.
+        Is added before taking the logarithm, so that 0 (and 1) stay finite.
+
+    Examples
+    --------
+    >>> scale = Scale("logit", 0.02)
+    >>> round(scale.back(float(scale.forth(np.array(0.25)))), 6)
+    0.25
     """
 
     def __init__(self, name: str, least: float = 0.0) -> None:
@@ -68,28 +74,34 @@ SCALES = {
     "liveness": Scale("log", 0.01),
     "valence": Scale("linear"),
 }
-"""The estimates, and how each spreads in Spotify's table."""
+"""The estimates, each with the scale that fits its spread in Spotify's table."""
 
 
 MATCHED = ("danceability", "energy", "acousticness", "instrumentalness", "valence")
 """The estimates whose spread is brought to that of Spotify's table.
 
-A regression says too little of what is far from the mean, so that nothing would be instrumental.
-Speechiness has recordings of speech to hold its upper end; liveness is too weak to be spread."""
+A regression stays too close to the mean, so that nothing would count as instrumental. Speechiness
+has recordings of speech for its upper end; liveness is too weak an estimate to be spread."""
 
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, Any]:
-    known: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    for name in ("mean", "deviation"):
-        known[name] = np.array(known[name])
-    for name in ("weights", "fitted", "spread"):
-        known[name] = {own: np.array(values) for own, values in known[name].items()}
-    return known
+    stored: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+    for part in ("mean", "deviation"):
+        stored[part] = np.array(stored[part])
+    for part in ("weights", "fitted", "spread"):
+        stored[part] = {name: np.array(values) for name, values in stored[part].items()}
+    return stored
 
 
 def standardised(values: Doubles, mean: Doubles, deviation: Doubles) -> Doubles:
-    """Return descriptors in deviations from their mean; what is missing is the mean."""
+    """Return values in deviations from their mean, at most `FARTHEST`; 0 where they are NaN.
+
+    Examples
+    --------
+    >>> standardised(np.array([3.0, np.nan, 99.0]), np.ones(3), np.ones(3)).tolist()
+    [2.0, 0.0, 4.0]
+    """
     return np.nan_to_num(np.clip((values - mean) / deviation, -FARTHEST, FARTHEST))
 
 
@@ -99,19 +111,19 @@ def calibrated(name: str, row: Mapping[str, float]) -> float:
     Parameters
     ----------
     name : str
-        Spotify's name of it, one of `SCALES`.
+        Spotify's name of the estimate, one of `SCALES`.
     row : mapping of str to float
-        Descriptors by the name of their column; more may be in it than are needed.
+        Descriptors by the name of their column; there may be others than those needed.
 
     Returns
     -------
     float
         0 to 1.
     """
-    known = _weights()
-    values = np.array([row[column] for column in known["columns"]])
-    inputs = standardised(values, known["mean"], known["deviation"])
-    fitted = float(known["offset"][name] + inputs @ known["weights"][name])
+    model = _weights()
+    values = np.array([row[column] for column in model["columns"]])
+    inputs = standardised(values, model["mean"], model["deviation"])
+    fitted = float(model["offset"][name] + inputs @ model["weights"][name])
     if name in MATCHED:
-        return float(np.interp(fitted, known["fitted"][name], known["spread"][name]))
+        return float(np.interp(fitted, model["fitted"][name], model["spread"][name]))
     return SCALES[name].back(fitted)

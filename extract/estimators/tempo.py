@@ -1,8 +1,8 @@
-"""How fast the beat is: what repeats in an onset envelope, and which of its octaves people tap to.
+"""The tempo: periods at which an onset envelope repeats, and which of their octaves people tap.
 
-Periods are weighed by a comb: the autocorrelation at a period and at its multiples. What is left is
-the octave, about which listeners disagree as well. A few numbers, fitted to what people tapped
-(`extract/calibration`), guess how fast music of this kind is from how it moves, and decide.
+The strength of a period comes from a comb: the autocorrelation at the period and at its multiples.
+That leaves the octave open, about which listeners disagree too. A regression, fitted to tempi that
+people tapped (`extract/estimators/tempo.md`), estimates how fast music of this kind is and decides.
 
 References
 ----------
@@ -34,31 +34,31 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 RANGE = (38.0, 270.0)
-"""Slowest and fastest tempo in beats per minute; four in a hundred people's taps lie outside."""
+"""Slowest and fastest tempo in beats per minute; 4 % of tapped tempi lie outside."""
 
 CENTRE = 115.0
-"""The middle of what people tap, in beats per minute."""
+"""The middle of the tempi that people tap, in beats per minute."""
 
 WINDOW_SECONDS = 12.0
 STEP_SECONDS = 2.0
 MULTIPLES = (1, 2, 3, 4, 5, 6)
 LONGEST = 0.8
-"""Of a window: at longer lags too little overlaps."""
+"""Longest lag as a share of a window: at longer ones too little overlaps."""
 
 LOW_SHARE = 0.25
-"""Of the bass in what repeats, beside that of all bands."""
+"""Weight of the bass in the autocorrelation; that of all bands has the rest."""
 
 FINER = 4
-"""Lags in a frame."""
+"""Lags per frame."""
 
 _RATIO = 1.005
 _LEAST = 0.3
-"""Of the strongest pulse: what is weaker is no tempo."""
+"""Strength, as a share of the strongest pulse, below which a pulse is no tempo."""
 
 
 @dataclass(frozen=True)
 class Pulses:
-    """Tempi at which something repeats.
+    """Tempi at which the onsets repeat.
 
     Parameters
     ----------
@@ -76,8 +76,8 @@ class Pulses:
 def _repeats(onset: Floats, low_onset: Floats, frame_rate: float) -> Doubles:
     """Average the autocorrelations of both envelopes over windows.
 
-    Each is without its mean, scaled to 1 at lag 0, and to what overlaps. There are `FINER` lags in
-    a frame: band-limited interpolation between the whole ones.
+    Of envelopes without their mean, scaled to 1 at lag 0 and divided by the share that overlaps.
+    There are `FINER` lags per frame, by band-limited interpolation between whole frames.
     """
     both = np.stack([onset, low_onset])
     length = min(len(onset), round(WINDOW_SECONDS * frame_rate))
@@ -86,19 +86,19 @@ def _repeats(onset: Floats, low_onset: Floats, frame_rate: float) -> Doubles:
     size = scipy.fft.next_fast_len(2 * length, real=True)
     total = np.zeros((2, size // 2 + 1))
     counts = np.zeros((2, 1))
-    # Some at a time: a track of hours has thousands.
+    # 32 at a time: a track of hours has thousands.
     for start in range(0, windows.shape[1], 32):
         part = windows[:, start : start + 32]
         part = part - part.mean(axis=2, keepdims=True)
         energy = np.square(part).sum(axis=2, keepdims=True)
-        heard = energy > 0
-        scaled = part / np.sqrt(np.where(heard, energy, 1))
+        has_onsets = energy > 0
+        scaled = part / np.sqrt(np.where(has_onsets, energy, 1))
         total += np.square(np.abs(scipy.fft.rfft(scaled, size))).sum(axis=1, dtype=np.float64)
-        counts += heard.sum(axis=1)
-    # The mean of the spectra is that of the autocorrelations: one transform goes back.
+        counts += has_onsets.sum(axis=1)
+    # Averaged as spectra, so that one inverse transform gives the mean autocorrelation.
     mean = np.array([1 - LOW_SHARE, LOW_SHARE]) @ (total / np.maximum(counts, 1))
-    found = FINER * scipy.fft.irfft(mean, FINER * size)[: FINER * length]
-    return np.asarray(found / (1 - np.arange(FINER * length) / (FINER * length)))
+    repeats = FINER * scipy.fft.irfft(mean, FINER * size)[: FINER * length]
+    return np.asarray(repeats / (1 - np.arange(FINER * length) / (FINER * length)))
 
 
 @lru_cache(maxsize=1)
@@ -122,6 +122,15 @@ def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
     -------
     Pulses
         The peaks over tempo that reach three tenths of the highest; none where nothing repeats.
+
+    Examples
+    --------
+    A click every 20 frames, 43 frames a second, is 129 beats per minute:
+
+    >>> clicks = np.zeros(1000, np.float32)
+    >>> clicks[::20] = 1
+    >>> any(abs(pulses(clicks, clicks, 43.0).bpm - 129) < 1)
+    True
     """
     nothing = Pulses(np.empty(0), np.empty(0))
     if len(onset) < 2:
@@ -145,7 +154,7 @@ def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
 
 @dataclass(frozen=True)
 class Octaves:
-    """What tells which of several pulses is the beat; see `extract/estimators/tempo.md`.
+    """The model of which of several pulses is the beat; see `extract/estimators/tempo.md`.
 
     Parameters
     ----------
@@ -167,50 +176,51 @@ class Octaves:
     extreme: float
 
     def expected(self, clues: Doubles) -> float:
-        """Guess the tempo from the clues, in octaves above `CENTRE`; an unknown one is no clue."""
+        """Return the expected tempo in octaves above `CENTRE`; a clue may be NaN."""
         return float(self.offset + standardised(clues, self.mean, self.scale) @ self.weights)
 
-    def probabilities(self, found: Pulses, clues: Doubles) -> Doubles:
-        """Return how likely each pulse is the beat."""
-        octave = np.log2(found.bpm / CENTRE)
+    def probabilities(self, candidates: Pulses, clues: Doubles) -> Doubles:
+        """Return the probability of each pulse to be the beat, shape (pulses,)."""
+        octave = np.log2(candidates.bpm / CENTRE)
         score = (
-            self.strength * np.log(found.strength / found.strength.max())
+            self.strength * np.log(candidates.strength / candidates.strength.max())
             - self.distance * np.square(octave - self.expected(clues))
             - self.extreme * np.square(octave)
         )
         likely = np.exp(score - score.max())
         return np.asarray(likely / likely.sum())
 
-    def decide(self, found: Pulses, clues: Doubles) -> tuple[float, float]:
-        """Return the beat's tempo and the confidence in it, both NaN without a pulse."""
-        if not len(found.bpm):
+    def decide(self, candidates: Pulses, clues: Doubles) -> tuple[float, float]:
+        """Return the tempo in beats per minute and its confidence, both NaN without a pulse."""
+        if not len(candidates.bpm):
             return np.nan, np.nan
-        likely = self.probabilities(found, clues)
+        likely = self.probabilities(candidates, clues)
         best = int(likely.argmax())
-        clear = np.sqrt(np.clip(found.strength[best], 0, 1))
-        return float(found.bpm[best]), float(likely[best] * clear)
+        clear = np.sqrt(np.clip(candidates.strength[best], 0, 1))
+        return float(candidates.bpm[best]), float(likely[best] * clear)
 
 
 @lru_cache(maxsize=1)
 def octaves() -> Octaves:
-    """Return what was fitted: `extract/estimators/tempo.json`."""
+    """Return the fitted model: `extract/estimators/tempo.json`."""
     file = resources.files("earmark.extract.estimators") / "tempo.json"
-    held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    del held["cross_validation"]
+    fitted: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    del fitted["cross_validation"]
     for name in ("mean", "scale", "weights"):
-        held[name] = np.array(held[name])
-    return Octaves(**held)
+        fitted[name] = np.array(fitted[name])
+    return Octaves(**fitted)
 
 
 def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, onset_rate: float) -> Doubles:
-    """Gather what tells how fast the music is felt, shape (33,).
+    """Join the descriptors that hint at how fast the music feels, shape (33,).
 
     Parameters
     ----------
     tempo_pattern : ndarray of shape (16,)
-        How much repeats, by tempo.
+        Strength of the repetition at each of 16 tempi.
     fluctuation_pattern : ndarray of shape (64,)
-        How much moves, by rate and band; low and high bands are averaged.
+        Strength of the movement at each of 8 rates in each of 8 bands; averaged over low and over
+        high bands.
     onset_rate : float
         Onsets per second.
     """

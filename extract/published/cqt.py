@@ -1,4 +1,4 @@
-"""Pitch classes from the constant-Q transform of a sound that passes through in pieces.
+"""Pitch classes from the constant-Q transform of a sound that comes in pieces.
 
 The result is that of `librosa.cqt` with seven octaves of twelve bins from C1, folded to its pitch
 classes. Each octave is taken from the sound at half the rate of the one above, so that one set of
@@ -37,7 +37,7 @@ def _filters(sample_rate: float, tuning: float) -> tuple[Floats, int] | None:
     halvings : int
         Halvings of the rate before the highest octave.
 
-    None where it reaches beyond half the sample rate.
+    None where the highest octave reaches beyond half the sample rate.
     """
     import librosa
     from librosa.filters import wavelet, wavelet_lengths
@@ -55,7 +55,7 @@ def _filters(sample_rate: float, tuning: float) -> tuple[Floats, int] | None:
     # `librosa.cqt` multiplies by the length here and divides by its root in the end.
     spectra = np.fft.fft(kernels * (np.sqrt(lengths)[:, np.newaxis] / size), axis=1)
     kept = librosa.util.sparsify_rows(spectra[:, : size // 2 + 1].astype(np.complex64)).toarray()
-    # What the spectrum of a frame is multiplied by, brought back to what the frame is.
+    # The factors of the spectrum of a frame, transformed to factors of its samples.
     applied = np.fft.fft(kept.astype(np.complex128), size, axis=1).T
     return np.concatenate([applied.real, applied.imag], axis=1).astype(np.float32), halvings
 
@@ -70,12 +70,12 @@ class _Halved:
 
     def feed(self, piece: Floats, last: bool) -> Floats:
         self._taken += len(piece)
-        out = self._stream.resample_chunk(piece, last=last)
+        out: Floats = self._stream.resample_chunk(piece, last=last)
         if last:
             missing = -(-self._taken // self._factor) - self._given - len(out)
             out = np.pad(out, (0, missing)) if missing >= 0 else out[:missing]
         self._given += len(out)
-        # Rounded as librosa rounds it: where a file goes silent, the chroma are all rounding.
+        # Rounded as in librosa: where a file falls silent, chroma consist of rounding errors.
         out /= np.sqrt(1 / self._factor)
         return out
 
@@ -99,11 +99,12 @@ class _Octave:
             return np.empty((0, BINS), np.float32)
         frames = np.ascontiguousarray(sliding_window_view(held, size)[: count * hop : hop])
         response = frames @ self._filters
-        return np.hypot(response[:, :BINS], response[:, BINS:])
+        magnitudes: Floats = np.hypot(response[:, :BINS], response[:, BINS:])
+        return magnitudes
 
 
 class PitchClasses:
-    """The magnitudes of all octaves summed up by pitch class, from C upwards.
+    """The magnitudes of all octaves, summed by pitch class from C upwards.
 
     As `librosa.feature.chroma_cqt` without its normalisation. Frames come every 512 samples.
 
@@ -136,15 +137,15 @@ class PitchClasses:
         self._done = [0] * OCTAVES
 
     def feed(self, piece: Floats, last: bool) -> None:
-        """Take the next samples; `last` with those that end the track."""
+        """Take the next samples; `last` is set with the last ones of the track."""
+        signal = piece
         for index, (halved, octave) in enumerate(zip(self._halved, self._octaves, strict=True)):
-            piece = halved.feed(piece, last) if halved else piece
-            found = octave.feed(piece, last)
+            signal = halved.feed(signal, last) if halved else signal
             start = self._done[index]
             # A lower octave may have a frame more at the end, which librosa drops.
-            found = found[: len(self._sums) - start]
-            self._sums[start : start + len(found)] += found
-            self._done[index] += len(found)
+            magnitudes = octave.feed(signal, last)[: len(self._sums) - start]
+            self._sums[start : start + len(magnitudes)] += magnitudes
+            self._done[index] += len(magnitudes)
 
     def values(self) -> Floats | None:
         """Return the sums, shape (frames, 12); None where the sample rate is too low for them."""

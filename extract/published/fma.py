@@ -2,12 +2,12 @@
 
 Seven statistics over the frames of eleven features of librosa, 518 values, at the file's own rate.
 
-The script behind the published table did not pass that rate on to the chroma of the spectrum, the
-centroid, the bandwidth, the contrast and the roll-off, which then took it for 22050 Hz: of a file
-at 44.1 kHz, which nearly all are, their frequencies are half of what they should be. The chroma of
-the constant-Q transform and the MFCC had the right rate. Here all have it, unless `halved` asks for
-the published values: those, with the root mean square that librosa then gave, of the bins and not
-of the samples, and with the frames at the ends mirrored, as they were then.
+The script behind the published table did not pass the sample rate to the chroma of the spectrum,
+the centroid, the bandwidth, the contrast and the roll-off, so that librosa assumed 22050 Hz. Nearly
+all files have 44.1 kHz: their frequencies in the table are half of the true ones. The chroma of the
+constant-Q transform and the MFCC had the right rate. Here all have it, unless `halved` asks for the
+published values. Those also have the root mean square of librosa at the time, over the bins and not
+over the samples, and frames that are padded by reflection at both ends of the track.
 
 References
 ----------
@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 SAMPLE_RATE = None
-"""None: the file's own."""
+"""None: that of the file."""
 
 ASSUMED_RATE = 22050
 """The rate in Hz that librosa assumes where none is passed."""
@@ -96,7 +96,7 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     Parameters
     ----------
     samples : ndarray of shape (samples,), float32
-        May be a map of a file; it is read in blocks, twice.
+        May be mapped from a file; it is read in blocks, twice.
     sample_rate : int
         In Hz.
     halved : bool
@@ -105,10 +105,10 @@ def describe(samples: Floats, sample_rate: int, *, halved: bool = False) -> Doub
     Returns
     -------
     ndarray of shape (518,), float64
-        In the order of `columns`. NaN: everything where there is less than a window or a sample is
-        no number or absurd; what needs seven octaves of pitch, or the contrast of six, where the
-        sample rate is too low for them (or, for the contrast, so
-        high that a band has no bin); skewness and kurtosis of what does not change.
+        In the order of `columns`. All are NaN where there is less than a window, or a sample is no
+        number or absurdly large. The chroma of the constant-Q transform, and what follows from it,
+        are NaN where the sample rate is too low for seven octaves, the contrast where it is too low
+        for six bands or so high that a band has no bin; skewness and kurtosis of constant values.
     """
     if len(samples) < N_FFT:
         return np.full(len(header()), np.nan)
@@ -125,8 +125,8 @@ def _tunings(
 ) -> tuple[float, float] | None:
     """Return the tunings for the spectra and for the constant-Q transform, in semitones.
 
-    The one comes from powers, the other from magnitudes, as librosa's functions have them. None
-    where a sample is no number or absurd.
+    The first comes from powers, the second from magnitudes, as in librosa's functions. None where a
+    sample is no number or absurdly large.
     """
     of_power = spectra.PitchPeaks(ASSUMED_RATE if halved else sample_rate)
     of_magnitude = spectra.PitchPeaks(sample_rate)

@@ -1,10 +1,10 @@
 """The columns of `features_30_sec.csv`, the table of GTZAN that most tutorials learn from.
 
-Its author called librosa at its defaults on each clip of 30 s and wrote down the mean and the
-variance over all the values of each feature. What he did not write down, the table shows: spectra
-and levels are padded by reflection, as librosa did before 0.10, and the last hop that is not whole
-is missing from the harmonic and percussive parts, which were zeros there. Done so, all columns
-agree with the table to six digits where the librosa of today, at its own defaults, is 0.1 % off.
+Its author called librosa at its defaults on each clip of 30 s and stored the mean and the variance
+over all the values of each feature. Two more things follow from the values: spectra and levels were
+padded by reflection, as in librosa before 0.10, and the harmonic and percussive parts were zero in
+the last hop where it was incomplete. Computed so, all columns agree with the table to six digits;
+today's librosa at its defaults differs from it by 0.1 %.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def columns() -> tuple[Column, ...]:
 
 
 class _Sums:
-    """Mean and variance of values that come in parts."""
+    """Mean and variance of values that arrive in parts."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -87,15 +87,15 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
     Parameters
     ----------
     samples : ndarray of shape (samples,), float32
-        May be a map of a file; it is read in blocks, twice.
+        May be mapped from a file; it is read in blocks, twice.
     sample_rate : int
-        In Hz; `SAMPLE_RATE` for values that compare to the table.
+        In Hz; `SAMPLE_RATE` for values that can be compared to the table.
 
     Returns
     -------
     ndarray of shape (58,), float64
-        In the order of `columns`. The tempo is NaN where nothing begins; everything but the length
-        is NaN where there is less than a window or a sample is no number or absurd.
+        In the order of `columns`. The tempo is NaN where there is no onset; everything but the
+        length is NaN where there is less than a window, or a sample is no number or absurdly large.
     """
     out = np.full(len(columns()), np.nan)
     out[0] = len(samples)
@@ -120,18 +120,18 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
             sums["zero_crossing_rate"].add(block.zero_crossing_rate())
             yield block.spectra
 
-    # Whole hops only, but all samples counted: the rest was zeros.
+    # Of whole hops only, over the number of all samples: the rest was zero.
     done, whole = 0, len(samples) // HOP_LENGTH * HOP_LENGTH
-    for harmonic in hpss.inverse(hpss.harmonic_spectra(measured()), N_FFT, HOP_LENGTH):
-        harmonic = harmonic[: max(0, whole - done)]
+    for part in hpss.inverse(hpss.harmonic_spectra(measured()), N_FFT, HOP_LENGTH):
+        harmonic = part[: max(0, whole - done)]
         sums["harmony"].add(harmonic)
         sums["perceptr"].add(samples[done : done + len(harmonic)] - harmonic)
         done += len(harmonic)
     sums["harmony"].count = sums["perceptr"].count = len(samples)
 
-    for part in spectra.mfcc(levels, MFCCS):
+    for coefficients in spectra.mfcc(levels, MFCCS):
         for index in range(MFCCS):
-            sums[f"mfcc{index + 1}"].add(part[:, index])
+            sums[f"mfcc{index + 1}"].add(coefficients[:, index])
     pairs = [value for entry in sums.values() for value in entry.result()]
     before = 2 * len(_FEATURES)
     out[1:] = [*pairs[:before], _tempo(_onset_envelope(levels), sample_rate), *pairs[before:]]

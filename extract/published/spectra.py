@@ -1,8 +1,8 @@
-"""What published tables share: librosa's frames at its default sizes, and what is drawn from them.
+"""What several published tables need: librosa's frames at its default sizes, and their features.
 
-Unlike the descriptors of the set `default`, these describe the file and not the music: at the
-file's own level, up to the highest frequency, every frame alike. Samples may be a map of a file
-that is hours long: they are read in blocks, and no spectrum outlives its block.
+Unlike the descriptors of the set `default`, these describe the file rather than the music: at its
+own level, up to its highest frequency, silence included. Samples may be mapped from a file of many
+hours: they are read in blocks, and spectra are kept for one block at a time.
 """
 
 from __future__ import annotations
@@ -44,15 +44,15 @@ HOP_LENGTH = 512
 FRAMES_PER_BLOCK = 64
 
 TRANSFORMED_ONCE = 2**21
-"""Samples (48 s at 44.1 kHz) whose spectra are held, 35 bytes for each; of more they are computed
-twice, for the tuning and for the rest."""
+"""Samples (48 s at 44.1 kHz) up to which all spectra are kept, 35 bytes for each sample. Of longer
+tracks they are computed twice, for the tuning and for the rest."""
 
 LOUDEST = 1e6
-"""A sample beyond it, where full scale is 1, is none."""
+"""Samples beyond it, full scale being 1, are no sound."""
 
 ROLLOFF_SHARE = 0.85
 LEVEL_RANGE = 80.0
-"""Levels more than so many dB below the highest one of the track count as this."""
+"""Levels are raised to this many dB below the highest one of the track."""
 
 # librosa's smallest power with a level, -100 dB.
 _SMALLEST_POWER = np.float32(1e-10)
@@ -111,7 +111,7 @@ class SpectraBlock:
     @cached_property
     def spectra(self) -> NDArray[np.complex64]:
         """The STFT (`librosa.stft`), shape (frames, bins)."""
-        # In double precision, as librosa: bins that a codec emptied hold what was not rounded off.
+        # In double precision, as librosa: bins that a codec emptied hold nothing but rounding.
         windowed = sliding_window_view(self.span, N_FFT)[::HOP_LENGTH] * _window()
         return np.asarray(scipy.fft.rfft(windowed, axis=-1, overwrite_x=True), np.complex64)
 
@@ -123,11 +123,11 @@ class SpectraBlock:
     @cached_property
     def power(self) -> Floats:
         """Power spectra, shape (frames, bins)."""
-        # From the magnitude, as librosa's are: a tie between two tunings hangs on the rounding.
+        # From the magnitude, as in librosa: rounding may decide between two tunings.
         return np.square(self.magnitude)
 
     def is_sound(self) -> bool:
-        """Say whether all samples are numbers, and none absurd: nothing can be squared without."""
+        """Whether all samples are numbers of a sensible size, whose squares do not overflow."""
         return bool((np.abs(self.span) < LOUDEST).all())
 
     def rms(self) -> Floats:
@@ -135,7 +135,8 @@ class SpectraBlock:
         power = self.power
         # The first and the last bin stand for themselves, all others for their mirror image too.
         total = power.sum(axis=1) - (power[:, 0] + power[:, -1]) / 2
-        return np.sqrt(2 * total) / np.float32(N_FFT)
+        rms: Floats = np.sqrt(2 * total) / np.float32(N_FFT)
+        return rms
 
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
@@ -162,8 +163,8 @@ class SpectraBlock:
     def zero_crossing_rate(self) -> Floats:
         """`librosa.feature.zero_crossing_rate`, shape (frames,)."""
         span = samples_under(self.samples, self.start, self.stop, "edge")
-        heard = np.where(np.abs(span) <= _NO_CROSSING, np.float32(0), span)
-        return kernels.zero_crossings(heard, N_FFT, HOP_LENGTH)
+        clipped = np.where(np.abs(span) <= _NO_CROSSING, np.float32(0), span)
+        return kernels.zero_crossings(clipped, N_FFT, HOP_LENGTH)
 
     def mel_db(self, sample_rate: float) -> Floats:
         """Levels of 128 mel bands (`librosa.feature.melspectrogram`) in dB, (frames, 128)."""
@@ -177,7 +178,7 @@ class SpectraBlock:
 
 @dataclass(frozen=True)
 class _Blocks:
-    """The frames of a track, block after block, as often as they are asked for."""
+    """The frames of a track, block after block; can be iterated over again."""
 
     samples: Floats
     padding: Padding
@@ -190,26 +191,30 @@ class _Blocks:
 
 
 def blocks(samples: Floats, padding: Padding) -> Iterable[SpectraBlock]:
-    """Cut a track into blocks of frames, which can be gone over more than once."""
+    """Cut a track into blocks of frames, which can be iterated over more than once."""
     cut = _Blocks(samples, padding)
-    # A block keeps its spectra: a second pass finds them there.
+    # A block keeps its spectra for the second pass.
     return list(cut) if len(samples) <= TRANSFORMED_ONCE else cut
 
 
 def normalised(values: NDArray[Any], order: float = np.inf) -> NDArray[Any]:
     """Divide rows by their norm, zeros left as they are (`librosa.util.normalize`)."""
     norm = np.linalg.norm(values, order, axis=1, keepdims=True)
-    return values / np.where(norm < np.finfo(values.dtype).tiny, 1, norm).astype(values.dtype)
+    divisors = np.where(norm < np.finfo(values.dtype).tiny, 1, norm).astype(values.dtype)
+    normalised: NDArray[Any] = values / divisors
+    return normalised
 
 
 def _levels(power: Floats) -> Floats:
-    return 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
+    levels: Floats = 10 * np.log10(np.maximum(power, _SMALLEST_POWER))
+    return levels
 
 
 def decibels(power: Floats) -> Floats:
-    """Return the levels of a whole track (`librosa.power_to_db`), at most 80 dB apart."""
+    """Return the levels in dB of a whole track (`librosa.power_to_db`), at most 80 dB apart."""
     levels = _levels(power)
-    return np.maximum(levels, levels.max() - np.float32(LEVEL_RANGE))
+    limited: Floats = np.maximum(levels, levels.max() - np.float32(LEVEL_RANGE))
+    return limited
 
 
 @lru_cache(maxsize=1)
@@ -239,8 +244,7 @@ def _chroma_bank(sample_rate: float, tuning: float) -> Floats:
 def mfcc(levels: Floats, count: int) -> Iterator[Floats]:
     """Yield `librosa.feature.mfcc` of the levels of a track in dB, some frames at a time.
 
-    The levels are cut off below 80 dB under their largest, as `librosa.power_to_db` does, and
-    stay so: whoever needs them next needs them like that.
+    The levels are raised, in place, to 80 dB below their largest, as `librosa.power_to_db` does.
     """
     floor = levels.max() - np.float32(LEVEL_RANGE)
     np.maximum(levels, floor, out=levels)
@@ -251,7 +255,7 @@ def mfcc(levels: Floats, count: int) -> Iterator[Floats]:
 class PitchPeaks:
     """Spectral peaks, from which the tuning of a track follows (`librosa.estimate_tuning`).
 
-    librosa holds the spectra of the whole track for it; the peaks of each frame are enough.
+    librosa keeps the spectra of the whole track for it; the peaks of each frame are enough.
 
     Parameters
     ----------
@@ -271,22 +275,22 @@ class PitchPeaks:
         self._stop = self._first + len(inside)
         # Two neighbours cannot both be peaks.
         self._scratch = np.empty((4, FRAMES_PER_BLOCK * (N_FFT // 4 + 1)), np.float32)
-        self._found: list[Floats] = []
+        self._blocks: list[Floats] = []
 
     def feed(self, values: Floats) -> None:
         """Take power or magnitude spectra of shape (frames, bins)."""
         count = _peaks(values, self._first, self._stop, np.float32(self.THRESHOLD), *self._scratch)
         bins, shifts, heights, slopes = self._scratch[:, :count]
-        # Rounded where librosa rounds, not where a compiler likes: one peak may decide.
+        # Rounded where librosa rounds, and not where a compiler would: one peak may decide.
         hertz = (bins.astype(np.float64) + shifts) * self.sample_rate / N_FFT
         heights = heights + np.float32(0.5) * slopes * shifts
-        self._found.append(np.stack([hertz.astype(np.float32), heights]))
+        self._blocks.append(np.stack([hertz.astype(np.float32), heights]))
 
     def tuning(self) -> float:
         """Return the deviation from A = 440 Hz in semitones; 0 where there are no peaks."""
         from librosa import pitch_tuning
 
-        hertz, heights = np.concatenate(self._found or [np.empty((2, 0), np.float32)], axis=1)
+        hertz, heights = np.concatenate(self._blocks or [np.empty((2, 0), np.float32)], axis=1)
         if not len(hertz):
             return 0.0
         return float(pitch_tuning(hertz[heights >= np.median(heights)], bins_per_octave=12))
@@ -303,7 +307,7 @@ def _peaks(
     heights: Floats,
     slopes: Floats,
 ) -> int:
-    found = 0
+    count = 0
     for frame in range(values.shape[0]):
         row = values[frame]
         largest = np.float32(0)
@@ -321,9 +325,9 @@ def _peaks(
             shift = np.float32(0)
             if abs(slope) < abs(curve):
                 shift = np.float32(-slope / curve)
-            bins[found] = index
-            shifts[found] = shift
-            heights[found] = at
-            slopes[found] = slope
-            found += 1
-    return found
+            bins[count] = index
+            shifts[count] = shift
+            heights[count] = at
+            slopes[count] = slope
+            count += 1
+    return count

@@ -1,11 +1,12 @@
 """Blocks of samples become frames and their power spectra.
 
-One pass: each block is metered at the file's own rate, mixed down, resampled, framed and
-transformed, and every frame descriptor is called on the spectra while they are in the cache.
+One pass: the loudness of each block is measured at the sample rate of the file; then the block is
+mixed down, resampled, cut into frames and transformed. Every frame descriptor is called on the
+spectra while they are in the cache.
 
 Frames are librosa's: centred, with zeros before the first and after the last sample, a periodic
-Hann window, 1 + samples // hop_length of them. The rate, the window and the hop belong to the
-`Block` and the `Window`; no descriptor has a rate of its own.
+Hann window, 1 + samples // hop_length of them. Sample rate, window and hop are those of the
+settings, the same for all descriptors.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from earmark.extract.audio.decode import Audio
     from earmark.extract.config import Settings
-    from earmark.extract.signal.loudness import Meter
+    from earmark.extract.signal.loudness import LoudnessMeter
 
 __all__ = ["Block", "blocks", "frequencies", "hann"]
 
@@ -38,19 +39,25 @@ FRAMES_PER_BLOCK = 64
 
 @lru_cache(maxsize=8)
 def frequencies(settings: Settings) -> NDArray[np.floating[Any]]:
-    """Return the frequencies in Hz of the bins that descriptors see: from 0 up to `fmax`."""
+    """Return the frequencies in Hz of the bins that descriptors use: from 0 up to `fmax`."""
     bins = np.fft.rfftfreq(settings.n_fft, 1 / settings.sample_rate)
     return bins[bins <= settings.fmax]
 
 
 @lru_cache(maxsize=8)
 def hann(length: int) -> Floats:
-    """Return the periodic Hann window, as librosa takes it."""
+    """Return the periodic Hann window of a length in samples, as librosa uses it.
+
+    Examples
+    --------
+    >>> hann(4).tolist()
+    [0.0, 0.5, 1.0, 0.5]
+    """
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 class Block:
-    """A run of consecutive frames, with everything of them that descriptors share.
+    """Consecutive frames, with everything of them that several descriptors use.
 
     Parameters
     ----------
@@ -59,7 +66,7 @@ class Block:
     span : ndarray of shape (n_fft + (frames - 1) * hop_length,), float32
         The samples under the frames.
     previous : Block, optional
-        The block before, for what compares a frame to the one before it.
+        The block before, for descriptors that compare a frame to the one before it.
     """
 
     def __init__(self, settings: Settings, span: Floats, previous: Block | None = None) -> None:
@@ -70,7 +77,8 @@ class Block:
         if previous is not None and "magnitude" in vars(previous):
             self._last_magnitude = previous.magnitude[-1]
         elif previous is not None:
-            # Nobody wanted its spectra so far. Without the block before that, or all would stay.
+            # Its spectra have not been needed so far. A copy without the block before it: that
+            # one would keep the one before, and so on.
             self._previous = Block(settings, previous.span)
 
     @cached_property
@@ -93,7 +101,8 @@ class Block:
     @cached_property
     def mean_power(self) -> Floats:
         """Mean of the power over the bins, shape (frames, 1)."""
-        return self.power.mean(axis=1, keepdims=True)
+        mean: Floats = self.power.mean(axis=1, keepdims=True)
+        return mean
 
     @cached_property
     def moments(self) -> NDArray[np.float64]:
@@ -111,17 +120,22 @@ class Block:
         return before
 
 
-def blocks(audio: Audio, meter: Meter, settings: Settings) -> Iterator[Block]:
-    """Read the audio once, through the meter, and yield its frames block after block.
+def blocks(audio: Audio, meter: LoudnessMeter, settings: Settings) -> Iterator[Block]:
+    """Read the audio once, through the loudness meter, and yield its frames block after block.
 
     Parameters
     ----------
     audio : Audio
         An open file.
-    meter : Meter
-        Is fed every sample at the file's own rate.
+    meter : LoudnessMeter
+        Takes every sample, at the sample rate of the file.
     settings : Settings
-        Rate, window, hop and band of the frames.
+        Sample rate, window, hop and band of the frames.
+
+    Yields
+    ------
+    Block
+        Of 64 frames, the last of fewer; none of a file shorter than one window.
     """
     previous = None
     mixed = (meter.feed(block) for block in audio.blocks)
@@ -133,7 +147,7 @@ def blocks(audio: Audio, meter: Meter, settings: Settings) -> Iterator[Block]:
 
 
 def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:
-    """Cut mono samples into the overlapping spans of some frames each; see `Block`."""
+    """Cut mono samples into overlapping spans, each of the samples under a block; see `Block`."""
     n_fft, hop_length = settings.n_fft, settings.hop_length
     length = (FRAMES_PER_BLOCK - 1) * hop_length + n_fft
     step = FRAMES_PER_BLOCK * hop_length
@@ -147,7 +161,7 @@ def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:
             yield held[start : start + length]
             start += step
         held = held[start:]
-    # Less than one window of sound says nothing about the music.
+    # Less than one window is too short to describe.
     if total < n_fft:
         return
     held = np.concatenate([held, np.zeros(n_fft // 2, np.float32)])

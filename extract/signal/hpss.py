@@ -1,14 +1,15 @@
 """Harmonic and percussive parts of a sound, by median filtering of its spectra.
 
-The definition is that of `librosa.effects.hpss` at its defaults: the median of 31 frames keeps
-what lasts, the median of 31 bins keeps what is broad, and each bin is shared out by the squares of
-the two. Spectra pass through in runs of frames and only the 15 frames on either side are kept.
+The definition is that of `librosa.effects.hpss` at its defaults: the median over 31 frames keeps
+what lasts, the median over 31 bins keeps what is broad, and the energy of each bin is divided
+between the two parts in the ratio of the squares of these medians. Spectra pass through in runs of
+frames, and only the 15 frames on either side are kept.
 
 The medians are exact. Sixteen neighbouring windows of 31 values have most of their values in
-common, so these are sorted once for all sixteen, then once more for each half of them, and so on,
-and what can no longer be the median is dropped at every step (Adams, "Fast median filters using
-separable sorting networks", ACM TOG 40(4), 2021, in one dimension). That leaves 21 comparisons for
-a median, without a branch, and the processor does them for many columns at a time.
+common. These are sorted once for all sixteen, then the next ones for each half of them, and so on;
+at every step the values that can no longer be a median are dropped (Adams, "Fast median filters
+using separable sorting networks", ACM TOG 40(4), 2021, in one dimension). That leaves 21
+comparisons for a median, without a branch, and the processor does them for many columns at a time.
 
 References
 ----------
@@ -43,13 +44,13 @@ WIDTH = 31
 
 _SIDE = WIDTH // 2
 _TOGETHER = 16
-"""Medians found together; a power of two."""
+"""Medians that are computed together; a power of two."""
 
 _LANES = 64
-"""Columns that a step of the program works on: its registers fit in the first-level cache."""
+"""Columns that are sorted at once: their registers fit in the first-level cache."""
 
 _FRAMES = 64
-"""Frames in a run; as many medians along time are found at once."""
+"""Frames in a run, and medians along time that are computed at once."""
 
 
 def separate(samples: Floats, n_fft: int = 2048, hop_length: int = 512) -> tuple[Floats, Floats]:
@@ -65,14 +66,22 @@ def separate(samples: Floats, n_fft: int = 2048, hop_length: int = 512) -> tuple
     Returns
     -------
     harmonic, percussive : ndarray of shape (samples,), float32
-        Their sum is the sound, for what the masks of the two leave nothing over.
+        The two parts; their sum is the sound.
+
+    Examples
+    --------
+    >>> clicks = np.zeros(22050, np.float32)
+    >>> clicks[2205::4410] = 1
+    >>> harmonic, percussive = separate(clicks)
+    >>> bool((harmonic**2).sum() < 0.01 * (percussive**2).sum())
+    True
     """
     harmonic = np.empty_like(samples)
     done = 0
     for part in inverse(harmonic_spectra(_runs(samples, n_fft, hop_length)), n_fft, hop_length):
-        part = part[: len(samples) - done]
-        harmonic[done : done + len(part)] = part
-        done += len(part)
+        stop = min(done + len(part), len(samples))
+        harmonic[done:stop] = part[: stop - done]
+        done = stop
     return harmonic, samples - harmonic
 
 
@@ -85,7 +94,10 @@ def _runs(samples: Floats, n_fft: int, hop_length: int) -> Iterator[Spectra]:
 
 
 class _Network:
-    """Comparisons written down as they would be done, to be run for many columns later."""
+    """A sorting network: a list of comparisons, to be run later for many columns at once.
+
+    Values are numbered; a comparison of two gives two new ones, the smaller and the larger.
+    """
 
     def __init__(self, inputs: int) -> None:
         self.values = inputs
@@ -122,7 +134,7 @@ class _Network:
 
 @cache
 def _program() -> tuple[Indices, Indices, int]:
-    """Return the steps for `_TOGETHER` medians, where they end up, and the registers needed.
+    """Return the steps for `_TOGETHER` medians, the registers they end up in, and how many it has.
 
     A step is (a, b, low, high): the smaller of registers a and b goes to low, the larger to high.
     """
@@ -153,7 +165,7 @@ def _program() -> tuple[Indices, Indices, int]:
 def _allocate(
     steps: list[tuple[int, int, int, int]], results: list[int], inputs: int
 ) -> tuple[Indices, Indices, int]:
-    """Drop steps that no result needs and give the values as few registers as can be."""
+    """Drop the steps that no result needs, and reuse the registers of values no longer needed."""
     last = dict.fromkeys(results, len(steps))
     kept = []
     for index in range(len(steps) - 1, -1, -1):
@@ -169,8 +181,8 @@ def _allocate(
     program = []
     for index in kept:
         a, b, low, high = steps[index]
-        # New registers before the old ones are free: a loop whose input and output cannot be the
-        # same memory is one that the compiler turns into vectors.
+        # Outputs get their registers before those of the inputs are free: the compiler vectorises
+        # a loop only where input and output cannot be the same memory.
         for value in (low, high):
             if not free:
                 free.append(size)
@@ -236,18 +248,17 @@ def _share(spectra: Spectra, lasting: Floats, broad: Floats, out: Spectra) -> No
         broad_row = broad[frame]
         out_row = out[frame]
         for index in range(len(out_row)):
-            # Of powers, which are the squares that the mask asks for.
+            # Medians of powers are the squares of medians of magnitudes, as the mask needs them.
             total = lasting_row[index] + broad_row[index]
             mask = lasting_row[index] / total if total > 0 else np.float32(0.5)
             out_row[index] = mask * row[index]
 
 
 def harmonic_spectra(runs: Iterable[Spectra]) -> Iterator[Spectra]:
-    """Take the spectra of a sound and give their harmonic part.
+    """Return the harmonic part of the spectra of a sound; the rest is percussive.
 
-    The percussive part is the rest. What `librosa.decompose.hpss` does at its defaults (kernel 31,
-    power 2, margin 1), with the median of the power in the place of the squared median of the
-    magnitude, which is the same.
+    The same as `librosa.decompose.hpss` at its defaults (kernel 31, power 2, margin 1), with the
+    median of the power instead of the squared median of the magnitude, which is the same value.
 
     Parameters
     ----------
@@ -268,11 +279,11 @@ def harmonic_spectra(runs: Iterable[Spectra]) -> Iterator[Spectra]:
         spectra = np.concatenate(held)
         power = powers(spectra, bins)
         lasting = sliding_median(power[_reflected(done - _SIDE, stop + _SIDE, length) - first])
-        own = slice(done - first, stop - first)
-        across = np.ascontiguousarray(power[own].T)[_reflected(-_SIDE, bins + _SIDE, bins)]
+        due = slice(done - first, stop - first)
+        across = np.ascontiguousarray(power[due].T)[_reflected(-_SIDE, bins + _SIDE, bins)]
         broad = np.ascontiguousarray(sliding_median(across).T)
         out = np.empty((stop - done, bins), np.complex64)
-        _share(spectra[own], lasting, broad, out)
+        _share(spectra[due], lasting, broad, out)
         done = stop
         keep = max(first, done - _SIDE)
         held[:] = [spectra[keep - first :]]
@@ -284,7 +295,7 @@ def harmonic_spectra(runs: Iterable[Spectra]) -> Iterator[Spectra]:
         total += len(run)
         bins = run.shape[1]
         if total - _SIDE > done:
-            # No frame that is due yet looks past the end: any length beyond it will do.
+            # The frames that are due do not reach past the end: any length beyond it will do.
             yield emit(total - _SIDE, 2 * total)
     if total > done:
         yield emit(total, total)
@@ -301,8 +312,8 @@ def inverse(runs: Iterable[Spectra], n_fft: int, hop_length: int) -> Iterator[Fl
     Yields
     ------
     ndarray of float32
-        Consecutive samples from the first one on; in all `n_fft // 2` more than one hop for each
-        frame but the first, of which those past the end of the sound are for the caller to drop.
+        Consecutive samples from the first one on: a hop for each frame but the first, and
+        `n_fft // 2` more. The caller drops what lies past the end of the sound.
     """
     window = hann(n_fft)
     tail = np.zeros(n_fft - hop_length, np.float32)
@@ -338,6 +349,6 @@ def _overlap(
 
 
 def _level(summed: Floats, weights: Floats) -> Floats:
-    """Undo the squared windows where there are any."""
+    """Divide by the sum of the squared windows, except where it is zero."""
     bare = weights <= np.finfo(np.float32).tiny
     return np.divide(summed, np.where(bare, np.float32(1), weights), dtype=np.float32)

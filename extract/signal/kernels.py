@@ -1,4 +1,4 @@
-"""The loops that NumPy cannot run fast, compiled by numba and cached on disk.
+"""Loops that NumPy cannot run fast, compiled by numba and cached on disk.
 
 Every kernel is a pure function of its arguments and runs on one thread, so that the same input
 gives the same bytes however many workers there are.
@@ -33,11 +33,11 @@ __all__ = [
 Floats = NDArray[np.float32]
 
 # Sums may be reordered, which lets the compiler use vectors; NaN and infinity keep their meaning.
-# It only does so in loops over one-dimensional arrays from zero on: hence the rows in the kernels.
+# It does so only in loops from zero over one-dimensional arrays: hence the rows in the kernels.
 _FAST = frozenset({"reassoc", "contract", "arcp", "nsz"})
 
 UNORDERED_MAXIMUM = frozenset({"nnan", "nsz"})
-"""For kernels that see no NaN: a maximum may use vectors, and every value stays what it is."""
+"""For kernels without NaN: a maximum may use vectors, and no value is changed by it."""
 
 
 def kernel(function: Any, fastmath: frozenset[str] = _FAST) -> Any:
@@ -46,7 +46,7 @@ def kernel(function: Any, fastmath: frozenset[str] = _FAST) -> Any:
     try:
         return numba.njit(cache=True, **options)(function)
     except RuntimeError:
-        # Nowhere to keep what is compiled (a read-only system without a home): compile each time.
+        # There is no folder to cache in (a read-only system without a home): compile each time.
         return numba.njit(**options)(function)
 
 
@@ -164,7 +164,20 @@ def _mean_rise(levels, before, out):
 
 
 def mean_rise(levels: Floats, before: Floats) -> Floats:
-    """Return the mean over the columns of what each row is above the one before it."""
+    """Return the mean over the columns of the rise of each row over the one before it.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (frames, columns)
+        Levels in dB; where one falls, its rise is 0.
+    before : ndarray of shape (columns,)
+        The row before the first.
+
+    Returns
+    -------
+    ndarray of shape (frames,)
+        In dB.
+    """
     out = np.empty(len(levels), np.float32)
     _mean_rise(levels, before, out)
     return out
@@ -235,7 +248,20 @@ def _band_extremes(columns, starts, stops, counts, lowest, highest, passed, lows
 def band_extremes(
     values: Floats, starts: NDArray[np.int64], stops: NDArray[np.int64], counts: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
-    """Return the means of the smallest and of the largest `counts` values in each band."""
+    """Return the means of the smallest and of the largest `counts` values in each band.
+
+    Parameters
+    ----------
+    values : ndarray of shape (frames, bins)
+        Spectra.
+    starts, stops, counts : ndarray of shape (bands,)
+        First bin and last bin + 1 of each band, and how many values to average at each end.
+
+    Returns
+    -------
+    lowest, highest : ndarray of shape (frames, bands)
+        The two means.
+    """
     lows = np.empty((len(values), len(starts)), np.float32)
     highs = np.empty_like(lows)
     # Scratch space comes from outside: what allocates takes numba seconds to compile.
@@ -271,11 +297,25 @@ def _floored_products(values, scales, floor, products, sums):
 def floored_means(values: Floats, scales: Floats, floor: float) -> tuple[Floats, Floats]:
     """Return the geometric and the arithmetic mean of each row, scaled, with a floor.
 
-    The values are multiplied in fours and fives first, which spares most of the logarithms: a
-    floor of 1e-7 or more keeps the products in range.
+    The values are multiplied in fours and fives first, which saves most of the logarithms; a floor
+    of 1e-7 or more keeps the products in range.
+
+    Parameters
+    ----------
+    values : ndarray of shape (frames, bins)
+        Power spectra.
+    scales : ndarray of shape (frames,)
+        What to multiply each row by.
+    floor : float
+        Smaller values, once scaled, count as this.
+
+    Returns
+    -------
+    geometric, arithmetic : ndarray of shape (frames,)
+        The two means.
     """
     frames, count = values.shape
-    # As wide as there may be values left over, at least.
+    # At least as wide as the number of values that can be left over.
     products = np.ones((frames, max(count // 4, 4)), np.float32)
     sums = np.empty(frames, np.float32)
     _floored_products(values, scales, np.float32(floor), products, sums)
@@ -293,7 +333,7 @@ def _squares(span, length, hop, out):
 
 
 def squares(span: Floats, length: int, hop: int) -> Floats:
-    """Return the mean square of each frame of so many samples in a span of them."""
+    """Return the mean square of each frame of `length` samples, one every `hop`."""
     out = np.empty(1 + (len(span) - length) // hop, np.float32)
     _squares(span, length, hop, out)
     return out
@@ -311,7 +351,7 @@ def _zero_crossings(span, length, hop, out):
 
 
 def zero_crossings(span: Floats, length: int, hop: int) -> Floats:
-    """Return the share of samples in each frame whose sign differs from the one before."""
+    """Return the share of samples in each frame whose sign differs from that of the one before."""
     out = np.empty(1 + (len(span) - length) // hop, np.float32)
     _zero_crossings(span, length, hop, out)
     return out
@@ -340,7 +380,7 @@ def _flux(magnitude, before, out):
 
 
 def flux(magnitude: Floats, before: Floats) -> Floats:
-    """Return the Euclidean distance of each row to the other's, both scaled to the sum one."""
+    """Return the Euclidean distance of each row to that of `before`, both scaled to the sum 1."""
     out = np.empty(len(magnitude), np.float32)
     _flux(magnitude, before, out)
     return out
@@ -384,7 +424,7 @@ def pick_peaks(
 
 
 @kernel
-def _pitch_peaks(power, floor, weights, pitches, slope, found, heights, places, out):
+def _pitch_peaks(power, floor, weights, pitches, slope, peaks, heights, places, out):
     third = np.float32(1 / 3)
     half = np.float32(0.5)
     one = np.float32(1)
@@ -396,15 +436,15 @@ def _pitch_peaks(power, floor, weights, pitches, slope, found, heights, places, 
         for index in range(len(row)):
             loudest = max(loudest, row[index])
         least = floor * loudest
-        # Peaks are as good as random: every bin is written down, and those that are none are
-        # written over, which takes a fraction of the time of branches.
+        # No processor predicts which bins are peaks. So each one is written down, and the next one
+        # overwrites it where it is none: a fraction of the time that branches would take.
         count = 0
         for index in range(1, len(weights)):
             here = row[index]
-            found[count] = index
+            peaks[count] = index
             count += int((here > least) & (here > row[index - 1]) & (here >= row[index + 1]))
         for peak in range(count):
-            index = found[peak]
+            index = peaks[peak]
             here = row[index]
             below = row[index - 1]
             above = row[index + 1]
@@ -429,7 +469,7 @@ def _pitch_peaks(power, floor, weights, pitches, slope, found, heights, places, 
 
 
 def pitch_peaks(power: Floats, floor: float, weights: Floats, pitches: Floats, bins: int) -> Floats:
-    """Return the magnitudes of the peaks of power spectra, summed up by pitch class.
+    """Return the magnitudes of the peaks of power spectra, summed by pitch class.
 
     Parameters
     ----------
@@ -438,16 +478,21 @@ def pitch_peaks(power: Floats, floor: float, weights: Floats, pitches: Floats, b
     floor : float
         Power of the smallest peaks that count, as a share of the largest bin of their frame.
     weights : ndarray
-        Of the bins that may be peaks, up to the last but one of the spectrum.
+        Weight of each bin that may be a peak, up to the last but one of the spectrum.
     pitches : ndarray
         Pitch class of each of these bins, in parts of an octave: from 0 to below `bins`.
     bins : int
-        Parts of an octave. A peak between two of them is shared out.
+        Parts of an octave. A peak between two of them is divided between both.
+
+    Returns
+    -------
+    ndarray of shape (frames, bins)
+        From the pitch class 0 upwards.
     """
     out = np.zeros((len(power), bins), np.float32)
     # Scratch space comes from outside: what allocates takes numba seconds to compile.
-    found = np.empty(len(weights), np.int64)
+    peaks = np.empty(len(weights), np.int64)
     heights, places = np.empty((2, len(weights)), np.float32)
     slope = np.float32(bins / np.log(2))
-    _pitch_peaks(power, np.float32(floor), weights, pitches, slope, found, heights, places, out)
+    _pitch_peaks(power, np.float32(floor), weights, pitches, slope, peaks, heights, places, out)
     return out

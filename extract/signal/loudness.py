@@ -1,9 +1,11 @@
-"""The loudness meter: K-weighted energies and true peaks at the file's own rate, and the mix-down.
+"""The loudness meter: K-weighted energies and true peaks at the sample rate of the file.
 
-The K-weighting is that of ITU-R BS.1770-4, its two biquads designed anew for each sample rate from
+It mixes the channels down in the same pass.
+
+The K-weighting is that of ITU-R BS.1770-4. Its two biquads are designed for each sample rate from
 the analogue prototype (De Man, "Evaluation of implementations of the EBU R128 loudness
-measurement", AES 145, 2018), which gives the standard's own coefficients at 48 kHz. Those of its
-high-pass amplify by 0.04 dB; so do ours, at every rate.
+measurement", AES 145, 2018), which at 48 kHz gives the coefficients of the standard. The high-pass
+of the standard amplifies by 0.04 dB; so does this one, at every rate.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from earmark.extract.signal.kernels import kernel
 from earmark.extract.signal.true_peak import TruePeaks
 
-__all__ = ["Energies", "Meter"]
+__all__ = ["Energies", "LoudnessMeter"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -26,7 +28,7 @@ STEPS_PER_SECOND = 10
 
 @dataclass(frozen=True)
 class Energies:
-    """What the meter gives of each full step of 100 ms.
+    """What the loudness meter measured in each full step of 100 ms.
 
     Parameters
     ----------
@@ -34,12 +36,11 @@ class Energies:
         Mean square of the K-weighted channels, weighted after BS.1770 and summed.
     side : ndarray of shape (steps,), optional
         Mean square of half the difference of two K-weighted channels, over the mean of their mean
-        squares: 0 where they are the same, 1 where they are opposite; NaN in silence. None of a
-        file that has not two channels.
+        squares: 0 where they are the same, 1 where they are opposite; NaN in silence. None where
+        there are not two channels.
     peaks : ndarray of shape (steps,)
         True peak of all channels, full scale being 1; see `earmark.extract.signal.true_peak`. The
-        last one covers
-        what is left after it, too. Empty where none were asked for.
+        last one includes the samples after the last full step. Empty where peaks are not measured.
     """
 
     weighted: Doubles
@@ -57,7 +58,7 @@ class Energies:
 def _meter(left, right, shelf, highpass, state, sums, start, rate, share, energies, mono):
     b0, b1, b2, a1, a2 = shelf[0], shelf[1], shelf[2], shelf[3], shelf[4]
     c1, c2, d1, d2 = highpass[1], highpass[2], highpass[3], highpass[4]
-    # In local variables, which stay in registers: the chain of operations is what takes the time.
+    # Local variables stay in registers: each sample waits for the result of the one before.
     l0, l1, l2, l3 = state[0, 0], state[0, 1], state[0, 2], state[0, 3]
     r0, r1, r2, r3 = state[1, 0], state[1, 1], state[1, 2], state[1, 3]
     of_left, of_right, of_both = sums[0], sums[1], sums[2]
@@ -103,7 +104,7 @@ def _meter(left, right, shelf, highpass, state, sums, start, rate, share, energi
     return filled
 
 
-class Meter:
+class LoudnessMeter:
     """Measure loudness and mix down, block by block, at the file's own rate.
 
     Parameters
@@ -112,9 +113,20 @@ class Meter:
         Of the blocks, in Hz.
     channels : int
         Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs, eight as L R C LFE,
-        two behind and two beside the listener; all others count alike.
+        two behind and two beside the listener; with any other number all have the same weight.
     peaks : bool
-        Whether to measure true peaks as well, which takes two thirds as long again.
+        Whether to measure true peaks as well, which takes two thirds more time.
+
+    Examples
+    --------
+    A sine of 997 Hz at full scale in one channel has -3.01 LUFS (EBU Tech 3341):
+
+    >>> meter = LoudnessMeter(48000, 1)
+    >>> sine = np.sin(2 * np.pi * 997 / 48000 * np.arange(48000)).astype(np.float32)
+    >>> mono = meter.feed(sine[:, None])
+    >>> energies = meter.energies().weighted
+    >>> len(energies), round(float(-0.691 + 10 * np.log10(energies[5])), 1)
+    (10, -3.0)
     """
 
     def __init__(self, sample_rate: int, channels: int, peaks: bool = False) -> None:
@@ -128,7 +140,7 @@ class Meter:
             self._weights[3:] = 0, 1, 1, 1.41, 1.41
         self._shelf, self._highpass = _k_weighting(sample_rate)
         self._rate = sample_rate / STEPS_PER_SECOND
-        # Channels are taken in pairs; an odd one has silence at its side.
+        # Channels are filtered in pairs; an odd one is paired with silence.
         pairs = (channels + 1) // 2
         self._states = np.zeros((pairs, 2, 4))
         self._sums = np.zeros((pairs, 3))
@@ -192,8 +204,8 @@ def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.floa
         (1 - tangent / quality + tangent**2) / norm,
     ]
     quality = 0.5003270373238773
-    # With the standard's 1 -2 1 the high-pass amplifies by this, which depends on the rate. What
-    # is missing from it at 48 kHz goes into the shelf.
+    # The numerator of the standard, 1 -2 1, amplifies by a factor that depends on the rate. The
+    # shelf makes up for the difference to the factor at 48 kHz.
     at_48_khz, tangent = np.tan(np.pi * 38.13547087602444 / np.array([48000, sample_rate]))
     norm = 1 + tangent / quality + tangent**2
     shelf[:3] = np.multiply(shelf[:3], (1 + at_48_khz / quality + at_48_khz**2) / norm)

@@ -1,15 +1,15 @@
-"""True peaks: how high the waveform reaches between its samples, too, at the file's own rate.
+"""True peaks: the highest points of the waveform, between the samples too.
 
-After ITU-R BS.1770-4, annex 2: four times as many samples below 96 kHz, twice as many below
-192 kHz. The standard's own filter errs by up to 0.2 dB at single frequencies; this one, a sinc
-under a Kaiser window with twelve taps a phase as well, keeps the samples themselves as they are
-and stays below 0.1 dB up to 0.35 of the sample rate.
+As ITU-R BS.1770-4, annex 2: oversampled four times below 96 kHz, twice below 192 kHz. The filter of
+the standard errs by up to 0.2 dB at single frequencies. This one, a sinc under a Kaiser window,
+also has twelve taps a phase, leaves the samples themselves unchanged and errs by less than 0.1 dB
+up to 0.35 of the sample rate.
 
-The two phases at a quarter are mirror images: from the sums and the differences of the taps at
-both sides follows one even and one odd part, and the larger magnitude of the two phases is the sum
-of their magnitudes. Channels stay interleaved, which keeps neighbours in memory neighbours in a
-vector. Leaving out what is too quiet to matter was tried: in a tenth of a second of music two
-thirds are not, so that it took longer to find out.
+The phases at one quarter and three quarters are mirror images. So both follow from an even part
+(from the sums of the samples on both sides) and an odd part (from the differences), and the larger
+magnitude of the two is the sum of the magnitudes of these parts. Channels stay interleaved, which
+keeps neighbours in memory neighbours in a vector. Skipping samples too quiet to hold the peak was
+tried: they are a third of the music, and looking for them took longer.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ Doubles = NDArray[np.float64]
 
 TAPS = 12
 BEFORE = TAPS // 2 - 1
-"""Samples before the one that a point lies behind, under its filter."""
+"""Taps before the sample that a point between two samples follows."""
 
 BETA = 5.0
 
 CHUNK = 512
-"""Values at a time, which stay in a first-level cache."""
+"""Values that are filtered at once: they stay in the first-level cache."""
 
 
-# Nothing is reordered or fused here, so that neither the place of a sample in a block nor the
-# width of the processor's vectors changes a bit.
+# Nothing is reordered or fused here: the result does not depend, in any bit, on where in a block a
+# sample lies or how wide the processor's vectors are.
 @partial(kernel, fastmath=UNORDERED_MAXIMUM)
 def _largest(flat, channels, count, weights, scratch):
     e0, e1, e2, e3, e4, e5 = weights[0]
@@ -69,7 +69,7 @@ def _largest(flat, channels, count, weights, scratch):
         even, odd, half = even + near * e1, odd + (x1[index] - x10[index]) * o1, half + near * h1
         near = x0[index] + x11[index]
         even, odd, half = even + near * e0, odd + (x0[index] - x11[index]) * o0, half + near * h0
-        scratch[index] = max(max(abs(x5[index]), abs(half)), abs(even) + abs(odd))
+        scratch[index] = max(abs(x5[index]), abs(half), abs(even) + abs(odd))
     largest = np.float32(0)
     for index in range(count):
         largest = max(largest, scratch[index])
@@ -102,9 +102,9 @@ class TruePeaks:
     sample_rate : int
         Of the blocks, in Hz.
     channels : int
-        Of the blocks; all count, that of low frequencies too.
+        Of the blocks; all count, that for low frequencies too.
     steps_per_second : int
-        How many peaks are kept.
+        How many peaks to keep for each second.
     """
 
     def __init__(self, sample_rate: int, channels: int, steps_per_second: int) -> None:
@@ -118,9 +118,9 @@ class TruePeaks:
 
     def feed(self, block: Floats) -> None:
         """Take samples of shape (samples, channels)."""
-        wanted = int((self._count + len(block)) / self._rate) + 2
-        if wanted > len(self._peaks):
-            grown = np.zeros(2 * wanted, np.float32)
+        needed = int((self._count + len(block)) / self._rate) + 2
+        if needed > len(self._peaks):
+            grown = np.zeros(2 * needed, np.float32)
             grown[: len(self._peaks)] = self._peaks
             self._peaks = grown
         joint = np.concatenate([self._held, block[: TAPS - 1]])
@@ -133,7 +133,7 @@ class TruePeaks:
     def steps(self) -> Doubles:
         """Return the peak within each full step, full scale being 1.
 
-        What is left after the last one counts to it, or is the only one.
+        The samples after the last full step count with it, or are the only step.
         """
         peaks = self._peaks.copy()
         silence = np.zeros((TAPS // 2, self._channels), np.float32)
@@ -143,7 +143,7 @@ class TruePeaks:
         return peaks[: full if self._count else 0].astype(np.float64)
 
     def _measure(self, samples: Floats, start: int, peaks: Floats) -> None:
-        """Measure after each sample with enough neighbours; `start` is the place of the first."""
+        """Measure around each sample with enough neighbours; `start` is the number of the first."""
         flat = np.ascontiguousarray(samples).reshape(-1)
         arguments = (self._weights, start + BEFORE, self._rate, self._scratch, peaks)
         _peaks(flat, self._channels, *arguments)
@@ -158,16 +158,18 @@ def _full_steps(count: int, rate: float) -> int:
 
 
 def _weights(factor: int) -> Floats:
-    """Return the filter: an even and an odd part for the quarters, and the half; six taps each.
+    """Return the filter: even and odd part of the quarter phases, and the half phase.
 
-    With a factor of two the quarters are zero, with one all of it is: then samples alone count.
+    Each has six taps, the others being their mirror image. With a factor of two the quarter phases
+    are zero; with one all are, so that the samples alone count.
     """
     taps = np.arange(TAPS) - BEFORE
 
     def phase(place: float) -> Doubles:
         window = np.i0(BETA * np.sqrt(1 - np.square((taps - place) / (TAPS / 2))))
         values: Doubles = np.sinc(taps - place) * window
-        return values / values.sum()
+        normalised: Doubles = values / values.sum()
+        return normalised
 
     first, half = phase(0.25), phase(0.5)
     parts = np.array([(first + first[::-1]) / 2, (first - first[::-1]) / 2, half])

@@ -1,4 +1,4 @@
-"""Folders, files and tables that people name below the root, and what of them is opened."""
+"""The path guard: only what lies below the root is opened, and no table that is too large."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.extract.errors import FindError, printable
 from earmark.extract.tables import READABLE
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from io import BufferedIOBase
 
-__all__ = ["check_table", "inside", "table"]
+__all__ = ["check_table_size", "resolve_below_root", "resolve_table"]
 
 MOST_CELLS = 200_000_000
 """Rows times columns of a table that is opened: so many numbers take 1.6 GB."""
 
 PIECE = 2**20
-"""Bytes of a table that are looked at at a time."""
+"""Bytes of a table that are read at a time."""
 
 UNREADABLE = (
     *(OSError, EOFError, ValueError, RuntimeError, IndexError),
@@ -35,85 +35,96 @@ UNREADABLE = (
 """What libraries raise where a file is not what its ending says."""
 
 
-def inside(named: str, root: Path | None = None) -> Path:
-    """Return the file or folder that somebody named below the root.
+def resolve_below_root(named: str, root: Path | None = None) -> Path:
+    """Return the path of a file or folder that somebody named.
 
     Parameters
     ----------
     named : str
-        Relative to the root, or absolute. Links are followed before they are judged.
+        Relative to the root, or absolute. It is where links lead that has to lie below the root.
     root : Path, optional
-        By default that of the setting.
+        By default that of the settings.
+
+    Returns
+    -------
+    Path
+        Absolute, without links.
 
     Raises
     ------
     FindError
-        It lies elsewhere, is hidden, or is not there. All are said in the same words: what else
-        there is is nobody's business.
+        It lies elsewhere, is hidden, or is not there. The message is the same for all three, so
+        that nobody learns what else there is on this machine.
     """
-    root = root or setting().root
+    root = root or app_settings().root
     try:
-        found = (root / Path(named.strip() or ".").expanduser()).resolve(strict=True)
+        path = (root / Path(named.strip() or ".").expanduser()).resolve(strict=True)
     except (OSError, RuntimeError, ValueError):
-        found = None
-    # Keys and passwords lie in what is hidden, also below a root that is somebody's home.
+        path = None
+    # Hidden files hold keys and passwords, and the root may be somebody's home.
     if (
-        found is None
-        or not found.is_relative_to(root)
-        or any(part.startswith(".") for part in found.relative_to(root).parts)
+        path is None
+        or not path.is_relative_to(root)
+        or any(part.startswith(".") for part in path.relative_to(root).parts)
     ):
         raise FindError(
             printable(named), f"is not there; name a folder or a file below {printable(root)}"
         )
-    return found
+    return path
 
 
-def table(named: str, root: Path | None = None) -> Path:
-    """Return the table that somebody named below the root, be it of values, labels or genres.
+def resolve_table(named: str, root: Path | None = None) -> Path:
+    """Return the path of a table that somebody named, be it of features, labels or predictions.
+
+    Parameters
+    ----------
+    named, root
+        As for `resolve_below_root`.
 
     Raises
     ------
     FindError
         It lies elsewhere or is not there, is no table, or is larger than tables may be here.
     """
-    path = inside(named, root)
+    path = resolve_below_root(named, root)
     if path.is_dir():
         raise FindError(printable(named), "is a folder; name a table")
     if not path.is_file():
         raise FindError(printable(named), "is no regular file; name a table")
     if not path.name.lower().endswith(READABLE):
         raise FindError(printable(named), f"ends in none of {' '.join(READABLE)}")
-    check_table(path, named)
+    check_table_size(path, named)
     return path
 
 
-def check_table(path: Path, named: str) -> None:
-    """Refuse a table that is larger than tables may be here, also one that only grows when read.
+def check_table_size(path: Path, named: str) -> None:
+    """Refuse a table that is too large, also one that is so only when it is decompressed.
 
     Parameters
     ----------
     path : Path
-        Where it is.
+        The table.
     named : str
-        What somebody calls it.
+        What its owner calls it, for messages.
 
     Raises
     ------
     FindError
         It is too large, or no table at all.
     """
-    most = setting().table_mb
+    limit_mb = app_settings().table_mb
+    limit = limit_mb * 10**6
     try:
         status = path.stat()
         size, cells = status.st_size, 0
-        if size <= most * 10**6:
-            size, cells = _measured(str(path), status.st_mtime_ns, size, most * 10**6)
+        if size <= limit:
+            size, cells = _measure(str(path), status.st_mtime_ns, size, limit)
     except UNREADABLE as error:
         raise FindError(printable(named), "cannot be read as a table; is it damaged?") from error
-    if size > most * 10**6:
+    if size > limit:
         raise FindError(
             printable(named),
-            f"is larger than {most} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
+            f"is larger than {limit_mb} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
         )
     if cells > MOST_CELLS:
         raise FindError(
@@ -123,17 +134,21 @@ def check_table(path: Path, named: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _measured(path: str, stamp: int, size: int, most: int) -> tuple[int, int]:
-    """Return how many bytes and cells a table has once it is unpacked, counting up to a limit."""
+def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int]:
+    """Return how many bytes and cells a table has once it is decompressed.
+
+    Nothing is read beyond `limit` bytes. When the file was modified only tells the cache that it
+    has to be measured again.
+    """
     name = path.lower()
     if name.endswith(".parquet"):
         import pyarrow.parquet as pq
 
-        about = pq.read_metadata(path)
-        return size, about.num_rows * about.num_columns
+        metadata = pq.read_metadata(path)
+        return size, metadata.num_rows * metadata.num_columns
     total, lines, columns = 0, 0, 0
-    with _unpacked(path) as file:
-        while total <= most and (piece := file.read(PIECE)):
+    with _decompressed(path) as file:
+        while total <= limit and (piece := file.read(PIECE)):
             if not lines:
                 columns += piece.partition(b"\n")[0].count(b",")
             lines += max(piece.count(b"\n"), piece.count(b"\r"))
@@ -142,8 +157,8 @@ def _measured(path: str, stamp: int, size: int, most: int) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _unpacked(path: str) -> Iterator[BufferedIOBase | IO[bytes]]:
-    """Open a file, whatever it is packed with, to read what is in it piece by piece."""
+def _decompressed(path: str) -> Iterator[BufferedIOBase | IO[bytes]]:
+    """Open a file to read what is in it, whatever it is compressed with."""
     with contextlib.ExitStack() as stack:
         match Path(path).suffix.lower():
             case ".gz":

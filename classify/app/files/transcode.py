@@ -1,4 +1,4 @@
-"""A track in a form that browsers play."""
+"""Audio files that browsers play: the file itself, or one that is made of it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 import soundfile
 import soxr
 
-from earmark.classify.app.files import scratch
+from earmark.classify.app.errors import UploadError
+from earmark.classify.app.files.sniff import sniff
 from earmark.extract import tables
 from earmark.extract.audio import decode
-from earmark.extract.errors import UploadError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["playable"]
+__all__ = ["browser_playable"]
 
 LONGEST = 900.0
-"""Seconds of a track that are converted; who wants to hear more has the file."""
+"""Seconds of a track that are converted at the most."""
 
 LARGEST = 50 * 10**6
 """Bytes of a file that is played as it is: the server holds it in memory meanwhile."""
@@ -36,34 +36,28 @@ KEPT = 8
 HIGHEST_RATE = 96000
 """Hz: above it a browser may refuse."""
 
-# By what a file is (`earmark.classify.app.files.scratch.sniff`): its type, and the codecs that
-# browsers know.
-_PLAYED = {
-    ".mp3": ("audio/mpeg", {"mp3"}),
-    ".wav": ("audio/wav", {"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le"}),
-    ".flac": ("audio/flac", {"flac"}),
-    ".ogg": ("audio/ogg", {"vorbis", "opus", "flac"}),
-    ".m4a": ("audio/mp4", {"aac", "mp3"}),
-    ".webm": ("audio/webm", {"vorbis", "opus"}),
-    ".aac": ("audio/aac", {"aac"}),
-}
 
+def browser_playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, str]:
+    """Return a file that browsers play: the same one, or a FLAC that is made of it.
 
-def playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, str]:
-    """Return a file that browsers play and its type: the same one, or a FLAC made of it.
-
-    A large one is converted too, as far as `seconds` go.
-
-    FLAC, because every browser plays it, and it is written twenty times as fast as MP3.
+    A file of more than `LARGEST` bytes is converted too, as far as `seconds` go. It is FLAC
+    because every browser plays it, and it is written twenty times as fast as MP3.
 
     Parameters
     ----------
     path : str
         The file.
     folder : str
-        Where another one is put, and found again; the oldest of more than `KEPT` go.
+        Where converted files are put, and found again; it keeps the latest `KEPT`.
     seconds : float
-        What of it is converted at the most.
+        How much of the track is converted at the most.
+
+    Returns
+    -------
+    path : Path
+        The file that browsers play.
+    mime : str
+        Its media type.
 
     Raises
     ------
@@ -74,16 +68,15 @@ def playable(path: str, folder: str, seconds: float = LONGEST) -> tuple[Path, st
     """
     source = Path(path)
     with source.open("rb") as file:
-        kind, instead = scratch.sniff(file)
-    if kind is None:
-        raise UploadError(path, instead)
-    mime, codecs = _PLAYED.get(kind.suffix, ("", set()))
-    about = source.stat()
-    if codecs and about.st_size <= LARGEST and decode.codec(source) in codecs:
-        return source, mime
-    # Two albums have a track of the same name, and a file may be another one by tomorrow.
-    mark = f"{source.resolve()}\0{about.st_mtime_ns}\0{about.st_size}\0{seconds}"
-    digest = hashlib.sha256(os.fsencode(mark)).hexdigest()[:32]
+        audio_format, problem = sniff(file)
+    if audio_format is None:
+        raise UploadError(path, problem)
+    status, codecs = source.stat(), audio_format.codecs
+    if codecs and status.st_size <= LARGEST and decode.codec(source) in codecs:
+        return source, audio_format.mime
+    # Two albums may have a track of the same name, and a file may have changed.
+    identity = f"{source.resolve()}\0{status.st_mtime_ns}\0{status.st_size}\0{seconds}"
+    digest = hashlib.sha256(os.fsencode(identity)).hexdigest()[:32]
     target = Path(folder, f"played-{digest}.flac")
     if target.is_file():
         os.utime(target)

@@ -1,7 +1,7 @@
-"""The pictures of a table as the app makes them: one after the other, in workers. No Streamlit.
+"""The pictures of a table, which workers draw one after the other. No Streamlit here.
 
-A table is read once, by a job that leaves what pictures need in a file of its own; each picture is
-a job that reads this. So others have their turns in between, and whoever stops, stops at once.
+A table is read once, by a job that writes what the pictures need into a file; each picture is a
+job that reads this file. So others have their turns in between, and stopping takes effect at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from earmark.classify.app import catalog
-from earmark.classify.app.files.zip import packed
+from earmark.classify.app.files.zip import zip_files
 from earmark.classify.app.jobs import serialize
 from earmark.classify.insights import page as insights
 from earmark.classify.insights.page import Absent, Picture, Tracks
@@ -34,7 +34,7 @@ class Source:
     Parameters
     ----------
     name : str
-        What it is called: anybody's text.
+        What its owner calls it; as anybody may have written it, it is only ever shown as text.
     path : str, optional
         The file; None for the demo tracks, or with `table`.
     labels : str, optional
@@ -44,9 +44,9 @@ class Source:
     table : DataFrame, optional
         The table itself.
     stamp : int
-        Differs between tables of one name, also between what a file holds now and held before.
+        Differs between tables of one name, and where a file has changed.
     labels_name : str
-        What the CSV with genres is called by those who named it.
+        What its owner calls the CSV with genres.
     """
 
     name: str
@@ -59,19 +59,19 @@ class Source:
 
     @classmethod
     def of(cls, name: str, table: pd.DataFrame) -> Source:
-        """Return the source of a table that is there."""
+        """Return the source of a table in memory."""
         return cls(name, table=table, stamp=int(pd.util.hash_pandas_object(table).sum()))
 
 
 def gather(source: Source, folder: str) -> dict[str, Any]:
-    """Read a table and leave what pictures need in a file.
+    """Read a table and write what its pictures need into a file; this runs in a worker.
 
     Parameters
     ----------
     source : Source
         The table.
     folder : str
-        Of the session.
+        Where the file is written: that of the session.
 
     Returns
     -------
@@ -100,13 +100,22 @@ def _read(source: Source) -> Tracks:
     called = {source.path: source.name}
     if source.labels is not None:
         called[source.labels] = source.labels_name
-    with catalog.in_names_of_theirs(called):
-        found = insights.read(source.path, source.labels, **options)
-    return dataclasses.replace(found, name=source.name)
+    with catalog.errors_with_user_names(called):
+        tracks = insights.read(source.path, source.labels, **options)
+    return dataclasses.replace(tracks, name=source.name)
 
 
 def draw(file: str, name: str, theme: str) -> dict[str, Any]:
-    """Make one picture of what `gather` left.
+    """Draw one picture from the file that `gather` wrote; this runs in a worker.
+
+    Parameters
+    ----------
+    file : str
+        That file.
+    name : str
+        The picture, one of `insights.NAMES`.
+    theme : str
+        ``light`` or ``dark``.
 
     Returns
     -------
@@ -133,13 +142,13 @@ class Gallery:
     source : Source
         The table.
     owner : str
-        Whose they are, for the line.
+        For whom they are drawn: a name for the queue.
     folder : Path
         Of the session.
     seconds : float
         That the table, and each picture, may take.
     theme : str
-        How they are drawn.
+        ``light`` or ``dark``.
     """
 
     source: Source
@@ -161,7 +170,7 @@ class Gallery:
         return not (self.stopped or self.error) and len(self.made) < len(insights.NAMES)
 
     def refresh(self, queue: JobQueue) -> None:
-        """Take in what was made, and ask for what is next."""
+        """Take in finished pictures, and submit the next jobs."""
         if not self.busy:
             return
         try:
@@ -178,8 +187,8 @@ class Gallery:
                 self.owner, gather, self.source, str(self.folder), timeout=self.seconds
             )
         if self.gathering.finished:
-            found = self.gathering.result()
-            self.file, self.about = found["file"], found["about"]
+            gathered = self.gathering.result()
+            self.file, self.about = gathered["file"], gathered["about"]
 
     def _draw(self, queue: JobQueue) -> None:
         for name in insights.NAMES:
@@ -191,10 +200,10 @@ class Gallery:
             if name in self.made or not job.finished:
                 continue
             if job.state == "done":
-                found = job.result()
-                self.made[name] = Picture(**found) if "png" in found else Absent(**found)
+                drawn = job.result()
+                self.made[name] = Picture(**drawn) if "png" in drawn else Absent(**drawn)
             else:
-                # One that fails takes no other with it.
+                # The others are drawn all the same.
                 self.made[name] = Absent(name, job.error)
 
     def stop(self) -> None:
@@ -210,8 +219,8 @@ class Gallery:
         self.gathering = self.gathering if self.file else None
         self.drawing = {name: self.drawing[name] for name in self.made}
 
-    def again(self, theme: str) -> None:
-        """Draw all anew, for another page."""
+    def redraw(self, theme: str) -> None:
+        """Draw all pictures anew, in another theme."""
         self.stop()
         self.theme, self.made = theme, {}
         self.resume()
@@ -223,9 +232,9 @@ class Gallery:
             Path(self.file).unlink(missing_ok=True)
 
 
-def zipped(own: Gallery) -> bytes:
-    """Pack the pictures that are there, and a page that shows them all."""
-    made = [own.made[name] for name in insights.NAMES if name in own.made]
-    page = insights.render(own.source.name, own.about, made, own.theme)
+def zipped(gallery: Gallery) -> bytes:
+    """Return the pictures that are done, and a page that shows them, as a ZIP archive."""
+    made = [gallery.made[name] for name in insights.NAMES if name in gallery.made]
+    page = insights.render(gallery.source.name, gallery.about, made, gallery.theme)
     pictures = {f"{one.name}.png": one.png for one in made if isinstance(one, Picture)}
-    return packed({"index.html": page, **pictures})
+    return zip_files({"index.html": page, **pictures})

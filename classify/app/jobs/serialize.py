@@ -1,8 +1,8 @@
-"""What a worker hands back, as bytes that can be opened without running any of it.
+"""Results of jobs as bytes that can be read without running any code that is in them.
 
 A worker reads files of strangers. Were one of them to take it over through a fault in a decoder,
-a pickle would carry that into the server, which holds everybody's session. So the answer is JSON
-for what is plain, numbers of arrays as they lie in memory, and Arrow's format for tables.
+a pickle would carry that into the server, which holds everybody's session. So a result is JSON
+for plain values, the bytes of arrays as they lie in memory, and Arrow's format for tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from earmark.extract.errors import JobError
+from earmark.classify.app.errors import JobError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,22 +24,30 @@ if TYPE_CHECKING:
 __all__ = ["pack", "unpack"]
 
 DEEPEST = 64
-"""Boxes within boxes."""
+"""How deeply lists and dictionaries may be nested."""
 
 
 def pack(value: object) -> bytes:
     """Turn a value into bytes.
 
+    The layout: the number of parts and the size of each, little end first; a part with JSON; and
+    a part for each array, table and run of bytes, to which the JSON refers by its index.
+
     Parameters
     ----------
     value : object
-        None, truth, numbers, text, bytes, paths, arrays of numbers, data frames, and lists,
+        None, booleans, numbers, text, bytes, paths, arrays of numbers, data frames, and lists,
         tuples and dictionaries of these.
 
     Raises
     ------
     TypeError
         It holds something else.
+
+    Examples
+    --------
+    >>> unpack(pack({"tempo": 120.0, "beats": (0.5, 1.0)}))
+    {'tempo': 120.0, 'beats': (0.5, 1.0)}
     """
     blobs: list[bytes] = []
     tree = json.dumps(_plain(value, blobs, DEEPEST)).encode()
@@ -47,8 +55,8 @@ def pack(value: object) -> bytes:
     return b"".join([struct.pack(f"<I{len(sizes)}Q", len(sizes), *sizes), tree, *blobs])
 
 
-def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:
-    """Return what JSON can hold of a value, and add the rest to the blobs."""
+def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:  # noqa: PLR0911
+    """Return a value as JSON can hold it; what it cannot hold is appended to the blobs."""
     if depth < 0:
         raise TypeError("the result is nested too deeply")
 
@@ -79,7 +87,7 @@ def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:
         return {"path": str(value)}
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufcmMU":
         return {"array": [value.dtype.str, list(value.shape), blob(value.tobytes())]}
-    # Whoever hands over a table has loaded what makes them.
+    # Where there is a table, pandas is loaded; where there is none, it need not be.
     pandas = sys.modules.get("pandas")
     if pandas is not None and isinstance(value, pandas.DataFrame):
         return {"frame": blob(_arrow(value))}
@@ -88,12 +96,12 @@ def _plain(value: Any, blobs: list[bytes], depth: int) -> Any:
 
 
 def unpack(data: bytes) -> Any:
-    """Return the value that was packed.
+    """Return the value that `pack` was given.
 
     Raises
     ------
     JobError
-        The bytes are no parcel.
+        The bytes are not what `pack` returns.
     """
     try:
         view = memoryview(data)
@@ -107,12 +115,12 @@ def unpack(data: bytes) -> Any:
             raise ValueError("sizes that do not add up")
         return _value(json.loads(bytes(parts[0])), parts[1:])
     except Exception as error:
-        # Whatever is wrong with bytes that anybody may have made is one and the same error.
+        # Anybody may have made these bytes: whatever is wrong with them, the error is the same.
         message = f"the answer of the worker cannot be read ({error}); please report it"
         raise JobError(message) from error
 
 
-def _value(plain: Any, blobs: list[memoryview]) -> Any:
+def _value(plain: Any, blobs: list[memoryview]) -> Any:  # noqa: PLR0911
     if isinstance(plain, list):
         return [_value(one, blobs) for one in plain]
     if not isinstance(plain, dict):
@@ -131,7 +139,7 @@ def _value(plain: Any, blobs: list[memoryview]) -> Any:
             name, shape, at = held
             dtype = np.dtype(str(name))
             if dtype.kind not in "biufcmMU" or len(blobs[at]) != math.prod(shape) * dtype.itemsize:
-                raise ValueError(f"an array of {name} that is none")
+                raise ValueError(f"{name!r} and {shape} are no array of {len(blobs[at])} bytes")
             return np.frombuffer(bytearray(blobs[at]), dtype).reshape(shape)
         case "frame":
             return _frame(blobs[held])
@@ -153,7 +161,7 @@ def _frame(data: memoryview) -> pd.DataFrame:
 
     with pyarrow.ipc.open_stream(data) as stream:
         table = stream.read_all()
-    # Arrow believes what offsets and lengths say until it is told to look.
+    # Arrow trusts offsets and lengths until it is told to check them.
     table.validate(full=True)
     frame: pd.DataFrame = table.to_pandas()
     return frame

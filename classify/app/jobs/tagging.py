@@ -1,4 +1,4 @@
-"""What would be written to the tags of files: a worker reads them, for they may be anybody's."""
+"""Which tags would be written to which files; this runs in a worker, which reads the files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "planned"]
 
 SECONDS = 0.2
-"""That the tags of a file may take beside all others: some lie on a disk far away."""
+"""How long the tags of one file may take, one with another: some lie on a network drive."""
 
 PIECE = 25
 """Files between two reports."""
@@ -24,21 +24,26 @@ PIECE = 25
 def planned(
     predictions: pd.DataFrame, files: Mapping[str, str], report: Callable[[float, str], object]
 ) -> pd.DataFrame:
-    """Return `earmark.classify.library.tags.plan` of files, and say how far it is meanwhile.
+    """Plan the tags of files as `earmark.classify.library.tags.plan` does, and report progress.
 
     Parameters
     ----------
     predictions : DataFrame
         As `earmark.classify.library.tags.plan` takes it.
     files : mapping of str to str
-        Where the file of each path is.
+        The file of each ``path`` of the predictions.
     report : callable
-        Gets a share of one and a text.
+        Called with the share that is done and a text.
+
+    Returns
+    -------
+    DataFrame
+        As `earmark.classify.library.tags.plan` returns it.
     """
     predictions = predictions.drop_duplicates("path")
-    found = [tags.plan(predictions.iloc[:0], {})]
+    plans = [tags.plan(predictions.iloc[:0], {})]
     locations = {name: Path(file) for name, file in files.items()}
     for start in range(0, len(predictions), PIECE):
         report(start / len(predictions), f"tags of {start} of {len(predictions)} files read")
-        found.append(tags.plan(predictions.iloc[start : start + PIECE], locations))
-    return pd.concat(found, ignore_index=True)
+        plans.append(tags.plan(predictions.iloc[start : start + PIECE], locations))
+    return pd.concat(plans, ignore_index=True)

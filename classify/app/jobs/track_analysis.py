@@ -1,7 +1,7 @@
-"""What a worker finds out about one track, and how the page gets to know it.
+"""The analysis of one track: its values, genres, reasons and picture.
 
-A worker hands over plain values and arrays and nothing that has to be unpickled: it reads what
-strangers made.
+It runs in a worker, which reads what strangers made: so it returns plain values and arrays
+(`earmark.classify.app.jobs.serialize`), of which `TrackAnalysis.of` makes what pages use.
 """
 
 from __future__ import annotations
@@ -9,34 +9,39 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import soundfile
 
-from earmark.classify import explain, score
+from earmark import classify
+from earmark.classify import score
 from earmark.classify.app.files import scratch
-from earmark.classify.app.files.transcode import playable
-from earmark.classify.model import bundle as bundles
+from earmark.classify.app.files.transcode import browser_playable
+from earmark.classify.model import storage
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
 from earmark.extract.preview import Preview, preview
 
+if TYPE_CHECKING:
+    from earmark.classify.trained import Trained
+
 __all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
 
 REASONS = 8
-"""Descriptors that spoke for a genre, and against it, that are told."""
+"""Descriptors that spoke most for the genre, and as many against it, that are shown."""
 
 SHOWN = frozenset(sets.SPOTIFY_COLUMNS)
+"""Values that are shown, each with its confidence where it has one."""
 
 DRAWN = ("waveform", "mel", "mel_frequencies")
-"""Arrays of a portrait that are needed for its picture alone."""
+"""Arrays of a preview that only its picture needs."""
 
 
 @dataclass(frozen=True)
 class TrackAnalysis:
-    """What is known of a track.
+    """What was found out about a track.
 
     Parameters
     ----------
@@ -45,18 +50,18 @@ class TrackAnalysis:
     sample_rate, channels : int
         Of the file.
     values : dict of float
-        Spotify's thirteen and the confidences, by name; NaN where there is none.
+        Spotify's thirteen and the confidences, by name; NaN where a value is missing.
     genres : list of str
-        All that the model knows, the most probable first; none where there is no sound.
+        All genres of the model, the most probable first; none for a silent track.
     probabilities : list of float
         Of these genres.
     reasons : list of (str, float, float)
         Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
         then the strongest against.
     picture : Preview, optional
-        What is to be drawn; its rows are left out. None where nobody asked for it.
+        What is drawn, without its table; None where no picture was asked for.
     sound : str
-        A file that browsers play, beside the picture; empty where there is none.
+        The file that browsers play; empty where no picture was asked for.
     """
 
     duration: float
@@ -71,17 +76,17 @@ class TrackAnalysis:
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
-        """Return what `hear` sent."""
+        """Make one of what `analyse_track` returned."""
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
-        return cls(**given | {"picture": _drawn(sent)})
+        return cls(**given | {"picture": _preview(sent)})
 
     def without_picture(self) -> TrackAnalysis:
-        """Return the same, without what takes most of the room."""
+        """Return the same without picture and sound, which take most of the memory."""
         return replace(self, picture=None, sound="")
 
 
-def _drawn(sent: dict[str, Any]) -> Preview | None:
+def _preview(sent: dict[str, Any]) -> Preview | None:
     if "waveform" not in sent:
         return None
     beats = pd.DataFrame({"time": sent["beat_times"], "beat": sent["beat_numbers"]})
@@ -99,7 +104,7 @@ def _drawn(sent: dict[str, Any]) -> Preview | None:
 
 
 def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
-    """Describe a file, find its genre, and say why: what a worker does.
+    """Analyse a file with a model; this runs in a worker.
 
     Parameters
     ----------
@@ -108,7 +113,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     model : str
         The directory of a bundle.
     folder : str, optional
-        Where a sound that browsers play may be put; None where nobody wants to look or listen.
+        Where a file that browsers play may be put; None where no picture and sound are wanted.
 
     Returns
     -------
@@ -126,7 +131,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     extraction = score.extraction_of(bundle, model)
     seen = preview(path, extraction)
     table, about = seen.rows.assign(path=path), tables.metadata(extraction.schema)
-    found = score.predictions(bundle, table, about=about, top=len(bundle.genres))
+    scored = score.scored(bundle, table, about=about)
+    found = scored.predictions(len(bundle.genres))
     genres: list[str] = []
     probabilities: list[float] = []
     reasons: list[tuple[str, float, float]] = []
@@ -134,7 +140,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
         genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
         probabilities = [float(found[f"probability{suffix}"].iloc[0]) for suffix in suffixes]
-        told = explain.explanations(bundle, table, about=about, top=REASONS)
+        told = scored.explanations(REASONS)
         told = told[["feature", "value", "contribution"]]
         reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
     wanted = [name for name in seen.values.index if name.removesuffix("_confidence") in SHOWN]
@@ -148,7 +154,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "reasons": reasons,
     }
     if folder is not None:
-        sent["sound"] = str(playable(path, folder)[0])
+        sent["sound"] = str(browser_playable(path, folder)[0])
         sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)
@@ -156,8 +162,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
 
 
 def warm() -> None:
-    """Load all that the first track needs: kernels, libraries, the default model."""
-    directory = str(bundles.DEFAULT)
+    """Load what the first track would wait for: kernels, libraries, the default model."""
+    directory = str(storage.DEFAULT)
     track.warm(score.extraction_of(model_at(directory), directory))
     with scratch.temporary() as folder:
         noise = np.random.default_rng(0).normal(0, 0.1, (44100, 2)).clip(-1, 1)
@@ -165,13 +171,13 @@ def warm() -> None:
         analyse_track(str(folder / "noise.wav"), directory, str(folder))
 
 
-def model_at(directory: str | Path) -> bundles.Bundle:
-    """Load a model, once for as long as its files stay as they are."""
-    about = Path(directory) / bundles.ABOUT
-    stamp = about.stat().st_mtime_ns if about.is_file() else 0
-    return _model(str(directory), stamp)
+def model_at(directory: str | Path) -> Trained:
+    """Load a model; again only where its files have changed."""
+    about = Path(directory) / storage.ABOUT
+    modified = about.stat().st_mtime_ns if about.is_file() else 0
+    return _model(str(directory), modified)
 
 
 @lru_cache(maxsize=4)
-def _model(directory: str, stamp: int) -> bundles.Bundle:
-    return bundles.load(directory)
+def _model(directory: str, _modified: int) -> Trained:
+    return classify.load(directory)

@@ -1,7 +1,7 @@
-"""The tracks that somebody is looking at: what is known of each, what is waited for, what failed.
+"""The tracks of a session: which are analysed, which are waited for, which failed.
 
-No Streamlit here: a shelf is filled by a page, and refreshed for as long as somebody looks at it.
-Who closes the page has nothing more computed.
+No Streamlit here: a page fills the list, and refreshes it for as long as somebody looks at it.
+Once the page is closed, nothing more is computed.
 """
 
 from __future__ import annotations
@@ -24,74 +24,74 @@ if TYPE_CHECKING:
 
     from earmark.classify.app.jobs.queue import Job, JobQueue
 
-__all__ = ["Item", "TrackList", "search", "told_apart"]
+__all__ = ["Item", "TrackList", "search", "table", "unique_name"]
 
 AHEAD = 32
-"""Tracks of a shelf that are in the queue at a time; the rest follows as they are done."""
+"""Tracks of a list that are in the queue at a time; others follow as these are done."""
 
 PICTURES = 6
-"""Pictures that are kept, those looked at last."""
+"""Pictures that are kept: those of the tracks shown last."""
 
 STOPPED = "was not analysed: it was stopped"
 
 TOP = 3
-"""Genres of a track in the table."""
+"""Genres of a track in the table, the most probable."""
 
 
 @dataclass(eq=False)
 class Item:
-    """A track on the shelf.
+    """A track of the list.
 
     Parameters
     ----------
     name : str
-        As its owner calls it: anybody's text.
+        What its owner calls it; as anybody may have written it, it is only ever shown as text.
     path : Path
-        Where it is.
-    heard : TrackAnalysis, optional
-        What is known of it.
+        Where the file is.
+    analysis : TrackAnalysis, optional
+        None before it is analysed.
     error : str
-        Why nothing is known of it.
-    ticket : Job, optional
-        Of the job that is waited for.
+        Why it could not be analysed, or not be drawn.
+    job : Job, optional
+        The analysis that is waited for.
     picture : bool
-        Whether it is to be drawn.
+        Whether it is shown, and so has to be drawn.
     """
 
     name: str
     path: Path
-    heard: TrackAnalysis | None = None
+    analysis: TrackAnalysis | None = None
     error: str = ""
     job: Job | None = None
     picture: bool = False
 
     @property
     def waits(self) -> bool:
-        """Whether there is more to come."""
+        """Whether an analysis of it is waited for, or has still to be asked for."""
         if self.job is not None:
             return True
-        wanted = self.heard is None or (self.picture and self.heard.picture is None)
-        return wanted and not self.error
+        missing = self.analysis is None or (self.picture and self.analysis.picture is None)
+        return missing and not self.error
 
 
 @dataclass
 class TrackList:
-    """Tracks in order, described by one model.
+    """Tracks in order, analysed with one model.
 
     Parameters
     ----------
     owner : str
-        Whose they are, for the queue.
+        For whom they are analysed: a name for the queue.
     model : Path
         The directory of the model.
     folder : Path
-        Where sounds are put that browsers play.
+        Where files are put that browsers play.
     source : Path, optional
         The folder that they come from; None for what was uploaded.
     more : int
-        Tracks of that folder that are not on the shelf: there are too many.
+        Tracks of that folder that are left out, because there are too many.
     chosen : Item, optional
-        The one that is looked at.
+        The one that is shown.
     items : list of Item
         The tracks.
     """
@@ -103,18 +103,18 @@ class TrackList:
     more: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
-    _seen: list[Item] = field(default_factory=list)
+    _shown: list[Item] = field(default_factory=list)
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
-        """Put tracks on the shelf by their names and places; the first of them is looked at.
+        """Add tracks by their names and paths, and show the first of them.
 
-        Who brings two tracks of one name gets them told apart.
+        A name that is in the list already gets a number.
         """
-        known = {item.name for item in self.items}
+        names = {item.name for item in self.items}
         new = []
         for name, path in tracks:
-            new.append(Item(told_apart(name, known), path))
-            known.add(new[-1].name)
+            new.append(Item(unique_name(name, names), path))
+            names.add(new[-1].name)
         self.items += new
         if new:
             self.chosen = new[0]
@@ -122,30 +122,30 @@ class TrackList:
         return new
 
     def show(self, item: Item) -> None:
-        """Have a track drawn; pictures that nobody looked at for long are forgotten."""
+        """Have a track drawn; only the pictures of the tracks shown last are kept."""
         if not item.picture and item.job is not None and item.job.state == "waiting":
-            # It is heard once: with its picture, and before the others.
+            # It is analysed once: together with its picture, and before the others.
             item.job.cancel()
             item.job = None
-        self._seen = [*(other for other in self._seen if other is not item), item]
+        self._shown = [*(other for other in self._shown if other is not item), item]
         item.picture = True
-        for old in self._seen[:-PICTURES]:
+        for old in self._shown[:-PICTURES]:
             old.picture = False
-            if old.heard is not None:
-                old.heard = old.heard.without_picture()
-        self._seen = self._seen[-PICTURES:]
+            if old.analysis is not None:
+                old.analysis = old.analysis.without_picture()
+        self._shown = self._shown[-PICTURES:]
 
     def refresh(self, queue: JobQueue) -> bool:
-        """Take in what was found out, ask for more, and return whether more is to come."""
+        """Take in finished analyses, submit further ones, and return whether more are to come."""
         for item in self.items:
             if item.job is not None and item.job.state not in ("waiting", "running"):
                 self._take(item, item.job)
         waiting = [item for item in self.items if item.waits]
-        # What somebody looks at comes first.
+        # What is shown comes first.
         waiting.sort(key=lambda item: not item.picture)
-        asked = sum(item.job is not None for item in waiting)
+        submitted = sum(item.job is not None for item in waiting)
         for item in waiting:
-            if item.job is None and (asked < AHEAD or item.picture):
+            if item.job is None and (submitted < AHEAD or item.picture):
                 try:
                     item.job = queue.submit(
                         self.owner,
@@ -156,121 +156,132 @@ class TrackList:
                         first=item.picture,
                     )
                 except EarmarkError as error:
-                    if not asked:
+                    if not submitted:
                         item.error = str(error)
                     break
-                asked += 1
+                submitted += 1
         return any(item.waits for item in self.items)
 
     def _take(self, item: Item, job: Job) -> None:
         item.job = None
         if job.state == "done":
-            item.heard = self._trusted(item, TrackAnalysis.of(job.result()))
+            item.analysis = self._checked(item, TrackAnalysis.of(job.result()))
         else:
             item.error = job.error or STOPPED
 
-    def _trusted(self, item: Item, heard: TrackAnalysis) -> TrackAnalysis:
-        """Take no file for the sound that is neither the track's own nor one made of it."""
-        own = Path(heard.sound).resolve()
-        known = own == item.path.resolve() or own.parent == self.folder.resolve()
-        return heard if known else replace(heard, sound="")
+    def _checked(self, item: Item, analysis: TrackAnalysis) -> TrackAnalysis:
+        """Leave out a sound that is neither the track's own file nor one that was made of it.
+
+        A worker that a damaged file has taken over could name any file of this machine.
+        """
+        sound = Path(analysis.sound).resolve()
+        allowed = sound == item.path.resolve() or sound.parent == self.folder.resolve()
+        return analysis if allowed else replace(analysis, sound="")
 
     def stop(self, item: Item | None = None) -> None:
-        """Have nothing more done, of one track or of all; what is known stays.
+        """Cancel the analysis of one track or of all; what is done stays.
 
-        A track whose picture was stopped is no longer looked at.
+        A track whose picture was cancelled is no longer shown.
         """
         for each in self.items if item is None else [item]:
             if each.job is not None:
                 each.job.cancel()
                 each.job = None
-            if each.heard is None and not each.error:
+            if each.analysis is None and not each.error:
                 each.error = STOPPED
-            if each.heard is None or each.heard.picture is None:
+            if each.analysis is None or each.analysis.picture is None:
                 each.picture = False
                 if each is self.chosen:
                     self.chosen = None
 
     def resume(self) -> None:
-        """Have done what was stopped."""
+        """Have the tracks analysed that were stopped."""
         stopped = self.stopped
         for item in stopped:
             item.error = ""
         self.chosen = self.chosen or next(iter(stopped), None)
 
-    def again(self, model: Path) -> None:
-        """Have everything described anew by another model."""
+    def change_model(self, model: Path) -> None:
+        """Have all tracks analysed anew with another model."""
         chosen = self.chosen
         self.stop()
         self.model, self.chosen = model, chosen
         for item in self.items:
-            item.heard, item.error = None, ""
+            item.analysis, item.error = None, ""
 
     def clear(self) -> None:
-        """Take everything off the shelf."""
+        """Remove all tracks."""
         self.stop()
         self.items.clear()
-        self._seen.clear()
+        self._shown.clear()
         self.chosen = self.source = None
         self.more = 0
 
     @property
     def done(self) -> list[Item]:
-        """Tracks of which something is known."""
-        return [item for item in self.items if item.heard is not None]
+        """Tracks that are analysed."""
+        return [item for item in self.items if item.analysis is not None]
 
     @property
     def stopped(self) -> list[Item]:
-        """Tracks that were not analysed since nobody wanted to wait."""
+        """Tracks whose analysis was stopped."""
         return [item for item in self.items if item.error == STOPPED]
 
     @property
     def failed(self) -> list[Item]:
-        """Tracks of which nothing will be known."""
+        """Tracks that could not be analysed."""
         return [
             item
             for item in self.items
-            if item.heard is None and item.error and item.error != STOPPED
+            if item.analysis is None and item.error and item.error != STOPPED
         ]
 
 
-def told_apart(name: str, known: Collection[str]) -> str:
-    """Return a name that is not known yet: the same, or with a number before its ending."""
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """Return a name that is not taken: the same, or with a number before its ending.
+
+    Examples
+    --------
+    >>> unique_name("a.mp3", {"a.mp3", "a (2).mp3"})
+    'a (3).mp3'
+    """
     stem, dot, ending = name.rpartition(".")
     if not dot or "/" in ending:
         stem, ending = name, ""
     numbered = (f"{stem} ({number}){dot if ending else ''}{ending}" for number in count(2))
-    return name if name not in known else next(other for other in numbered if other not in known)
+    return name if name not in taken else next(other for other in numbered if other not in taken)
 
 
 def search(folder: Path, named: str) -> list[tuple[str, Path]]:
-    """Find the tracks of a folder: what a worker does, for links may lead far.
+    """Find the tracks of a folder.
+
+    This runs in a worker: links may lead to a folder that is searched for hours.
 
     Parameters
     ----------
     folder : Path
-        Where it is.
+        The folder.
     named : str
-        What somebody calls it.
+        What its owner calls it, for messages.
 
     Returns
     -------
     list of (str, Path)
-        Names below the folder, and where the tracks are.
+        The name of each track relative to the folder, and its path.
 
     Raises
     ------
     FindError
         It holds none.
     """
-    found, failures = sources.find([folder])
-    if not found:
+    tracks, failures = sources.find([folder])
+    if not tracks:
         raise failures[0] if failures else FindError(printable(named), "holds no audio files")
-    return [(track.path, track.location) for track in found]
+    return [(track.path, track.location) for track in tracks]
 
 
 def table(items: Iterable[Item]) -> pd.DataFrame:
-    """Lay out what is known of tracks: ``path``, genres as predictions have them, the values.
+    """Return a table of the tracks that are analysed: their genres and values.
 
     Returns
     -------
@@ -281,16 +292,17 @@ def table(items: Iterable[Item]) -> pd.DataFrame:
     probabilities = [f"probability{suffix}" for suffix in _suffixes()]
     rows = []
     for item in items:
-        if item.heard is None:
+        if item.analysis is None:
             continue
         row: dict[str, object] = {"path": item.name}
-        named = zip(item.heard.genres, item.heard.probabilities, strict=True)
+        named = zip(item.analysis.genres, item.analysis.probabilities, strict=True)
         for genre, probability, (name, share) in zip(genres, probabilities, named, strict=False):
             row |= {genre: name, probability: share}
-        rows.append(row | item.heard.values)
+        rows.append(row | item.analysis.values)
     pairs = [name for pair in zip(genres, probabilities, strict=True) for name in pair]
     return pd.DataFrame(rows, columns=["path", *pairs, *sets.SPOTIFY_COLUMNS])
 
 
 def _suffixes() -> list[str]:
+    """Return what stands behind ``genre`` and ``probability`` in the columns of each rank."""
     return ["", *(f"_{rank}" for rank in range(2, TOP + 1))]

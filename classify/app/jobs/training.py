@@ -1,8 +1,7 @@
-"""Training in the app: a table is looked at, a model is trained on it, packed and put away.
+"""Training in the app: inspect a table, train a model on it, choose its directory, zip it.
 
 No Streamlit here. What reads the table or trains runs in a worker
-(`earmark.classify.app.jobs.queue`): the table
-is anybody's, and a training takes long.
+(`earmark.classify.app.jobs.queue`): the table may be anybody's, and training takes long.
 """
 
 from __future__ import annotations
@@ -16,26 +15,32 @@ from typing import Any
 import pandas as pd
 
 from earmark.classify.app import catalog
-from earmark.classify.app.files.zip import packed
+from earmark.classify.app.files.zip import zip_files
 from earmark.classify.dataset import labels as labelling
-from earmark.classify.evaluation.report import FILES
-from earmark.classify.model import bundle as bundles
+from earmark.classify.model import storage
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError, LabelError, WriteError, printable
 
-__all__ = ["look_at", "named", "place", "sandboxed", "train", "zipped"]
+__all__ = [
+    "directory_name",
+    "inspect_table",
+    "model_directory",
+    "sandboxed",
+    "train",
+    "zip_model",
+]
 
-REPORT = FILES[0]
+REPORT = storage.REPORT[0]
 """The page of the report."""
 
 MOST_COLUMNS = 2000
-"""Columns that are looked at, and whose names are told."""
+"""Columns that are inspected, and whose names are returned."""
 
 Report = Callable[[float, str], object]
 
 
-def look_at(table: str) -> dict[str, Any]:
-    """Say what a table holds: what a worker does first.
+def inspect_table(table: str) -> dict[str, Any]:
+    """Say what a table holds; this runs in a worker.
 
     Returns
     -------
@@ -43,22 +48,24 @@ def look_at(table: str) -> dict[str, Any]:
         ``rows``; ``columns``, all names, those that may hold the genre first; ``set``, the feature
         set that it says it is of.
     """
-    frame, about = tables.read(table)
-    names, known = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
+    features = tables.read(table)
+    frame = features.frame
+    names, usual = [str(name) for name in frame.columns], labelling.GENRE_COLUMNS
     frame.columns = pd.Index(names)
-    # Of tens of thousands, looking at each would take minutes; names are quickly found.
-    seen = list(dict.fromkeys([name for name in known if name in names] + names[:MOST_COLUMNS]))
+    # To inspect tens of thousands would take minutes; the usual names are looked up at once.
+    inspected = [name for name in usual if name in names] + names[:MOST_COLUMNS]
 
     def unlikely(name: str) -> tuple[int, bool]:
-        """Return what is small where the genre may stand: a name for it, or else text."""
-        own = frame[name]
-        text = own.dtype.kind not in "biufc" and 2 <= own.astype(str).nunique() < len(own)
-        return known.index(name) if name in known else len(known), not text
+        """Return a key that sorts usual names of the genre first, then columns of text."""
+        column = frame[name]
+        is_number = column.dtype.kind in "biufc"
+        text = not is_number and 2 <= column.astype(str).nunique() < len(column)
+        return usual.index(name) if name in usual else len(usual), not text
 
     return {
         "rows": len(frame),
-        "columns": sorted(seen, key=unlikely),
-        "set": str(about.get("set") or ""),
+        "columns": sorted(dict.fromkeys(inspected), key=unlikely),
+        "set": str(features.set or ""),
     }
 
 
@@ -70,9 +77,9 @@ def train(
     label: str = "genre",
     group: str | None = None,
     ignore: Sequence[str] | None = None,
-    report: Report = lambda share, text: None,
+    report: Report = lambda _share, _text: None,
 ) -> dict[str, Any]:
-    """Train a model, measure it and write it with its report: what a worker does.
+    """Evaluate and train a model and write it with its report; this runs in a worker.
 
     Parameters
     ----------
@@ -81,23 +88,23 @@ def train(
     directory : str
         Where the bundle is written.
     called : dict
-        What the files are called by those who brought them, by what we call them.
+        What their owner calls the files, by our paths.
     labels, label, group, ignore
         As for `earmark.classify.dataset.build.build`.
     report : callable
-        Is told the share that is done, and a text.
+        Called with the share that is done and a text.
 
     Returns
     -------
     dict
-        ``metrics`` that are told first, ``genres`` and ``notes``.
+        ``metrics`` (the most important), ``genres`` and ``notes``.
     """
     try:
         options = {"labels": labels, "label": label, "group": group, "ignore": ignore}
         return _train(table, Path(directory), called, options, report)
     except EarmarkError as error:
-        own = called | {directory: Path(directory).name}
-        raise LabelError(catalog.renamed(str(error), own)) from error
+        names = called | {directory: Path(directory).name}
+        raise LabelError(catalog.with_user_names(str(error), names)) from error
 
 
 def _train(
@@ -105,24 +112,22 @@ def _train(
 ) -> dict[str, Any]:
     from earmark.classify import train as training
     from earmark.classify.dataset import build
-    from earmark.classify.evaluation import cross_validation
-    from earmark.classify.model.estimator import GenreClassifier
 
     report(0.0, "reading the table")
     data = build.build(table, **options, ignore_unknown=True)
-    learner = GenreClassifier()
 
-    def told(done: int, of: int) -> None:
+    def progress(done: int, of: int) -> None:
         report(0.9 * done / of, f"{done} of {of} parts measured")
+        if done == of:
+            report(0.9, "training on all tracks")
 
     report(0.0, "measuring on tracks that were not trained on")
-    evaluation = cross_validation.cross_validate(data, learner, leaky=True, progress=told)
-    report(0.9, "training on all tracks")
-    bundle, pickles = training.fit(data, learner, evaluation)
+    evaluation, bundle = training.train(data, progress=progress)
     title = f"Genre model {directory.name}"
     card = training.card(title, called.get(table, Path(table).name), data, bundle)
     report(0.97, "writing the report")
-    training.write(bundle, pickles, evaluation, card, directory)
+    pickles = training.pickles(bundle, data)
+    training.write(directory, bundle, card, evaluation=evaluation, pickles=pickles)
     numbers = evaluation.metrics
     return {
         "metrics": {
@@ -136,14 +141,14 @@ def _train(
     }
 
 
-def named(text: str) -> str:
-    """Return a name of a model that can be one of a directory."""
-    kept = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
-    return kept[:60] or "model"
+def directory_name(text: str) -> str:
+    """Return the name of a directory for a model that is called so."""
+    name = re.sub(r"[^\w.-]+", "-", text, flags=re.ASCII).strip("-.")
+    return name[:60] or "model"
 
 
-def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
-    """Return the directory below the root in which somebody wants to have a model.
+def model_directory(text: str, root: Path, replaceable: Collection[Path] = ()) -> Path:
+    """Return the directory in which somebody wants to save a model.
 
     Parameters
     ----------
@@ -151,8 +156,13 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
         What they typed.
     root : Path
         Nothing is written outside it.
-    own : collection of Path
-        Where they put models before: only those give way.
+    replaceable : collection of Path
+        Where they saved models before: only those are replaced.
+
+    Returns
+    -------
+    Path
+        Absolute; it need not exist.
 
     Raises
     ------
@@ -162,31 +172,33 @@ def place(text: str, root: Path, own: Collection[Path] = ()) -> Path:
     from earmark.classify.app.widgets.model_picker import FOLDERS
 
     try:
-        found = (root / Path(text.strip()).expanduser()).resolve()
-        parts = found.relative_to(root).parts
+        directory = (root / Path(text.strip()).expanduser()).resolve()
+        parts = directory.relative_to(root).parts
         within = [
-            found.relative_to(folder).parts
+            directory.relative_to(folder).parts
             for folder in (root / name for name in FOLDERS)
-            if found.is_relative_to(folder)
+            if directory.is_relative_to(folder)
         ]
         # As deep as they are looked for, and away from those that ship.
         good = any(len(rest) in (1, 2) for rest in within)
         good = good and not any(part.startswith(".") for part in parts)
-        good = good and not found.is_relative_to(bundles.DEFAULT.parent.resolve())
+        good = good and not directory.is_relative_to(storage.DEFAULT.parent.resolve())
     except (OSError, RuntimeError, ValueError):
         good = False
     if not good:
         where = " or ".join(f"{name}/" for name in FOLDERS)
         raise WriteError(printable(text), f"is no place for a model; name a new folder in {where}")
-    if found.exists() and found not in own:
+    if directory.exists() and directory not in replaceable:
         raise WriteError(printable(text), "is there already, and is kept; choose another name")
-    bundles.check_directory(found)
-    return found
+    storage.check_directory(directory)
+    return directory
 
 
-def zipped(directory: Path) -> bytes:
+def zip_model(directory: Path) -> bytes:
     """Return a model as a ZIP archive, in a folder of its own name."""
-    return packed({f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())})
+    return zip_files(
+        {f"{directory.name}/{path.name}": path for path in sorted(directory.iterdir())}
+    )
 
 
 def sandboxed(page: str, height: int) -> str:

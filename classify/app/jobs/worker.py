@@ -1,8 +1,8 @@
-"""The process that works for the app: it takes one job after another from its parent.
+"""What runs in a worker process of the app: it takes one job after another from its parent.
 
-The two talk in frames over stdin and stdout: eight bytes of length, one that says what it is, and
-the rest. What the parent sends is pickled, for the parent is trusted; what goes back is not
-(`earmark.classify.app.jobs.serialize`).
+The two exchange messages over stdin and stdout: eight bytes of length, one that says what kind of
+message it is, and the data. What the parent sends is pickled, for the parent is trusted; what goes
+back is not (`earmark.classify.app.jobs.serialize`).
 """
 
 from __future__ import annotations
@@ -32,21 +32,23 @@ if TYPE_CHECKING:
 __all__ = [
     "DONE",
     "FAILED",
+    "JOB",
     "PROGRESS",
     "READY",
+    "imported",
     "main",
-    "named",
     "read_frame",
     "write_frame",
 ]
 
-READY, PROGRESS, DONE, FAILED = b"R", b"P", b"D", b"F"
+JOB, READY, PROGRESS, DONE, FAILED = b"J", b"R", b"P", b"D", b"F"
+"""Kinds of messages: the parent sends jobs, the worker the rest."""
 
 LARGEST_FRAME = 2**30
-"""Bytes: no answer is so long, and a length that says so is a lie."""
+"""Bytes: no message is so long, and a length that says so is refused."""
 
-REPORTS_APART = 0.1
-"""Seconds between two reports of a job that go out; nobody sees more of them."""
+REPORT_INTERVAL = 0.1
+"""Seconds between two reports of progress that are sent; nobody sees more of them."""
 
 
 def write_frame(stream: BinaryIO, kind: bytes, data: bytes = b"") -> None:
@@ -74,44 +76,44 @@ def read_frame(stream: BinaryIO) -> tuple[bytes, bytes]:
     return kind, data
 
 
-def named(name: str) -> Callable[..., Any]:
-    """Return the function that ``module:function`` names."""
-    module, _, function = name.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
+def imported(name: str) -> Callable[..., Any]:
+    """Import the function that ``module:function`` names."""
+    module, _, attribute = name.partition(":")
+    function: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return function
 
 
 def main() -> None:
     """Work until the parent ends."""
-    # What libraries print must not get among the answers.
-    answers = os.fdopen(os.dup(1), "wb")
-    orders = os.fdopen(os.dup(0), "rb")
+    # What libraries print must not get among the messages.
+    to_parent = os.fdopen(os.dup(1), "wb")
+    from_parent = os.fdopen(os.dup(0), "rb")
     os.dup2(2, 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     # Of a crash in a library, at least the place goes to the server's log.
     faulthandler.enable()
-    waiting: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_listen, args=(orders, waiting), daemon=True).start()
-    how = json.loads(sys.argv[1])
-    if how["nice"] and hasattr(os, "nice"):
-        os.nice(how["nice"])
-    if how["memory"]:
-        _limit_memory(how["memory"])
-    if how["warm"]:
-        named(how["warm"])()
-    # What is loaded by now stays: the search for garbage need not look at it again.
+    requests: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_receive, args=(from_parent, requests), daemon=True).start()
+    options = json.loads(sys.argv[1])
+    if options["nice"] and hasattr(os, "nice"):
+        os.nice(options["nice"])
+    if options["memory"]:
+        _limit_memory(options["memory"])
+    if options["warm"]:
+        imported(options["warm"])()
+    # What is loaded by now stays: the garbage collector need not look at it again.
     gc.collect()
     gc.freeze()
-    write_frame(answers, READY)
+    write_frame(to_parent, READY)
     while True:
-        _work(waiting.get(), answers)
+        _work(requests.get(), to_parent)
 
 
-def _listen(orders: BinaryIO, waiting: SimpleQueue[bytes]) -> None:
-    """Take orders, and end with the parent, whatever the other thread is doing."""
+def _receive(from_parent: BinaryIO, requests: SimpleQueue[bytes]) -> None:
+    """Take in requests, and end with the parent, whatever the other thread is doing."""
     with contextlib.suppress(EOFError):
         while True:
-            waiting.put(read_frame(orders)[1])
+            requests.put(read_frame(from_parent)[1])
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         # What the job has started ends too.
         os.killpg(0, signal.SIGKILL)
@@ -128,40 +130,41 @@ def _limit_memory(limit: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _work(order: bytes, answers: BinaryIO) -> None:
-    """Do one job and send what became of it."""
+def _work(request: bytes, to_parent: BinaryIO) -> None:
+    """Run one job and send its result, or what went wrong."""
     from earmark.classify.app.jobs import serialize
 
     try:
-        name, arguments, keywords = pickle.loads(order)
-        function = named(name)
+        # It comes from the parent, which is trusted.
+        name, arguments, keywords = pickle.loads(request)  # noqa: S301
+        function = imported(name)
         if "report" in inspect.signature(function).parameters and "report" not in keywords:
-            keywords = {**keywords, "report": _reporter(answers)}
+            keywords = {**keywords, "report": _reporter(to_parent)}
         result = serialize.pack(function(*arguments, **keywords))
     except MemoryError:
-        _fail(answers, "needs more memory than a job may take")
+        _fail(to_parent, "needs more memory than a job may take")
     except EarmarkError as error:
-        _fail(answers, str(error))
+        _fail(to_parent, str(error))
     except BaseException as error:
-        _fail(answers, f"went wrong ({type(error).__name__}: {error}); please report it", True)
+        _fail(to_parent, f"went wrong ({type(error).__name__}: {error}); please report it", True)
     else:
-        write_frame(answers, DONE, result)
+        write_frame(to_parent, DONE, result)
 
 
-def _fail(answers: BinaryIO, message: str, unforeseen: bool = False) -> None:
+def _fail(to_parent: BinaryIO, message: str, unforeseen: bool = False) -> None:
     trace = traceback.format_exc() if unforeseen else ""
-    write_frame(answers, FAILED, json.dumps([message, trace]).encode())
+    write_frame(to_parent, FAILED, json.dumps([message, trace]).encode())
 
 
-def _reporter(answers: BinaryIO) -> Callable[..., None]:
-    """Return what a job calls to say how far it is: `report(fraction, text)`."""
-    last = -REPORTS_APART
+def _reporter(to_parent: BinaryIO) -> Callable[..., None]:
+    """Return the function that a job calls to say how far it is: `report(fraction, text)`."""
+    last = -REPORT_INTERVAL
 
     def report(fraction: float, text: str = "") -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= REPORTS_APART:
+        if now - last >= REPORT_INTERVAL:
             last = now
-            write_frame(answers, PROGRESS, json.dumps([float(fraction), str(text)]).encode())
+            write_frame(to_parent, PROGRESS, json.dumps([float(fraction), str(text)]).encode())
 
     return report

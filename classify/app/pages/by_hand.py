@@ -1,4 +1,4 @@
-"""By hand: somebody gives the values of a track, and sees what genre that would be."""
+"""By hand: set the values of a track, and see which genre a model gives it."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ import streamlit as st
 
 from earmark.classify.app.jobs.track_analysis import REASONS, model_at
 from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from earmark.classify.app.jobs.track_list import TrackList
     from earmark.classify.app.widgets.form import Field
-    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.trained import Trained
 
 __all__ = ["page"]
 
 DURATIONS = ("duration_ms",)
-"""What is shown in minutes and seconds."""
+"""Columns shown in minutes and seconds."""
 
 FEW = 2
-"""Options up to which all of them are shown."""
+"""Options up to which radio buttons show all of them; more are in a menu."""
 
 VALUES = "by hand values"
-"""Where the session keeps what was set; what widgets hold is gone when another page is drawn."""
+"""The session key of the values: those of widgets are lost when another page is drawn."""
 
 USUAL, OF_GENRE, OF_TRACK = (
     "a typical track",
@@ -43,29 +42,31 @@ STYLE = """
     z-index: 50; padding-block: 0.4rem; background: {} }}
 </style>
 """
-"""What comes out stays in sight while the form is scrolled, on a phone above all."""
+"""Keeps the result in sight while the form is scrolled, above all on a phone."""
 
 
 def page() -> None:
     """Draw the page."""
-    theme.head(
+    theme.page_header(
         "By hand", "Set the values that Spotify gives a track, and see what genre it would be."
     )
-    directory = model_picker.choose("by hand model", bundle.SPOTIFY, form.possible)
+    directory = model_picker.choose_model("by hand model", storage.SPOTIFY, form.possible)
     model = model_at(directory)
-    own = form.fields(model)
-    _start(model, own)
-    st.html(STYLE.format(st.get_option(f"theme.{theme.theme()}.backgroundColor") or "Canvas"))
+    fields = form.fields(model)
+    _start(model, fields)
+    st.html(
+        STYLE.format(st.get_option(f"theme.{theme.color_scheme()}.backgroundColor") or "Canvas")
+    )
     verdict = st.container(key="verdict")
     left, right = st.columns([6, 5], gap="large")
     with left:
-        values = _form(own)
+        values = _form(fields)
     with right:
-        _result(model, directory, values, verdict)
+        _result(model, values, verdict)
 
 
-def _start(model: Bundle, own: Mapping[str, Field]) -> None:
-    """Let somebody begin with a track that there is; what is chosen stands in the form at once."""
+def _start(model: Trained, fields: Mapping[str, Field]) -> None:
+    """Draw the choice of a track to start from, whose values fill the form at once."""
     tracks = _classified()
     starts = [USUAL, *([OF_GENRE] if model.typical else []), *([OF_TRACK] if tracks else [])]
 
@@ -77,7 +78,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
                 chosen = {name: middle for name, (_, middle, _) in model.typical[genre].items()}
             case how if how == OF_TRACK:
                 chosen = tracks[st.session_state.get("by hand track", next(iter(tracks)))]
-        _set(form.settled(own, chosen))
+        _set(form.settled(fields, chosen))
 
     offered = {
         "by hand start": starts,
@@ -85,7 +86,7 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
         "by hand track": list(tracks),
     }
     for key, options in offered.items():
-        theme.kept(key, options)
+        theme.persistent_key(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         how = st.selectbox("Start from", starts, key="by hand start", width=260, on_change=restart)
         if how == OF_GENRE:
@@ -99,8 +100,12 @@ def _start(model: Bundle, own: Mapping[str, Field]) -> None:
 
 def _classified() -> dict[str, dict[str, float]]:
     """Return the values of the tracks that this session has classified, by name."""
-    shelf: TrackList | None = st.session_state.get("shelf")
-    return {item.name: item.heard.values for item in shelf.done if item.heard} if shelf else {}
+    track_list: TrackList | None = st.session_state.get("track list")
+    return (
+        {item.name: item.analysis.values for item in track_list.done if item.analysis}
+        if track_list
+        else {}
+    )
 
 
 def _set(values: Mapping[str, float]) -> None:
@@ -114,11 +119,11 @@ def _key(name: str) -> str:
     return f"by hand {name}"
 
 
-def _form(own: Mapping[str, Field]) -> dict[str, float]:
+def _form(fields: Mapping[str, Field]) -> dict[str, float]:
     """Draw the form, and return what it holds."""
-    known = form.settled(own, st.session_state.get(VALUES, {}))
+    values = form.settled(fields, st.session_state.get(VALUES, {}))
     for group, names in form.GROUPS.items():
-        shown = [own[name] for name in names if name in own]
+        shown = [fields[name] for name in names if name in fields]
         if not shown:
             continue
         st.markdown(f"##### {group}")
@@ -126,13 +131,13 @@ def _form(own: Mapping[str, Field]) -> dict[str, float]:
             pair = shown[place : place + 2]
             for column, field in zip(st.columns(2, gap="medium"), pair, strict=False):
                 with column:
-                    known[field.name] = _widget(field, known[field.name])
-    st.session_state[VALUES] = st.session_state.get(VALUES, {}) | known
-    return known
+                    values[field.name] = _widget(field, values[field.name])
+    st.session_state[VALUES] = st.session_state.get(VALUES, {}) | values
+    return values
 
 
 def _widget(field: Field, value: float) -> float:
-    """Draw what sets one value."""
+    """Draw the widget of one value, and return the value."""
     key, meaning = _key(field.name), theme.plain(field.meaning, 500)
     shared: dict[str, Any] = {"label": field.title, "key": key, "help": meaning}
     st.session_state.setdefault(key, _time(value) if field.name in DURATIONS else value)
@@ -143,8 +148,8 @@ def _widget(field: Field, value: float) -> float:
         return float(st.selectbox(options=options, format_func=names, **shared))
     if field.name in DURATIONS:
         bounds: dict[str, Any] = {"min_value": _time(field.low), "max_value": _time(field.high)}
-        moved = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
-        return 1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second)
+        moved: Any = st.slider(step=timedelta(seconds=1), format="m:ss", **bounds, **shared)
+        return float(1000.0 * (60 * (60 * moved.hour + moved.minute) + moved.second))
     digits = max(0, -math.floor(math.log10(field.step)))
     unit = f" {field.unit}" if field.unit else ""
     moved = st.slider(
@@ -162,13 +167,13 @@ def _time(milliseconds: float) -> time:
     return time(minutes // 60, minutes % 60, seconds)
 
 
-def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict: Any) -> None:
+def _result(model: Trained, values: Mapping[str, float], verdict: Any) -> None:
     table = form.row(model, values)
-    found = model.predict(table, top=6).iloc[0]
+    prediction = model.predict(table, top=6).iloc[0]
     count = min(6, len(model.genres))
     suffixes = ["", *(f"_{rank}" for rank in range(2, count + 1))]
-    genres = [str(found[f"genre{suffix}"]) for suffix in suffixes]
-    chances = [float(found[f"probability{suffix}"]) for suffix in suffixes]
+    genres = [str(prediction[f"genre{suffix}"]) for suffix in suffixes]
+    chances = [float(prediction[f"probability{suffix}"]) for suffix in suffixes]
     with verdict:
         others = ", ".join(
             f"{theme.plain(name)} {charts.percent(share)}"
@@ -182,10 +187,10 @@ def _result(model: Bundle, directory: Path, values: Mapping[str, float], verdict
     st.markdown("##### Beside a typical track of it")
     theme.figure(radar.radar(values, model.typical.get(genres[0], {})), key="by hand radar")
     st.markdown(f"##### Why {theme.plain(genres[0])}?")
-    told = model.explain(table, top=REASONS)
+    explanation = model.explain(table, top=REASONS)
     reasons = [
         (str(name), float(value), float(added))
-        for name, value, added in told[["feature", "value", "contribution"]].to_numpy()
+        for name, value, added in explanation[["feature", "value", "contribution"]].to_numpy()
     ]
     theme.figure(charts.reasons(reasons), key="by hand reasons")
     st.caption("Green speaks for it, orange against it, beside the average genre.")

@@ -1,4 +1,4 @@
-"""Classify: files or a folder become genres, with what is to be seen of each track, and why."""
+"""Classify: a genre for each uploaded file, or for each track of a folder, with the reasons."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ import streamlit as st
 
 from earmark.classify import score
 from earmark.classify.app import session
-from earmark.classify.app.files.paths import inside
+from earmark.classify.app.errors import JobError
+from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import tagging, track_list
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
 from earmark.classify.app.jobs.track_list import Item, TrackList
-from earmark.classify.app.settings import setting
+from earmark.classify.app.jobs.track_list import table as tabulate
+from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import charts, grid, model_picker, player, radar, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
-from earmark.extract.errors import EarmarkError, FileError, FindError, JobError, printable
+from earmark.extract.errors import EarmarkError, FileError, FindError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,59 +29,59 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
-SOON = 1.5
-"""Seconds in which a song is analysed."""
+WAIT = 1.5
+"""Seconds to wait for a job before a progress bar is drawn: enough for a song."""
 
-WRONG = "listen wrong"
-"""Where a session keeps what was wrong with the folder that was named."""
+ERROR = "classify wrong"
+"""The session key of the error about the folder that was named."""
 
-SAID = 5
-"""Files of which it is said at once why they were not analysed."""
+SHOWN_ERRORS = 5
+"""Errors about files that are shown at once; the others are behind a click."""
 
 
 def page() -> None:
     """Draw the page."""
-    theme.head("Classify", "A genre for every track, what speaks for it, and how it sounds.")
-    model = model_picker.choose("listen model")
-    own = _shelf(model)
-    with theme.kept_in_words():
-        # What runs is shown, and can be stopped, whatever else is wrong.
-        _sources(own)
-    if not own.items:
-        theme.empty(
+    theme.page_header("Classify", "A genre for every track, what speaks for it, and how it sounds.")
+    model = model_picker.choose_model("classify model")
+    track_list = _track_list(model)
+    with theme.errors_shown():
+        # After an error here, running jobs are still shown and can be stopped.
+        _sources(track_list)
+    if not track_list.items:
+        theme.empty_state(
             "Nothing here yet",
             "Drop a few tracks above, or name a folder. They are analysed where this app runs, and "
             "what you drop is removed when you leave.",
         )
         return
-    # Of one track there is more to see than a row.
-    parts = (_board, _track) if len(own.items) > 1 else (_track, _board)
+    # A single track is shown above the table, which has only one row.
+    parts = (_results_board, _track) if len(track_list.items) > 1 else (_track, _results_board)
     for part in parts:
-        part(own)
+        part(track_list)
 
 
-def _shelf(model: Path) -> TrackList:
-    """Return the shelf of this session, described by the model that is chosen."""
-    if "shelf" not in st.session_state:
-        st.session_state["shelf"] = TrackList(session.owner(), model, session.scratch().path)
-    own: TrackList = st.session_state["shelf"]
-    own.folder = session.scratch().path
-    if own.model != model:
-        score.extraction_of(model_at(model), model_picker.name(model))
-        own.again(model)
-    return own
+def _track_list(model: Path) -> TrackList:
+    """Return the track list of this session, classified by the chosen model."""
+    if "track list" not in st.session_state:
+        st.session_state["track list"] = TrackList(session.owner(), model, session.scratch().path)
+    track_list: TrackList = st.session_state["track list"]
+    track_list.folder = session.scratch().path
+    if track_list.model != model:
+        score.extraction_of(model_at(model), model_picker.model_name(model))
+        track_list.change_model(model)
+    return track_list
 
 
-def _sources(own: TrackList) -> None:
+def _sources(track_list: TrackList) -> None:
     dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
     with dropped:
-        _drop(own)
+        _drop(track_list)
     with named:
-        _name(own)
+        _name(track_list)
 
 
-def _drop(own: TrackList) -> None:
-    limits = setting()
+def _drop(track_list: TrackList) -> None:
+    limits = app_settings()
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
         "Audio files",
@@ -88,56 +90,56 @@ def _drop(own: TrackList) -> None:
         max_upload_size=limits.upload_mb,
         label_visibility="collapsed",
     )
-    _refused(st.session_state.get("uploads refused", []))
+    _show_refused(st.session_state.get("uploads refused", []))
     if not dropped:
         st.caption(
             f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
             "together."
         )
         return
-    if own.source is not None:
-        _clear(own)
+    if track_list.source is not None:
+        _clear(track_list)
     scratch = session.scratch()
     refused: list[tuple[str, str]] = []
     st.session_state["uploads refused"] = refused
     # Another key is an empty box.
     st.session_state["uploads turn"] = turn + 1
-    # From here to the shelf Streamlit is asked for nothing: it would end a run that somebody's
-    # next click makes another of, and what was kept would be nobody's.
-    kept: list[tuple[str, Path]] = []
+    # From here until `add` no function of Streamlit is called: it may end this run
+    # for a rerun after a click, and the uploads kept so far would be lost.
+    uploads: list[tuple[str, Path]] = []
     for file in dropped:
         try:
             upload = scratch.keep(file.name, file)
-            kept.append((upload.name, upload.path))
+            uploads.append((upload.name, upload.path))
         except FileError as error:
             refused.append((error.path, error.message))
         except EarmarkError as error:
             refused.append((file.name, str(error)))
-    own.add(kept)
+    track_list.add(uploads)
     session.forget(file.file_id for file in dropped)
     st.rerun()
 
 
-def _refused(told: Sequence[tuple[str, str]]) -> None:
-    """Say which files are not analysed, and why; many of them behind a click."""
-    for name, why in told[:SAID]:
-        theme.trouble(f"{name}: {why}")
-    if len(told) > SAID:
-        with st.expander(f"{len(told) - SAID} more"):
-            rows = pd.DataFrame(told[SAID:], columns=["track", "why"])
+def _show_refused(refused: Sequence[tuple[str, str]]) -> None:
+    """Show which files were not analysed, and why."""
+    for name, why in refused[:SHOWN_ERRORS]:
+        theme.show_error(f"{name}: {why}")
+    if len(refused) > SHOWN_ERRORS:
+        with st.expander(f"{len(refused) - SHOWN_ERRORS} more"):
+            rows = pd.DataFrame(refused[SHOWN_ERRORS:], columns=["track", "why"])
             st.dataframe(rows, hide_index=True)
 
 
-def _clear(own: TrackList) -> None:
-    """Take everything away, and all that was said of it."""
-    own.clear()
+def _clear(track_list: TrackList) -> None:
+    """Remove all tracks, their files and their errors."""
+    track_list.clear()
     session.scratch().clear()
-    for said in ("uploads refused", WRONG):
+    for said in ("uploads refused", ERROR):
         st.session_state.pop(said, None)
 
 
-def _name(own: TrackList) -> None:
-    root = setting().root
+def _name(track_list: TrackList) -> None:
+    root = app_settings().root
     with st.form("folder", border=False):
         named = st.text_input(
             "Folder",
@@ -145,142 +147,151 @@ def _name(own: TrackList) -> None:
             help=f"Below {theme.plain(str(root))}; searched at every depth.",
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
-            with theme.tried(WRONG):
+            with theme.remember_error(ERROR):
                 _search(named)
-    _found(own, root)
-    theme.told(WRONG)
-    if own.more:
+    _take_folder(track_list, root)
+    theme.show_remembered_error(ERROR)
+    if track_list.more:
         st.warning(
-            f"{own.more:,} more tracks of the folder were not taken. `earmark classify` takes all."
+            f"{track_list.more:,} more tracks of the folder were not taken. "
+            "`earmark classify` takes all."
         )
 
 
-def _found(own: TrackList, root: Path) -> None:
-    """Put what a folder holds on the shelf, once it was searched."""
-    if "listen finding" not in st.session_state:
+def _take_folder(track_list: TrackList, root: Path) -> None:
+    """Add the tracks of a folder to the track list, once it was searched."""
+    if "classify finding" not in st.session_state:
         return
-    folder, named, job = st.session_state["listen finding"]
+    folder, named, job = st.session_state["classify finding"]
     with contextlib.suppress(TimeoutError, JobError):
-        job.result(SOON)
+        job.result(WAIT)
     if not job.finished:
-        theme.living(_searching, POLL)(job)
+        theme.fragment(_searching, POLL)(job)
         return
     if job.state != "cancelled":
-        with theme.tried(WRONG):
+        with theme.remember_error(ERROR):
             # A link may lead out of the root.
             tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
             if not tracks:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
-            most = setting().folder_tracks
-            _clear(own)
-            own.source, own.more = folder, max(0, len(tracks) - most)
-            own.add(tracks[:most])
-    # Only now: a run that ends before is followed by one that takes them.
-    del st.session_state["listen finding"]
+            most = app_settings().folder_tracks
+            _clear(track_list)
+            track_list.source, track_list.more = folder, max(0, len(tracks) - most)
+            track_list.add(tracks[:most])
+    # Last, so that a rerun that interrupts this one takes the tracks.
+    del st.session_state["classify finding"]
 
 
 def _search(named: str) -> None:
-    """Have a folder searched; what was searched before is nobody's wish any more."""
-    folder = inside(named)
-    if before := st.session_state.pop("listen finding", None):
+    """Submit the search of a folder, and cancel the one before."""
+    folder = resolve_below_root(named)
+    if before := st.session_state.pop("classify finding", None):
         before[-1].cancel()
     job = session.queue().submit(
         session.owner(),
         track_list.search,
         *(folder, named),
-        timeout=setting().track_seconds,
+        timeout=app_settings().track_seconds,
         first=True,
     )
-    st.session_state["listen finding"] = folder, named, job
+    st.session_state["classify finding"] = folder, named, job
 
 
 def _searching(job: Job) -> None:
-    """Say that a folder is searched, until it is."""
+    """Show that a folder is being searched, until it is done."""
     if job.finished:
         st.rerun()
-    if waiting.bar(0.0, waiting.turn(job) or "Looking for tracks…", "stop search"):
+    if waiting.progress_bar(
+        0.0, waiting.queue_position(job) or "Looking for tracks…", "stop search"
+    ):
         job.cancel()
         st.rerun()
 
 
-def _board(own: TrackList) -> None:
-    """Draw the table, again and again for as long as there is more to come."""
-    busy = own.refresh(session.queue())
+def _results_board(track_list: TrackList) -> None:
+    """Draw the table, and redraw it for as long as tracks are being analysed."""
+    busy = track_list.refresh(session.queue())
     # A long table takes longer to draw.
-    every = max(POLL, len(own.items) / 2000)
-    theme.living(_table, every if busy else None)(own)
+    every = max(POLL, len(track_list.items) / 2000)
+    theme.fragment(_table, every if busy else None)(track_list)
 
 
-def _table(own: TrackList) -> None:
-    busy = own.refresh(session.queue())
-    drawn = st.session_state.get("listen drawn", (own.chosen, busy))
-    st.session_state["listen drawn"] = own.chosen, busy
-    if drawn != (own.chosen, busy):
-        # Another track is looked at, or all is done: that is drawn outside of this part.
+def _table(track_list: TrackList) -> None:
+    busy = track_list.refresh(session.queue())
+    drawn = st.session_state.get("classify drawn", (track_list.chosen, busy))
+    st.session_state["classify drawn"] = track_list.chosen, busy
+    if drawn != (track_list.chosen, busy):
+        # Another track was selected, or all is done: both change the page outside of this fragment.
         st.rerun()
-    done, failed, stopped = own.done, own.failed, own.stopped
-    left = len(own.items) - len(done) - len(failed) - len(stopped)
+    done, failed, stopped = track_list.done, track_list.failed, track_list.stopped
+    left = len(track_list.items) - len(done) - len(failed) - len(stopped)
     if left:
-        text = f"{len(own.items) - left} of {len(own.items)} tracks"
-        if waiting.bar(1 - left / len(own.items), text, "stop all"):
-            own.stop()
+        text = f"{len(track_list.items) - left} of {len(track_list.items)} tracks"
+        if waiting.progress_bar(1 - left / len(track_list.items), text, "stop all"):
+            track_list.stop()
             st.rerun()
-    _refused([(item.name, item.error) for item in failed])
+    _show_refused([(item.name, item.error) for item in failed])
     if done:
-        _results(own, done, busy)
+        _results(track_list, done, busy)
     with st.container(horizontal=True):
         if stopped and st.button(f"Go on with {len(stopped)} more", icon=":material/play_arrow:"):
-            own.resume()
+            track_list.resume()
             st.rerun()
         if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
-            _clear(own)
+            _clear(track_list)
             st.rerun()
 
 
-def _results(own: TrackList, done: list[Item], busy: bool) -> None:
+def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
     words, genres, least = st.columns([3, 3, 2])
-    for key in ("listen search", "listen least"):
-        theme.kept(key)
-    text = words.text_input("Search", placeholder="part of a name", key="listen search")
-    names = sorted({item.heard.genres[0] for item in done if item.heard and item.heard.genres})
-    held = st.session_state.get(theme.kept("listen genres"), [])
+    for key in ("classify search", "classify least"):
+        theme.persistent_key(key)
+    text = words.text_input("Search", placeholder="part of a name", key="classify search")
+    names = sorted(
+        {item.analysis.genres[0] for item in done if item.analysis and item.analysis.genres}
+    )
+    held = st.session_state.get(theme.persistent_key("classify genres"), [])
     if not set(held) <= set(names):
-        # Other tracks, or another model.
-        del st.session_state["listen genres"]
-    chosen = genres.multiselect("Genres", names, key="listen genres", placeholder="all")
-    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="listen least")
+        # The tracks or the model have changed.
+        del st.session_state["classify genres"]
+    chosen = genres.multiselect("Genres", names, key="classify genres", placeholder="all")
+    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="classify least")
     shown = [
         item
         for item in done
         if text.casefold() in item.name.casefold()
         and (
-            not chosen or (item.heard and item.heard.genres[:1] and item.heard.genres[0] in chosen)
+            not chosen
+            or (item.analysis and item.analysis.genres[:1] and item.analysis.genres[0] in chosen)
         )
-        and (not share or (item.heard and max(item.heard.probabilities, default=0) >= share / 100))
+        and (
+            not share
+            or (item.analysis and max(item.analysis.probabilities, default=0) >= share / 100)
+        )
     ]
-    found = track_list.table(shown)
-    # The row of the track that is looked at.
-    looked_at = [place for place, item in enumerate(shown) if item is own.chosen]
+    table = tabulate(shown)
+    # The row of the selected track.
+    looked_at = [place for place, item in enumerate(shown) if item is track_list.chosen]
 
     def choose() -> None:
-        picked = st.session_state["listen table"]["selection"]["rows"]
+        picked = st.session_state["classify table"]["selection"]["rows"]
         if picked:
-            own.chosen = shown[picked[0]]
+            track_list.chosen = shown[picked[0]]
 
     st.dataframe(
-        grid.spoken(found),
+        grid.for_display(table),
         hide_index=True,
         column_config=grid.columns(),
-        height=min(38 + 35 * max(len(found), 1), 420),
+        height=min(38 + 35 * max(len(table), 1), 420),
         on_select=choose,
         selection_mode="single-row",
-        selection_default=grid.marked("listen table", looked_at),
-        key="listen table",
+        selection_default=grid.select_rows("classify table", looked_at),
+        key="classify table",
     )
-    st.caption(f"{len(found):,} of {len(own.items):,} tracks. Select one to look at it.")
-    # A playlist of what was uploaded knows names alone: nobody finds our copies.
-    there = {item.name: str(item.path) for item in shown} if own.source else None
-    grid.downloads(found, "genres", there)
+    st.caption(f"{len(table):,} of {len(track_list.items):,} tracks. Select one to look at it.")
+    # Playlists of uploads hold file names only, as the copies here are temporary.
+    there = {item.name: str(item.path) for item in shown} if track_list.source else None
+    grid.downloads(table, "genres", there)
     planned = st.toggle(
         "What would the tags be?",
         disabled=busy,
@@ -288,41 +299,43 @@ def _results(own: TrackList, done: list[Item], busy: bool) -> None:
         help="A dry run: what would be written into the files, beside what is there.",
     )
     if planned and not busy:
-        _plan(shown, found)
+        _plan(shown, table)
 
 
-def _plan(shown: list[Item], found: pd.DataFrame) -> None:
-    """Show what would be written into the files; nothing is."""
-    own: TrackList = st.session_state["shelf"]
-    asked = (own.model, *shown)
-    before, job = st.session_state.get("listen plan", ((), None))
+def _plan(shown: list[Item], table: pd.DataFrame) -> None:
+    """Show which tags would be written into the files, without writing any."""
+    track_list: TrackList = st.session_state["track list"]
+    asked = (track_list.model, *shown)
+    before, job = st.session_state.get("classify plan", ((), None))
     if job is None or before != asked:
         if job is not None:
             job.cancel()
         paths = {item.name: str(item.path) for item in shown}
-        limit = setting().track_seconds + len(shown) * tagging.SECONDS
-        job = session.queue().submit(session.owner(), tagging.planned, found, paths, timeout=limit)
-        st.session_state["listen plan"] = asked, job
+        limit = app_settings().track_seconds + len(shown) * tagging.SECONDS
+        job = session.queue().submit(session.owner(), tagging.planned, table, paths, timeout=limit)
+        st.session_state["classify plan"] = asked, job
     if not job.finished:
-        theme.living(_planning, POLL)(job)
+        theme.fragment(_planning, POLL)(job)
         return
     if job.state == "done":
         _planned(job.result())
     elif job.state == "failed":
-        theme.trouble(job.error)
+        theme.show_error(job.error)
     else:
         st.caption("Stopped.")
     if st.button("Read the files again", icon=":material/refresh:", key="plan again"):
-        del st.session_state["listen plan"]
+        del st.session_state["classify plan"]
         st.rerun()
 
 
 def _planning(job: Job) -> None:
-    """Say how far the reading of tags is, until it is done."""
+    """Show the progress of reading tags, until it is done."""
     if job.finished:
         st.rerun()
     share, text = job.progress
-    if waiting.bar(share, waiting.turn(job) or text or "Reading tags…", "stop plan"):
+    if waiting.progress_bar(
+        share, waiting.queue_position(job) or text or "Reading tags…", "stop plan"
+    ):
         job.cancel()
         st.rerun()
 
@@ -334,79 +347,80 @@ def _planned(plan: pd.DataFrame) -> None:
     st.dataframe(plan, hide_index=True, key="planned")
 
 
-def _track(own: TrackList) -> None:
-    item = own.chosen
-    if item is None or item not in own.items:
+def _track(track_list: TrackList) -> None:
+    item = track_list.chosen
+    if item is None or item not in track_list.items:
         return
     if not item.picture:
-        own.show(item)
-        own.refresh(session.queue())
+        track_list.show(item)
+        track_list.refresh(session.queue())
     if item.waits:
-        _soon(own, item)
+        _wait_briefly(track_list, item)
     if item.waits:
-        theme.living(_waiting, POLL)(own, item)
-    elif item.heard is not None:
-        _portrait(own, item)
+        theme.fragment(_waiting, POLL)(track_list, item)
+    elif item.analysis is not None:
+        _show_analysis(track_list, item)
 
 
-def _soon(own: TrackList, item: Item) -> None:
-    """Wait a moment for what nobody is before: it is drawn at once, and not at the next look."""
+def _wait_briefly(track_list: TrackList, item: Item) -> None:
+    """Wait a moment for a track that is being analysed, to draw it without a progress bar."""
     job = item.job
     if job is None or job.ahead:
         return
     place = st.empty()
     place.caption("Listening…")
-    # Why it failed is said by whoever takes it in.
+    # `refresh` below takes in the error of a failed job.
     with contextlib.suppress(TimeoutError, JobError):
-        job.result(SOON)
+        job.result(WAIT)
     place.empty()
-    own.refresh(session.queue())
+    track_list.refresh(session.queue())
 
 
-def _waiting(own: TrackList, item: Item) -> None:
-    """Say how long it takes, until it is there."""
-    own.refresh(session.queue())
+def _waiting(track_list: TrackList, item: Item) -> None:
+    """Show the progress of the analysis of a track, until it is done."""
+    track_list.refresh(session.queue())
     if not item.waits:
         st.rerun()
     st.subheader(theme.plain(item.name), anchor=False)
     job = item.job
     share = job.progress[0] if job else 0.0
-    if waiting.bar(share, waiting.turn(job) or "Listening…", "stop one"):
-        own.stop(item)
+    if waiting.progress_bar(share, waiting.queue_position(job) or "Listening…", "stop one"):
+        track_list.stop(item)
         st.rerun()
 
 
-def _portrait(own: TrackList, item: Item) -> None:
-    heard = item.heard
-    assert heard is not None
+def _show_analysis(track_list: TrackList, item: Item) -> None:
+    analysis = item.analysis
+    if analysis is None:
+        return
     st.divider()
-    if heard.picture is not None:
-        sound = Path(heard.sound) if heard.sound else None
-        player.show(heard.picture, sound, item.name, "player")
+    if analysis.picture is not None:
+        sound = Path(analysis.sound) if analysis.sound else None
+        player.show(analysis.picture, sound, item.name, "player")
     elif item.error:
-        theme.trouble(f"{item.name}: {item.error}")
-    _facts(heard)
+        theme.show_error(f"{item.name}: {item.error}")
+    _facts(analysis)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
-        if not heard.genres:
-            theme.empty("No genre", "It is silent, or shorter than a tenth of a second.")
+        if not analysis.genres:
+            theme.empty_state("No genre", "It is silent, or shorter than a tenth of a second.")
             return
-        theme.figure(charts.genres(heard.genres, heard.probabilities), key="genres")
-        st.markdown(f"##### Why {theme.plain(heard.genres[0])}?")
-        theme.figure(charts.reasons(heard.reasons), key="reasons")
+        theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
+        st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
+        theme.figure(charts.reasons(analysis.reasons), key="reasons")
         st.caption("Green speaks for it, orange against it, beside the average genre.")
     with right:
         st.markdown("##### The thirteen values")
-        typical = model_at(own.model).typical.get(heard.genres[0], {})
-        theme.figure(radar.radar(heard.values, typical), key="radar")
+        typical = model_at(track_list.model).typical.get(analysis.genres[0], {})
+        theme.figure(radar.radar(analysis.values, typical), key="radar")
         st.dataframe(
-            grid.values(heard.values, typical), hide_index=True, height="content", key="values"
+            grid.values(analysis.values, typical), hide_index=True, height="content", key="values"
         )
 
 
-def _facts(heard: TrackAnalysis) -> None:
-    minutes, seconds = divmod(int(heard.duration), 60)
-    facts = [f"{minutes}:{seconds:02d}", f"{heard.sample_rate / 1000:g} kHz"]
-    facts.append({1: "mono", 2: "stereo"}.get(heard.channels, f"{heard.channels} channels"))
+def _facts(analysis: TrackAnalysis) -> None:
+    minutes, seconds = divmod(int(analysis.duration), 60)
+    facts = [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz"]
+    facts.append({1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels"))
     st.caption(" · ".join(facts))

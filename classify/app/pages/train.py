@@ -1,4 +1,4 @@
-"""Train: a table with labels becomes a model that says honestly how right it is."""
+"""Train: a table with labels becomes a model, with a report on how often it is right."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import table as table_at
+from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs import training
-from earmark.classify.app.settings import setting
+from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
-from earmark.classify.model import bundle
+from earmark.classify.model import storage
 from earmark.extract import tables
 from earmark.extract.errors import EarmarkError
 
@@ -38,24 +38,30 @@ BY_ARTIST = "artist or album, where known"
 
 @dataclass
 class Work:
-    """What is being trained on, and what has come of it.
+    """A table to train on, the jobs about it, and the model that was trained.
 
     Parameters
     ----------
     table : Path
         The feature table.
     name : str
-        What somebody calls it.
+        The name that the user gave the table.
     looking : Job
-        Of the job that looks at it.
+        The job that reads columns and rows of the table.
     labels : Path, optional
-        The CSV of labels, and in `labels_looking` the job that looks at it.
+        The CSV of labels.
+    labels_looking : Job, optional
+        The job that reads its columns.
+    labels_name : str
+        The name that the user gave the CSV.
     training : Job, optional
-        Of the job that trains.
+        The job that trains.
     directory : Path, optional
-        Where the model is.
+        The directory of the model.
     saved : str
-        Where it was put last.
+        Where the user saved the model last; empty before.
+    user_names : dict
+        The names of the files by their paths, for error messages.
     """
 
     table: Path
@@ -67,46 +73,48 @@ class Work:
     training: Job | None = None
     directory: Path | None = None
     saved: str = ""
-    called: dict[str, str] = field(default_factory=dict)
+    user_names: dict[str, str] = field(default_factory=dict)
 
 
 def page() -> None:
     """Draw the page."""
-    theme.head("Train", "Teach a model your own genres, from a table and labels that you trust.")
-    with theme.kept_in_words():
-        # What runs is shown, and can be stopped, whatever else is wrong.
+    theme.page_header(
+        "Train", "Teach a model your own genres, from a table and labels that you trust."
+    )
+    with theme.errors_shown():
+        # After an error here, running jobs are still shown and can be stopped.
         _source()
     work: Work | None = st.session_state.get("work")
     if work is None:
-        theme.empty(
+        theme.empty_state(
             "No table yet",
             "Upload a table with a row per track, or name one. `earmark extract` makes them from "
             "audio; a table of Spotify's values will do as well.",
             ":material/model_training:",
         )
         return
-    seen = _seen(work.looking, f"Looking at {work.name}…")
-    if seen is None:
+    summary = _table_summary(work.looking, f"Looking at {work.name}…")
+    if summary is None:
         return
     running = work.training is not None and not work.training.finished
-    _settings(work, seen, running)
+    _settings(work, summary, running)
     if work.training is None:
         return
     if running:
-        theme.living(_progress, POLL)(work.training)
+        theme.fragment(_progress, POLL)(work.training)
     elif work.training.state == "done" and work.directory is not None:
         _outcome(work, work.directory, work.training.result())
     elif work.training.state == "cancelled":
         st.info("The training was stopped.", icon=":material/stop_circle:")
     else:
-        theme.trouble(work.training.error)
+        theme.show_error(work.training.error)
 
 
 def _source() -> None:
-    """Let somebody bring a table."""
+    """Draw the boxes to upload or to name a table."""
     dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
     with dropped:
-        upload = table_picker.uploaded("CSV or Parquet", "train upload")
+        upload = table_picker.upload_table("CSV or Parquet", "train upload")
         if upload is not None and st.session_state.get("train taken") != upload:
             st.session_state["train taken"] = upload
             _begin(upload.path, upload.name)
@@ -114,81 +122,85 @@ def _source() -> None:
         text = st.text_input(
             "Table",
             placeholder="data/features/features.parquet",
-            help=f"Below {theme.plain(str(setting().root))}; {', '.join(tables.READABLE)}.",
+            help=f"Below {theme.plain(str(app_settings().root))}; {', '.join(tables.READABLE)}.",
         )
         if st.form_submit_button("Open", icon=":material/table_view:"):
-            with theme.tried("train wrong"):
-                _begin(table_at(text), text.strip())
+            with theme.remember_error("train wrong"):
+                _begin(resolve_table(text), text.strip())
     with named:
-        theme.told("train wrong")
+        theme.show_remembered_error("train wrong")
 
 
 def _begin(table: Path, name: str) -> None:
-    """Look at a table; what was trained before is offered elsewhere."""
+    """Begin with another table, and cancel the jobs about the one before."""
     before: Work | None = st.session_state.get("work")
     if before is not None:
         for job in (before.looking, before.labels_looking, before.training):
             if job is not None:
                 job.cancel()
-    st.session_state["work"] = Work(table, name, _looking(table), called={str(table): name})
+    st.session_state["work"] = Work(table, name, _submit_look(table), user_names={str(table): name})
 
 
-def _looking(table: Path) -> Job:
+def _submit_look(table: Path) -> Job:
     return session.queue().submit(
-        session.owner(), training.look_at, str(table), timeout=setting().track_seconds
+        session.owner(), training.inspect_table, str(table), timeout=app_settings().track_seconds
     )
 
 
-def _seen(job: Job, text: str) -> dict[str, Any] | None:
-    """Return what was seen of a table, once it was."""
+def _table_summary(job: Job, text: str) -> dict[str, Any] | None:
+    """Return the summary of a table, None until its job is done."""
     if not job.finished:
-        theme.living(_wait, POLL)(job, text)
+        theme.fragment(_wait, POLL)(job, text)
         return None
     if job.state == "cancelled":
         st.info("Stopped. Bring the table again to go on.", icon=":material/stop_circle:")
         return None
     if job.state == "failed":
         work: Work = st.session_state["work"]
-        theme.trouble(catalog.renamed(job.error, work.called))
+        theme.show_error(catalog.with_user_names(job.error, work.user_names))
         return None
-    found: dict[str, Any] = job.result()
-    return found
+    summary: dict[str, Any] = job.result()
+    return summary
 
 
 def _wait(job: Job, text: str) -> None:
     if job.finished:
         st.rerun()
-    if waiting.bar(job.progress[0], waiting.turn(job) or theme.plain(text), "looking stop"):
+    if waiting.progress_bar(
+        job.progress[0], waiting.queue_position(job) or theme.plain(text), "looking stop"
+    ):
         job.cancel()
         st.rerun()
 
 
-def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
-    """Ask for what cannot be seen, and train."""
-    about = f" · {seen['set']}" if seen["set"] else ""
+def _settings(work: Work, summary: dict[str, Any], running: bool) -> None:
+    """Draw the settings of the training, and the button that starts it."""
+    about = f" · {summary['set']}" if summary["set"] else ""
     st.markdown(f"##### {theme.plain(work.name)}")
-    st.caption(f"{seen['rows']:,} rows · {len(seen['columns']):,} columns{theme.plain(about)}")
+    st.caption(
+        f"{summary['rows']:,} rows · {len(summary['columns']):,} columns{theme.plain(about)}"
+    )
     where = st.radio(
         "The genres are",
         [IN_TABLE, IN_CSV, IN_FOLDERS],
         horizontal=True,
         disabled=running,
-        key=theme.kept("train where"),
+        key=theme.persistent_key("train where"),
     )
-    columns: list[str] = seen["columns"] if where != IN_CSV else _labels(work, running)
+    columns: list[str] = summary["columns"] if where != IN_CSV else _labels(work, running)
     if not columns:
         return
-    beside = [name for name in SPOTIFY_EXTRAS if name in seen["columns"]]
+    beside = [name for name in SPOTIFY_EXTRAS if name in summary["columns"]]
     sound_alone = bool(beside) and st.checkbox(
         f"Learn from the sound alone, without {' and '.join(beside)}",
         disabled=running,
-        key=theme.kept("train sound"),
+        key=theme.persistent_key("train sound"),
         help="Audio files have neither. A model that is to classify files is more often right "
         "without, one for Spotify's values with them.",
     )
     groups = [BY_ARTIST, *columns]
     for key, options in (("train label", columns), ("train group", groups)):
-        theme.kept(key, options)
+        theme.persistent_key(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         label = "genre"
         group: str | None = None
@@ -204,7 +216,7 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
                 "a model is not praised for knowing an artist.",
             )
             group = None if chosen == BY_ARTIST else chosen
-        key = theme.kept(f"train name {work.table}")
+        key = theme.persistent_key(f"train name {work.table}")
         st.session_state.setdefault(key, Path(work.name).stem[:NAME])
         name = st.text_input(
             "Name of the model", max_chars=NAME, disabled=running, width=260, key=key
@@ -215,12 +227,12 @@ def _settings(work: Work, seen: dict[str, Any], running: bool) -> None:
     if pressed:
         labels = {IN_CSV: str(work.labels), IN_FOLDERS: "folders"}.get(where)
         ignore = beside if sound_alone else None
-        _train(work, training.named(name), labels, label, group, ignore)
+        _train(work, training.directory_name(name), labels, label, group, ignore)
 
 
 def _labels(work: Work, running: bool) -> list[str]:
-    """Let somebody bring a CSV of labels, and return its columns, none until it is there."""
-    upload = table_picker.uploaded(
+    """Draw the upload of a CSV of labels, and return its columns; none until it was read."""
+    upload = table_picker.upload_table(
         "Labels: a column that names the tracks as the table does, and one with their genres",
         "train labels",
         ["csv"],
@@ -228,52 +240,52 @@ def _labels(work: Work, running: bool) -> list[str]:
     )
     if upload is not None and work.labels != upload.path:
         work.labels, work.labels_name = upload.path, upload.name
-        work.called[str(upload.path)] = upload.name
-        work.labels_looking = _looking(upload.path)
+        work.user_names[str(upload.path)] = upload.name
+        work.labels_looking = _submit_look(upload.path)
     if work.labels_looking is None:
         return []
     if upload is None:
-        # The box is empty once another page was drawn.
+        # After a visit to another page the box is empty, but the file is still there.
         st.caption(f"{theme.plain(work.labels_name)} is taken until you bring another.")
-    seen = _seen(work.labels_looking, f"Looking at {work.labels_name}…")
-    return list(seen["columns"]) if seen else []
+    summary = _table_summary(work.labels_looking, f"Looking at {work.labels_name}…")
+    return list(summary["columns"]) if summary else []
 
 
 def _train(work: Work, name: str, *options: Any) -> None:
-    """Have a model trained, with the options of `training.train`."""
+    """Submit the training of a model, with the options of `training.train`."""
     directory = session.scratch().path / secrets.token_hex(8) / name
     work.training = session.queue().submit(
         session.owner(),
         training.train,
-        *(str(work.table), str(directory), work.called, *options),
-        timeout=setting().training_seconds,
-        kind="train",
+        *(str(work.table), str(directory), work.user_names, *options),
+        timeout=app_settings().training_seconds,
+        pool="train",
     )
     work.directory, work.saved = directory, ""
     st.rerun()
 
 
 def _progress(job: Job) -> None:
-    """Say how far it is, until it is there."""
+    """Show the progress of the training, until it is done."""
     if job.finished:
         st.rerun()
     if job.state == "waiting" and job.ahead:
         text = f"{job.ahead} before yours"
     else:
         text = job.progress[1] or "starting"
-    if waiting.bar(job.progress[0], theme.plain(text), "train stop"):
+    if waiting.progress_bar(job.progress[0], theme.plain(text), "train stop"):
         job.cancel()
         st.rerun()
 
 
-def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
-    """Show what a training gave."""
+def _outcome(work: Work, directory: Path, results: dict[str, Any]) -> None:
+    """Show the trained model: how often it is right, its report and its card."""
     if directory not in st.session_state.get("models", []) and not work.saved:
         model_picker.add(directory)
-    numbers = told["metrics"]
+    numbers = results["metrics"]
     st.divider()
-    _numbers(numbers, len(told["genres"]))
-    for note in told["notes"]:
+    _numbers(numbers, len(results["genres"]))
+    for note in results["notes"]:
         st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}.", 500))
     _take(work, directory)
     report, card = st.tabs([":material/description: Report", ":material/badge: Model card"])
@@ -281,7 +293,7 @@ def _outcome(work: Work, directory: Path, told: dict[str, Any]) -> None:
         page = (directory / training.REPORT).read_text(encoding="utf-8")
         st.iframe(training.sandboxed(page, HEIGHT), height=HEIGHT)
     with card:
-        st.code((directory / bundle.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
+        st.code((directory / storage.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
 
 
 def _numbers(numbers: dict[str, Any], genres: int) -> None:
@@ -315,12 +327,12 @@ def _numbers(numbers: dict[str, Any], genres: int) -> None:
 
 
 def _take(work: Work, directory: Path) -> None:
-    """Offer the model for download, and a place for it."""
+    """Offer to download the model, and to save it below the root."""
     st.caption("The other pages offer this model for as long as this session lasts.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
             "Download (ZIP)",
-            lambda: training.zipped(directory),
+            lambda: training.zip_model(directory),
             f"{directory.name}.zip",
             "application/zip",
             icon=":material/download:",
@@ -331,23 +343,23 @@ def _take(work: Work, directory: Path) -> None:
             "Keep it in",
             f"models/{directory.name}",
             help=f"A new folder in {' or '.join(model_picker.FOLDERS)} below "
-            f"{theme.plain(str(setting().root))}.",
+            f"{theme.plain(str(app_settings().root))}.",
             width=320,
             key=f"train place {directory.parent.name}",
         )
         pressed = st.button("Save", icon=":material/save:", key="train save")
     if pressed:
         try:
-            own = st.session_state.setdefault("train kept", set())
-            saved = training.place(text, setting().root, own)
-            bundle.copy(directory, saved)
-            own.add(saved)
+            saved_before = st.session_state.setdefault("train kept", set())
+            saved = training.model_directory(text, app_settings().root, saved_before)
+            storage.copy(directory, saved)
+            saved_before.add(saved)
         except EarmarkError as error:
-            theme.trouble(error)
+            theme.show_error(error)
             return
         work.saved = text.strip()
-        known = [path for path in st.session_state.get("models", []) if path != directory]
-        st.session_state["models"] = known
+        others = [path for path in st.session_state.get("models", []) if path != directory]
+        st.session_state["models"] = others
         model_picker.add(saved)
     if work.saved:
         st.success(f"Saved in {theme.plain(work.saved)}.", icon=":material/check:")

@@ -1,6 +1,6 @@
-"""The charts that several pages show: genres with their probabilities, and what spoke for them.
+"""Charts that several pages show: the probabilities of genres, and the reasons for a genre.
 
-Pure functions that return Plotly's figures; `earmark.classify.app.widgets.theme.figure` shows them.
+Pure functions that return Plotly figures; `earmark.classify.app.widgets.theme.figure` shows them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ __all__ = ["escaped", "genres", "percent", "reasons"]
 FOR, AGAINST = PALETTE[2], PALETTE[5]
 
 ROW = 30
-"""Pixels of a bar with the space around it."""
+"""Height in pixels of a bar with the space around it."""
 
 
 def percent(share: float) -> str:
-    """Return a probability as it is read."""
+    """Return a probability as text in percent."""
     return f"{100 * share:.0f} %" if share >= 0.005 else "< 1 %"
 
 
 def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -> go.Figure:
-    """Draw the most probable genres as bars, the first one strongest."""
+    """Draw the most probable genres as bars, the first one highlighted."""
     shown = list(zip(names, probabilities, strict=True))[:top]
     chart = go.Figure(
         go.Bar(
@@ -50,18 +50,18 @@ def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -
     return chart
 
 
-def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure:
-    """Draw what spoke for a genre to the right and what spoke against it to the left.
+def reasons(contributions: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure:
+    """Draw the descriptors that speak for a genre to the right, those against it to the left.
 
     Parameters
     ----------
-    told : sequence of (str, float, float)
-        Descriptor, its value, and what it adds to the log-odds of the genre.
+    contributions : sequence of (str, float, float)
+        Descriptor, its value, and its contribution to the log-odds of the genre.
     top : int
-        Descriptors each way.
+        Descriptors on each side at most.
     """
-    pro = sorted((own for own in told if own[2] > 0), key=lambda own: -own[2])[:top]
-    con = sorted((own for own in told if own[2] < 0), key=lambda own: own[2])[:top]
+    pro = sorted((item for item in contributions if item[2] > 0), key=lambda item: -item[2])[:top]
+    con = sorted((item for item in contributions if item[2] < 0), key=lambda item: item[2])[:top]
     shown = pro + con[::-1]
     chart = go.Figure(
         go.Bar(
@@ -89,7 +89,7 @@ def reasons(told: Sequence[tuple[str, float, float]], top: int = 6) -> go.Figure
 
 
 def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
-    """Write names beside bars, which stand by their number: names may be numbers, or alike."""
+    """Label the bars, which are placed by number, as names may be numbers or equal."""
     chart.update_yaxes(
         type="linear",
         range=[len(names) - 0.5, -0.5],
@@ -109,6 +109,6 @@ def _wrapped(text: str) -> str:
 
 
 def escaped(name: str, longest: int = 40) -> str:
-    """Return a name, cut where it is too long, that Plotly takes for text: it reads some HTML."""
+    """Return a name, cut to a length and escaped, as Plotly interprets some HTML."""
     short = name if len(name) <= longest else f"{name[: longest - 1]}…"
     return short.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

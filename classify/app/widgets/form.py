@@ -1,7 +1,7 @@
-"""The form that stands for a track: what can be set of it, from where to where, and what is usual.
+"""The form of the page By hand: its fields, with their ranges and usual values.
 
-A model of Spotify's columns needs no audio: whoever knows the values can give them. All that the
-form shows follows from the bundle and from what the columns say of themselves. No Streamlit here.
+A model of Spotify's columns needs no audio, as its values can be typed in. The fields follow from
+the bundle and from the registered columns. Nothing here needs Streamlit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 from earmark.classify.app.widgets.grid import KEYS
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import genre_profiles
-from earmark.classify.model.bundle import ABOUT, Bundle
+from earmark.classify.model.storage import ABOUT
 from earmark.extract import descriptor_docs
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import registry
@@ -28,6 +28,7 @@ from earmark.extract.sets import NO_KEY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from earmark.classify.model.bundle import Bundle
     from earmark.extract.engine.registry import Column
 
 __all__ = ["GROUPS", "Field", "fields", "possible", "row", "settled"]
@@ -38,31 +39,31 @@ GROUPS = {
     "Form": ("tempo", "time_signature", "key", "mode", "duration_ms"),
     "On Spotify": ("popularity", "explicit"),
 }
-"""What stands together in the form."""
+"""Groups of fields."""
 
 TITLES = {"duration_ms": "duration"}
-"""What columns are called whose names are no words."""
+"""Titles of columns whose names are no words."""
 
 WORDS: dict[str, dict[float, str]] = {
-    "key": {float(NO_KEY): "none found", **{float(own): key for own, key in enumerate(KEYS)}},
+    "key": {float(NO_KEY): "none found", **{float(number): key for number, key in enumerate(KEYS)}},
     "mode": {1.0: "major", 0.0: "minor"},
     "time_signature": {float(beats): f"{beats}/4" for beats in range(3, 8)},
     "explicit": {0.0: "no", 1.0: "yes"},
 }
-"""What the values of categories are called."""
+"""Names of the values of categories."""
 
 MEANING = {
     "popularity": "How much it is played, 100 being the most: Spotify's own count, which no audio "
     "file holds.",
     "explicit": "Whether its words are marked as not for children.",
 }
-"""What Spotify says beside the sound has no page of its own."""
+"""Meanings of the columns that Spotify gives beside the sound."""
 
 STEPS = 100
-"""Into about so many steps a range is divided."""
+"""Steps into which a range is divided, roughly."""
 
 LONGEST = 20 * 60 * 1000.0
-"""Milliseconds up to which a duration can be set: it has no upper bound of its own."""
+"""Longest duration that can be set, in milliseconds: the column has no upper bound."""
 
 SECOND = 1000.0
 
@@ -76,17 +77,17 @@ class Field:
     name : str
         The column.
     title : str
-        What it is called.
+        The label.
     unit : str
         Its unit, empty for a pure number.
     low, high, step : float
-        From where to where, and by how much at a time.
+        The range, and the step of the slider.
     usual : float
-        Of a typical track of any genre, or the middle of the range where the model knows none.
+        The value of a typical track of any genre, or the middle of the range.
     meaning : str
-        What it means to a listener.
+        What the value means to a listener.
     options : dict
-        For a category: its values and what they are called.
+        For a category: the names of its values.
     """
 
     name: str
@@ -104,35 +105,35 @@ class Field:
         if not math.isfinite(value):
             return self.usual
         if self.options:
-            return min(self.options, key=lambda own: (abs(own - value), own))
+            return min(self.options, key=lambda option: (abs(option - value), option))
         steps = round((value - self.low) / self.step)
         digits = max(0, -math.floor(math.log10(self.step)))
         return min(max(round(self.low + steps * self.step, digits), self.low), self.high)
 
 
 def possible(directory: Path) -> bool:
-    """Tell whether nobody needs audio for a model, from what it says of itself alone."""
+    """Tell whether a model needs no audio, from its description alone."""
     about = directory / ABOUT
     try:
         return _possible(str(about), about.stat().st_mtime_ns)
     except (OSError, ValueError, TypeError, KeyError):
-        # What is damaged, another page says.
+        # Other pages say what is wrong with a damaged bundle.
         return False
 
 
 @lru_cache(maxsize=256)
-def _possible(about: str, stamp: int) -> bool:
+def _possible(about: str, stamp: int) -> bool:  # noqa: ARG001 - part of the key of the cache
     inputs = json.loads(Path(about).read_text(encoding="utf-8"))["inputs"]
     return set(inputs) <= set(genre_profiles.COLUMNS)
 
 
 def fields(bundle: Bundle) -> dict[str, Field]:
-    """Return what can be set of a track for a model, by column, in the order of the form.
+    """Return the fields for a model, by column, in the order of the form.
 
     Raises
     ------
     BundleError
-        The model looks at what nobody can set by hand.
+        The model uses columns that cannot be set by hand.
     """
     foreign = [name for name in bundle.inputs if name not in genre_profiles.COLUMNS]
     if foreign:
@@ -141,9 +142,9 @@ def fields(bundle: Bundle) -> dict[str, Field]:
             "nobody can set by hand; choose one that was trained on Spotify's columns"
         )
     usual = genre_profiles.overall(bundle.typical)
-    known = _columns()
+    columns_by_name = _columns()
     return {
-        name: _field(*known[name], usual[name][1] if name in usual else math.nan)
+        name: _field(*columns_by_name[name], usual[name][1] if name in usual else math.nan)
         for group in GROUPS.values()
         for name in group
         if name in bundle.inputs
@@ -151,7 +152,7 @@ def fields(bundle: Bundle) -> dict[str, Field]:
 
 
 def _columns() -> dict[str, tuple[Column, str]]:
-    """Return Spotify's columns, each with what it means."""
+    """Return Spotify's columns by name, each with its meaning."""
     of_audio = {
         column.name: (column, descriptor_docs.text(entry))
         for entry in registry.in_set("spotify")
@@ -161,7 +162,7 @@ def _columns() -> dict[str, tuple[Column, str]]:
         name: (column, " ".join((text.meaning or text.summary).split()))
         for name, (column, text) in of_audio.items()
     }
-    return described | {name: (own, MEANING[name]) for name, own in SPOTIFY_EXTRAS.items()}
+    return described | {name: (column, MEANING[name]) for name, column in SPOTIFY_EXTRAS.items()}
 
 
 def _field(column: Column, meaning: str, usual: float) -> Field:
@@ -182,9 +183,9 @@ def _step(about: float) -> float:
     return 5 * power if about >= 5 * power else power
 
 
-def settled(own: Mapping[str, Field], values: Mapping[str, float]) -> dict[str, float]:
+def settled(fields: Mapping[str, Field], values: Mapping[str, float]) -> dict[str, float]:
     """Return a value for every field: the given one as the form can show it, else the usual one."""
-    return {name: field.fit(values.get(name, math.nan)) for name, field in own.items()}
+    return {name: field.fit(values.get(name, math.nan)) for name, field in fields.items()}
 
 
 def row(bundle: Bundle, values: Mapping[str, float]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Tables of tracks: how columns are shown, and what they are downloaded as."""
+"""Tables of tracks: how their columns are shown, and their downloads."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ __all__ = [
     "as_parquet",
     "columns",
     "downloads",
+    "for_display",
     "key_of",
-    "marked",
     "meaning",
-    "spoken",
+    "select_rows",
     "values",
 ]
 
@@ -44,9 +44,9 @@ LUFS = "LUFS"
 """The unit of the loudness that Earmark measures."""
 
 
-def spoken(found: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of tracks as it is read: probabilities in percent, keys by their names."""
-    shown = found.copy()
+def for_display(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of tracks for display: probabilities in percent, keys by name."""
+    shown = table.copy()
     for name in shown.columns:
         if str(name).startswith("probability"):
             shown[name] = 100 * shown[name].astype(float)
@@ -60,7 +60,7 @@ def spoken(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def key_of(key: float, mode: float) -> str:
-    """Return what a musician calls a key, such as "A minor"; nothing where none was found."""
+    """Return the name of a key, such as "A minor"; empty where none was detected."""
     if pd.isna(key) or not 0 <= key < len(KEYS):
         return ""
     kind = "" if pd.isna(mode) else (" major" if mode else " minor")
@@ -68,7 +68,7 @@ def key_of(key: float, mode: float) -> str:
 
 
 def columns(loudness: str = LUFS) -> dict[str, Any]:
-    """Return how Streamlit shows the columns of `spoken` tables, by name.
+    """Return how Streamlit shows the columns of `for_display` tables, by name.
 
     Parameters
     ----------
@@ -104,21 +104,21 @@ def columns(loudness: str = LUFS) -> dict[str, Any]:
     }
 
 
-def marked(key: str, rows: list[int]) -> Any:
-    """Mark rows of a table that is drawn next, whatever was marked before in their place.
+def select_rows(key: str, rows: list[int]) -> Any:
+    """Select rows of the table that is drawn next, in place of any selection before.
 
     Parameters
     ----------
     key : str
-        Of the table.
+        The key of the table.
     rows : list of int
-        Their places.
+        The positions of the rows.
 
     Returns
     -------
     dict
-        For the table's `selection_default`: what is set here is lost where the page is drawn again
-        before it was seen.
+        To be given to the table as `selection_default`, as the state set here is lost in a rerun
+        that comes before the table was drawn.
     """
     state = {"selection": {"rows": rows, "columns": [], "cells": []}}
     if st.session_state.get(key, {}).get("selection") != state["selection"]:
@@ -137,21 +137,21 @@ def _meanings() -> dict[str, str]:
 
 
 def meaning(column: str) -> str:
-    """Return a sentence on a column; nothing for one that Earmark does not make."""
+    """Return a sentence about a column; empty for one that Earmark does not compute."""
     return _meanings().get(column, "")
 
 
 def values(
-    found: Mapping[str, float], typical: Mapping[str, list[float]], loudness: str = LUFS
+    track: Mapping[str, float], typical: Mapping[str, list[float]], loudness: str = LUFS
 ) -> pd.DataFrame:
-    """Lay out Spotify's columns of one track beside what is typical of its genre.
+    """Return Spotify's columns of one track beside the typical values of its genre.
 
     Parameters
     ----------
-    found : mapping of str to float
-        Its values, by column.
+    track : mapping of str to float
+        The values of the track by column.
     typical : mapping of str to list of float
-        Lower quartile, median and upper quartile by column; empty where nobody knows.
+        Lower quartile, median and upper quartile by column; empty where they are unknown.
     loudness : str
         The unit of the loudness.
 
@@ -161,17 +161,21 @@ def values(
         ``descriptor``, ``this track``, ``typical`` (the middle half of the genre's tracks, or the
         commonest where there is no middle), as text.
     """
-    said = partial(_said, loudness=loudness)
+    as_text = partial(_as_text, loudness=loudness)
     rows = []
     for name in sets.SPOTIFY_COLUMNS:
-        own = said(name, found.get(name, float("nan")), found.get("mode", float("nan")))
+        value_text = as_text(name, track.get(name, float("nan")), track.get("mode", float("nan")))
         low, middle, high = typical.get(name, [float("nan")] * 3)
-        usual = said(name, middle) if low == high else f"{said(name, low)} – {said(name, high)}"
-        rows.append((name, own, usual if name in typical else ""))
+        usual = (
+            as_text(name, middle)
+            if low == high
+            else f"{as_text(name, low)} – {as_text(name, high)}"
+        )
+        rows.append((name, value_text, usual if name in typical else ""))
     return pd.DataFrame(rows, columns=["descriptor", "this track", "typical"])
 
 
-def _said(name: str, value: float, mode: float = float("nan"), *, loudness: str) -> str:
+def _as_text(name: str, value: float, mode: float = float("nan"), *, loudness: str) -> str:  # noqa: PLR0911 - one per column
     if pd.isna(value):
         return "–"
     match name:
@@ -191,41 +195,41 @@ def _said(name: str, value: float, mode: float = float("nan"), *, loudness: str)
     return f"{value:.2f}"
 
 
-def as_csv(found: pd.DataFrame) -> bytes:
+def as_csv(table: pd.DataFrame) -> bytes:
     """Return a table as CSV, as the command line writes it."""
-    return _written(found, ".csv")
+    return _file_bytes(table, ".csv")
 
 
-def as_parquet(found: pd.DataFrame) -> bytes:
+def as_parquet(table: pd.DataFrame) -> bytes:
     """Return a table as Parquet, as the command line writes it."""
-    return _written(found, ".parquet")
+    return _file_bytes(table, ".parquet")
 
 
-def _written(found: pd.DataFrame, ending: str) -> bytes:
+def _file_bytes(table: pd.DataFrame, ending: str) -> bytes:
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
         path = Path(folder) / f"table{ending}"
-        tables.write(found, path)
+        tables.write(table, path)
         return path.read_bytes()
 
 
-def downloads(found: pd.DataFrame, name: str, locations: Mapping[str, str] | None = None) -> None:
-    """Offer a table as CSV, Parquet and playlist; each is made when it is asked for.
+def downloads(table: pd.DataFrame, name: str, locations: Mapping[str, str] | None = None) -> None:
+    """Draw buttons to download a table as CSV, Parquet and playlist, each made on demand.
 
     Parameters
     ----------
-    found : DataFrame
-        With ``path``.
+    table : DataFrame
+        Tracks, with a column ``path``.
     name : str
-        What the files are called, and the key of the buttons.
+        The name of the files without extension, and prefix of the keys of the buttons.
     locations : mapping of str to str, optional
-        Where the tracks are, for the playlist; by default where their paths say.
+        The location of each track by its path, for the playlist; by default the path itself.
     """
-    if not len(found):
+    if not len(table):
         return
     offers: dict[str, tuple[str, Callable[[], bytes]]] = {
-        ".csv": ("CSV", lambda: as_csv(found)),
-        ".parquet": ("Parquet", lambda: as_parquet(found)),
-        ".m3u8": ("Playlist", lambda: playlists.text(found, locations).encode()),
+        ".csv": ("CSV", lambda: as_csv(table)),
+        ".parquet": ("Parquet", lambda: as_parquet(table)),
+        ".m3u8": ("Playlist", lambda: playlists.text(table, locations).encode()),
     }
     with st.container(horizontal=True):
         for ending, (label, made) in offers.items():

@@ -1,8 +1,8 @@
-"""A track to see and to hear: waveform, mel spectrogram, beats and bars over one axis of time.
+"""A player with waveform, mel spectrogram, beats and bars over one time axis.
 
-The drawing is done in the browser (`picture.js`, `player.js`). What it draws goes there as one run
-of bytes, which Streamlit sends again only when it differs; the sound is served from memory by
-Streamlit, in parts as the browser asks for them, until no page shows it any more.
+The browser draws it (`picture.js`, `player.js`). The data are sent as one block of bytes, which
+Streamlit sends again only when it changes; Streamlit serves the sound from memory, in the parts
+that the browser requests, until no page shows it any more.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
-from streamlit import config, runtime
 
+from earmark.classify.app import _compat
 from earmark.extract.config import DEFAULTS
 
 if TYPE_CHECKING:
@@ -37,13 +37,13 @@ TYPES = {
     ".wav": "audio/wav",
     ".webm": "audio/webm",
 }
-"""What browsers play, by the ending of the file. Nothing else is ever said of somebody's file: as
-text/html it could be opened as a page of this app."""
+"""Media types that browsers play, by file extension. Files are served under no other type: as
+text/html an upload could be opened as a page of this app."""
 
 UNKNOWN = "application/octet-stream"
 
 LONGEST = 300
-"""Characters of a name that are sent."""
+"""Characters of a name that are sent at most."""
 
 
 def show(preview: Preview, audio: Path | None, name: str, key: str) -> None:
@@ -51,21 +51,21 @@ def show(preview: Preview, audio: Path | None, name: str, key: str) -> None:
 
     Parameters
     ----------
-    portrait : Preview
-        What there is to see.
+    preview : Preview
+        The waveform, spectrogram and beats of the track.
     audio : Path or None
-        A file that browsers play; None while there is none, and it may be handed over later.
+        A file that browsers play; None while there is none yet.
     name : str
-        Of the track. Anybody's text, shown as text.
+        The name of the track: untrusted, shown as plain text.
     key : str
-        Tells this player from others on the page. Another track under the same key takes its place.
+        The key of the player on the page. Another track under the same key replaces it.
     """
     sound = None if audio is None else _serve(audio, key)
     _component()(key=key, data=pack(preview, name, sound))
 
 
 def pack(preview: Preview, name: str, sound: str | None) -> bytes:
-    """Lay out what the browser draws as one run of bytes.
+    """Serialize the data of the player as one block of bytes.
 
     Four bytes hold the length of a header in JSON, little end first; then the header, then, each as
     long as the header says: times of the beats (float32), lowest, highest sample and root mean
@@ -74,12 +74,12 @@ def pack(preview: Preview, name: str, sound: str | None) -> bytes:
 
     Parameters
     ----------
-    portrait : Preview
-        What there is to see.
+    preview : Preview
+        The waveform, spectrogram and beats of the track.
     name : str
-        Of the track.
+        The name of the track.
     sound : str or None
-        Where the browser finds the sound.
+        The address of the sound.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def pack(preview: Preview, name: str, sound: str | None) -> bytes:
     header = {
         "name": name[:LONGEST],
         "sound": sound,
-        # Another beat or sound is no other track: the reader stays where they are.
+        # Other beats or another sound file keep the track, and the position in it.
         "track": hashlib.sha1(seen[0] + seen[2], usedforsecurity=False).hexdigest(),
         "duration": float(preview.duration),
         "beats": len(beats),
@@ -124,23 +124,20 @@ def sound_type(file: Path) -> str:
 
 
 def _serve(audio: Path, key: str) -> str | None:
-    """Hand a file to Streamlit's server, as `streamlit.audio` does, and return its address.
+    """Register a file with the server of Streamlit, as `streamlit.audio` does; return its address.
 
-    It is held for this session, for as long as the page goes on showing it: every run of the page
-    says so anew, and what no run has named is forgotten at its end.
+    Streamlit keeps the file for this session for as long as each rerun of the page registers it
+    again.
     """
     # Of the copies made for browsers the oldest go (`earmark.classify.app.files.transcode`).
-    if not runtime.exists() or not audio.is_file():
+    if not audio.is_file():
         return None
-    manager = runtime.get_instance().media_file_mgr
-    address = manager.add(str(audio), sound_type(audio), f"earmark.player.{key}")
-    base = str(config.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}{address}" if base else address
+    return _compat.serve_media(audio, sound_type(audio), f"earmark.player.{key}")
 
 
 @cache
 def _component() -> Any:
-    """Return what mounts the player; the page's own texts are read once."""
+    """Return the component of the player; its source files are read once."""
     here = Path(__file__)
     html, css, js = (here.with_suffix(end).read_text("utf-8") for end in (".html", ".css", ".js"))
     picture = here.with_name("picture.js").read_text("utf-8")

@@ -1,6 +1,6 @@
-"""Spotify's thirteen values of a track on a radar, over what is typical of its genre.
+"""Radar chart of Spotify's thirteen values of a track, over those typical of its genre.
 
-A pure function that returns Plotly's figure; `earmark.classify.app.widgets.theme.figure` shows it.
+A pure function that returns a Plotly figure; `earmark.classify.app.widgets.theme.figure` shows it.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ rim. Loudness is drawn from −30 LUFS, below which hardly any music is; duratio
 to a quarter of an hour, equal ratios being equally far."""
 
 CATEGORIES = ("key", "mode", "time_signature")
-"""What has no more and less: points, and no corners of an outline. They stand apart from each
-other, so that the outlines have no gap."""
+"""Categories, drawn as points and not as corners of the outline. Their axes are not adjacent, so
+that the outline has no gap."""
 
-OWN, GRID = PALETTE[0], "rgba(128, 128, 128, 0.28)"
+TRACK, GRID = PALETTE[0], "rgba(128, 128, 128, 0.28)"
 
 
 def place(name: str, value: float | None) -> float | None:
@@ -76,12 +76,12 @@ def radar(values: Mapping[str, float], typical: Mapping[str, list[float]]) -> go
     values : mapping of str to float
         By Spotify's column; what is missing is left out.
     typical : mapping of str to list of float
-        Lower quartile, median and upper quartile by column; empty where nobody knows.
+        Lower quartile, median and upper quartile by column; empty where they are unknown.
     """
     words = grid.values(values, typical)
-    said = dict(zip(words["descriptor"], words["this track"], strict=True))
-    usually = dict(zip(words["descriptor"], words["typical"], strict=True))
-    own = {name: place(name, values.get(name)) for name in AXES}
+    value_texts = dict(zip(words["descriptor"], words["this track"], strict=True))
+    typical_texts = dict(zip(words["descriptor"], words["typical"], strict=True))
+    positions = {name: place(name, values.get(name)) for name in AXES}
     usual = {
         name: [
             where for where in (place(name, each) for each in typical[name]) if where is not None
@@ -94,8 +94,8 @@ def radar(values: Mapping[str, float], typical: Mapping[str, list[float]]) -> go
     chart = go.Figure()
     if all(name in usual for name in numbers):
         _draw_usual(chart, usual, numbers)
-    _draw_own(chart, own, numbers, said, usually)
-    labels = [f"{AXES[name][0]}<br><b>{said[name]}</b>" for name in AXES]
+    _draw_track(chart, positions, numbers, value_texts, typical_texts)
+    labels = [f"{AXES[name][0]}<br><b>{value_texts[name]}</b>" for name in AXES]
     chart.update_polars(
         # Labels take their room from the inside: no margin has to be known.
         domain={"x": [0.17, 0.83], "y": [0.16, 0.9]},
@@ -163,29 +163,29 @@ def _draw_usual(
     )
 
 
-def _draw_own(
+def _draw_track(
     chart: go.Figure,
-    own: Mapping[str, float | None],
+    positions: Mapping[str, float | None],
     numbers: Sequence[str],
-    said: Mapping[str, str],
-    usually: Mapping[str, str],
+    value_texts: Mapping[str, str],
+    typical_texts: Mapping[str, str],
 ) -> None:
     """Draw the outline of the track, open where a value is missing."""
     around = [*numbers, numbers[0]]
-    whole = all(own[name] is not None for name in numbers)
+    whole = all(positions[name] is not None for name in numbers)
     for names, mode, symbol in (
         (around, "lines+markers", "circle"),
         (CATEGORIES, "markers", "diamond"),
     ):
         chart.add_scatterpolar(
-            r=[own[name] for name in names],
+            r=[positions[name] for name in names],
             theta=[_angle(name) for name in names],
             mode=mode,
-            line={"color": OWN, "width": 2},
-            marker={"color": OWN, "symbol": symbol, "size": 7 if symbol == "circle" else 9},
+            line={"color": TRACK, "width": 2},
+            marker={"color": TRACK, "symbol": symbol, "size": 7 if symbol == "circle" else 9},
             fill="toself" if whole and names is around else "none",
             fillcolor="rgba(0, 114, 178, 0.14)",
-            customdata=[[name, said[name], _beside(usually[name])] for name in names],
+            customdata=[[name, value_texts[name], _beside(typical_texts[name])] for name in names],
             hovertemplate="%{customdata[0]}: <b>%{customdata[1]}</b>%{customdata[2]}"
             "<extra></extra>",
             cliponaxis=False,
@@ -194,10 +194,10 @@ def _draw_own(
         )
 
 
-def _beside(usually: str) -> str:
-    return f"<br>typical of the genre: {usually}" if usually else ""
+def _beside(typical_text: str) -> str:
+    return f"<br>typical of the genre: {typical_text}" if typical_text else ""
 
 
 def _angle(name: str) -> float:
-    """Return where an axis points, in degrees from the first."""
+    """Return the angle of an axis in degrees, clockwise from the top."""
     return 360 * list(AXES).index(name) / len(AXES)

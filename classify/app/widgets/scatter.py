@@ -1,4 +1,4 @@
-"""The map of a library as a chart of Plotly's."""
+"""The map of a library as a Plotly chart."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 __all__ = ["drawn", "tracks_map"]
 
 DOTS = 20_000
-"""Dots that a browser moves about with ease, also on a phone."""
+"""Dots at most, so that the map stays fast on a phone."""
 
 FEW = 2_000
-"""Dots that are drawn without WebGL."""
+"""Dots up to which the map is drawn without WebGL."""
 
 BACKGROUND = 5_000
-"""Of those that show where the others are."""
+"""Background dots at most: tracks that do not match the query."""
 
 SAID = ("artist", "genre")
-"""What is said beside a dot under the name of its track."""
+"""Columns in the label of a dot, under the name of the track."""
 
 LONGEST = 60
-"""Characters of a name beside a dot."""
+"""Characters of a name in a label at most."""
 
 
 def drawn(count: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which of the tracks that were found are drawn, and which of the others.
+    """Return the rows of matching tracks to draw, and of others for the background.
 
-    The same ones each time, spread over all.
+    A random sample where there are too many, and the same one each time.
     """
     order = np.random.default_rng(0).permutation(count)
-    found = np.zeros(count, bool)
-    found[rows] = True
-    inside = order[found[order]][:DOTS]
-    others = order[~found[order]][: min(BACKGROUND, DOTS - len(inside))]
+    matches = np.zeros(count, bool)
+    matches[rows] = True
+    inside = order[matches[order]][:DOTS]
+    others = order[~matches[order]][: min(BACKGROUND, DOTS - len(inside))]
     return inside, others
 
 
@@ -54,16 +54,16 @@ def tracks_map(
     genres: Sequence[str],
     chosen: int | None = None,
 ) -> go.Figure:
-    """Draw tracks as dots: what was found in the colours of its genres, the rest in the background.
+    """Draw tracks as dots: matching ones in the colours of their genres, others in the background.
 
     Parameters
     ----------
     places : ndarray of shape (tracks, 2)
         From `earmark.classify.library.map.layout`.
     tracks : DataFrame
-        Of a `earmark.classify.library.library.Library`.
+        The tracks of a `earmark.classify.library.library.Library`.
     rows : ndarray of int
-        Of the tracks that were found.
+        The rows of the tracks that match the query.
     genres : sequence of str
         The most frequent first: those get colours, the others are grey.
     chosen : int, optional
@@ -72,7 +72,7 @@ def tracks_map(
     Returns
     -------
     Figure
-        Each dot of a track that was found has its row as ``customdata``.
+        Each dot of a matching track has its row as ``customdata``.
     """
     inside, others = drawn(len(tracks), rows)
     shown = tracks.iloc[inside]
@@ -98,7 +98,7 @@ def tracks_map(
         rest &= ~part
     size = 9 if len(inside) < 300 else 6 if len(inside) < 3000 else 4
     for name, color, part in [("others" if named else "tracks", OTHERS, rest), *parts]:
-        # Colours are what is looked for: what has none steps back beside them.
+        # Grey dots are fainter, so that the coloured genres stand out.
         opacity = 0.75 if color != OTHERS or not named else 0.35
         if part.any():
             add(
@@ -124,7 +124,7 @@ def tracks_map(
     chart.update_xaxes(**blank)
     chart.update_yaxes(**blank)
     chart.update_layout(
-        # What was zoomed into stays when something else is found.
+        # Zoom and position stay when the query changes.
         uirevision="map",
         dragmode="pan",
         clickmode="event+select",
@@ -138,7 +138,7 @@ def _at(places: NDArray[np.float64], rows: NDArray[np.int64]) -> dict[str, NDArr
 
 
 def _texts(shown: pd.DataFrame) -> NDArray[np.object_]:
-    """Return what is said beside each dot: title or path, artist, genre, a line each."""
+    """Return the label of each dot: title or path, artist and genre, a line each."""
     names = (
         shown["title"].where(shown["title"].notna(), shown["path"]) if "title" in shown else None
     )

@@ -1,4 +1,4 @@
-"""Tables that somebody names or uploads, on whatever page."""
+"""Widgets to choose or to upload a table, shared by the pages."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from earmark.classify.app import catalog
-from earmark.classify.app import session as state
-from earmark.classify.app.files.paths import check_table
-from earmark.classify.app.settings import setting
+from earmark.classify.app import catalog, session
+from earmark.classify.app.files.paths import check_table_size
+from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import theme
 from earmark.extract.errors import EarmarkError
 
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
     from earmark.classify.app.jobs.track_list import TrackList
 
-__all__ = ["SESSION", "UploadedTable", "table", "uploaded"]
+__all__ = ["SESSION", "UploadedTable", "choose_table", "upload_table"]
 
 SESSION = "What was classified in this session"
-"""What stands for a table of that."""
+"""The option that stands for the tracks classified in this session."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +32,11 @@ class UploadedTable:
     Parameters
     ----------
     name : str
-        What its owner calls it: anybody's text.
+        The file name on the user's computer; untrusted text.
     path : Path
-        Where it is.
+        The copy in the session folder.
     file_id : str
-        What Streamlit calls it.
+        Streamlit's id of the upload.
     """
 
     name: str
@@ -45,20 +44,20 @@ class UploadedTable:
     file_id: str
 
 
-def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> str | None:
-    """Let somebody choose a table, or type where one is; None where there is none.
+def choose_table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> str | None:
+    """Draw the choice of a table, which may also be typed in; None where none is chosen.
 
     Parameters
     ----------
     key : str
-        Of the widget.
+        The key of the widget.
     before, after : sequence of str
-        What is offered beside the tables below the root and that of the session.
+        Options before and after the tables of the session and below the root.
     """
-    own: TrackList | None = st.session_state.get("shelf")
-    session = [SESSION] if own is not None and own.done else []
-    names = [*before, *session, *catalog.listed(setting().root), *after]
-    if st.session_state.get(theme.kept(key)) == SESSION and not session:
+    track_list: TrackList | None = st.session_state.get("track list")
+    of_session = [SESSION] if track_list is not None and track_list.done else []
+    names = [*before, *of_session, *catalog.list_tables(app_settings().root), *after]
+    if st.session_state.get(theme.persistent_key(key)) == SESSION and not of_session:
         del st.session_state[key]
     chosen: str | None = st.selectbox(
         "Table",
@@ -66,48 +65,48 @@ def table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> st
         index=0 if names else None,
         accept_new_options=True,
         placeholder="data/features/music.parquet",
-        help=f"Choose one, or type where it is below {theme.plain(str(setting().root))}.",
+        help=f"Choose one, or type where it is below {theme.plain(str(app_settings().root))}.",
         key=key,
     )
     return chosen
 
 
-def uploaded(
+def upload_table(
     label: str, key: str, types: Sequence[str] = ("csv", "parquet"), *, disabled: bool = False
 ) -> UploadedTable | None:
-    """Let somebody upload a table, and return it for as long as it is in the box.
+    """Draw an upload box, and return its table for as long as it is in the box.
 
-    The one that was taken before goes when another takes its place.
+    Another upload replaces the table, and removes the file of the one before.
     """
     file = st.file_uploader(
         label,
         type=list(types),
         key=key,
-        max_upload_size=setting().upload_mb,
+        max_upload_size=app_settings().upload_mb,
         disabled=disabled,
     )
     if file is None:
         return None
-    # Drawn anew, the box still holds what was taken from it, or refused.
-    known: tuple[str, UploadedTable | str] | None = st.session_state.get(f"{key} kept")
-    if known is None or known[0] != file.file_id:
+    # A rerun finds the same file in the box: it was accepted or refused already.
+    checked: tuple[str, UploadedTable | str] | None = st.session_state.get(f"{key} kept")
+    if checked is None or checked[0] != file.file_id:
         try:
-            path = state.scratch().keep_table(file.name, file)
+            path = session.scratch().keep_table(file.name, file)
             try:
-                check_table(path, file.name)
+                check_table_size(path, file.name)
             except EarmarkError:
                 path.unlink()
                 raise
-            before: Path | None = st.session_state.get(f"{key} file")
-            if before is not None:
-                before.unlink(missing_ok=True)
-                state.forget([known[0]] if known else [])
+            previous: Path | None = st.session_state.get(f"{key} file")
+            if previous is not None:
+                previous.unlink(missing_ok=True)
+                session.forget([checked[0]] if checked else [])
             st.session_state[f"{key} file"] = path
-            known = file.file_id, UploadedTable(file.name, path, file.file_id)
+            checked = file.file_id, UploadedTable(file.name, path, file.file_id)
         except EarmarkError as error:
-            known = file.file_id, str(error)
-        st.session_state[f"{key} kept"] = known
-    if isinstance(known[1], str):
-        theme.trouble(known[1])
+            checked = file.file_id, str(error)
+        st.session_state[f"{key} kept"] = checked
+    if isinstance(checked[1], str):
+        theme.show_error(checked[1])
         return None
-    return known[1]
+    return checked[1]

@@ -1,4 +1,4 @@
-"""The one visual language of the app: its frame, its words for what is wrong, its charts."""
+"""The look of the app: page style and headers, error messages, escaped text, charts."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 __all__ = [
     "OTHERS",
     "PALETTE",
-    "empty",
+    "apply_style",
+    "color_scheme",
+    "empty_state",
+    "errors_shown",
     "figure",
-    "frame",
-    "head",
-    "kept",
-    "kept_in_words",
-    "living",
+    "fragment",
+    "page_header",
+    "persistent_key",
     "plain",
-    "theme",
-    "told",
-    "tried",
-    "trouble",
+    "remember_error",
+    "show_error",
+    "show_remembered_error",
 ]
 
 PALETTE = (
@@ -42,14 +42,14 @@ PALETTE = (
 """Okabe and Ito's colours, which people with any colour vision tell apart, and two more."""
 
 OTHERS = "#8a8f98"
-"""What has no colour of its own."""
+"""The colour of everything that has none in the palette."""
 
 LONGEST = 120
-"""Characters of a name that are shown."""
+"""Characters of a name that are shown at most."""
 
 JOINER = "\N{WORD JOINER}"
 
-# Where Streamlit makes something of text after Markdown was read: links, its logo, arrows.
+# Places where Streamlit turns text into links, its logo or arrows, after Markdown was parsed.
 _MADE = re.compile(
     r"(?<=www)(?=\.)|(?=://)|(?=@)|(?<=:)(?=streamlit:)|(?<=[-<>~])(?=[-=>])", re.IGNORECASE
 )
@@ -66,36 +66,36 @@ STYLE = """
 """
 
 
-def frame() -> None:
-    """Draw what every page has."""
+def apply_style() -> None:
+    """Apply the style sheet that all pages share."""
     st.html(STYLE)
 
 
-def head(title: str, lead: str) -> None:
-    """Begin a page: its name, and a sentence on what it is for."""
+def page_header(title: str, lead: str) -> None:
+    """Draw the title of a page, and a sentence on what the page is for."""
     st.title(title, anchor=False)
     st.caption(lead)
 
 
-def empty(title: str, text: str, icon: str = ":material/music_note:") -> None:
-    """Say what would stand here, and how it gets here."""
+def empty_state(title: str, text: str, icon: str = ":material/music_note:") -> None:
+    """Draw a placeholder: what would stand here, and how to get it."""
     with st.container(border=True, horizontal_alignment="center"):
         st.markdown(f"#### {icon} {title}", text_alignment="center")
         st.caption(text, text_alignment="center")
 
 
-def trouble(error: EarmarkError | str) -> None:
-    """Say what went wrong; names in it may be anybody's, and are shown as text."""
+def show_error(error: EarmarkError | str) -> None:
+    """Show an error message as plain text, as it may hold untrusted names."""
     st.error(plain(str(error), 1000), icon=":material/error:")
 
 
 @contextlib.contextmanager
-def kept_in_words() -> Iterator[None]:
-    """Turn whatever goes wrong into a sentence: a traceback is for the log."""
+def errors_shown() -> Iterator[None]:
+    """Show errors as messages on the page; the traceback of an unexpected one is logged."""
     try:
         yield
     except EarmarkError as error:
-        trouble(error)
+        show_error(error)
     except Exception as error:
         logging.getLogger("earmark").exception("a page failed")
         st.error(
@@ -106,8 +106,14 @@ def kept_in_words() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def tried(key: str) -> Iterator[None]:
-    """Keep what goes wrong with what somebody asked for, for `told`: a page is drawn many times."""
+def remember_error(key: str) -> Iterator[None]:
+    """Store an error in the session, so that `show_remembered_error` shows it at each rerun.
+
+    Parameters
+    ----------
+    key : str
+        The key under which the session keeps the message.
+    """
     st.session_state[key] = ""
     try:
         yield
@@ -115,28 +121,28 @@ def tried(key: str) -> Iterator[None]:
         st.session_state[key] = str(error)
 
 
-def told(key: str) -> None:
-    """Say what went wrong with what was `tried` last."""
-    if said := st.session_state.get(key):
-        trouble(said)
+def show_remembered_error(key: str) -> None:
+    """Show the error that `remember_error` stored last under a key, if there was one."""
+    if message := st.session_state.get(key):
+        show_error(message)
 
 
-def kept(key: str, options: Collection[Any] | None = None) -> str:
-    """Keep what a widget holds while other pages are looked at; call it before the widget.
+def persistent_key(key: str, options: Collection[Any] | None = None) -> str:
+    """Keep the value of a widget while other pages are shown; call it before the widget.
 
     Parameters
     ----------
     key : str
-        Of the widget.
+        The key of the widget.
     options : collection, optional
-        What it offers: what is not among them any more is forgotten, or was never chosen.
+        The options of the widget: a value that is none of them is dropped.
 
     Returns
     -------
     str
-        The key, for the widget.
+        The same key, to be given to the widget.
     """
-    values = st.session_state.setdefault("kept", {})
+    values = st.session_state.setdefault("widget values", {})
     if key in st.session_state:
         values[key] = st.session_state[key]
     elif key in values:
@@ -146,33 +152,33 @@ def kept(key: str, options: Collection[Any] | None = None) -> str:
     return key
 
 
-def living(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:
-    """Return a part of a page that is drawn anew by itself.
+def fragment(function: Callable[..., None], every: float | None = None) -> Callable[..., None]:
+    """Return a function that draws a part of a page, which is redrawn without the rest.
 
     Parameters
     ----------
     function : callable
-        Draws it.
+        Draws the part.
     every : float, optional
-        Seconds after which it is drawn again; by default only when somebody touches it.
+        Seconds between two redraws; by default only a change of a widget in it redraws it.
     """
 
     @wraps(function)
     def drawn(*arguments: Any) -> None:
-        # What goes wrong in a part would be told by Streamlit itself.
-        with kept_in_words():
+        # Without this, Streamlit would show the traceback of an error in a fragment.
+        with errors_shown():
             function(*arguments)
 
-    found: Callable[..., None] = st.fragment(drawn, run_every=every)
-    return found
+    redrawn: Callable[..., None] = st.fragment(drawn, run_every=every)
+    return redrawn
 
 
 def plain(text: str, longest: int = LONGEST) -> str:
-    """Return anybody's text as Markdown that shows just that.
+    """Return untrusted text as Markdown that shows exactly that text.
 
-    Signs that steer are left out (controls, and those that turn the direction of writing), what
-    Markdown or HTML would take for its own is escaped, and what is too long is cut. Where escapes
-    do not help, as against links, a sign that nobody sees stands between.
+    Control characters and those that change the direction of writing are removed, characters with a
+    meaning in Markdown or HTML are escaped, and long text is cut. Where escapes do not help, as
+    against links, an invisible character (word joiner) is put between.
     """
     shown = "".join(
         " " if sign.isspace() and sign != NO_BREAK else sign
@@ -183,13 +189,13 @@ def plain(text: str, longest: int = LONGEST) -> str:
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
 
 
-def theme() -> str:
-    """Return "dark" or "light", whichever the reader has."""
+def color_scheme() -> str:
+    """Return "dark" or "light", as in the settings of the browser."""
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
 def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
-    """Show a chart of Plotly's as charts look here, and return what was selected in it."""
+    """Show a Plotly chart in the style of the app, and return the selection in it."""
     chart.update_layout(
         margin={"l": 8, "r": 8, "t": 32 if chart.layout.title.text else 8, "b": 8},
         colorway=PALETTE,

@@ -1,4 +1,4 @@
-"""Waiting for a worker: how far it is, when it starts, and a button that stops it."""
+"""Widgets for a running job: its progress, its place in the queue, a button that stops it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import streamlit as st
 if TYPE_CHECKING:
     from earmark.classify.app.jobs.queue import Job
 
-__all__ = ["POLL", "bar", "turn"]
+__all__ = ["POLL", "progress_bar", "queue_position"]
 
 POLL = 0.4
-"""Seconds between two looks at what the workers have done."""
+"""Seconds between two redraws while a job runs."""
 
 
-def turn(job: Job | None) -> str:
-    """Say when the turn of a job comes; nothing where none is before it."""
+def queue_position(job: Job | None) -> str:
+    """Describe how long a job waits in the queue; empty where it does not wait for others."""
     if job is None or job.state != "waiting" or not job.ahead:
         return ""
     return f"{job.ahead} before you; starts within {max(1, math.ceil(job.wait))} s"
 
 
-def bar(share: float, text: str, key: str) -> bool:
-    """Draw how far something is, and return whether somebody wants to stop it."""
+def progress_bar(share: float, text: str, key: str) -> bool:
+    """Draw a progress bar, and return whether its stop button was pressed."""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share, text)
         return st.button("Stop", icon=":material/stop:", key=key)
