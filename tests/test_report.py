@@ -104,6 +104,7 @@ def page(found, **others):
 
 
 @pytest.mark.parametrize("count", [2, 3, 31, 114])
+@pytest.mark.slow
 def test_a_report_of_few_and_of_many_genres_is_written_whole(tmp_path, count):
     genres = [f"genre {place}" for place in range(count)]
     importances = pd.Series(np.full(40, 1 / 40), [f"column_{place}" for place in range(40)])
@@ -154,6 +155,7 @@ def test_the_same_evaluation_gives_the_same_bytes():
     assert files() == files()
 
 
+@pytest.mark.slow
 def test_a_large_report_stays_small_enough_to_be_mailed():
     genres = [f"a genre with a rather long name {place}" for place in range(114)]
     paths = [f"Some Artist/Some Album/{place:05d} – a track.mp3" for place in range(5000)]
