@@ -105,16 +105,12 @@ def wing(module):
     return ".".join(parts[:2]) if parts[0] == "classify" else None
 
 
-EXCEPTIONS = {("classify.html", "classify.evaluation")}
-"""In words, names are shortened as in the charts."""
-
-
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("classify/")])
 def test_a_wing_of_classify_imports_only_wings_below_it(name):
     ours = wing(dotted(name))
     others = {wing(module) for module in imports_of(name)} - {None}
     above = {other for other in others if LEVELS[other] > LEVELS[ours]}
-    assert not {(ours, other) for other in above} - EXCEPTIONS
+    assert not {(ours, other) for other in above}
 
 
 def test_nothing_imports_in_a_circle():

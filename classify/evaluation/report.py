@@ -18,6 +18,7 @@ from earmark.classify.evaluation.wording import (
 from earmark.classify.html import document
 from earmark.classify.html.plotting import legend
 from earmark.classify.html.words import NONE, fixed, interval, missing, percent
+from earmark.classify.model import storage
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FILES", "render", "write"]
 
-FILES = ("report.html", "confusion.png", "genres.png", "calibration.png", "importance.png")
+FILES = storage.REPORT
 """What a report consists of; the last picture is there only where importances are known."""
 
 PAIRS, EXAMPLES, ERRORS, COLUMNS, REASONS = 20, 5, 20, 25, 3
