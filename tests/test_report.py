@@ -225,6 +225,7 @@ def test_a_genre_that_is_never_predicted_has_no_precision():
     assert row, text
 
 
+@pytest.mark.slow
 def test_the_first_that_is_said_is_the_honest_number_and_then_the_leaky_one():
     found = evaluation(
         ["a", "b"],
