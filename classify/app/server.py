@@ -41,9 +41,7 @@ def serve(script: Path, **given: Any) -> None:
     """
     if find_spec("streamlit") is None:
         raise SettingsError("the app needs Streamlit; install it with: pip install 'earmark[app]'")
-    from streamlit import config
-    from streamlit.web import bootstrap
-
+    from earmark.classify.app import _compat
     from earmark.classify.app.settings import read
 
     merged = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
@@ -56,9 +54,7 @@ def serve(script: Path, **given: Any) -> None:
     elif address not in merged["server_allowedHosts"]:
         merged["server_allowedHosts"] += [address, socket.gethostname()]
     _free(address, int(merged.get("server_port", 8501)))
-    config._main_script_path = str(script)
-    bootstrap.load_config_options(merged)
-    bootstrap.run(str(script), False, [], merged)
+    _compat.run_server(script, merged)
 
 
 def options(file: Path) -> dict[str, Any]:

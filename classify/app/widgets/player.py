@@ -18,6 +18,7 @@ import numpy as np
 import streamlit as st
 
 from earmark.classify.app import _compat
+from earmark.extract.audio import formats
 from earmark.extract.config import DEFAULTS
 
 if TYPE_CHECKING:
@@ -25,18 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TYPES", "pack", "show", "sound_type"]
 
-TYPES = {
-    ".aac": "audio/aac",
-    ".flac": "audio/flac",
-    ".m4a": "audio/mp4",
-    ".mp3": "audio/mpeg",
-    ".mp4": "audio/mp4",
-    ".oga": "audio/ogg",
-    ".ogg": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".webm": "audio/webm",
-}
+TYPES = formats.MIME_TYPES
 """Media types that browsers play, by file extension. Files are served under no other type: as
 text/html an upload could be opened as a page of this app."""
 
