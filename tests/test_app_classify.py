@@ -70,6 +70,7 @@ def test_a_folder_elsewhere_is_refused_in_a_sentence(app, named):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_table(app):
     name_folder(app, "music")
     tracks = app.session_state["track list"]
@@ -113,6 +114,7 @@ def test_a_folder_becomes_a_table(app):
 @pytest.mark.parametrize(
     ("holds", "message"), [("", "holds no audio files"), ("link", "links to elsewhere")]
 )
+@pytest.mark.slow
 def test_a_folder_without_tracks_is_told(app, demo, tmp_path, holds, message):
     (tmp_path / "bare").mkdir()
     if holds:
@@ -135,6 +137,7 @@ def test_a_search_can_be_stopped(app, monkeypatch):
     assert not app.error
 
 
+@pytest.mark.slow
 def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch):
     monkeypatch.setenv("EARMARK_APP_FOLDER_TRACKS", "1")
     settings.app_settings.cache_clear()
@@ -146,6 +149,7 @@ def test_of_too_many_tracks_it_is_said_how_many_were_not_taken(app, monkeypatch)
     assert len(app.session_state["track list"].items) <= 1
 
 
+@pytest.mark.slow
 def test_somebody_who_stops_keeps_what_is_there(app, tmp_path, demo):
     track = (demo / "jazz-120bpm-b-flat-major.wav").read_bytes()
     for number in range(20):
@@ -161,6 +165,7 @@ def test_somebody_who_stops_keeps_what_is_there(app, tmp_path, demo):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_what_runs_is_shown_whatever_else_is_wrong(app):
     name_folder(app, "music")
     tracks = app.session_state["track list"]
@@ -174,6 +179,7 @@ def test_what_runs_is_shown_whatever_else_is_wrong(app):
     tracks.stop()
 
 
+@pytest.mark.slow
 def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
     app, demo, tmp_path, monkeypatch
 ):
@@ -198,6 +204,7 @@ def test_what_is_dropped_joins_what_was_dropped_and_replaces_a_folder(
     tracks.stop()
 
 
+@pytest.mark.slow
 def test_failures_alone_can_be_cleared(app, tmp_path):
     (tmp_path / "broken").mkdir()
     for number in range(7):

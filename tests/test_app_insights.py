@@ -66,6 +66,7 @@ def button(app, label):
     return next(button for button in app.button if button.label == label)
 
 
+@pytest.mark.slow
 def test_a_table_becomes_pictures(app, root, table):
     table.to_csv(root / "data" / "features" / "mine.csv", index=False)
     app.run()
@@ -113,6 +114,7 @@ def test_a_table_elsewhere_is_refused_in_a_sentence(app, root, table, named):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_without_a_table_the_demo_tracks_are_shown(app):
     app.run()
     assert app.selectbox(key="insights table").value == "The demo tracks"
@@ -139,6 +141,7 @@ def test_what_is_no_table_is_told_in_a_sentence(app, root):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_a_table_that_was_mended_is_drawn(app, root, table):
     path = root / "data" / "features" / "mine.csv"
     path.write_bytes(b"a,b\n\xff\xfe\n")
@@ -158,6 +161,7 @@ def test_a_table_that_was_mended_is_drawn(app, root, table):
     own.stop()
 
 
+@pytest.mark.slow
 def test_genres_come_from_a_file_that_is_named(app, root, table):
     table.drop(columns="genre").to_csv(root / "data" / "features" / "bare.csv", index=False)
     table[["path", "genre"]].rename(columns={"genre": "style"}).to_csv(root / "g.csv", index=False)
@@ -175,6 +179,7 @@ def test_genres_come_from_a_file_that_is_named(app, root, table):
     own.stop()
 
 
+@pytest.mark.slow
 def test_an_upload_is_shown_under_its_own_name(app, table):
     app.run()
     content = table.to_csv(index=False).encode()
@@ -220,6 +225,7 @@ def own(table, tmp_path):
     return Gallery(Source.of("t", table), "me", tmp_path, 10, "light")
 
 
+@pytest.mark.slow
 def test_pictures_are_those_of_the_command(own, table):
     own.refresh(Now())
     assert not own.busy
@@ -230,6 +236,7 @@ def test_pictures_are_those_of_the_command(own, table):
     assert gallery.zipped(own) == gallery.zipped(own)
 
 
+@pytest.mark.slow
 def test_a_picture_that_fails_takes_no_other_with_it(own):
     own.refresh(Now(fails=["tempo"]))
     assert own.made["tempo"] == Absent("tempo", "took too long")
@@ -237,6 +244,7 @@ def test_a_picture_that_fails_takes_no_other_with_it(own):
     assert not own.error
 
 
+@pytest.mark.slow
 def test_a_stop_keeps_what_is_there_and_can_be_taken_back(own):
     own.refresh(Now())
     first = own.made["popularity"]
@@ -266,6 +274,7 @@ def test_a_line_that_is_full_is_told(own):
     assert not own.busy
 
 
+@pytest.mark.slow
 def test_a_closed_gallery_leaves_nothing(own, tmp_path):
     own.refresh(Now())
     assert list(tmp_path.iterdir())

@@ -195,6 +195,7 @@ def test_playlists_are_offered_of_what_was_found(app):
     assert r"\[Song\]\(5\), and those most like it" in said(app)
 
 
+@pytest.mark.slow
 def test_the_map_is_made_by_a_worker_and_can_be_stopped(app):
     app.run()
     box(app, "segmented_control", "View").set_value("Map").run()
@@ -248,6 +249,7 @@ def test_a_map_is_drawn_up_once_for_everybody(app, monkeypatch):
         assert not one.exception
 
 
+@pytest.mark.slow
 def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, root, monkeypatch):
     polled = []
     living = theme.fragment
@@ -292,6 +294,7 @@ def test_a_table_that_is_none_is_refused_in_a_sentence(app, named):
     assert not app.exception
 
 
+@pytest.mark.slow
 def test_a_table_without_genres_gets_those_of_a_model_and_its_tracks_play(root, demo):
     music = root / "music"
     music.mkdir()

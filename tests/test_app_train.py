@@ -203,6 +203,7 @@ def test_a_broken_table_is_named(app, tmp_path):
     assert str(tmp_path) not in said
 
 
+@pytest.mark.slow
 def test_one_genre_is_not_enough(app):
     name_table(app, "one.csv")
     until(app, shows(app, "Train"))
@@ -211,6 +212,7 @@ def test_one_genre_is_not_enough(app):
     assert "a classifier needs at least two genres" in app.error[0].value.replace("\\", "")
 
 
+@pytest.mark.slow
 def test_a_table_becomes_a_model_that_can_be_kept(app, tmp_path):
     name_table(app, "songs.csv")
     until(app, shows(app, "Train"))
@@ -303,6 +305,7 @@ def test_a_training_can_be_stopped(app):
     assert not app.error
 
 
+@pytest.mark.slow
 def test_labels_come_from_elsewhere(app, tmp_path):
     frame = table()
     frame.drop(columns=["genre", "artist"]).to_csv(tmp_path / "bare.csv", index=False)
@@ -322,6 +325,7 @@ def test_labels_come_from_elsewhere(app, tmp_path):
     assert not app.error
 
 
+@pytest.mark.slow
 def test_an_uploaded_table_is_called_by_its_name(app):
     app.run()
     uploaded = app.file_uploader("train upload")

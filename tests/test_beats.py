@@ -27,6 +27,7 @@ def clicks(period, count=600, start=10):
     return envelope
 
 
+@pytest.mark.slow
 def test_the_beats_of_a_file(demo):
     found = earmark.beats(demo / "waltz-96bpm-f-major.flac")
     assert list(found.columns) == ["time", "beat"]

@@ -18,6 +18,8 @@ from earmark.extract.audio.sources import Track
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
 
+pytestmark = pytest.mark.slow
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 

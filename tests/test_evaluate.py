@@ -474,6 +474,7 @@ def test_the_default_model_explains_itself(demo):
 # The search.
 
 
+@pytest.mark.slow
 def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     pytest.importorskip("optuna")
     from earmark.classify.evaluation.tune import search

@@ -234,6 +234,7 @@ def test_the_help_has_an_example_and_the_options(cli):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_on_real_music_a_random_split_says_far_too_much(cli, shared, tmp_path):
     table = tmp_path / "windows.parquet"
     music, labels = shared / "emotify" / "audio", shared / "emotify" / "tracks.csv"

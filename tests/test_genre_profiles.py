@@ -95,6 +95,7 @@ def test_what_is_no_typical_value_is_refused(own, message):
         genre_profiles.check(own, ["jazz", "rock"])
 
 
+@pytest.mark.slow
 def test_a_model_knows_also_what_it_does_not_learn_from(tmp_path):
     rng = np.random.default_rng(0)
     table = pd.DataFrame(

@@ -141,6 +141,7 @@ def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_tracks_of_one_artist_are_different_recordings(shared):
     rows = earmark.table([shared / "emotify" / "audio"])
     columns = rows.columns.drop(["path", "sha256"])

@@ -14,6 +14,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_spotifys_table_in_pictures(spotify, tmp_path):
     made = list(insights.write(tmp_path / "new", spotify))
     titles = {found.name: found.title for found in made if isinstance(found, Picture)}
@@ -52,6 +53,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text(invented, tmp_path):
     invented["genre"] = [HOSTILE[place % len(HOSTILE)] for place in range(36)]
     invented = invented.rename(columns={"acousticness": "音" * 4000, "mode": "<b>$x^2$</b>"})
@@ -77,6 +79,7 @@ def few(invented):
     return invented[["path", "tempo", "key"]]
 
 
+@pytest.mark.slow
 def test_only_what_is_ours_is_replaced(few, tmp_path):
     tracks, folder = insights.describe(few), tmp_path / "out"
     list(insights.write(folder, tracks))

@@ -38,6 +38,7 @@ def reason(name, frame, **options):
         ("gtzan/features_30_sec.csv", 1000, 10, {"popularity", "loudness-energy", "keys"}),
     ],
 )
+@pytest.mark.slow
 def test_other_peoples_tables(shared, table, tracks, genres, absent):
     found = read(shared / table)
     assert len(found.values) == tracks
@@ -166,6 +167,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("kind", ODD)
+@pytest.mark.slow
 def test_odd_tables_are_drawn_or_named(invented, kind):
     tracks = describe(ODD[kind](invented))
     made = list(figures.pictures(tracks))

@@ -192,6 +192,7 @@ def test_predictions_alone_are_a_library(tmp_path):
         _ = own.index
 
 
+@pytest.mark.slow
 def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
     job = run.Extraction("default", windows=6)
     rows = run.extract([demo], job).table

@@ -58,6 +58,7 @@ def test_the_signals_of_the_ebu_in_files(case, rate, signals, tmp_path):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_loudness_is_that_of_pyloudnorm(signals, shared):
     found = signals.against_pyloudnorm([shared / "librosa"])
     assert found["n"] == 14

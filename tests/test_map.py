@@ -20,6 +20,7 @@ def clouds(count, seed=0):
 
 
 @pytest.mark.parametrize("count", [200, 2600])
+@pytest.mark.slow
 def test_tracks_of_a_kind_lie_together_and_the_same_way_every_time(count, capsys):
     vectors, kinds = clouds(count)
     told = []

@@ -34,6 +34,7 @@ def peak(job, minutes):
 
 
 @pytest.mark.parametrize("windows", [None, 6.0])
+@pytest.mark.slow
 def test_a_long_track_needs_hardly_more_memory_than_a_short_one(windows):
     job = Extraction("default", windows=windows, tracks=True)
     job.rows(noise(1))
@@ -112,6 +113,7 @@ def test_samples_of_next_to_nothing_are_as_many(length):
 
 
 @pytest.mark.parametrize("name", ["gtzan", "fma"])
+@pytest.mark.slow
 def test_published_sets_say_the_same_of_samples_laid_aside(path, aside, monkeypatch, name):
     def described():
         with decode.open_audio(path) as audio:

@@ -231,6 +231,7 @@ def test_the_interval_is_of_any_number_not_of_right_and_wrong_alone():
     assert high == pytest.approx(values.mean() + half, abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_memory_of_an_interval_does_not_grow_with_the_groups():
     # Every group of a kind of its own: 60,000 of them drawn 400 times are 192 MB at once.
     values = np.random.default_rng(0).random(60_000)

@@ -98,6 +98,7 @@ def test_speech_is_speech_and_music_is_none(shared):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_the_estimates_go_with_what_people_hear(shared):
     tracks = pd.read_csv(shared / "emotify" / "tracks.csv")
     table = earmark.table([shared / "emotify" / "audio"], set="spotify").set_index("path")

@@ -14,6 +14,7 @@ import earmark
 from earmark.extract import sets
 
 
+@pytest.mark.slow
 def test_the_demo_tracks_are_classified_in_one_go(cli, demo, tmp_path):
     output = tmp_path / "genres.csv"
     status, out, err = cli("classify", demo, "-o", output, "--top", 2)
@@ -27,6 +28,7 @@ def test_the_demo_tracks_are_classified_in_one_go(cli, demo, tmp_path):
     assert "6/6" in err
 
 
+@pytest.mark.slow
 def test_predictions_are_the_same_from_files_from_a_table_and_from_python(cli, demo, tmp_path):
     table = tmp_path / "windows.parquet"
     assert cli("extract", demo, "-o", table, "--windows", 6, "-q")[0] == 0
@@ -50,6 +52,7 @@ def test_extract_writes_every_format(cli, demo, tmp_path, ending):
     assert failures[["path", "stage"]].to_numpy().tolist() == [["tracks.csv", "decode"]]
 
 
+@pytest.mark.slow
 def test_bad_files_are_named_and_the_others_classified(cli, demo, tmp_path):
     music = tmp_path / "music"
     music.mkdir()
@@ -117,6 +120,7 @@ def test_the_version_is_that_of_the_package(cli):
     assert cli("--version")[1] == f"earmark {earmark.__version__}\n"
 
 
+@pytest.mark.slow
 def test_the_command_line_runs_as_a_module(demo, tmp_path):
     command = [sys.executable, "-m", "earmark", "classify", str(demo), "-q"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -125,6 +129,7 @@ def test_the_command_line_runs_as_a_module(demo, tmp_path):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_a_new_user_extracts_trains_and_classifies_real_music(cli, shared, tmp_path):
     table, model = tmp_path / "features.parquet", tmp_path / "model"
     music = shared / "emotify" / "audio"
@@ -144,6 +149,7 @@ def test_a_new_user_extracts_trains_and_classifies_real_music(cli, shared, tmp_p
     assert (found["genre"] == found["path"].str.split("-").str[0]).mean() > 0.9
 
 
+@pytest.mark.slow
 def test_no_table_takes_the_place_of_one_of_another_kind_or_of_a_better_one(cli, demo, tmp_path):
     table = tmp_path / "t.csv"
     cli("extract", demo, "-o", table, "-q")

@@ -53,6 +53,7 @@ def test_the_values_are_those_of_the_tables(demo, name, windows):
 
 
 @pytest.mark.parametrize("job", [Extraction("gtzan"), Extraction("default", Settings(n_fft=1024))])
+@pytest.mark.slow
 def test_what_is_no_part_of_the_default_set_is_there_too(demo, job):
     file = demo / "jazz-120bpm-b-flat-major.wav"
     seen = preview(file, job)

@@ -63,6 +63,7 @@ def test_nothing_has_no_harmonic_part():
 @pytest.mark.real_audio
 @pytest.mark.filterwarnings("ignore:n_fft=2048 is too large")
 @pytest.mark.parametrize("samples", [6 * 22050, 2048, 2047, 100, 1])
+@pytest.mark.slow
 def test_the_separation_is_librosas(shared, samples):
     signal = music(shared, "*Choice*", 6)[-samples:]
     harmonic, percussive = hpss.separate(signal)
@@ -86,6 +87,7 @@ def test_the_gtzan_columns_are_the_tables(shared):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_gtzan_agrees_with_the_public_table(shared):
     rows = published_rows(shared)
     paths = sorted((shared / "gtzan" / "audio").glob("*.au"))

@@ -278,6 +278,7 @@ def test_a_waiting_job_leaves_the_queue(make, tmp_path):
     assert not running(int(read(tmp_path / "pid")))
 
 
+@pytest.mark.slow
 def test_a_job_that_is_nearly_done_is_let_finish_for_a_new_worker_takes_longer(make):
     queue = make(warm=jobs.warm_slowly)
     number = submit(queue, jobs.pid).result(PATIENCE)
@@ -446,6 +447,7 @@ def test_short_jobs_say_little_of_one_that_may_take_longer(make):
     queue.leave("me")
 
 
+@pytest.mark.slow
 def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
     queue = make(train=PoolSettings(warm=jobs.warm_slowly))
     submit(queue, jobs.sleep, 0, pool="train").result(PATIENCE)

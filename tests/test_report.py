@@ -104,6 +104,7 @@ def page(found, **others):
 
 
 @pytest.mark.parametrize("count", [2, 3, 31, 114])
+@pytest.mark.slow
 def test_a_report_of_few_and_of_many_genres_is_written_whole(tmp_path, count):
     genres = [f"genre {place}" for place in range(count)]
     importances = pd.Series(np.full(40, 1 / 40), [f"column_{place}" for place in range(40)])
@@ -154,6 +155,7 @@ def test_the_same_evaluation_gives_the_same_bytes():
     assert files() == files()
 
 
+@pytest.mark.slow
 def test_a_large_report_stays_small_enough_to_be_mailed():
     genres = [f"a genre with a rather long name {place}" for place in range(114)]
     paths = [f"Some Artist/Some Album/{place:05d} – a track.mp3" for place in range(5000)]
@@ -223,6 +225,7 @@ def test_a_genre_that_is_never_predicted_has_no_precision():
     assert row, text
 
 
+@pytest.mark.slow
 def test_the_first_that_is_said_is_the_honest_number_and_then_the_leaky_one():
     found = evaluation(
         ["a", "b"],

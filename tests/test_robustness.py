@@ -15,7 +15,7 @@ import earmark
 from earmark.extract.audio import decode
 from earmark.extract.batch.track import Extraction
 
-pytestmark = pytest.mark.real_audio
+pytestmark = [pytest.mark.real_audio, pytest.mark.slow]
 
 EXTRACTION = Extraction("default", windows=6.0, tracks=True)
 OF_THE_FILE = ["duration_ms", "loudness"]

@@ -105,6 +105,7 @@ class Deadly(Track):
         return os._exit, (1,)
 
 
+@pytest.mark.slow
 def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(music, monkeypatch):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     tracks = [Track(f"{index}.wav", music / f"{index}.wav") for index in range(6)]
@@ -304,6 +305,7 @@ def test_a_path_may_be_anything_that_names_a_file(music):
     assert len(earmark.table([Path(music, "0.wav"), str(music / "1.wav")])) == 2
 
 
+@pytest.mark.slow
 def test_a_table_is_the_same_in_however_many_pieces_it_is_written(music, tmp_path, monkeypatch):
     job = run.Extraction("default", DEFAULTS, 0.5, tracks=True)
     whole, pieces = tmp_path / "whole", tmp_path / "pieces"

@@ -290,6 +290,7 @@ track_analysis.warm()
 """
 
 
+@pytest.mark.slow
 def test_what_a_worker_left_that_was_killed_while_it_got_ready_is_swept(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", GETTING_READY],

@@ -23,6 +23,7 @@ def test_every_published_set_is_in_the_list_above():
 
 
 @pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.slow
 def test_a_set_is_extracted_to_every_format(cli, demo, tmp_path, name):
     expected = schema.of(name, DEFAULTS)
     in_python = earmark.table([demo], set=name)
@@ -86,6 +87,7 @@ def test_settings_are_refused_for_a_published_set(cli, demo, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", COUNTS)
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one(cli, demo, tmp_path, monkeypatch, name):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     written = []
@@ -112,6 +114,7 @@ def test_silence_and_what_is_no_audio_do_not_stop_a_set(cli, demo, tone, tmp_pat
     assert pd.read_csv(tmp_path / "t.failures.csv")["path"].tolist() == ["bad.mp3"]
 
 
+@pytest.mark.slow
 def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(cli, demo, tmp_path):
     for ending in ("parquet", "csv"):
         table, output = tmp_path / f"t.{ending}", tmp_path / "genres.csv"
@@ -125,6 +128,7 @@ def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(cli, 
         assert not output.exists()
 
 
+@pytest.mark.slow
 def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(cli, demo, tmp_path):
     table, model = tmp_path / "gtzan.parquet", tmp_path / "model"
     cli("extract", demo, "--set", "gtzan", "-o", table, "-q")
@@ -154,6 +158,7 @@ def test_a_model_is_trained_on_a_table_of_gtzan_and_classifies_files(cli, demo, 
         assert "`earmark extract --set gtzan`" in err
 
 
+@pytest.mark.slow
 def test_a_model_of_fma_refuses_fma_compat_though_the_columns_are_the_same(cli, demo, tmp_path):
     labels = pd.read_csv(demo / "tracks.csv")
     labels["genre"] = ["electronic", "acoustic"] * 3

@@ -147,6 +147,7 @@ def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
 def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(shared, tmp_path):
     labels = pd.read_csv(shared / "emotify" / "tracks.csv").set_index("file")
     table = earmark.table([shared / "emotify" / "audio"], workers=2)

@@ -73,6 +73,7 @@ def test_the_set_agrees_with_the_default_set(demo):
     assert own.to_dict() == pytest.approx(both[own.index].to_dict())
 
 
+@pytest.mark.slow
 def test_a_model_of_spotifys_table_takes_ours_as_it_is(cli, demo, tmp_path):
     generator = np.random.default_rng(0)
     rows = 80
@@ -138,6 +139,7 @@ def test_percentages_are_refused(cli, spotifys, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
+@pytest.mark.slow
 def test_a_compressed_table_is_a_table_everywhere(cli, spotifys, tmp_path):
     path, model = spotifys("s.csv.gz"), tmp_path / "m"
     assert cli("train", path, "--label", "track_genre", "-o", model, "-q")[0] == 0
@@ -147,6 +149,7 @@ def test_a_compressed_table_is_a_table_everywhere(cli, spotifys, tmp_path):
     assert "40 rows, 14 columns" in out
 
 
+@pytest.mark.slow
 def test_what_a_foreign_table_lacks_is_all_that_is_named(cli, spotifys, tmp_path):
     model = tmp_path / "m"
     cli("train", spotifys(), "--label", "track_genre", "-o", model, "-q")
@@ -168,6 +171,7 @@ def test_what_is_not_learned_from_is_said(spotifys):
     assert "not learned from, since the set has no such columns: plays" in found.notes
 
 
+@pytest.mark.slow
 def test_without_artists_nobody_says_that_there_were_any(cli, spotifys, tmp_path):
     from earmark.classify.dataset import build
 

@@ -36,6 +36,7 @@ def cli(*arguments):
 
 @pytest.mark.parametrize("name", ["default", "gtzan"])
 @pytest.mark.parametrize("seconds", [2.5, 6.0, 60.0])
+@pytest.mark.slow
 def test_both_tables_are_those_of_two_passes(demo, name, seconds):
     tracks, windows = earmark.tracks_and_windows([demo], windows=seconds, set=name)
     pd.testing.assert_frame_equal(tracks, earmark.table([demo], set=name), check_exact=True)
@@ -130,6 +131,7 @@ def test_one_file_cannot_hold_both_tables(music, tmp_path, analysed, capsys, mon
     assert not analysed
 
 
+@pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one(music, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     job = run.Extraction("default", DEFAULTS, 1.0, tracks=True)

@@ -48,6 +48,7 @@ def analysed(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["default", "gtzan", "fma"])
+@pytest.mark.slow
 def test_rows_are_those_of_features(tones, name):
     found = AudioFeatures(name).fit_transform(tones)
     assert found.dtype == np.float64
@@ -77,6 +78,7 @@ def test_numbers_of_numpy_are_numbers(tones):
     )
 
 
+@pytest.mark.slow
 def test_two_workers_give_what_one_gives(tones, monkeypatch):
     monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
     one, two = (AudioFeatures(workers=workers).fit_transform(tones) for workers in (1, 2))
@@ -278,6 +280,7 @@ def pipeline_of(**parameters):
     )
 
 
+@pytest.mark.slow
 def test_its_parameters_can_be_searched_over(composed):
     paths, modes = composed
     search = GridSearchCV(pipeline_of(), {"audio__n_mfcc": [13, 20]}, cv=3, error_score="raise")
@@ -290,6 +293,7 @@ def test_its_parameters_can_be_searched_over(composed):
     assert search.predict(paths).tolist() == modes.tolist()
 
 
+@pytest.mark.slow
 def test_a_memory_saves_the_analysis_of_what_was_learned_from(composed, tmp_path, analysed):
     paths, modes = composed
     pipeline = pipeline_of(memory=str(tmp_path / "memory"))

@@ -250,6 +250,7 @@ def test_silence_has_no_level():
 
 
 @pytest.mark.parametrize("rate", [22050, 44100])
+@pytest.mark.slow
 def test_each_row_describes_its_own_seconds(tmp_path, rate):
     # Six tones, each of five seconds and 3 dB softer than the one before.
     pitches = [440, 3520, 880, 5280, 1760, 7040]
