@@ -7,7 +7,7 @@ views of that.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -31,9 +31,7 @@ __all__ = [
     "EXPLAINED_COLUMNS",
     "Scored",
     "check",
-    "explanations",
     "extraction_of",
-    "predictions",
     "ranked",
     "scored",
 ]
@@ -128,13 +126,7 @@ class Scored:
         return ranked(added, values, tracks, genres, bundle.inputs, top)
 
 
-def scored(
-    bundle: Bundle,
-    table: pd.DataFrame | FeatureTable,
-    *,
-    about: dict[str, Any] | None = None,
-    where: str = "the table",
-) -> Scored:
+def scored(bundle: Bundle, table: pd.DataFrame | FeatureTable) -> Scored:
     """Check a table and compute the log-odds of its tracks.
 
     Parameters
@@ -143,10 +135,6 @@ def scored(
         The model.
     table : DataFrame or FeatureTable
         Rows of tracks, or of windows, whose log-odds are averaged over a track.
-    about : dict, optional
-        Its provenance, where the table does not carry it.
-    where : str
-        What to call the table in an error.
 
     Raises
     ------
@@ -154,7 +142,7 @@ def scored(
         The table has other columns than the model was trained on, other settings made it, or a row
         has no path.
     """
-    table = FeatureTable.of(table, where, about)
+    table = FeatureTable.of(table)
     check(bundle, table)
     frame, paths = table.frame, table.paths
     audible = table.has_sound_in(bundle.columns).to_numpy()
@@ -171,30 +159,6 @@ def scored(
         paths=paths.drop_duplicates().tolist(),
         logits=pd.DataFrame(logits, index=index, columns=bundle.genres),
     )
-
-
-def predictions(
-    bundle: Bundle,
-    table: pd.DataFrame | FeatureTable,
-    *,
-    about: dict[str, Any] | None = None,
-    where: str = "the table",
-    top: int = 3,
-) -> pd.DataFrame:
-    """Return the most probable genres of every track: `scored`, then `Scored.predictions`."""
-    return scored(bundle, table, about=about, where=where).predictions(top)
-
-
-def explanations(
-    bundle: Bundle,
-    table: pd.DataFrame | FeatureTable,
-    *,
-    about: dict[str, Any] | None = None,
-    where: str = "the table",
-    top: int = 5,
-) -> pd.DataFrame:
-    """Say what spoke for and against each genre: `scored`, then `Scored.explanations`."""
-    return scored(bundle, table, about=about, where=where).explanations(top)
 
 
 def extraction_of(bundle: Bundle, where: str) -> Extraction:
@@ -220,23 +184,17 @@ def extraction_of(bundle: Bundle, where: str) -> Extraction:
     return Extraction(bundle.set_name, config.parse(bundle.settings, where), bundle.windows)
 
 
-def check(
-    bundle: Bundle,
-    table: pd.DataFrame | FeatureTable,
-    about: dict[str, Any] | None = None,
-    where: str = "the table",
-) -> None:
+def check(bundle: Bundle, table: FeatureTable) -> None:
     """Refuse a table whose values are not those that the model was trained on.
 
     A model asks for the columns that it looks at and can't do without, in the version that it
-    knows, and for nothing else. The parameters are those of `predictions`.
+    knows, and for nothing else.
 
     Raises
     ------
     SchemaError
         A column is missing or of another version, or other settings made the table.
     """
-    table = FeatureTable.of(table, where, about)
     needed = [name for name in bundle.inputs if name not in bundle.stand_ins]
     missing = [name for name in needed if name not in table.frame]
     if missing:

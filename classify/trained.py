@@ -11,6 +11,8 @@ from earmark.classify.model.bundle import Bundle
 if TYPE_CHECKING:
     import pandas as pd
 
+    from earmark.extract.feature_table import FeatureTable
+
 __all__ = ["Trained"]
 
 
@@ -42,12 +44,12 @@ class Trained(Bundle):
             parts.append(f"accuracy {accuracy:.3f}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
-    def predict(self, table: pd.DataFrame, *, top: int = 3) -> pd.DataFrame:
+    def predict(self, table: pd.DataFrame | FeatureTable, *, top: int = 3) -> pd.DataFrame:
         """Return the most probable genres of each track.
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame or FeatureTable
             Descriptors; rows are tracks, or windows of tracks.
         top : int
             How many genres to name.
@@ -62,14 +64,14 @@ class Trained(Bundle):
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        return score.predictions(self, table, top=top)
+        return score.scored(self, table).predictions(top)
 
-    def explain(self, table: pd.DataFrame, *, top: int = 5) -> pd.DataFrame:
+    def explain(self, table: pd.DataFrame | FeatureTable, *, top: int = 5) -> pd.DataFrame:
         """Return what spoke for and against the genre of each track.
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame or FeatureTable
             Descriptors; rows are tracks, or windows of tracks.
         top : int
             How many columns to name for, and how many against.
@@ -84,4 +86,4 @@ class Trained(Bundle):
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        return score.explanations(self, table, top=top)
+        return score.scored(self, table).explanations(top)

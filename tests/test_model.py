@@ -29,6 +29,7 @@ from earmark.classify.trained import Trained
 from earmark.extract import schema, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import BundleError, SchemaError, WriteError
+from earmark.extract.feature_table import FeatureTable
 
 KNOWN_TO_FAIL = {
     "check_sample_weight_equivalence_on_dense_data": "rows are sampled at random, weighted or not"
@@ -391,7 +392,7 @@ def test_other_settings_are_refused_though_the_columns_are_the_same():
     about = tables.metadata(schema.of("default", DEFAULTS.model_copy(update={"hop_length": 1024})))
     table = pd.DataFrame(np.zeros((1, len(model.columns))), columns=model.columns)
     with pytest.raises(SchemaError, match=r"hop_length 1024 \(the model has 512\)\. Extract again"):
-        score.predictions(model, table, about=about)
+        score.scored(model, FeatureTable(table, about))
 
 
 def test_the_default_model_is_of_this_version_and_small():

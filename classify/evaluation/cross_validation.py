@@ -17,6 +17,7 @@ from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
 from earmark.classify.score import EXPLAINED_COLUMNS, ranked, scored
 from earmark.extract.errors import LabelError
+from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -413,8 +414,8 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
     LabelError
         The model knows none of the genres.
     """
-    table = dataset.features.assign(path=dataset.tracks)
-    found = scored(bundle, table, about=dataset.about).logits
+    table = FeatureTable(dataset.features.assign(path=dataset.tracks), dataset.about)
+    found = scored(bundle, table).logits
     labelled = dataset.per_track().set_index("track").reindex(found.index)
     foreign = sorted(set(labelled["label"]) - set(bundle.genres))
     if len(foreign) == labelled["label"].nunique():

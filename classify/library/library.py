@@ -239,8 +239,7 @@ class Library:
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        found = score.predictions(bundle, self.table, top=1)
-        return self.with_genres(found)
+        return self.with_genres(score.scored(bundle, self.table).predictions(top=1))
 
 
 def open_library(

@@ -22,6 +22,7 @@ from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import storage
 from earmark.extract import sets, tables
 from earmark.extract.batch import track
+from earmark.extract.feature_table import FeatureTable
 from earmark.extract.preview import Preview, preview
 
 if TYPE_CHECKING:
@@ -130,8 +131,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     bundle = model_at(model)
     extraction = score.extraction_of(bundle, model)
     seen = preview(path, extraction)
-    table, about = seen.rows.assign(path=path), tables.metadata(extraction.schema)
-    scored = score.scored(bundle, table, about=about)
+    provenance = tables.metadata(extraction.schema)
+    scored = score.scored(bundle, FeatureTable(seen.rows.assign(path=path), provenance))
     found = scored.predictions(len(bundle.genres))
     genres: list[str] = []
     probabilities: list[float] = []
