@@ -120,3 +120,13 @@ def below(tmp_path, monkeypatch):
     session.queue().close()
     st.cache_resource.clear()
     settings.app_settings.cache_clear()
+
+
+@pytest.fixture
+def scratch():
+    """A folder for uploads that takes three files."""
+    from earmark.classify.app.files.scratch import Limits, Scratch
+
+    scratch = Scratch(Limits(file_bytes=1_000_000, files=3, session_bytes=1_500_000))
+    yield scratch
+    scratch.close()

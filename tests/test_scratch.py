@@ -22,16 +22,9 @@ from hypothesis import strategies as st
 from test_decode import encoded
 
 from earmark.classify.app.errors import UploadError
-from earmark.classify.app.files.scratch import Limits, Scratch, display_name, sweep
+from earmark.classify.app.files.scratch import Scratch, display_name, sweep
 
 ROOT = Path(__file__).parent.parent
-
-
-@pytest.fixture
-def scratch():
-    scratch = Scratch(Limits(file_bytes=1_000_000, files=3, session_bytes=1_500_000))
-    yield scratch
-    scratch.close()
 
 
 def kept(scratch, data, name="song.mp3"):

@@ -9,23 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from test_decode import encoded, picture, with_av
+from test_scratch import kept
 
 from earmark.classify.app.errors import UploadError
-from earmark.classify.app.files.scratch import Limits, Scratch
 from earmark.classify.app.files.sniff import sniff
 from earmark.extract.audio import decode, formats
 from earmark.extract.audio.sources import AUDIO_SUFFIXES
-
-
-@pytest.fixture
-def scratch():
-    scratch = Scratch(Limits(file_bytes=1_000_000, files=3, session_bytes=1_500_000))
-    yield scratch
-    scratch.close()
-
-
-def kept(scratch, data, name="song.mp3"):
-    return scratch.keep(name, io.BytesIO(data))
 
 
 def instead(data):
