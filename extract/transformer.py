@@ -78,7 +78,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.workers = workers
         self.on_error = on_error
 
-    def _job(self) -> Extraction:
+    def _extraction(self) -> Extraction:
         if self.on_error not in ("raise", "nan"):
             raise errors.SettingsError(f"on_error = {self.on_error!r}: either 'raise' or 'nan'")
         values = {name: getattr(self, name) for name in Settings.model_fields}
@@ -95,7 +95,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
             `X` holds something else than paths.
         """
         _paths(X)
-        self.n_features_out_ = len(self._job().schema.columns)
+        self.n_features_out_ = len(self._extraction().schema.columns)
         return self
 
     def transform(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -117,7 +117,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         FileError
             A file cannot be analysed, unless `on_error` is ``"nan"``.
         """
-        extraction = self._job()
+        extraction = self._extraction()
         tracks = [Track(path, Path(path)) for path in _paths(X)]
         values = np.full((len(tracks), len(extraction.schema.columns)), np.nan)
         failures = []
@@ -138,7 +138,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         input_features: object = None,  # noqa: ARG002
     ) -> NDArray[np.object_]:
         """Return the names of the columns, whatever the input was called."""
-        return np.array(self._job().schema.names, dtype=object)
+        return np.array(self._extraction().schema.names, dtype=object)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

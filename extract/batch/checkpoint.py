@@ -45,7 +45,7 @@ class Parts:
 
     def __init__(self, output: Path, extraction: Extraction) -> None:
         self.folder = output.with_name(f"{output.name}.parts")
-        self._job = extraction
+        self._extraction = extraction
         self._held: list[Outcome] = []
         self._rows = 0
         self._saved = time.monotonic()
@@ -54,9 +54,9 @@ class Parts:
         self._where: dict[Key, Path] = {}
 
     def _name(self) -> str:
-        windows = "" if self._job.windows is None else f"-{self._job.windows:g}s"
-        tracks = "-tracks" if windows and self._job.tracks else ""
-        return f"{self._job.schema.fingerprint}{windows}{tracks}"
+        windows = "" if self._extraction.windows is None else f"-{self._extraction.windows:g}s"
+        tracks = "-tracks" if windows and self._extraction.tracks else ""
+        return f"{self._extraction.schema.fingerprint}{windows}{tracks}"
 
     def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
         """Return the indices of tracks whose outcomes of an earlier run still hold.
@@ -97,7 +97,7 @@ class Parts:
 
     def _load(self, part: Path) -> dict[Key, Outcome]:
         rows = pd.read_parquet(part)
-        names = self._job.schema.names
+        names = self._extraction.schema.names
         found = {}
         for _, own in rows.groupby(["path", "stamp"], sort=False):
             first = own.iloc[0]
@@ -126,7 +126,7 @@ class Parts:
         """Write what is held as one part."""
         if not self._held:
             return
-        names = self._job.schema.names
+        names = self._extraction.schema.names
         records = []
         for outcome in self._held:
             stage, error, message = (outcome.failure or ("", "", "", ""))[1:]

@@ -138,8 +138,8 @@ class Result:
     failures : list of tuple of str
         Path, stage, error and message of what could not be analysed.
     held : tuple of FeatureTable
-        The tables, where they were not written: the one that was asked for and, where the job asks
-        for both, the one with a row per track.
+        The tables, where they were not written: the one that was asked for and, where the
+        extraction asks for both, the one with a row per track.
     written : tuple of Path
         Where they were written.
     """
@@ -157,7 +157,7 @@ class Result:
 
     @property
     def tracks(self) -> pd.DataFrame | None:
-        """A row per track, where the job asks for those beside the rows of windows."""
+        """A row per track, where the extraction asks for those beside the rows of windows."""
         if self.held:
             return self.held[1].to_frame() if len(self.held) > 1 else None
         return tables.read(self.written[1]).to_frame() if len(self.written) > 1 else None
@@ -179,7 +179,7 @@ def extract(
     ----------
     sources : iterable of str or Path
         Files and folders.
-    job : Extraction
+    extraction : Extraction
         What to compute.
     output : Path, optional
         Where the table goes, and its failures beside it; without a single row, what stands there

@@ -37,7 +37,7 @@ def session_job(
         What a worker calls.
     stamps : object
         Versions of the files: the job is submitted again when they change.
-    kind : str
+    pool : str
         The pool of workers.
     timeout : float, optional
         Seconds; by default as many as a training may take.
@@ -75,7 +75,7 @@ def unfinished(job: Job, key: str, forget: Callable[[], object]) -> bool:
     key : str
         Prefix of the session keys: of the job that was stopped here, and of the buttons.
     forget : callable
-        Makes way for another job locations this one has not come to a result.
+        Makes way for another job where this one has not come to a result.
     """
     if job.state == "done":
         return False
