@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO
 
 from earmark.extract.audio.extent import Extent, read
@@ -15,6 +15,8 @@ __all__ = ["aiff", "au", "caf", "rf64", "wav", "wave64"]
 
 _AU_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 """Bytes of a sample by the encoding of an AU."""
+
+ENDLESS = "does not say how long it is, and is read to its end"
 
 UNKNOWN = (0, 2**31 - 1, 2**31, 2**32 - 1)
 """What encoders write into four bytes where they do not know the length, or a little less."""
@@ -99,11 +101,17 @@ def _extent(
         return Extent(plain=True)
     if chunk.size == 0 and (not there or _is_chain(behind, stop)):
         return Extent(plain=True)
+    if chunk.size > 0 and not guessed and there - chunk.size < 2**32 - 2**20:
+        # Four bytes cannot hold more than 4 GiB; a smaller length was once filled in, and what
+        # stands behind is something else.
+        rest = there - chunk.size
+        return Extent(plain=True, note=f"has {rest} bytes behind its sound that nobody reads")
     largest = 2 ** (8 * struct.calcsize(layout)) - 1
     filled = struct.pack(layout, min(there, largest))
     return Extent(
         plain=False,
         said=said if chunk.size > 0 and not guessed else None,
+        note="" if chunk.size > 0 and not guessed else ENDLESS,
         replaced={chunk.size_at: filled},
     )
 
@@ -128,7 +136,7 @@ def rf64(file: BinaryIO, start: int, stop: int) -> Extent:
             extent = _extent(sound, stop, behind, "<q", bytes_per_second, ())
             if not extent.plain:
                 endless = {chunk.size_at: b"\xff" * 4}
-                return Extent(False, extent.said, {**extent.replaced, **endless})
+                return replace(extent, replaced={**extent.replaced, **endless})
             return extent
     return Extent(plain=True)
 
@@ -150,7 +158,7 @@ def wave64(file: BinaryIO, start: int, stop: int) -> Extent:
             if found.plain:
                 return found
             whole = struct.pack("<q", stop - chunk.start + 24)
-            return Extent(False, found.said, {chunk.size_at: whole})
+            return replace(found, replaced={chunk.size_at: whole})
     return Extent(plain=True)
 
 
@@ -180,9 +188,14 @@ def aiff(file: BinaryIO, start: int, stop: int) -> Extent:
     there = max(0, (stop if not extent.plain else min(stop, end)) - begin) // frame
     if extent.plain and counted >= there:
         short = counted > there and not any(0 <= each - counted <= 4096 for each in UNKNOWN[1:])
-        return Extent(plain=True, said=counted / rate if short and rate else None)
+        return replace(extent, said=counted / rate if short and rate else None)
     filled = {count_at: struct.pack(">I", min(there, 2**32 - 1)), **extent.replaced}
-    return Extent(False, counted / rate if counted and rate else None, filled)
+    return Extent(
+        plain=False,
+        said=counted / rate if counted and rate else None,
+        replaced=filled,
+        note="" if counted else ENDLESS,
+    )
 
 
 def au(file: BinaryIO, start: int, stop: int) -> Extent:
@@ -194,7 +207,8 @@ def au(file: BinaryIO, start: int, stop: int) -> Extent:
     filled = struct.pack(">I", min(there, 2**32 - 1))
     bytes_per_second = rate * channels * _AU_WIDTHS.get(encoding, 0)
     said = size / bytes_per_second if size and bytes_per_second else None
-    return Extent(plain=False, said=said, replaced={start + 8: filled})
+    note = "" if size else ENDLESS
+    return Extent(plain=False, said=said, replaced={start + 8: filled}, note=note)
 
 
 def caf(file: BinaryIO, start: int, stop: int) -> Extent:

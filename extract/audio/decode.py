@@ -22,7 +22,7 @@ import soundfile
 
 from earmark.extract.audio import ffmpeg, libsndfile
 from earmark.extract.audio.extent import Extent
-from earmark.extract.audio.opened import Audio, Floats, OpenFile
+from earmark.extract.audio.opened import SAMPLE_RATES, Audio, Floats, OpenFile
 from earmark.extract.audio.recognise import recognise
 from earmark.extract.audio.view import View
 from earmark.extract.errors import DecodeError
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from earmark.extract.audio.recognise import Recognised
 
 __all__ = ["Audio", "codec", "holds_sound", "open_audio"]
-
-SAMPLE_RATES = (1000, 768000)
 
 HIGHEST_DSD_RATE = 2822400
 """Of DSD512; FFmpeg gives a sample for every eight bits."""

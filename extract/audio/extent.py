@@ -35,6 +35,10 @@ class Extent:
         Lengths that hold, by the position in the file of those that do not.
     links : tuple of int
         Where streams begin that are laid end to end and have to be opened one by one.
+    note : str
+        What is odd and hinders nothing.
+    damage : str
+        What is missing or broken, where decoders would not say so.
     fewest : int or None
         Samples per channel that there are at least, of formats where libsndfile guesses the number.
     """
@@ -43,6 +47,8 @@ class Extent:
     said: float | None = None
     replaced: Mapping[int, bytes] = field(default_factory=dict)
     links: tuple[int, ...] = ()
+    note: str = ""
+    damage: str = ""
     fewest: int | None = None
 
 

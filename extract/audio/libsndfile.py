@@ -10,7 +10,7 @@ import soundfile
 
 from earmark.extract import _compat
 from earmark.extract.audio import ffmpeg
-from earmark.extract.audio.opened import BLOCK_LENGTH, Audio, Floats, OpenFile
+from earmark.extract.audio.opened import BLOCK_LENGTH, SAMPLE_RATES, Audio, Floats, OpenFile
 from earmark.extract.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -77,6 +77,10 @@ def _refuse_unfit(file: soundfile.SoundFile, given: OpenFile) -> None:
         # FLAC that was written to a pipe; libsndfile cannot read it to its end.
         raise UnfitError
     if given.found.format is None and (given.found.instead or file.format in ("MP3", "RAW")):
+        raise UnfitError
+    low, high = SAMPLE_RATES
+    if not low <= file.samplerate <= high:
+        # Some formats say it in every frame too.
         raise UnfitError
     if given.extent.plain and file.channels > 2:
         raise UnfitError

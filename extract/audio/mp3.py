@@ -221,7 +221,8 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
         plain = plain and frames.said >= frames.count - 1
     # Encoders add at the ends, and say in the header how much of it is to be left out.
     fewest = (frames.count - (2 if frames.said is None else 4)) * frames.samples
-    return Extent(plain, said, fewest=max(0, fewest))
+    damage = "something that is no sound stands between its frames" if frames.gaps else ""
+    return Extent(plain, said, damage=damage, fewest=max(0, fewest))
 
 
 def begins(data: bytes) -> bool:

@@ -51,7 +51,8 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
         whole = whole and page.intact and in_order
         numbers[page.serial] = page.number
         at = page.stop
-    return Extent(plain=whole and len(links) == 1, links=tuple(links))
+    damage = "" if whole else "pages are missing or broken"
+    return Extent(plain=whole and len(links) == 1, links=tuple(links), damage=damage)
 
 
 def _page(file: BinaryIO, at: int, stop: int) -> _Page | None:

@@ -21,16 +21,21 @@ if TYPE_CHECKING:
     from earmark.extract.audio.extent import Extent
     from earmark.extract.audio.recognise import Recognised
 
-__all__ = ["BLOCK_LENGTH", "Audio", "Floats", "OpenFile"]
+__all__ = ["BLOCK_LENGTH", "SAMPLE_RATES", "Audio", "Floats", "OpenFile"]
 
 BLOCK_LENGTH = 65536
 """Samples per channel in a block: in stereo half a megabyte, which fits a second-level cache."""
+
+SAMPLE_RATES = (1000, 768000)
 
 LEAST = 0.5
 """Share of a damaged file that must be decoded."""
 
 DIFFERENCE = 0.01
 """Share by which the length may differ from what the header says, without a note."""
+
+AT_THE_ENDS = 0.06
+"""Seconds that decoders leave out, or do not, of what encoders add: two frames or so."""
 
 Floats = NDArray[np.float32]
 
@@ -121,6 +126,9 @@ class OpenFile:
         lost : float
             Share of the pieces that were met and could not be decoded.
         """
+        damage = damage or self.extent.damage
+        if self.extent.note:
+            self.notes.append(self.extent.note)
         of = f" of {said:.1f}" if said else ""
         if damage and (lost > 1 - LEAST or (said and seconds < LEAST * said)):
             raise DecodeError(
@@ -130,5 +138,5 @@ class OpenFile:
             )
         if damage:
             self.notes.append(f"is damaged: {seconds:.1f}{of} s can be read ({damage})")
-        elif said is not None and abs(seconds - said) > max(DIFFERENCE * seconds, 0.1):
+        elif said is not None and abs(seconds - said) > max(DIFFERENCE * seconds, AT_THE_ENDS):
             self.notes.append(f"says that it has {said:.1f} s and has {seconds:.1f} s")

@@ -86,18 +86,18 @@ def recognise(file: BinaryIO) -> Recognised:
     if start == stop:
         return Recognised(None, start, stop, "a tag and no music" if start or stop else "")
     head = _read(file, start, stop)
-    if not head.strip(b"\0"):
-        # Some MP3s begin with a long silence of zeros.
+    if beginning := _beginning(head):
+        # What looks like frames of MP3 may stand in any file.
+        return Recognised(None, start, stop, beginning)
+    found = formats.identify(head)
+    if found is None and head.startswith(b"\0"):
+        # Some files begin with zeros, as many as were lost of what stood before.
         sound = _after_zeros(file, start, stop)
         head = _read(file, sound, stop)
         if not head:
             return Recognised(None, start, stop, "nothing but zeros")
         found = formats.identify(head)
-        return Recognised(found, sound if found else start, stop)
-    if beginning := _beginning(head):
-        # What looks like frames of MP3 may stand in any file.
-        return Recognised(None, start, stop, beginning)
-    found = formats.identify(head)
+        start = sound if found else start
     return Recognised(found, start, stop, "" if found else _description(head))
 
 

@@ -52,7 +52,8 @@ class View(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Move to a position in the part and return it."""
         base = {os.SEEK_SET: self._start, os.SEEK_CUR: self._at, os.SEEK_END: self._stop}[whence]
-        self._at = max(self._start, base + offset)
+        # Damaged files say that something stands far beyond their end.
+        self._at = min(max(self._start, base + offset), self._stop)
         return self.tell()
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
