@@ -18,6 +18,7 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -38,6 +39,9 @@ __all__ = [
 ]
 
 EMPTY = "holds no samples; copy it again from where it came"
+
+FAR_BEYOND = 8.0
+"""Full scale is 1. A float file may exceed it: a loud mix by some dB, and none by 18."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,24 @@ class Extraction:
     def rows(self, audio: decode.Audio) -> sets.Rows:
         """Describe an open file."""
         whole = self.tracks or self.windows is None
-        return sets.get(self.set).rows(audio, self.settings, self.windows, whole)
+        highest = 0.0
+
+        def watched() -> Iterator[NDArray[np.float32]]:
+            nonlocal highest
+            for block in audio.blocks:
+                highest = max(highest, block.max(initial=0), -block.min(initial=0))
+                yield block
+
+        rows = sets.get(self.set).rows(
+            replace(audio, blocks=watched()), self.settings, self.windows, whole
+        )
+        if highest > FAR_BEYOND:
+            note = (
+                f"samples reach {highest:.6g} times full scale, as floats on a scale of integers "
+                "do; scale them to ±1: what goes with the level (loudness, peaks, RMS) is not the music's"
+            )
+            rows = replace(rows, notes=(note, *rows.notes))
+        return rows
 
 
 @dataclass(frozen=True)
@@ -103,6 +124,8 @@ class Outcome:
         Path, stage, error and message; then there are no rows.
     stamp : str
         Of the file before it was analysed; see `stamp`.
+    notes : tuple of str
+        What is odd about a file that was analysed all the same, a sentence each.
     """
 
     path: str
@@ -112,6 +135,7 @@ class Outcome:
     values: NDArray[np.float64]
     failure: tuple[str, str, str, str] | None = None
     stamp: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
@@ -174,7 +198,7 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
-    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
+    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=rows.notes)
 
 
 def one_thread() -> AbstractContextManager[object]:
