@@ -100,7 +100,7 @@ class Extraction:
         if highest > FAR_BEYOND:
             note = (
                 f"samples reach {highest:.6g} times full scale, as floats on a scale of integers "
-                "do; scale them to ±1: what goes with the level (loudness, peaks, RMS) is not the music's"
+                "do; scale them to ±1, for what goes with the level (loudness, peaks, RMS) is wrong"
             )
             rows = replace(rows, notes=(note, *rows.notes))
         return rows
