@@ -59,8 +59,8 @@ def features(
     outcome = analyse(Track(str(path), Path(path)), extraction)
     if outcome.failure is not None:
         raise error_of(outcome.failure)
-    for note in outcome.notes:
-        warnings.warn(f"{path}: {note}", stacklevel=2)
+    if outcome.notes:
+        warnings.warn(f"{path}: {'; '.join(outcome.notes)}", stacklevel=2)
     return pd.Series(outcome.values[0], index=extraction.schema.names, name=str(path))
 
 
