@@ -51,7 +51,11 @@ def describe(path: str) -> dict[str, NDArray[np.floating]]:
             tuning=None,
         )
     )
-    folding = {"C": pitches, "n_chroma": PITCHES, "n_octaves": OCTAVES}
+    # librosa 0.5 took the bins per octave from the number of classes; that of today assumes 36.
+    folding = {
+        **{"C": pitches, "n_chroma": PITCHES, "n_octaves": OCTAVES},
+        "bins_per_octave": PITCHES,
+    }
     frames["chroma_cqt"] = feature.chroma_cqt(**folding)
     frames["chroma_cens"] = feature.chroma_cens(**folding)
     frames["tonnetz"] = feature.tonnetz(chroma=frames["chroma_cens"])

@@ -42,7 +42,7 @@ def features(
     -------
     Series
         The values by the names of their columns, float64; its name is the path. What cannot be
-        computed is NaN.
+        computed is NaN. What is odd about the file is told in a warning.
 
     Raises
     ------
@@ -59,6 +59,8 @@ def features(
     outcome = analyse(Track(str(path), Path(path)), extraction)
     if outcome.failure is not None:
         raise error_of(outcome.failure)
+    if outcome.notes:
+        warnings.warn(f"{path}: {'; '.join(outcome.notes)}", stacklevel=2)
     return pd.Series(outcome.values[0], index=extraction.schema.names, name=str(path))
 
 

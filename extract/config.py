@@ -100,7 +100,7 @@ def fingerprint(settings: Settings | None, *more: str) -> str:
     --------
     >>> fingerprint(DEFAULTS) == fingerprint(Settings(n_fft=2048))
     True
-    >>> fingerprint(DEFAULTS) == fingerprint(DEFAULTS, "default-3")
+    >>> fingerprint(DEFAULTS) == fingerprint(DEFAULTS, "default-4")
     False
     """
     canonical = json.dumps([settings and settings.model_dump(), *more], sort_keys=True)

@@ -148,7 +148,7 @@ class FeatureTable:
 
     @property
     def set(self) -> str | None:
-        """Name and version of the feature set, such as ``default-3``; None where nobody knows."""
+        """Name and version of the feature set, such as ``default-4``; None where nobody knows."""
         return self.provenance.get("set")
 
     @property

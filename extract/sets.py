@@ -35,6 +35,7 @@ __all__ = [
     "Rows",
     "get",
     "needed",
+    "within",
 ]
 
 Doubles = NDArray[np.float64]
@@ -68,13 +69,53 @@ class Rows:
         Start and length of each window; the row of the whole track, which comes first, has NaN as
         its start.
     values : ndarray of shape (rows, columns)
-        In the order of the set's columns.
+        In the order of the set's columns, each in its declared range or NaN.
+    notes : tuple of str
+        What a reader of the rows has to know, a sentence each.
     """
 
     duration: float
     starts: Doubles
     seconds: Doubles
     values: Doubles
+    notes: tuple[str, ...] = ()
+
+
+MOST_NAMED = 3
+"""Columns that a note names; it counts the others."""
+
+
+def within(rows: Rows, columns: Sequence[Column]) -> Rows:
+    """Leave out what lies outside its declared range, with a note that says so.
+
+    Parameters
+    ----------
+    rows : Rows
+        Of a file.
+    columns : sequence of Column
+        What the values are.
+
+    Returns
+    -------
+    Rows
+        The same rows, where all is as declared.
+    """
+    # As they will be stored: rounding leads out of no range.
+    stored = rows.values.astype(np.float32)
+    lowest, highest = np.array([column.range for column in columns], np.float32).T
+    outside = (stored < lowest) | (stored > highest) | np.isinf(stored)
+    if not outside.any():
+        return rows
+    places = np.flatnonzero(outside.any(axis=0))
+    named = []
+    for place in places[:MOST_NAMED]:
+        value = f"{rows.values[outside[:, place], place][0]:.4g} {columns[place].unit}".strip()
+        low, high = columns[place].range
+        named.append(f"{columns[place].name} ({value}, not {low:g} to {high:g})")
+    more = f" and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+    note = f"left missing, outside the declared range: {', '.join(named)}{more}"
+    values = np.where(outside, np.nan, rows.values)
+    return replace(rows, values=values, notes=(*rows.notes, note))
 
 
 class FeatureSet(Protocol):
@@ -156,14 +197,17 @@ class DescriptorSet:
             As for `rows`.
         """
         descriptors = self.descriptors
+        track = next(iter(tracks.values()))
         parts = [(np.nan, tracks[TRACK_WINDOW])] if whole else []
         parts += tracks[windows].sections() if windows else []
-        return Rows(
-            next(iter(tracks.values())).seconds,
+        rows = Rows(
+            track.seconds,
             np.array([start for start, _ in parts]),
             np.array([part.seconds for _, part in parts]),
             np.array([aggregate.row(part, descriptors) for _, part in parts]),
         )
+        columns = [column for entry in descriptors for column in entry.columns(track.settings)]
+        return within(rows, columns)
 
 
 @dataclass(frozen=True)
@@ -199,7 +243,7 @@ class PublishedSet:
     def rows(
         self,
         audio: Audio,
-        settings: Settings,  # noqa: ARG002
+        settings: Settings,
         windows: float | None,
         whole: bool,
     ) -> Rows:
@@ -218,7 +262,8 @@ class PublishedSet:
         starts = np.array([start / rate for start, _ in edges])
         starts[: int(whole)] = np.nan
         seconds = np.array([(stop - start) / rate for start, stop in edges])
-        return Rows(duration, starts, seconds, np.array(values))
+        rows = Rows(duration, starts, seconds, np.array(values))
+        return within(rows, self.columns(settings))
 
     def _module(self) -> ModuleType:
         return importlib.import_module(f"earmark.extract.published.{self.module}")
@@ -237,6 +282,7 @@ class SpotifySet(DescriptorSet):
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns in order."""
         columns = {column.name: column for column in super().columns(settings)}
+        columns["key"] = replace(columns["key"], range=(NO_KEY, columns["key"].range[1]))
         return tuple(
             replace(columns[name], dtype="Int64")
             if name in SPOTIFY_INTEGERS and columns[name].dtype == "float32"
@@ -263,7 +309,7 @@ class SpotifySet(DescriptorSet):
 
 
 SETS: dict[str, FeatureSet] = {
-    "default": DescriptorSet("default", 3),
+    "default": DescriptorSet("default", 4),
     "spotify": SpotifySet("spotify", 1),
     "loudness": DescriptorSet("loudness", 1),
     "gtzan": PublishedSet("gtzan", 1),

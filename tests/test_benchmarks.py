@@ -87,6 +87,20 @@ def test_the_plain_script_computes_what_ours_does(demo, monkeypatch, careful):
         np.testing.assert_allclose(plain[name][part], ours[name][part], rtol=0, atol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.13:DeprecationWarning")
+def test_the_script_of_the_free_music_archive_computes_what_ours_does(demo, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    import fma_script
+
+    path = demo / "jazz-120bpm-b-flat-major.wav"
+    ours = earmark.features(path, set="fma")
+    frames = fma_script.describe(str(path))
+    for name in ("chroma_cqt", "chroma_cens", "tonnetz", "mfcc", "zcr"):
+        values = [ours[f"{name}_mean_{row:02d}"] for row in range(1, len(frames[name]) + 1)]
+        tolerance = 0.05 if name == "mfcc" else 5e-3
+        np.testing.assert_allclose(frames[name].mean(axis=1), values, rtol=0, atol=tolerance)
+
+
 @pytest.fixture(scope="module")
 def descriptors():
     with pytest.MonkeyPatch.context() as patch:

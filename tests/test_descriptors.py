@@ -556,8 +556,17 @@ def test_onsets_are_where_strokes_are():
 
 
 def paper_onset_rate():
-    assert columns(describe(strokes(120)))["onset_rate"] == pytest.approx(2, rel=0.01)
-    assert columns(describe(strokes(75)))["onset_rate"] == pytest.approx(1.25, rel=0.01)
+    for name in ("onset_rate", "peak_rate"):
+        assert columns(describe(strokes(120)), name)[name] == pytest.approx(2, rel=0.01)
+        assert columns(describe(strokes(75)), name)[name] == pytest.approx(1.25, rel=0.01)
+
+
+def paper_peak_rate():
+    paper_onset_rate()
+    # The ripple of a held tone has peaks, and is no onset.
+    held = columns(describe(sine(440, 20)), "onset_rate", "peak_rate")
+    assert held["peak_rate"] > 5
+    assert held["onset_rate"] == 0
 
 
 def paper_tempo():
@@ -886,10 +895,15 @@ def oracle_onset_envelope(of):
     return librosa.onset.onset_strength(S=oracle_mel_level(of).T, sr=RATE, center=False)
 
 
-def oracle_onset_rate(of):
+def oracle_onset_rate(of, floor=0.3):
     envelope = heard_envelope(of)
-    found = librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE)
+    least = max(0.07, floor / np.ptp(envelope))
+    found = librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE, delta=least)
     return len(found) / (len(envelope) * HOP / RATE)
+
+
+def oracle_peak_rate(of):
+    return oracle_onset_rate(of, floor=0)
 
 
 def heard_envelope(of, oracle=oracle_onset_envelope):
@@ -929,7 +943,7 @@ def oracle_tempo(of):
     top = top[strength[top] > 0.3 * strength.max()]
     model = json.loads((ESTIMATORS / "tempo.json").read_text(encoding="utf-8"))
     moving = oracle_fluctuation_pattern(of).reshape(8, 8)
-    clues = [*moving[:, :3].mean(axis=1), *moving[:, 3:].mean(axis=1), oracle_onset_rate(of)]
+    clues = [*moving[:, :3].mean(axis=1), *moving[:, 3:].mean(axis=1), oracle_peak_rate(of)]
     clues = np.array([*oracle_tempo_pattern(of), *clues])
     standard = np.clip((clues - model["mean"]) / model["scale"], -4, 4)
     octave = np.log2(bpm[top] / 115)

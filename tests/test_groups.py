@@ -129,7 +129,7 @@ def test_the_same_audio_is_found_at_another_bit_rate(recoded, part):
     rows = recoded[part]
     columns = rows.columns.drop(["path", "sha256", "start", "seconds"], errors="ignore")
     double = duplicates.find(
-        *(rows[columns], rows["path"], rows["sha256"], {"set": "default-3"}, rows.get("seconds"))
+        *(rows[columns], rows["path"], rows["sha256"], {"set": "default-4"}, rows.get("seconds"))
     )
     stems = [path.rsplit(".", 1)[0].removesuffix("-0") for path in double.tracks]
     ours = pd.Series(double.recordings()).groupby(stems)
@@ -146,7 +146,7 @@ def test_tracks_of_one_artist_are_different_recordings(shared):
     rows = earmark.table([shared / "emotify" / "audio"])
     columns = rows.columns.drop(["path", "sha256"])
     double = duplicates.find(
-        rows[columns], rows["path"], rows["sha256"], {"set": "default-3"}, None
+        rows[columns], rows["path"], rows["sha256"], {"set": "default-4"}, None
     )
     # Emotify does hold two recordings twice.
     assert double.examples("recoded") == [

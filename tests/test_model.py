@@ -226,7 +226,7 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
         (lambda d: _edit(d, windows=10**400), r"its windows: .* valid number \(it is 10+\)"),
         (lambda d: _edit(d, set=5), r"its set: .* valid string \(it is 5\)"),
         (lambda d: _edit(d, set="unheard-1"), "no feature set is"),
-        (lambda d: _edit(d, set="default-3", settings={"hop": 1}), "its settings"),
+        (lambda d: _edit(d, set="default-4", settings={"hop": 1}), "its settings"),
         (lambda d: _edit(d, metrics="good"), "its metrics: Input should be a valid dictionary"),
         (lambda d: _edit(d, metrics={"accuracy": "very"}), r"its metrics\.tracks: Field required"),
         (lambda d: _edit(d, genres=["a", "b", "\x1b[2J"]), "signs that steer a terminal"),
@@ -265,7 +265,7 @@ def test_every_parameter_has_a_range():
 def test_what_is_loaded_says_what_it_is(saved):
     assert repr(earmark.load(saved)).startswith("Trained(3 genres, 5 of 5 columns of ")
     shown = repr(earmark.load())
-    assert shown.startswith("Trained(12 genres, 200 of 250 columns of default-3, windows of 6 s, ")
+    assert shown.startswith("Trained(12 genres, 200 of 250 columns of default-4, windows of 6 s, ")
 
 
 def test_a_bundle_of_the_second_protocol_is_read(saved, trained):

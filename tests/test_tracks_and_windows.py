@@ -92,7 +92,7 @@ def test_info_tells_one_table_from_the_other(music, tmp_path, capsys):
         assert cli("info", path) == 0
         lines = capsys.readouterr().out.splitlines()
         assert set(expected) < set(lines)
-        assert "set: default-3" in lines
+        assert "set: default-4" in lines
 
 
 @pytest.mark.parametrize("endings", [("csv", "parquet"), ("jsonl", "csv"), ("parquet", "jsonl")])

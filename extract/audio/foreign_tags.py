@@ -14,8 +14,6 @@ __all__ = ["after_id3", "bounds"]
 MOST = 16
 """Tags in a row on either side; more are no tags."""
 
-_APE_HAS_HEADER = 1 << 31
-
 
 def bounds(file: BinaryIO) -> tuple[int, int]:
     """Return where the sound of a file begins and ends, between its tags.
@@ -97,7 +95,8 @@ def _before_tag(file: BinaryIO, start: int, stop: int) -> int:
             size += 227
     elif (foot := ending(32))[:8] == b"APETAGEX":
         size = int.from_bytes(foot[12:16], "little")
-        if int.from_bytes(foot[20:24], "little") & _APE_HAS_HEADER:
+        # The size counts the footer and not the header, which may be missing whatever flags say.
+        if ending(size + 32)[:8] == b"APETAGEX":
             size += 32
     elif (foot := ending(15))[6:] == b"LYRICS200" and foot[:6].isdigit():
         size = int(foot[:6]) + 15

@@ -127,8 +127,7 @@ class OpenFile:
             Share of the pieces that were met and could not be decoded.
         """
         damage = damage or self.extent.damage
-        if self.extent.note:
-            self.notes.append(self.extent.note)
+        self.notes.extend(note for note in (self.found.note, self.extent.note) if note)
         of = f" of {said:.1f}" if said else ""
         if damage and (lost > 1 - LEAST or (said and seconds < LEAST * said)):
             raise DecodeError(

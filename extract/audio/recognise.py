@@ -59,6 +59,8 @@ class Recognised:
         None where it is no audio format of our table.
     start, stop : int
         Where its content begins and ends in the file, between the tags.
+    note : str
+        What is odd about where it begins.
     instead : str
         What it is where it is no audio, such as ``a PDF``; empty where nobody knows.
     """
@@ -67,6 +69,7 @@ class Recognised:
     start: int
     stop: int
     instead: str = ""
+    note: str = ""
 
 
 def recognise(file: BinaryIO) -> Recognised:
@@ -97,7 +100,8 @@ def recognise(file: BinaryIO) -> Recognised:
         if not head:
             return Recognised(None, start, stop, "nothing but zeros")
         found = formats.identify(head)
-        start = sound if found else start
+        if found:
+            return Recognised(found, sound, stop, note=f"begins with {sound - start} zeros")
     return Recognised(found, start, stop, "" if found else _description(head))
 
 

@@ -45,6 +45,9 @@ TIMES_REAL_TIME = 20.0
 
 EMPTY = "holds no samples; copy it again from where it came"
 
+FAR_BEYOND = 8.0
+"""Full scale is 1. A float file may exceed it: a loud mix by some dB, and none by 18."""
+
 
 @dataclass(frozen=True)
 class Extraction:
@@ -93,7 +96,24 @@ class Extraction:
     def rows(self, audio: decode.Audio) -> sets.Rows:
         """Describe an open file."""
         whole = self.tracks or self.windows is None
-        return sets.get(self.set).rows(audio, self.settings, self.windows, whole)
+        highest = 0.0
+
+        def watched() -> Iterator[NDArray[np.float32]]:
+            nonlocal highest
+            for block in audio.blocks:
+                highest = max(highest, block.max(initial=0), -block.min(initial=0))
+                yield block
+
+        rows = sets.get(self.set).rows(
+            replace(audio, blocks=watched()), self.settings, self.windows, whole
+        )
+        if highest > FAR_BEYOND:
+            note = (
+                f"samples reach {highest:.6g} times full scale, as floats on a scale of integers "
+                "do; scale them to ±1, for what goes with the level (loudness, peaks, RMS) is wrong"
+            )
+            rows = replace(rows, notes=(note, *rows.notes))
+        return rows
 
 
 @dataclass(frozen=True)
@@ -115,7 +135,7 @@ class Outcome:
     stamp : str
         Of the file before it was analysed; see `stamp`.
     notes : tuple of str
-        What is odd about the file, though it could be analysed.
+        What is odd about a file that was analysed all the same, a sentence each.
     """
 
     path: str
@@ -188,7 +208,7 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
-    notes = tuple(audio.notes)
+    notes = (*audio.notes, *rows.notes)
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=notes)
 
 

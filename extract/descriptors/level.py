@@ -66,7 +66,8 @@ def loudness(track: TrackSummary) -> float:
     All channels are K-weighted at the file's own rate, which lifts the treble as the head does and
     cuts off the deepest bass; their energies are summed over blocks of 400 ms, four of which begin
     in every 400 ms. Blocks below -70 LUFS do not count, nor those more than 10 LU below the mean of
-    the others. NaN where none is left.
+    the others. NaN where none is left, and above 20 LUFS, which square waves in eight channels do
+    not reach: there the samples are on a scale of integers.
 
     Notes
     -----
@@ -189,7 +190,7 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
 @descriptor(
     "track",
     unit="dBTP",
-    range=(-80, np.inf),
+    range=(-80, 30),
     peaks=True,
     sets=["loudness"],
 )
@@ -202,7 +203,7 @@ def true_peak(track: TrackSummary) -> float:
     By ITU-R BS.1770-4, annex 2, over all channels at the sample rate of the file (see
     `earmark.extract.signal.true_peak`). Above 0 where a player that turns samples into a waveform
     would clip, as in many MP3s of loud music. NaN for silence, to which the dither of 16 bits
-    counts, and for less than 100 ms.
+    counts, for less than 100 ms, and above 30 dBTP, where the samples are on a scale of integers.
 
     Notes
     -----

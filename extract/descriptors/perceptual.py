@@ -51,7 +51,7 @@ __all__ = [
 INPUTS = (
     *("mfcc", "mfcc_difference", "variance_pattern"),
     *("spectral_centroid", "spectral_bandwidth", "spectral_flux", "spectral_contrast"),
-    *("rms", "onset_rate", "tempo", "tempo_pattern", "rotated_chroma", "key"),
+    *("rms", "peak_rate", "tempo", "tempo_pattern", "rotated_chroma", "key"),
 )
 """The descriptors that the estimates are made of: timbre and how it moves, rhythm, harmony.
 

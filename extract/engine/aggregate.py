@@ -90,7 +90,8 @@ class Summary:
     start : int
         Its first frame within the track.
     level : float
-        Its level in dB relative to full scale, NaN for silence.
+        Its level in dB relative to full scale; NaN where no frame is active, so that the window is
+        not heard.
     active : ndarray of shape (frames,), bool
         Which frames hold sound.
     moments : dict of ndarray of shape (2, size)
@@ -110,11 +111,17 @@ class Summary:
 
 
 def summarise(window: Window, needed: Plan) -> Summary:
-    """Summarise a window; a silent one has neither moments nor values."""
+    """Summarise a window; one without an active frame has neither level, moments nor values.
+
+    Nothing else decides whether a window is heard. One that sound reaches half a frame into has
+    loud frames, and none that is active.
+    """
+    heard = window.active.any()
+    level = window.level if heard else np.nan
     per_frame = {name: np.array(window[name]) for name in needed.per_frame}
     moments: dict[str, Doubles] = {}
     values: dict[str, Floats] = {}
-    if window.active.any():
+    if heard:
         series = [window[name].reshape(len(window), -1) for name in needed.moments]
         if series:
             edges = np.cumsum([part.shape[1] for part in series])[:-1]
@@ -124,7 +131,7 @@ def summarise(window: Window, needed: Plan) -> Summary:
             entry.name: np.atleast_1d(np.asarray(entry.function(window), np.float32))
             for entry in needed.windows
         }
-    return Summary(window.start, window.level, window.active, moments, per_frame, values)
+    return Summary(window.start, level, window.active, moments, per_frame, values)
 
 
 class TrackSummary:

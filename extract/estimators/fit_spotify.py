@@ -63,17 +63,17 @@ SIGNS = {
     "danceability": {"tempo_confidence": 1, "rms_std": 1, "variance_pattern_*": 1},
     "energy": {
         **{"spectral_bandwidth_mean": 1, "spectral_centroid_mean": 1, "spectral_flux_mean": 1},
-        **{"onset_rate": 1, "spectral_contrast_*_mean": -1},
+        **{"peak_rate": 1, "spectral_contrast_*_mean": -1},
     },
     "speechiness": {"rms_std": 1, "mfcc_difference_*": 1, "tempo_confidence": -1},
     "acousticness": {
-        **{"spectral_bandwidth_mean": -1, "spectral_flux_mean": -1, "onset_rate": -1},
+        **{"spectral_bandwidth_mean": -1, "spectral_flux_mean": -1, "peak_rate": -1},
         **{"spectral_contrast_*_mean": 1},
     },
     # What a voice moves, few instruments move as much.
     "instrumentalness": {"variance_pattern_*": -1},
     "liveness": {},
-    "valence": {"mode": 1, "onset_rate": 1, "tempo_confidence": 1},
+    "valence": {"mode": 1, "peak_rate": 1, "tempo_confidence": 1},
 }
 """Columns that can only raise an estimate, or only lower it, where the direction is known."""
 

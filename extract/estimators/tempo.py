@@ -211,7 +211,7 @@ def octaves() -> Octaves:
     return Octaves(**fitted)
 
 
-def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, onset_rate: float) -> Doubles:
+def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, peak_rate: float) -> Doubles:
     """Join the descriptors that hint at how fast the music feels, shape (33,).
 
     Parameters
@@ -221,9 +221,9 @@ def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, onset_rate: floa
     fluctuation_pattern : ndarray of shape (64,)
         Strength of the movement at each of 8 rates in each of 8 bands; averaged over low and over
         high bands.
-    onset_rate : float
-        Onsets per second.
+    peak_rate : float
+        Peaks of the onset envelope per second.
     """
     moving = fluctuation_pattern.reshape(-1, 8)
     halves = [moving[:, low:high].mean(axis=1) for low, high in pairwise((0, 3, 8))]
-    return np.concatenate([tempo_pattern, *halves, [onset_rate]])
+    return np.concatenate([tempo_pattern, *halves, [peak_rate]])
