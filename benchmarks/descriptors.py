@@ -44,7 +44,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 import earmark
-from earmark.extract import descriptor_docs
+from earmark.extract import measurements
 from earmark.extract.estimators import fit_key, fit_spotify, fit_tempo
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.tables import atomic
@@ -63,7 +63,7 @@ FIRST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Row(descriptor_docs.Measurement):
+class Row(measurements.Measurement):
     """One number of the table; more is better unless it is called a difference.
 
     Parameters
