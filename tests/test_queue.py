@@ -20,8 +20,9 @@ from hypothesis import strategies as st
 from earmark.classify.app.errors import BusyError, JobError
 from earmark.classify.app.jobs import pool as pools
 from earmark.classify.app.jobs import worker
+from earmark.classify.app.jobs.forecast import starts
 from earmark.classify.app.jobs.job import FairQueue
-from earmark.classify.app.jobs.pool import PoolSettings, starts
+from earmark.classify.app.jobs.pool import PoolSettings
 from earmark.classify.app.jobs.queue import JobQueue
 
 HERE = Path(__file__).parent
