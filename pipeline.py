@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from earmark.classify.dataset.build import Dataset
-    from earmark.classify.evaluation.cross_validation import Search
+    from earmark.classify.evaluation.held_out import Search
     from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]

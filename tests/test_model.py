@@ -21,8 +21,7 @@ import earmark
 from earmark.classify import score, train
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import cross_validation
-from earmark.classify.model import estimator as model_module
-from earmark.classify.model import storage
+from earmark.classify.model import defaults, storage
 from earmark.classify.model.ensemble import softmax
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.trained import Trained
@@ -161,7 +160,7 @@ def test_the_pickles_hold_no_import_path_of_ours(saved, toy):
 @pytest.mark.parametrize("genres", [3, 25])
 def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
     # With many genres the trees have vectors in their leaves, and take categories otherwise.
-    monkeypatch.setattr(model_module, "FEW_ROWS", 100)
+    monkeypatch.setattr(defaults, "FEW_ROWS", 100)
     rng = np.random.default_rng(0)
     rows = 40 * genres
     labels = np.repeat([f"genre {place:02d}" for place in range(genres)], 40)

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.image import imread
 
 from earmark.classify.evaluation import metrics, report
-from earmark.classify.evaluation.cross_validation import Evaluation
 from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.evaluation.summary import summary
 from earmark.classify.html import plotting
 from earmark.extract.errors import WriteError
