@@ -96,6 +96,14 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     References
     ----------
     Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
+
+    Examples
+    --------
+    >>> table = [[72.0, 0.4], [76.0, 0.5], [80.0, 0.4], [150.0, 0.9], [160.0, 1.0], [170.0, 0.9]]
+    >>> model = GenreClassifier(n_estimators=20)
+    >>> model = model.fit(table, ["reggae", "reggae", "reggae", "metal", "metal", "metal"])
+    >>> model.predict([[78.0, 0.5], [155.0, 0.9]]).tolist()
+    ['reggae', 'metal']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
