@@ -328,7 +328,7 @@ def test_the_same_seed_gives_the_same_numbers(artists, evaluated):
     assert again.metrics == evaluated.metrics
 
 
-def test_doubles_on_both_sides_are_counted_apart(artists):
+def test_duplicates_on_both_sides_are_counted_apart(artists):
     # Every artist again under another name: whoever splits by name has them on both sides.
     twice = pd.concat([artists.features, artists.features], ignore_index=True)
     names = artists.groups.tolist()

@@ -278,6 +278,16 @@ def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
     assert loaded.model == trained[0].model
 
 
+def test_metrics_of_older_bundles_have_the_names_of_today(saved):
+    duplicates = {"file": {"tracks": 2, "examples": [["a", "b"]]}}
+    path = saved / "bundle.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"metrics": about["metrics"] | {"doubles": duplicates}}))
+    metrics = earmark.load(saved).metrics
+    assert metrics["duplicate_tracks"] == duplicates
+    assert "doubles" not in metrics
+
+
 def test_a_bundle_of_the_first_protocol_is_read(saved, trained, toy):
     # It knew trees alone, and no temperature.
     path = saved / "bundle.json"

@@ -200,8 +200,8 @@ def _numbers(
         once = _summary(runs[:1], outcomes[:1], genres)
         numbers[name]["added"] = numbers[name]["accuracy"] - once["accuracy"]
     if dataset.duplicates is not None:
-        found = dataset.duplicates.summary()
-        numbers["doubles"] = {kind: own for kind, own in found.items() if own["tracks"]}
+        kinds = dataset.duplicates.summary()
+        numbers["duplicate_tracks"] = {kind: own for kind, own in kinds.items() if own["tracks"]}
     return numbers
 
 
