@@ -204,7 +204,7 @@ def test_a_new_descriptor_is_no_reason_to_refuse(jazz):
     with pytest.raises(SchemaError, match=rf"missing 1 \({model.inputs[3]}\)"):
         model.predict(jazz.drop(columns=model.inputs[3]))
     first = ", ".join(model.inputs[:5])
-    with pytest.raises(SchemaError, match=rf"missing 7 \({first}, …\)\. Make the table with"):
+    with pytest.raises(SchemaError, match=rf"missing 7 \({first}, …\).*\. Make the table with"):
         model.predict(jazz.drop(columns=model.inputs[:7]))
 
 
