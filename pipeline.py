@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from earmark.classify.dataset.build import Dataset
-    from earmark.classify.evaluation.cross_validation import Search
+    from earmark.classify.evaluation.held_out import Search
     from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]
@@ -572,8 +572,8 @@ def similar_command(
     ],
     table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
     count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
-    doubles: Annotated[
-        bool, typer.Option("--doubles", help="Also name the same recording in another file.")
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Also name the same recording in another file.")
     ] = False,
 ) -> None:
     """Find the tracks of a table that sound most like a track: a line each, similarity and path.
@@ -585,7 +585,7 @@ def similar_command(
     from earmark.classify.library import similar
     from earmark.extract import tables
 
-    found = similar.find(track, tables.read(table), count=count, doubles=doubles)
+    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates)
     if not len(found):
         _say(f"{track}: nothing is like it: it is silent, or the only one")
     for path, alike in found.itertuples(index=False):

@@ -47,7 +47,8 @@ import earmark
 from earmark.classify.dataset.build import FILE_DESCRIPTORS, SPOTIFY_EXTRAS, Dataset, without
 from earmark.classify.dataset.splits import folds
 from earmark.classify.evaluation import metrics
-from earmark.classify.evaluation.cross_validation import cross_validate, learn
+from earmark.classify.evaluation.cross_validation import cross_validate
+from earmark.classify.evaluation.held_out import learn
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.models import train_default as recipe
 from earmark.extract import schema, sets, tables

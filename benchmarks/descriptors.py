@@ -44,8 +44,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 
 import earmark
-from earmark.extract import descriptor_docs
-from earmark.extract.estimators import fit_key, fit_spotify, fit_tempo
+from earmark.extract import measurements
+from earmark.extract.estimators import fit_key, fit_spotify, fit_spotify_truth, fit_tempo
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.tables import atomic
 
@@ -63,7 +63,7 @@ FIRST_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Row(descriptor_docs.Measurement):
+class Row(measurements.Measurement):
     """One number of the table; more is better unless it is called a difference.
 
     Parameters
@@ -362,7 +362,7 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
     )
 
 
-def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
+def estimate_rows(truth: fit_spotify_truth.Truth, data: Path) -> Iterator[Row]:
     """Spotify's seven estimates against its own values, and what else is known."""
     columns = pd.read_csv(data / "gtzan/features_30_sec.csv").set_index("filename")
     columns.index = columns.index.str.removesuffix(".wav")
@@ -428,7 +428,9 @@ def estimate_rows(truth: fit_spotify.Truth, data: Path) -> Iterator[Row]:
             )
 
 
-def tutorial(truth: fit_spotify.Truth, name: str, columns: pd.DataFrame) -> tuple[float, float]:
+def tutorial(
+    truth: fit_spotify_truth.Truth, name: str, columns: pd.DataFrame
+) -> tuple[float, float]:
     """Return the rank correlation of a support-vector regression, with audio and of all songs."""
     values = truth.values(name)
     heard = values.index.isin(truth.gtzan.index)
@@ -487,7 +489,7 @@ def main() -> None:
         lambda: beat_rows(clips),
         lambda: key_rows(arguments.data, clips),
         lambda: loudness_rows(arguments.data, clips),
-        lambda: estimate_rows(fit_spotify.Truth(arguments.data), arguments.data),
+        lambda: estimate_rows(fit_spotify_truth.Truth(arguments.data), arguments.data),
     ]
     rows: list[Row] = []
     for part in parts:

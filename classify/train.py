@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
-from earmark.classify.evaluation.cross_validation import cross_validate, learn
+from earmark.classify.evaluation.cross_validation import cross_validate
+from earmark.classify.evaluation.held_out import learn
 from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.estimator import GenreClassifier
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from earmark.classify.evaluation.cross_validation import Search
+    from earmark.classify.evaluation.held_out import Search
     from earmark.classify.evaluation.result import Evaluation
 
 __all__ = ["card", "fit", "pickles", "train", "write"]

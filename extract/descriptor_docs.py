@@ -1,15 +1,8 @@
 """A page for every descriptor, from its declaration, its docstring and measurements of it.
 
 Nothing is written twice. Columns, units, ranges, versions and sets come from the declaration, and
-the text from the docstring of the function:
-
-* the summary says what it is;
-* the first paragraph after it says what that means to a listener;
-* the further ones give the definition and the method;
-* ``Notes`` say what it is not, and where it fails;
-* ``References`` say whose definition it is.
-
-The docstring of a module, after its summary, holds for every descriptor in it. Figures come from
+the text from the docstring of the function, whose parts `earmark.extract.docstrings` names. The
+docstring of a module, after its summary, holds for every descriptor in it. Figures come from
 ``measured.json``, which ``benchmarks/descriptors.py`` writes. After a change to any of these
 
     python -m earmark.extract.descriptor_docs
@@ -20,116 +13,44 @@ writes the pages anew.
 from __future__ import annotations
 
 import difflib
-import inspect
-import json
 import math
 import re
 import sys
 import textwrap
-from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from earmark.extract import sets
+from earmark.extract import measurements, sets
 from earmark.extract.config import DEFAULTS
+from earmark.extract.docstrings import Text, parse
 from earmark.extract.engine import registry
 from earmark.extract.errors import FindError
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from types import ModuleType
 
     from earmark.extract.engine.registry import Column, Descriptor
+    from earmark.extract.measurements import Measurement
 
 __all__ = [
     "FOLDER",
-    "MEASURED",
-    "Measurement",
-    "Text",
     "described",
     "find",
     "generate",
     "index",
     "is_estimate",
     "is_name",
-    "measurements",
     "page",
     "text",
     "write",
 ]
 
 FOLDER = Path(__file__).parent / "descriptors" / "pages"
-MEASURED = Path(__file__).parent / "measured.json"
 
 INDEX = "README.md"
 COMMAND = "python -m earmark.extract.descriptor_docs"
-
-
-@dataclass(frozen=True)
-class Text:
-    """The parts of the docstring of a descriptor.
-
-    Parameters
-    ----------
-    summary : str
-        What it is, in a line.
-    meaning : str
-        What it means to a listener; empty where the docstring has a single further paragraph.
-    method : str
-        Definition and method.
-    limits : str
-        What it is not.
-    references : tuple of str
-        Whose definition it is.
-    """
-
-    summary: str = ""
-    meaning: str = ""
-    method: str = ""
-    limits: str = ""
-    references: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """The accuracy of a descriptor by one measure.
-
-    Parameters
-    ----------
-    descriptor : str
-        Its name, or that of one of its columns.
-    measure, truth : str
-        What was counted, and against what.
-    n : int
-        How many recordings.
-    ours : float
-        The value of the measure.
-    low, high : float, optional
-        Interval of 95 %.
-    others : mapping of str to float
-        The value of others by their name.
-    """
-
-    descriptor: str
-    measure: str
-    truth: str
-    n: int
-    ours: float
-    low: float | None = None
-    high: float | None = None
-    others: Mapping[str, float | None] = field(default_factory=dict)
-
-
-def measurements(path: Path = MEASURED) -> tuple[tuple[Measurement, ...], str]:
-    """Read the measurements and the command that made them; none where there is no such file."""
-    if not path.exists():
-        return (), ""
-    stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    names = Measurement.__dataclass_fields__
-    rows = ({name: row[name] for name in names if name in row} for row in stored["rows"])
-    return tuple(Measurement(**row) for row in rows), str(stored.get("made_by", ""))
 
 
 def described() -> tuple[Descriptor, ...]:
@@ -150,7 +71,7 @@ def is_estimate(entry: Descriptor) -> bool:
 
 def text(entry: Descriptor) -> Text:
     """Return the text of a descriptor, from its docstring and that of its module."""
-    entry_text, shared = _parse(entry.function), _parse(_module(entry))
+    entry_text, shared = parse(entry.function), parse(_module(entry))
     return Text(
         entry_text.summary,
         entry_text.meaning,
@@ -213,13 +134,13 @@ def index(entries: Iterable[Descriptor]) -> str:
     ]
     modules: dict[str, list[Descriptor]] = {}
     for entry in entries:
-        modules.setdefault(_parse(_module(entry)).summary.rstrip("."), []).append(entry)
+        modules.setdefault(parse(_module(entry)).summary.rstrip("."), []).append(entry)
     for title, members in modules.items():
         rows = []
         for entry in members:
             first, *_ = columns = entry.columns(DEFAULTS)
             flag = " *estimate*" if is_estimate(entry) else ""
-            summary = _parse(entry.function).summary
+            summary = parse(entry.function).summary
             rows.append(
                 (
                     f"[{entry.name}]({entry.name}.md){flag}",
@@ -245,7 +166,7 @@ def index(entries: Iterable[Descriptor]) -> str:
 def generate() -> dict[str, str]:
     """Return every page by the name of its file."""
     entries = described()
-    measured, made_by = measurements()
+    measured, made_by = measurements.read()
     pages = {f"{entry.name}.md": page(entry, measured, made_by) for entry in entries}
     return {INDEX: index(entries), **pages}
 
@@ -289,42 +210,13 @@ def find(name: str) -> str:
     pages = {column.name: entry for entry in entries for column in entry.columns(DEFAULTS)}
     pages |= {entry.name: entry for entry in entries}
     if key in pages:
-        return page(pages[key], *measurements())
+        return page(pages[key], *measurements.read())
     # The name of the descriptor stands for columns that differ by a number alone.
     unnumbered = [known for known in pages if not re.search(r"_\d\d", known)]
     alike = difflib.get_close_matches(key, unnumbered, 3, 0.6)
     names = ", ".join(alike or (entry.name for entry in entries))
     hint = "did you mean" if alike else "the descriptors are"
     raise FindError(name, f"is neither a file nor a descriptor; {hint} {names}")
-
-
-def _parse(thing: object) -> Text:
-    """Take the docstring of a function or module apart."""
-    sections: dict[str, list[str]] = {"": []}
-    title = ""
-    lines = (inspect.getdoc(thing) or "").splitlines()
-    for line, following in pairwise([*lines, ""]):
-        if line.strip() and re.fullmatch(r"-{3,}", following):
-            title = line
-            sections[title] = []
-        elif not re.fullmatch(r"-{3,}", line):
-            sections[title].append(line)
-    summary, *more = _paragraphs(sections[""]) or [""]
-    # A single paragraph is needed for the definition.
-    meaning = more.pop(0) if len(more) > 1 else ""
-    return Text(
-        " ".join(summary.split()),
-        meaning,
-        "\n\n".join(more),
-        "\n\n".join(_paragraphs(sections.get("Notes", []))),
-        tuple(_paragraphs(sections.get("References", []))),
-    )
-
-
-def _paragraphs(lines: Iterable[str]) -> list[str]:
-    """Return the paragraphs of some lines, each with its own line breaks."""
-    parts = re.split(r"\n\s*\n", "\n".join(lines).strip("\n"))
-    return [part.rstrip() for part in parts if part.strip()]
 
 
 def _module(entry: Descriptor) -> ModuleType:
@@ -417,7 +309,7 @@ def _needs(entry: Descriptor) -> str:
     if with_page:
         lines.append(_item(", ".join(f"[{need.name}]({need.name}.md)" for need in with_page)))
     for need in inner:
-        parsed = _parse(need.function)
+        parsed = parse(need.function)
         unit = f" ({need.unit})" if need.unit else ""
         explained = f"{parsed.summary} {parsed.meaning} {parsed.method}"
         lines.append(_item(f"`{need.name}`{unit}: {explained}"))
@@ -427,7 +319,7 @@ def _needs(entry: Descriptor) -> str:
 def _references(entry: Descriptor) -> tuple[str, ...]:
     """Return the references of a descriptor and of what it is made from without a page."""
     _, inner = _reach(entry)
-    lines = [*text(entry).references, *(r for e in inner for r in _parse(e.function).references)]
+    lines = [*text(entry).references, *(r for e in inner for r in parse(e.function).references)]
     return tuple(dict.fromkeys(lines))
 
 

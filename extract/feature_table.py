@@ -124,7 +124,7 @@ class FeatureTable:
         for name in sets.SETS:
             schema = schemas.of(name, DEFAULTS, length)
             if set(sets.needed(name, schema.names)) <= present:
-                return replace(self, provenance=origins.metadata(schema))
+                return replace(self, provenance=origins.Provenance(schema))
         return self
 
     @cached_property

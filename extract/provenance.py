@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata as distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 from earmark.version import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from earmark.extract.schema import Schema
 
-__all__ = ["DESCRIPTION", "commit", "metadata", "versions"]
+__all__ = ["DESCRIPTION", "Provenance", "commit", "metadata", "versions"]
 
 DESCRIPTION = ("set", "fingerprint", "columns", "column_versions", "settings", "windows")
 """The entries that say what the values are; the others are versions of what computed them."""
@@ -25,8 +28,44 @@ LIBRARIES = ("numpy", "scipy", "numba", "soxr", "soundfile", "av", "librosa")
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
+class Provenance(Mapping[str, Any]):
+    """The provenance of a table that is computed here: what its values are, and what computed them.
+
+    The latter is gathered when somebody asks for it, such as who writes the table: that asks git
+    and loads every library.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the table.
+    """
+
+    def __init__(self, schema: Schema) -> None:
+        self._description = {
+            "set": schema.set,
+            "fingerprint": schema.fingerprint,
+            "columns": schema.names,
+            "column_versions": {column.name: column.version for column in schema.columns},
+            "settings": schema.settings.model_dump() if schema.settings else {},
+            "windows": schema.windows,
+        }
+
+    def __getitem__(self, name: str) -> Any:
+        return (self._description if name in self._description else versions())[name]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._description
+        yield from versions()
+
+    def __len__(self) -> int:
+        return len(self._description) + len(versions())
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def metadata(schema: Schema) -> dict[str, Any]:
-    """Return the provenance of a table: what its values are, and what computed them.
+    """Return the provenance of a table, complete.
 
     Parameters
     ----------
@@ -40,15 +79,7 @@ def metadata(schema: Schema) -> dict[str, Any]:
         descriptor of each, by column), ``settings``, ``windows`` in seconds, and all of
         `versions`. It can be written as JSON.
     """
-    return {
-        "set": schema.set,
-        "fingerprint": schema.fingerprint,
-        "columns": schema.names,
-        "column_versions": {column.name: column.version for column in schema.columns},
-        "settings": schema.settings.model_dump() if schema.settings else {},
-        "windows": schema.windows,
-        **versions(),
-    }
+    return dict(Provenance(schema))
 
 
 def versions() -> dict[str, str]:

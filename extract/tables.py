@@ -243,7 +243,7 @@ def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
         field.with_metadata(described[field.name]) if field.name in described else field
         for field in arrow.schema
     ]
-    texts = {METADATA_KEY: json.dumps(provenance)}
+    texts = {METADATA_KEY: json.dumps(dict(provenance))}
     return arrow.cast(pa.schema(fields, {**(arrow.schema.metadata or {}), **texts}))
 
 

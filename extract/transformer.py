@@ -50,7 +50,9 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.ensemble import HistGradientBoostingClassifier
     >>> pipeline = make_pipeline(AudioFeatures(), HistGradientBoostingClassifier())
-    >>> pipeline.fit(paths, genres)  # doctest: +SKIP
+    >>> paths = ["data/raw/jazz-120bpm-b-flat-major.wav", "data/raw/metal-150bpm-e-minor.m4a"]
+    >>> pipeline.fit(paths, ["jazz", "metal"]).classes_
+    array(['jazz', 'metal'], dtype='<U5')
     """
 
     def __init__(

@@ -21,6 +21,16 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+def pytest_collection_modifyitems(items):
+    """Count coverage over the quick tests: under a tracer the others would take half as long again.
+
+    What they start are processes of their own, which it would not see.
+    """
+    for item in items:
+        if item.get_closest_marker("slow") or item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(scope="session")
 def demo() -> Path:
     """The folder of the demo tracks."""

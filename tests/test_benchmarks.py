@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import earmark
-from earmark.extract import descriptor_docs, sets
+from earmark.extract import measurements, sets
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
@@ -147,7 +147,7 @@ def test_tutorials_find_the_key_of_a_scale(descriptors):
 
 
 def test_figures_in_the_readme_are_those_that_were_measured(descriptors):
-    measured = json.loads(descriptor_docs.MEASURED.read_text(encoding="utf-8"))
+    measured = json.loads(measurements.MEASURED.read_text(encoding="utf-8"))
     text = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
     _, shown, _ = text.split(descriptors.MARK)
     rows = [descriptors.Row(**row) for row in measured["rows"]]

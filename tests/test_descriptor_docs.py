@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earmark.extract import descriptor_docs, sets
+from earmark.extract import descriptor_docs, measurements, sets
 from earmark.extract.config import DEFAULTS
+from earmark.extract.docstrings import Text
 from earmark.extract.engine import registry
 from earmark.extract.engine.registry import Column
 from earmark.extract.errors import FindError
@@ -164,7 +165,7 @@ def test_a_single_paragraph_is_the_method_and_no_docstring_gives_empty_parts():
     def silent(block):
         pass
 
-    assert descriptor_docs.text(sample(function=silent)) == descriptor_docs.Text()
+    assert descriptor_docs.text(sample(function=silent)) == Text()
 
 
 def test_the_columns_on_a_page_are_those_of_the_declaration():
@@ -192,7 +193,7 @@ def test_what_has_no_page_is_told_of_where_it_is_needed():
 def test_figures_stand_on_the_page_of_their_descriptor(tmp_path):
     path = tmp_path / "measured.json"
     path.write_text(json.dumps(FIGURES), encoding="utf-8")
-    page = descriptor_docs.page(registry.get("tempo"), *descriptor_docs.measurements(path))
+    page = descriptor_docs.page(registry.get("tempo"), *measurements.read(path))
     assert "| measure | truth | n | Earmark | 95 % interval | others |" in page
     assert (
         "| within 4 % | clips that people tapped to | 1,234 | **0.743** | 0.661 to 0.820 "
@@ -205,13 +206,13 @@ def test_figures_stand_on_the_page_of_their_descriptor(tmp_path):
 
 
 def test_a_page_without_figures_says_why(tmp_path):
-    assert descriptor_docs.measurements(tmp_path / "none.json") == ((), "")
+    assert measurements.read(tmp_path / "none.json") == ((), "")
     assert "Not measured yet." in descriptor_docs.page(registry.get("valence"))
     assert "Defined, not estimated" in descriptor_docs.page(registry.get("spectral_flux"))
 
 
 def test_figures_in_the_repository_are_of_descriptors_that_there_are():
-    measured, _ = descriptor_docs.measurements()
+    measured, _ = measurements.read()
     known = {*NAMES, *(column.name for entry in ENTRIES for column in entry.columns(DEFAULTS))}
     assert {row.descriptor for row in measured} <= known
 

@@ -16,8 +16,9 @@ from earmark.classify import score, train
 from earmark.classify.dataset import build
 from earmark.classify.evaluation import cross_validation
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
+from earmark.classify.model.defaults import FEW_ROWS
 from earmark.classify.model.ensemble import Ensemble, mixed, softmax
-from earmark.classify.model.estimator import FEW_ROWS, GenreClassifier
+from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.model.linear import Linear
 from earmark.classify.model.vector_leaf import has_vector_leaves
 from earmark.classify.trained import Trained
@@ -327,7 +328,7 @@ def test_the_same_seed_gives_the_same_numbers(artists, evaluated):
     assert again.metrics == evaluated.metrics
 
 
-def test_doubles_on_both_sides_are_counted_apart(artists):
+def test_duplicates_on_both_sides_are_counted_apart(artists):
     # Every artist again under another name: whoever splits by name has them on both sides.
     twice = pd.concat([artists.features, artists.features], ignore_index=True)
     names = artists.groups.tolist()

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import earmark
-from earmark.classify.evaluation import report
 from earmark.classify.evaluation.summary import summary
+from earmark.classify.model import storage
 
 COLUMNS = list("abcdef")
 
@@ -61,8 +61,8 @@ def measures(out):
 
 
 def test_training_writes_a_report_that_agrees_with_what_is_kept(trained):
-    assert {path.name for path in trained.iterdir()} >= {*report.FILES, "MODEL_CARD.md"}
-    for name in report.FILES[1:]:
+    assert {path.name for path in trained.iterdir()} >= {*storage.REPORT, "MODEL_CARD.md"}
+    for name in storage.REPORT[1:]:
         assert (trained / name).read_bytes().startswith(b"\x89PNG")
     page = (trained / "report.html").read_text(encoding="utf-8")
     numbers = earmark.load(trained).metrics
@@ -121,7 +121,7 @@ def test_a_model_is_tested_on_other_tracks(cli, trained, tmp_path):
     assert measures(known)[0] > right
 
 
-def test_doubles_are_named_and_what_they_would_have_added(cli, tmp_path):
+def test_duplicates_are_named_and_what_they_would_have_added(cli, tmp_path):
     # Every track also stands under another artist.
     found = music(tracks=3)
     again = found.assign(
@@ -132,7 +132,7 @@ def test_doubles_are_named_and_what_they_would_have_added(cli, tmp_path):
     assert status == 0
     assert "72 tracks are there more than once (the same numbers to the last digit)" in err
     assert "such as 0.mp3 and again/0.mp3" in err
-    added = re.search(r"doubles on both sides .* would have changed accuracy by ([+-]\S+)", out)
+    added = re.search(r"duplicates on both sides .* would have changed accuracy by ([+-]\S+)", out)
     assert float(added[1]) > 0.1
 
 

@@ -86,7 +86,7 @@ def test_files_and_numbers_that_are_the_same_are_found():
     assert double.summary()["file"] == {"tracks": 2, "examples": [("0.mp3", "3.mp3")]}
 
 
-def test_silences_are_no_doubles():
+def test_silences_are_no_duplicates():
     features = table(6)
     features.iloc[:2] = 0.0
     features.iloc[2:4] = np.nan
@@ -165,7 +165,7 @@ def music(rows=40, **columns):
     return table(rows).assign(genre=genres, **columns)
 
 
-def test_artists_and_doubles_of_a_table_are_joined(tmp_path):
+def test_artists_and_duplicates_of_a_table_are_joined(tmp_path):
     frame = music(artists=[f"Artist {n // 4};x" for n in range(40)])
     frame.iloc[7, :5] = frame.iloc[8, :5]
     data = build.build(written(tmp_path, frame))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from earmark.classify.insights import chart, figures, heatmaps, page, plots
-from earmark.classify.insights.figures import Absent, Picture
+from earmark.classify.insights.picture import NAMES, Absent, Picture
 from earmark.classify.insights.tracks import describe, read
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -171,7 +171,7 @@ ODD = {
 def test_odd_tables_are_drawn_or_named(invented, kind):
     tracks = describe(ODD[kind](invented))
     made = list(figures.pictures(tracks))
-    assert [found.name for found in made] == list(figures.NAMES)
+    assert [found.name for found in made] == list(NAMES)
     assert all(
         found.png.startswith(PNG) if isinstance(found, Picture) else found.reason for found in made
     )
@@ -190,7 +190,7 @@ def test_pictures_are_the_same_for_the_same_table_and_differ_by_theme(invented):
 
 def test_pictures_are_made_one_at_a_time(invented, monkeypatch):
     seen = []
-    for name in figures.NAMES:
+    for name in NAMES:
         monkeypatch.setitem(
             figures.PICTURES, name, lambda tracks, theme, name=name: seen.append(name) or "no"
         )

@@ -18,10 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from earmark.classify.app.errors import BusyError, JobError
+from earmark.classify.app.jobs import forecast, worker
 from earmark.classify.app.jobs import pool as pools
-from earmark.classify.app.jobs import worker
+from earmark.classify.app.jobs.forecast import starts
 from earmark.classify.app.jobs.job import FairQueue
-from earmark.classify.app.jobs.pool import PoolSettings, starts
+from earmark.classify.app.jobs.pool import PoolSettings
 from earmark.classify.app.jobs.queue import JobQueue
 
 HERE = Path(__file__).parent
@@ -454,7 +455,7 @@ def test_who_waits_is_told_of_a_worker_that_has_to_start(make, monkeypatch):
     hanging = submit(queue, jobs.sleep, 600, pool="train")
     until(lambda: hanging.state == "running")
     # A start now takes long, as far as is known.
-    monkeypatch.setattr(pools, "MARGIN", 100)
+    monkeypatch.setattr(forecast, "MARGIN", 100)
     queue.leave("me")
     first = submit(queue, jobs.sleep, 0, pool="train")
     second = submit(queue, jobs.sleep, 0, pool="train")

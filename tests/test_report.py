@@ -12,10 +12,11 @@ import pytest
 from matplotlib.image import imread
 
 from earmark.classify.evaluation import metrics, report
-from earmark.classify.evaluation.cross_validation import Evaluation
 from earmark.classify.evaluation.model_card import model_card
+from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.evaluation.summary import summary
 from earmark.classify.html import plotting
+from earmark.classify.model import storage
 from earmark.extract.errors import WriteError
 
 HOSTILE = [
@@ -115,8 +116,8 @@ def test_a_report_of_few_and_of_many_genres_is_written_whole(tmp_path, count):
         importances=importances,
         card="# A card\n\n| a | b |\n|---|---|\n| 1 | 2 |",
     )
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(report.FILES)
-    for name in report.FILES[1:]:
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(storage.REPORT)
+    for name in storage.REPORT[1:]:
         picture = imread(io.BytesIO((tmp_path / name).read_bytes()))
         assert min(picture.shape[:2]) > 150
         # Something is drawn: ink, and paper.
@@ -131,7 +132,7 @@ def test_a_report_of_few_and_of_many_genres_is_written_whole(tmp_path, count):
 
 def test_without_importances_there_is_no_picture_of_them():
     files = report.render(title="Genre model", evaluation=evaluation(["a", "b"]))
-    assert list(files) == list(report.FILES[:-1])
+    assert list(files) == list(storage.REPORT[:-1])
 
 
 def test_the_page_loads_nothing_and_runs_nothing():
@@ -182,8 +183,8 @@ def test_hostile_names_are_shown_and_do_nothing(tmp_path):
             "contribution": 0.25,
         }
     )
-    doubles = {"file": {"tracks": 2, "examples": [(paths[0], paths[1])]}}
-    numbers = found.metrics | {"doubles": doubles}
+    shared = {"file": {"tracks": 2, "examples": [(paths[0], paths[1])]}}
+    numbers = found.metrics | {"duplicate_tracks": shared}
     found = Evaluation(numbers, found.tracks, found.probabilities, 0.5, 1.0, explained)
     card = model_card(HOSTILE[0], numbers, [f"Genres: {', '.join(HOSTILE)}."])
     importances = pd.Series([0.6, 0.4], HOSTILE[:2])
@@ -232,7 +233,7 @@ def test_the_first_that_is_said_is_the_honest_number_and_then_the_leaky_one():
         accuracy=0.512,
         leaky={"accuracy": 0.883, "interval": {"accuracy": [0.8, 0.95]}},
         duplicates={"accuracy": 0.532},
-        doubles={"recoded": {"tracks": 4, "examples": [["one.mp3", "two.ogg"]]}},
+        duplicate_tracks={"recoded": {"tracks": 4, "examples": [["one.mp3", "two.ogg"]]}},
     )
     text = " ".join(page(found).text.split())
     assert "On tracks whose artist it was not trained on this model names the right genre" in text
@@ -354,7 +355,7 @@ def test_a_summary_says_the_honest_number_and_beside_it_the_leaky_one():
         accuracy=0.5,
         interval={"accuracy": [0.4, 0.6]},
         leaky={"accuracy": 0.8, "interval": {"accuracy": [0.7, 0.9]}},
-        doubles={"file": {"tracks": 4, "examples": []}},
+        duplicate_tracks={"file": {"tracks": 4, "examples": []}},
         duplicates={"accuracy": 0.52},
         unknown={"polka": 3},
         tested=40,
@@ -368,7 +369,7 @@ def test_a_summary_says_the_honest_number_and_beside_it_the_leaky_one():
     assert lines[1] == accuracy
     assert "  the commonest genre alone would give 0.500" in lines
     assert "  4 tracks are there more than once: the same file" in lines
-    changed = "  doubles on both sides of the split would have changed accuracy by +0.020"
+    changed = "  duplicates on both sides of the split would have changed accuracy by +0.020"
     assert changed in lines
     assert "  polka: 3 tracks, a genre that the model does not know" in lines
     assert [line.split()[0] for line in lines[-2:]] == sorted(

@@ -8,7 +8,7 @@ import pytest
 
 import earmark
 from earmark.classify.library import library, similar
-from earmark.extract import tables
+from earmark.extract import schema, sets, tables
 from earmark.extract.batch import run
 from earmark.extract.errors import DecodeError, FindError, SchemaError
 from earmark.extract.feature_table import FeatureTable
@@ -93,11 +93,19 @@ def test_paths_may_be_numbers_and_none_may_be_missing(toy, cli, tmp_path):
         similar.index(pd.read_parquet(gaps))
 
 
-def test_doubles_are_named_once_or_when_asked_for(toy):
+def test_a_table_without_provenance_is_recognised_once(toy, monkeypatch):
+    seen = []
+    of = schema.of
+    monkeypatch.setattr(schema, "of", lambda name, *more: seen.append(name) or of(name, *more))
+    similar.find("a.mp3", toy)
+    assert seen == list(sets.SETS)
+
+
+def test_duplicates_are_named_once_or_when_asked_for(toy):
     twice = pd.concat([toy, toy.assign(path="copy of " + toy["path"])], ignore_index=True)
     index = similar.index(twice)
     assert index.nearest(0, 2)["path"].tolist() == ["b.mp3", "c.mp3"]
-    assert index.nearest(0, 3, doubles=True)["path"].tolist() == [
+    assert index.nearest(0, 3, duplicates=True)["path"].tolist() == [
         "copy of a.mp3",
         "b.mp3",
         "copy of b.mp3",
@@ -160,7 +168,7 @@ def test_real_music_by_one_artist_is_similar_and_a_re_encoding_is_a_double(share
     # By chance a quarter would be.
     assert np.mean(same) > 0.4
     # Two pairs of Emotify are one recording each.
-    inside = [index.nearest(place, 5, doubles=True)["path"] for place in range(len(genres))]
+    inside = [index.nearest(place, 5, duplicates=True)["path"] for place in range(len(genres))]
     outside = [index.nearest(place, 5)["path"] for place in range(len(genres))]
     lost = [set(a) - set(b) for a, b in zip(inside, outside, strict=True)]
     assert sum(map(bool, lost)) >= 4

@@ -8,7 +8,7 @@ import pytest
 import earmark
 from earmark.classify.dataset import labels
 from earmark.classify.insights import figures, tracks
-from earmark.classify.insights.figures import Picture
+from earmark.classify.insights.picture import Picture
 from earmark.extract import tables
 from earmark.extract.errors import LabelError
 

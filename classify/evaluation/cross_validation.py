@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import splits
-from earmark.classify.dataset.build import Dataset, weights
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
+from earmark.classify.evaluation.held_out import Run, run_folds
 from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
 from earmark.classify.score import EXPLAINED_COLUMNS, ranked, scored
@@ -20,41 +20,23 @@ from earmark.extract.errors import LabelError
 from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
+    from earmark.classify.dataset.build import Dataset
     from earmark.classify.dataset.splits import Indices
+    from earmark.classify.evaluation.held_out import Search
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.model.estimator import GenreClassifier
 
-__all__ = ["Search", "cross_validate", "learn", "plan", "test"]
+    Fold = tuple[Indices, Indices]
+
+__all__ = ["cross_validate", "plan", "test"]
 
 FEW_TRACKS, MANY_TRACKS = 2_000, 20_000
 """Where once over the data is enough, and where a fifth of it is."""
 
 EXPLAINED = 20
 """Errors that are explained."""
-
-UNKNOWN_GENRE = 20.0
-"""What a genre that a fold could not learn lies below all others, in log-odds."""
-
-
-class Search(Protocol):
-    """A search for better parameters, such as ``partial(tune.search, trials=20)``."""
-
-    def __call__(self, dataset: Dataset, model: GenreClassifier, *, seed: int) -> GenreClassifier:
-        """Return the model with better parameters; nothing but the data set may be looked at."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Run:
-    """The log-odds of tracks under models that had not seen them: once over the folds."""
-
-    tracks: pd.DataFrame
-    trees: Floats
-    linear: Floats
-    folds: NDArray[np.int64]
 
 
 def plan(tracks: int) -> tuple[int | None, int]:
@@ -66,25 +48,6 @@ def plan(tracks: int) -> tuple[int | None, int]:
     if tracks < FEW_TRACKS:
         return None, 3
     return (None, 1) if tracks < MANY_TRACKS else (1, 1)
-
-
-def learn(
-    model: GenreClassifier, dataset: Dataset, rows: Indices | slice = slice(None), seed: int = 0
-) -> GenreClassifier:
-    """Train a copy of a model on rows of a data set; `weights` is the only balance."""
-    from sklearn.base import clone
-
-    learner: GenreClassifier = clone(model).set_params(
-        class_weight=None, categorical_features=dataset.categorical, random_state=seed
-    )
-    balanced = weights(dataset)[rows]
-    learner.fit(
-        dataset.features.iloc[rows],
-        dataset.labels.iloc[rows],
-        sample_weight=balanced / balanced.mean(),
-        groups=dataset.groups.iloc[rows],
-    )
-    return learner
 
 
 def cross_validate(
@@ -132,37 +95,96 @@ def cross_validate(
     LabelError
         A fold leaves one genre only.
     """
-    labelled = dataset.per_track()
-    tested_folds, usual = plan(len(labelled))
+    rounds = _rounds(dataset, count, repeats, seed, leaky)
+    runs, learners = run_folds(dataset, model, rounds.jobs, search, show_progress, progress)
+    genres = sorted(dataset.labels.unique())
+    fixed = _fixed_share(model, dataset)
+    outcomes = [_calibrated(run, genres, fixed) for run in runs]
+    honest = runs[: len(rounds.honest)]
+    share, temperature = calibrate(
+        np.concatenate([run.trees for run in honest]),
+        np.concatenate([run.linear for run in honest]),
+        np.concatenate([metrics.codes(run.tracks["label"].tolist(), genres) for run in honest]),
+        fixed,
+    )
+    numbers = _numbers(dataset, rounds, runs, outcomes, genres)
+    numbers |= {"linear_share": share, "temperature": temperature}
+    first = pd.DataFrame(outcomes[0], index=runs[0].tracks.index, columns=genres)
+    tests = [test for _, test in rounds.honest[0]]
+    sure = [
+        replace(learner.ensemble_, linear_share=share, temperature=temperature)
+        for learner in learners
+    ]
+    known = [[str(genre) for genre in learner.classes_] for learner in learners]
+    wrong = _surest_errors(runs[0].tracks["label"], first)
+    reasons = _explained(dataset, tests, sure, known, wrong)
+    return Evaluation(numbers, runs[0].tracks, first, share, temperature, reasons)
+
+
+@dataclass(frozen=True)
+class _Rounds:
+    """What is trained on and tested on.
+
+    Parameters
+    ----------
+    seed : int
+        Of the first shuffle.
+    honest : list of list of pairs
+        For each repeat the rows of its folds; no group is on both sides.
+    leaky : dict of str to list of pairs
+        What would be too kind, by name.
+    """
+
+    seed: int
+    honest: list[list[Fold]]
+    leaky: dict[str, list[Fold]]
+
+    @property
+    def jobs(self) -> list[tuple[int, list[Fold]]]:
+        """The seed and the folds of every run, the honest ones first."""
+        return [
+            *enumerate(self.honest, start=self.seed),
+            *((self.seed, folds) for folds in self.leaky.values()),
+        ]
+
+
+def _rounds(dataset: Dataset, count: int, repeats: int | None, seed: int, leaky: bool) -> _Rounds:
+    tested, usual = plan(len(dataset.per_track()))
     repeats = usual if repeats is None else repeats
     if repeats > 1:
-        tested_folds = None
+        tested = None
     shuffles = range(seed, seed + repeats)
     if dataset.split is not None:
         honest = [list(splits.published_folds(dataset)) for _ in shuffles]
     else:
-        honest = [list(splits.folds(dataset, count, own))[:tested_folds] for own in shuffles]
-    ladders: dict[str, list[tuple[Indices, Indices]]] = {}
+        honest = [list(splits.folds(dataset, count, shuffle))[:tested] for shuffle in shuffles]
+    too_kind: dict[str, list[Fold]] = {}
     if leaky:
-        ladders["leaky"] = list(splits.random_folds(dataset, count, seed))[:tested_folds]
+        too_kind["leaky"] = list(splits.random_folds(dataset, count, seed))[:tested]
         # Where nothing but the track is known, a split of tracks at random is the leaky one.
         if (
             not dataset.keys.equals(dataset.groups)
             and dataset.keys.duplicated().any()
-            and (dataset.split is None)
+            and dataset.split is None
         ):
             apart = replace(dataset, groups=dataset.keys)
-            ladders["duplicates"] = list(splits.folds(apart, count, seed))[:tested_folds]
-    jobs = [(own, pairs) for own, pairs in zip(shuffles, honest, strict=True)]
-    jobs += [(seed, pairs) for pairs in ladders.values()]
-    runs, learners = _runs(dataset, model, jobs, search, show_progress, progress)
-    genres = sorted(dataset.labels.unique())
-    fixed = _fixed_share(model, dataset)
-    outcomes = [_calibrated(run, genres, fixed) for run in runs]
+            too_kind["duplicates"] = list(splits.folds(apart, count, seed))[:tested]
+    return _Rounds(seed, honest, too_kind)
 
+
+def _numbers(
+    dataset: Dataset,
+    rounds: _Rounds,
+    runs: Sequence[Run],
+    outcomes: Sequence[Floats],
+    genres: Sequence[str],
+) -> dict[str, Any]:
+    """Return the metrics of the honest runs, what the data are, and what leaks would have added."""
+    labelled = dataset.per_track()
+    repeats = len(rounds.honest)
     numbers = _summary(runs[:repeats], outcomes[:repeats], genres) | {
         "commonest": float(labelled["label"].value_counts(normalize=True).iloc[0]),
-        "folds": len(honest[0]),
+        "folds": len(rounds.honest[0]),
         "repeats": repeats,
         "grouped_by": dataset.grouped_by,
         "published": dataset.split is not None,
@@ -172,33 +194,15 @@ def cross_validate(
         "groups": int(labelled["group"].nunique()),
         "genres": _per_genre(labelled, runs[:repeats], outcomes[:repeats], genres),
     }
-    for place, name in enumerate(ladders, start=repeats):
-        numbers[name] = _summary(runs[place : place + 1], outcomes[place : place + 1], genres)
+    for name, run, outcome in zip(rounds.leaky, runs[repeats:], outcomes[repeats:], strict=True):
+        numbers[name] = _summary([run], [outcome], genres)
         # One shuffle is compared with one: the first.
         once = _summary(runs[:1], outcomes[:1], genres)
         numbers[name]["added"] = numbers[name]["accuracy"] - once["accuracy"]
     if dataset.duplicates is not None:
-        found = dataset.duplicates.summary()
-        numbers["doubles"] = {kind: own for kind, own in found.items() if own["tracks"]}
-    share, temperature = calibrate(
-        np.concatenate([run.trees for run in runs[:repeats]]),
-        np.concatenate([run.linear for run in runs[:repeats]]),
-        np.concatenate(
-            [metrics.codes(run.tracks["label"].tolist(), genres) for run in runs[:repeats]]
-        ),
-        fixed,
-    )
-    numbers |= {"linear_share": share, "temperature": temperature}
-    first = pd.DataFrame(outcomes[0], index=runs[0].tracks.index, columns=genres)
-    tests = [test for _, test in honest[0]]
-    sure = [
-        replace(learner.ensemble_, linear_share=share, temperature=temperature)
-        for learner in learners[: len(tests)]
-    ]
-    known = [[str(genre) for genre in learner.classes_] for learner in learners[: len(tests)]]
-    wrong = _surest_errors(runs[0].tracks["label"], first)
-    reasons = _explained(dataset, tests, sure, known, wrong)
-    return Evaluation(numbers, runs[0].tracks, first, share, temperature, reasons)
+        kinds = dataset.duplicates.summary()
+        numbers["duplicate_tracks"] = {kind: own for kind, own in kinds.items() if own["tracks"]}
+    return numbers
 
 
 def _surest_errors(labels: pd.Series, probabilities: pd.DataFrame) -> list[str]:
@@ -231,7 +235,7 @@ def _explained(
 
 
 def _summary(
-    runs: Sequence[_Run], outcomes: Sequence[Floats], genres: Sequence[str]
+    runs: Sequence[Run], outcomes: Sequence[Floats], genres: Sequence[str]
 ) -> dict[str, Any]:
     """Return means over the repeats, their spread, and intervals of 95 % over groups."""
     labels = [run.tracks["label"].tolist() for run in runs]
@@ -260,7 +264,7 @@ def _summary(
 
 def _per_genre(
     labelled: pd.DataFrame,
-    runs: Sequence[_Run],
+    runs: Sequence[Run],
     outcomes: Sequence[Floats],
     genres: Sequence[str],
     shown: Sequence[str] | None = None,
@@ -286,105 +290,13 @@ def _per_genre(
     }
 
 
-def _runs(
-    dataset: Dataset,
-    model: GenreClassifier,
-    jobs: Sequence[tuple[int, Sequence[tuple[Indices, Indices]]]],
-    search: Search | None,
-    show_progress: bool,
-    progress: Callable[[int, int], object] | None,
-) -> tuple[list[_Run], list[GenreClassifier]]:
-    """Train and test on every pair of every job; also return what was trained for the first."""
-    import joblib
-    from tqdm import tqdm
-
-    genres = sorted(dataset.labels.unique())
-    tasks = [
-        joblib.delayed(_held_out)(dataset, model, genres, train, test, seed, search)
-        for seed, pairs in jobs
-        for train, test in pairs
-    ]
-    # XGBoost lets go of the interpreter while it trains: threads suffice, one fold on each. A
-    # large table has a thread of its own for each core already.
-    workers = -1 if model.threads(dataset.features.size) == 1 else 1
-    pool_of_threads = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")
-    parts = iter(
-        tqdm(
-            pool_of_threads(tasks),
-            total=len(tasks),
-            desc="cross-validation",
-            unit="fold",
-            disable=not show_progress,
-        )
-    )
-    runs, learners, done = [], [], 0
-    for extraction, (_, pairs) in enumerate(jobs):
-        found = []
-        for _ in pairs:
-            trees, linear, learner = next(parts)
-            done += 1
-            if progress is not None:
-                progress(done, len(tasks))
-            found.append((trees, linear))
-            if extraction == 0:
-                learners.append(learner)
-        runs.append(_run(dataset, pairs, found))
-    return runs, learners
-
-
-def _held_out(
-    dataset: Dataset,
-    model: GenreClassifier,
-    genres: Sequence[str],
-    train: Indices,
-    test: Indices,
-    seed: int,
-    search: Search | None,
-) -> tuple[Floats, Floats, GenreClassifier]:
-    """Train on some rows and return the log-odds of others, of trees and linear part."""
-    if search is not None:
-        model = search(dataset.subset(train), model, seed=seed)
-    learner = learn(model, dataset, train, seed)
-    places = [genres.index(genre) for genre in learner.classes_]
-
-    def widened(known: Floats) -> Floats:
-        lowest = known.min(axis=1, keepdims=True) - UNKNOWN_GENRE
-        wide = np.repeat(lowest, len(genres), axis=1)
-        wide[:, places] = known
-        return wide
-
-    trees, linear = learner.parts(dataset.features.iloc[test])
-    return widened(trees), widened(linear), learner
-
-
-def _run(
-    dataset: Dataset,
-    pairs: Iterable[tuple[Indices, Indices]],
-    parts: Sequence[tuple[Floats, Floats]],
-) -> _Run:
-    """Average the rows of each track."""
-    tests = [test for _, test in pairs]
-    rows = np.concatenate(tests)
-    paths = dataset.tracks.to_numpy(object)[rows]
-    stacked = np.stack([np.concatenate(own) for own in zip(*parts, strict=True)], axis=1)
-    order, means = pool(stacked, paths)
-    fold_of_row = np.repeat(np.arange(len(tests)), [len(test) for test in tests])
-    folds = pd.Series(fold_of_row, paths).groupby(level=0, sort=False).first().reindex(order)
-    known = dataset.per_track().set_index("track")[["label", "group"]].reindex(order)
-    own = folds.to_numpy(np.int64)
-    if len(tests) == 1:
-        # One fold is calibrated in halves, whole groups to each.
-        own = pd.factorize(known["group"])[0] % 2
-    return _Run(known, means[:, 0], means[:, 1], own)
-
-
 def _fixed_share(model: GenreClassifier, dataset: Dataset) -> float | None:
     """Return the share of the linear part where the user, or the table's size, has fixed it."""
     share = model.parameters(len(dataset.features), dataset.labels.nunique())["linear_share"]
     return share if model.linear_share is not None or share == 0 else None
 
 
-def _calibrated(run: _Run, genres: Sequence[str], share: float | None) -> Floats:
+def _calibrated(run: Run, genres: Sequence[str], share: float | None) -> Floats:
     truth = metrics.codes(run.tracks["label"].tolist(), genres)
     return softmax(cross_fitted(run.trees, run.linear, truth, run.folds, share))
 
@@ -424,7 +336,7 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
             f"{', '.join(bundle.genres[:12])}"
         )
     logits: Floats = found.to_numpy(float)
-    run = _Run(labelled, logits, logits, np.zeros(len(found), np.int64))
+    run = Run(labelled, logits, logits, np.zeros(len(found), np.int64))
     chances = [softmax(logits)]
     every = labelled.reset_index(names="track")
     known = [genre for genre in bundle.genres if genre in set(labelled["label"])]

@@ -18,7 +18,6 @@ from earmark.classify.evaluation.wording import (
 from earmark.classify.html import document
 from earmark.classify.html.plotting import legend
 from earmark.classify.html.words import NONE, fixed, interval, missing, percent
-from earmark.classify.model import storage
 from earmark.extract.tables import atomic
 
 if TYPE_CHECKING:
@@ -29,9 +28,8 @@ if TYPE_CHECKING:
 
     from earmark.classify.evaluation.result import Evaluation
 
-__all__ = ["FILES", "render", "write"]
+__all__ = ["render", "write"]
 
-FILES = storage.REPORT
 """What a report consists of; the last picture is there only where importances are known."""
 
 PAIRS, EXAMPLES, ERRORS, COLUMNS, REASONS = 20, 5, 20, 25, 3
@@ -100,8 +98,8 @@ def render(
     Returns
     -------
     dict of str to bytes
-        Some of `FILES`. The page needs none of the others: its pictures are in it. It loads
-        nothing and runs nothing, whatever tracks and genres are called.
+        Some of `storage.REPORT`. The page needs none of the others: its pictures are in it. It
+        loads nothing and runs nothing, whatever tracks and genres are called.
     """
     numbers = evaluation.metrics
     table = _genre_table(evaluation)
@@ -138,7 +136,7 @@ def render(
         tested_on=_tested_on(numbers),
         repeated=is_repeated(numbers),
         measures=_measures(numbers),
-        duplicates=_duplicates(numbers.get("doubles", {})),
+        duplicates=_duplicates(numbers.get("duplicate_tracks", {})),
         genres=genres,
         genre_rows=table.rename_axis("name").reset_index().to_dict("records"),
         confusions=_confusions(evaluation, counts, genres),
@@ -209,7 +207,7 @@ def _boxes(numbers: Mapping[str, Any]) -> list[dict[str, str]]:
         boxes.append(_box("leaky", name, leaky, f"{reason}: too kind"))
     if duplicates is not None and not missing(duplicates.get("accuracy")):
         base = duplicates["accuracy"] - added_by_duplicates(numbers)
-        name, reason = "what duplicates would have added", "doubles of a track on both sides"
+        name, reason = "what duplicates would have added", "duplicates of a track on both sides"
         boxes.append(_box("leaky", name, duplicates, reason, base))
     return boxes
 

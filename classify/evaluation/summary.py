@@ -81,11 +81,11 @@ def _remarks(metrics: Mapping[str, Any]) -> list[str]:
     """Name what is there more than once, and genres that the model does not know."""
     lines = [
         f"  {entry['tracks']} tracks are there more than once: {KINDS[kind]}"
-        for kind, entry in metrics.get("doubles", {}).items()
+        for kind, entry in metrics.get("duplicate_tracks", {}).items()
     ]
     if metrics.get("duplicates") is not None:
         lines.append(
-            "  doubles on both sides of the split would have changed accuracy by "
+            "  duplicates on both sides of the split would have changed accuracy by "
             f"{added_by_duplicates(metrics):+.3f}"
         )
     lines += [

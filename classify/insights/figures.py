@@ -7,7 +7,6 @@ a table has nothing for is `Absent`, with the reason. What they look like is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,32 +17,16 @@ from earmark.classify.html.plotting import labels, legend
 from earmark.classify.html.words import counted, equals, listed, percent, signed
 from earmark.classify.insights import heatmaps, plots, statistics
 from earmark.classify.insights.chart import Head
+from earmark.classify.insights.picture import NAMES, Absent, Picture
 from earmark.classify.insights.plots import Panel
 from earmark.classify.insights.tracks import ALL, UNORDERED, Tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-__all__ = ["NAMES", "NO_GENRE", "Absent", "Picture", "findings", "picture", "pictures"]
-
-HEADINGS = {
-    "popularity": "Popularity of genres",
-    "loudness-energy": "Loudness and energy",
-    "distributions": "How the descriptors are distributed",
-    "correlations": "Which descriptors go together",
-    "families": "All descriptors, in families",
-    "genres": "What marks each genre",
-    "tempo": "Tempo",
-    "keys": "Keys",
-    "missing": "What is missing",
-}
-NAMES = tuple(HEADINGS)
-"""The pictures, in the order in which they are shown."""
-
-MERE = ("distributions", "families")
-"""Those whose titles say what they show, not what is found in it."""
+__all__ = ["NO_GENRE", "picture", "pictures"]
 
 MANY = 30
 """Tracks from which on a correlation says something."""
@@ -60,60 +43,6 @@ MEANINGS = {
     "explicit": ("no", "yes"),
 }
 """What the numbers of categories mean."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture of a table.
-
-    Parameters
-    ----------
-    name : str
-        One of `NAMES`.
-    title : str
-        What is seen, in a sentence; a finding where there is one.
-    caption : str
-        What is drawn, of how many tracks, and what was left out.
-    png : bytes
-        The picture as it is sent around: title and caption stand above it.
-    bare : bytes
-        The same without these, for who shows them as text.
-    legend : dict
-        What labels such as ``no. 3`` stand for, which its font could not write.
-    """
-
-    name: str
-    title: str
-    caption: str
-    png: bytes
-    bare: bytes
-    legend: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def heading(self) -> str:
-        """What the picture is about."""
-        return HEADINGS[self.name]
-
-
-@dataclass(frozen=True)
-class Absent:
-    """A picture that cannot be made of a table.
-
-    Parameters
-    ----------
-    name : str
-        One of `NAMES`.
-    reason : str
-        Why: what the table lacks, or that nothing is wrong.
-    """
-
-    name: str
-    reason: str
-
-    @property
-    def heading(self) -> str:
-        """What the picture would have been about."""
-        return HEADINGS[self.name]
 
 
 def pictures(tracks: Tracks, theme: str = "light") -> Iterator[Picture | Absent]:
@@ -134,13 +63,6 @@ def picture(name: str, tracks: Tracks, theme: str = "light") -> Picture | Absent
     """Make one of the pictures `NAMES`, or say why it cannot be made."""
     made = PICTURES[name](tracks, theme)
     return made if isinstance(made, Picture) else Absent(name, made)
-
-
-def findings(made: Iterable[Picture | Absent]) -> list[str]:
-    """Say in sentences what pictures show."""
-    return [
-        f"{found.title}." for found in made if isinstance(found, Picture) and found.name not in MERE
-    ]
 
 
 # Each of these makes its picture, or gives the reason why it cannot be made.

@@ -1,8 +1,7 @@
 """What is in a table: its pictures in a directory, and a page that shows them all.
 
 A table becomes `Tracks` (`earmark.classify.insights.tracks`), these become pictures
-(`earmark.classify.insights.figures`); who wants
-both finds them here.
+(`earmark.classify.insights.figures`); who wants both finds them here.
 """
 
 from __future__ import annotations
@@ -10,15 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from earmark.classify.html import document
-from earmark.classify.insights.figures import (
-    NAMES,
-    NO_GENRE,
-    Absent,
-    Picture,
-    findings,
-    picture,
-    pictures,
-)
+from earmark.classify.insights.figures import NO_GENRE, picture, pictures
+from earmark.classify.insights.picture import NAMES, Absent, Picture, findings
 from earmark.classify.insights.tracks import Tracks, about, demo, describe, read
 from earmark.extract import tables
 from earmark.extract.errors import WriteError

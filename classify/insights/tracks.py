@@ -203,21 +203,9 @@ def describe(
             ignore_unknown=ignore_unknown,
             audio=audio,
         )
-    sound = [name for name in map(str, frame) if describes_sound(name) and name != genre]
-    values = numbers(frame[sound])
-    wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
-    if wild.any():
-        notes.append(f"{counted(int(wild.sum()), 'infinite value')} taken for missing")
-        values = values.mask(wild)
-        gaps = gaps.add(pd.Series(wild.mean(axis=0), values.columns), fill_value=0)[gaps.index]
-    # Below this, differences have no digits left to be divided by.
-    values = values.mask(values.abs() < np.finfo(np.float32).tiny, 0.0)
-    if "key" in values:
-        values["key"] = values["key"].where(values["key"].between(0, 11))
-    empty = [str(name) for name in values if values[name].isna().all()]
-    if empty:
-        notes.append(f"nothing at all in {listed(empty)}")
-    values = values.drop(columns=empty)
+    values, infinite, found = _sound(frame, genre)
+    notes += found
+    gaps = gaps.add(infinite, fill_value=0)[gaps.index]
     paths, rows = frame["path"], len(frame)
     if windows:
         values = per_track(values, paths)
@@ -226,15 +214,8 @@ def describe(
         role: None if known is None else paths.map(known[role]).reset_index(drop=True)
         for role in ("label", "artist")
     }
-    genres = of["label"]
-    if genres is not None:
-        genres = genres.map(build.one_line, na_action="ignore")
-        unknown = int(genres.isna().sum())
-        if unknown == len(genres):
-            genres = None
-            notes.append("no track has a genre")
-        elif unknown:
-            notes.append(f"{counted(unknown, 'track')} of {len(genres):,} without a genre")
+    genres, found = _genres(of["label"])
+    notes += found
     return Tracks(
         name=Path(where).name,
         values=values.reset_index(drop=True),
@@ -245,6 +226,39 @@ def describe(
         units=_units([str(name) for name in values], provenance, "sha256" in frame),
         notes=notes,
     )
+
+
+def _sound(frame: pd.DataFrame, genre: str | None) -> tuple[pd.DataFrame, pd.Series, list[str]]:
+    """Return what describes the sound in finite numbers, the share that was infinite, and notes."""
+    sound = [name for name in map(str, frame) if describes_sound(name) and name != genre]
+    values = numbers(frame[sound])
+    notes = []
+    wild = (values.abs() > np.finfo(np.float32).max).to_numpy()
+    infinite = pd.Series(wild.sum(axis=0) / max(1, len(wild)), values.columns)
+    if wild.any():
+        notes.append(f"{counted(int(wild.sum()), 'infinite value')} taken for missing")
+        values = values.mask(wild)
+    # Below this, differences have no digits left to be divided by.
+    values = values.mask(values.abs() < np.finfo(np.float32).tiny, 0.0)
+    if "key" in values:
+        values["key"] = values["key"].where(values["key"].between(0, 11))
+    empty = [str(name) for name in values if values[name].isna().all()]
+    if empty:
+        notes.append(f"nothing at all in {listed(empty)}")
+    return values.drop(columns=empty), infinite, notes
+
+
+def _genres(given: pd.Series | None) -> tuple[pd.Series | None, list[str]]:
+    """Return the genre of each track, None where no track has one, and notes."""
+    if given is None:
+        return None, []
+    genres = given.map(build.one_line, na_action="ignore")
+    unknown = int(genres.isna().sum())
+    if unknown == len(genres):
+        return None, ["no track has a genre"]
+    if unknown:
+        return genres, [f"{counted(unknown, 'track')} of {len(genres):,} without a genre"]
+    return genres, []
 
 
 def demo() -> Tracks | None:

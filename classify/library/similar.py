@@ -39,7 +39,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify.dataset import build, duplicates, labels
+from earmark.classify.dataset import build, labels
+from earmark.classify.dataset.duplicates import find as find_duplicates
 from earmark.extract import config
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
@@ -60,8 +61,8 @@ PITCHES = re.compile(r"(key|mode|chroma|tonnetz)(_|$)")
 FURTHEST = 5.0
 """Deviations from the mean beyond which a value is no further away."""
 
-DOUBLES = 50
-"""Doubles of a track, and of those like it, that are reckoned with."""
+DUPLICATES = 50
+"""Duplicates of a track, and of those like it, that are reckoned with."""
 
 SCALE = 1000
 """Tracks that say how far apart tracks of a table are."""
@@ -80,7 +81,10 @@ def compared(table: pd.DataFrame | FeatureTable) -> list[str]:
     SchemaError
         There is none.
     """
-    table = FeatureTable.of(table).recognised()
+    return _compared(FeatureTable.of(table).recognised())
+
+
+def _compared(table: FeatureTable) -> list[str]:
     others = {*build.SPOTIFY_EXTRAS}
     if "sha256" in table.frame:
         others |= {*build.FILE_DESCRIPTORS}
@@ -145,7 +149,7 @@ class Index:
         """The row of each path."""
         return dict(zip(self.paths, range(len(self.paths)), strict=True))
 
-    def nearest(self, place: int, count: int = 10, *, doubles: bool = False) -> pd.DataFrame:
+    def nearest(self, place: int, count: int = 10, *, duplicates: bool = False) -> pd.DataFrame:
         """Return the tracks most like one of them, the most alike first.
 
         Parameters
@@ -154,7 +158,7 @@ class Index:
             The row of the track.
         count : int
             How many are wanted.
-        doubles : bool
+        duplicates : bool
             Also name the same recording in another file; else each recording is named once.
 
         Returns
@@ -168,9 +172,9 @@ class Index:
         known[place] = False
         order = np.argsort(-alike, kind="stable")
         order = order[known[order]]
-        if not doubles:
-            # Doubles are the most alike: they are looked for among the first only.
-            order = order[: 2 * count + DOUBLES]
+        if not duplicates:
+            # Duplicates are the most alike: they are looked for among the first only.
+            order = order[: 2 * count + DUPLICATES]
             numbers = self.recordings(np.append(place, order))
             firsts = np.sort(np.unique(numbers, return_index=True)[1])
             order = order[firsts[1:] - 1]
@@ -197,18 +201,21 @@ def index(table: pd.DataFrame | FeatureTable) -> Index:
     SchemaError
         The table has no descriptors, or a row has no path.
     """
-    source = FeatureTable.of(table).recognised()
-    columns = compared(source)
+    return _index(FeatureTable.of(table).recognised())
+
+
+def _index(source: FeatureTable) -> Index:
+    columns = _compared(source)
     frame, of_row = source.frame, source.paths
     codes, paths = pd.factorize(of_row)
     means = frame if len(paths) == len(frame) else frame[columns].groupby(codes).mean()
 
     def recordings(places: Rows) -> Rows:
-        # How far apart doubles may be depends on how far tracks are: some others come along.
+        # How far apart duplicates may be depends on how far tracks are: some others come along.
         others = np.linspace(0, len(paths) - 1, min(len(paths), SCALE)).astype(np.int64)
         taken = np.isin(codes, np.union1d(places, others))
         some = frame[taken]
-        found = duplicates.find(
+        found = find_duplicates(
             some[source.columns],
             of_row[taken],
             some.get("sha256"),
@@ -226,7 +233,7 @@ def find(
     table: pd.DataFrame | FeatureTable,
     *,
     count: int = 10,
-    doubles: bool = False,
+    duplicates: bool = False,
 ) -> pd.DataFrame:
     """Return the tracks of a table that are most like a track.
 
@@ -237,7 +244,7 @@ def find(
         sum, it is analysed as the table was.
     table : DataFrame or FeatureTable
         As for `index`.
-    count, doubles
+    count, duplicates
         As for `Index.nearest`.
 
     Returns
@@ -274,8 +281,8 @@ def find(
             track,
             f"{source.source} has no such track, and there is no such file; check the spelling",
         )
-    ready = index(source)
-    return ready.nearest(ready.places[name], count, doubles=doubles).drop(columns="place")
+    ready = _index(source)
+    return ready.nearest(ready.places[name], count, duplicates=duplicates).drop(columns="place")
 
 
 def _analysed(path: Path, table: FeatureTable) -> tuple[pd.DataFrame, str]:

@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from earmark.classify.model import vector_leaf
+from earmark.classify.model.defaults import one_tree_for_all, suited
 from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
 
@@ -33,49 +34,13 @@ logger = logging.getLogger(__name__)
 FEW_VALUES = 2_000_000
 """Values of training data up to which one thread is fastest."""
 
-FEW_ROWS = 10_000
-"""Rows up to which a table is small."""
-
-FOR_FEW_ROWS: dict[str, Any] = {
-    "n_estimators": 300,
-    "learning_rate": 0.08,
-    "max_depth": 3,
-    "max_bin": 64,
-    "subsample": 0.7,
-    "colsample_bynode": 0.15,
-    "min_child_weight": 1.0,
-    "reg_lambda": 2.0,
-    "linear_share": 0.5,
-    "early_stopping": False,
-}
-"""Shallow trees, each on a part of the columns, and half of the say for the linear part."""
-
-FOR_MANY_ROWS: dict[str, Any] = FOR_FEW_ROWS | {
-    "n_estimators": 400,
-    "learning_rate": 0.1,
-    "max_depth": 8,
-    "max_bin": 128,
-    "subsample": 1.0,
-    "colsample_bynode": 1.0,
-    "reg_lambda": 1.0,
-    "linear_share": 0.0,
-    "early_stopping": True,
-}
-"""Deep trees: tens of thousands of tracks can tell what a few hundred cannot."""
-
-MANY_GENRES = 20
-"""Genres from which a large table gets one tree a round for all of them; see `vector_leaf`."""
-
-FOR_MANY_GENRES: dict[str, Any] = FOR_MANY_ROWS | {"early_stopping": False}
-"""What holds back such trees is their being shared: they lose by a part that is held out."""
-
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
     """Gradient-boosted trees (XGBoost) and a linear part over descriptors.
 
-    The log-odds of both are mixed. What is None takes a value that suits the size of the table:
-    `FOR_FEW_ROWS`, made for some hundred tracks and a hundred columns, `FOR_MANY_ROWS`, or
-    `FOR_MANY_GENRES`. Every genre is weighted alike, and NaN is a value like another.
+    The log-odds of both are mixed. What is None takes a value that suits the size of the table
+    (`earmark.classify.model.defaults`). Every genre is weighted alike, and NaN is a value like
+    another.
 
     Parameters
     ----------
@@ -131,6 +96,14 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     References
     ----------
     Chen and Guestrin, "XGBoost: a scalable tree boosting system", KDD 2016.
+
+    Examples
+    --------
+    >>> table = [[72.0, 0.4], [76.0, 0.5], [80.0, 0.4], [150.0, 0.9], [160.0, 1.0], [170.0, 0.9]]
+    >>> model = GenreClassifier(n_estimators=20)
+    >>> model = model.fit(table, ["reggae", "reggae", "reggae", "metal", "metal", "metal"])
+    >>> model.predict([[78.0, 0.5], [155.0, 0.9]]).tolist()
+    ['reggae', 'metal']
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -254,11 +227,9 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
 
     def parameters(self, rows: int, genres: int) -> dict[str, Any]:
         """Return the parameters that so many rows of so many genres are trained with."""
-        suited = FOR_FEW_ROWS
-        if rows > FEW_ROWS:
-            suited = FOR_MANY_GENRES if _together(rows, genres) else FOR_MANY_ROWS
-        own = {name: getattr(self, name) for name in suited}
-        return suited | {name: value for name, value in own.items() if value is not None}
+        usual = suited(rows, genres)
+        given = {name: getattr(self, name) for name in usual}
+        return usual | {name: value for name, value in given.items() if value is not None}
 
     def threads(self, values: int) -> int:
         """Return the threads that so many values are trained with; 0 stands for all."""
@@ -274,27 +245,12 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         threads: int,
     ) -> xgboost.Booster:
         """Grow the trees, with early stopping as many as a held-out part has use for."""
-        seed = self.random_state
-        if not isinstance(seed, int):
-            seed = int(np.random.RandomState(seed).randint(2**31 - 1))
-        parameters = {
-            "objective": "multi:softprob",
-            "num_class": len(self.classes_),
-            "tree_method": "hist",
-            "learning_rate": chosen["learning_rate"],
-            "max_depth": chosen["max_depth"],
-            "max_bin": chosen["max_bin"],
-            "subsample": chosen["subsample"],
-            "colsample_bynode": chosen["colsample_bynode"],
-            "min_child_weight": chosen["min_child_weight"],
-            "lambda": chosen["reg_lambda"],
-            "device": usable_device(self.device),
-            "seed": seed,
-            "nthread": threads,
-            "verbosity": 0,
-        }
+        seed = self._seed()
+        parameters = self._booster_parameters(chosen, seed, threads)
         rounds = chosen["n_estimators"]
-        together = _together(len(features), len(self.classes_))
+        together = one_tree_for_all(len(features), len(self.classes_))
+        if together:
+            parameters |= {"multi_strategy": "multi_output_tree"}
 
         def data(rows: Any) -> xgboost.DMatrix:
             return matrix(
@@ -305,9 +261,6 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
                 label=encoded[rows],
                 weight=weights[rows],
             )
-
-        if together:
-            parameters |= {"multi_strategy": "multi_output_tree"}
 
         def loss(rows: Any) -> Any:
             return vector_leaf.objective(encoded[rows], weights[rows], seed) if together else None
@@ -330,6 +283,32 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             verbose_eval=False,
         )
         return booster[: booster.best_iteration + 1]
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int):
+            return self.random_state
+        return int(np.random.RandomState(self.random_state).randint(2**31 - 1))
+
+    def _booster_parameters(
+        self, chosen: dict[str, Any], seed: int, threads: int
+    ) -> dict[str, Any]:
+        """Return what XGBoost calls the parameters that were chosen."""
+        return {
+            "objective": "multi:softprob",
+            "num_class": len(self.classes_),
+            "tree_method": "hist",
+            "learning_rate": chosen["learning_rate"],
+            "max_depth": chosen["max_depth"],
+            "max_bin": chosen["max_bin"],
+            "subsample": chosen["subsample"],
+            "colsample_bynode": chosen["colsample_bynode"],
+            "min_child_weight": chosen["min_child_weight"],
+            "lambda": chosen["reg_lambda"],
+            "device": usable_device(self.device),
+            "seed": seed,
+            "nthread": threads,
+            "verbosity": 0,
+        }
 
     def _numbers(self, X: Any, *, reset: bool) -> tuple[Any, list[int]]:
         """Turn columns of the dtype ``category`` into numbers; also say which are categories.
@@ -410,11 +389,6 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _together(rows: int, genres: int) -> bool:
-    """Whether one tree a round is for all genres."""
-    return rows > FEW_ROWS and genres >= MANY_GENRES
 
 
 def _values(features: NDArray[np.float32], categorical: Sequence[int]) -> Categories:

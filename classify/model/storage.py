@@ -67,6 +67,9 @@ REPORT = ("report.html", "confusion.png", "genres.png", "calibration.png", "impo
 
 PICKLES = ("model.joblib", "encoder.joblib")
 
+RENAMED = {"doubles": "duplicate_tracks"}
+"""Metrics that older bundles have under another name."""
+
 KNOWN = frozenset({MODEL, ABOUT, CARD, *PICKLES, *REPORT})
 """What there may be in the directory of a bundle."""
 
@@ -239,6 +242,8 @@ def load(directory: str | Path, form: type[Form] = Bundle) -> Form:  # type: ign
         )
     digest = about.pop("sha256", None)
     about.pop("protocol")
+    if isinstance(metrics := about.get("metrics"), dict):
+        about["metrics"] = {RENAMED.get(name, name): value for name, value in metrics.items()}
     if digest != hashlib.sha256(model).hexdigest():
         raise BundleError(
             f"{directory}: {MODEL} is not the one that {ABOUT} describes; it is damaged"

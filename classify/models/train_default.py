@@ -25,7 +25,7 @@ from earmark.classify import train
 from earmark.classify.dataset import duplicates, groups
 from earmark.classify.dataset.build import Dataset, without
 from earmark.classify.dataset.pooling import pool
-from earmark.classify.evaluation import cross_validation, metrics
+from earmark.classify.evaluation import held_out, metrics
 from earmark.classify.evaluation.model_card import model_card
 from earmark.classify.evaluation.summary import summary
 from earmark.classify.model import genre_profiles, storage
@@ -169,7 +169,7 @@ def leave_out(
     genres = set(trained.labels)
     testable = dataset.labels.isin(genres | {AMBIGUOUS})
     tested = dataset.subset(((corpus == name) & testable).to_numpy())
-    learner = cross_validation.learn(model, trained)
+    learner = held_out.learn(model, trained)
     order, logits = pool(learner.logits(tested.features), tested.tracks.to_numpy(object))
     truth = tested.per_track().set_index("track")["label"].reindex(order).tolist()
     chances, classes = softmax(logits), [str(genre) for genre in learner.classes_]

@@ -30,6 +30,7 @@ def bounds(file: BinaryIO) -> tuple[int, int]:
 
     Examples
     --------
+    >>> import io
     >>> bounds(io.BytesIO(b"fLaC..." + b"TAG" + bytes(125)))
     (0, 7)
     """

@@ -82,6 +82,7 @@ def recognise(file: BinaryIO) -> Recognised:
 
     Examples
     --------
+    >>> import io
     >>> recognise(io.BytesIO(b"%PDF-1.7")).instead
     'a PDF'
     """

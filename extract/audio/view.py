@@ -26,6 +26,7 @@ class View(io.RawIOBase):
 
     Examples
     --------
+    >>> import io
     >>> View(io.BytesIO(b"tag, sound, tag"), 5, 10, {5: b"S"}).read()
     b'Sound'
     """

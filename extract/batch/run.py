@@ -24,6 +24,7 @@ from earmark.extract.batch.track import (
 )
 from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
+from earmark.extract.provenance import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -248,7 +249,7 @@ def extract(
     if output is None:
         everything = list(found.outcomes())
         held = tuple(
-            FeatureTable(tabulate(everything, schema), tables.metadata(schema), "the analysis")
+            FeatureTable(tabulate(everything, schema), Provenance(schema), "the analysis")
             for schema in schemas
         )
         return Result(described, len(held[0]), failures, _notes(everything), held=held)

@@ -1,4 +1,4 @@
-"""A pool: the jobs of one kind that wait, the workers that run them, and when each will start.
+"""A pool: the jobs of one kind that wait, and the workers that run them.
 
 A thread for each worker slot takes the job whose turn it is, has the worker process run it, and
 replaces a process that has ended.
@@ -6,36 +6,22 @@ replaces a process that has ended.
 
 from __future__ import annotations
 
-import heapq
 import json
 import logging
-import math
 import threading
 import time
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earmark.classify.app.jobs import serialize, worker
+from earmark.classify.app.jobs.forecast import HANDING_OVER, START_LIMIT, Experience, starts
 from earmark.classify.app.jobs.job import FairQueue, Job, State
 from earmark.classify.app.jobs.process import WorkerProcess, exit_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable
 
-__all__ = ["Pool", "PoolSettings", "Slot", "starts", "usual_pools"]
-
-START_LIMIT = 300.0
-"""Seconds a worker may take to start; the first one ever on a machine compiles the kernels."""
-
-MARGIN = 1.5
-"""By how much the longest of the latest jobs is multiplied to estimate how long one takes."""
-
-HANDING_OVER = 0.5
-"""Seconds that a busy machine may need to wake a thread and start a job in a free worker."""
-
-REMEMBERED = 32
-"""Jobs of each function, with their limits and durations, that estimates look back on."""
+__all__ = ["Pool", "PoolSettings", "Slot", "usual_pools"]
 
 PLANNED = 0.2
 """Seconds that a plan of the starts is used for, where no job comes or goes."""
@@ -111,28 +97,6 @@ class Slot:
         return self.process is not None and self.starting is None and not self.process.ended
 
 
-def starts(free: Sequence[float], durations: Iterable[float]) -> list[float]:
-    """Return when each of some jobs starts, which take free workers in their order.
-
-    Where workers are free earlier, and jobs take less long, none starts later: of upper estimates
-    it makes upper estimates.
-
-    Parameters
-    ----------
-    free : sequence of float
-        When each worker is free.
-    durations : iterable of float
-        How long each job takes, in the order in which they start.
-    """
-    heap = list(free)
-    heapq.heapify(heap)
-    times = []
-    for duration in durations:
-        times.append(heap[0])
-        heapq.heapreplace(heap, heap[0] + duration)
-    return times
-
-
 class Pool:
     """Workers of one kind, and the jobs that wait for them.
 
@@ -150,8 +114,7 @@ class Pool:
         self.slots = [Slot() for _ in range(settings.workers)]
         self._changed = changed
         self._closed = False
-        self._start_times: deque[float] = deque(maxlen=REMEMBERED)
-        self._durations: dict[str, deque[tuple[float, float]]] = {}
+        self._experience = Experience()
         self._plan: tuple[float, dict[Job, tuple[int, float]]] | None = None
         for slot in self.slots:
             threading.Thread(target=self._serve, args=(slot,), daemon=True).start()
@@ -213,7 +176,7 @@ class Pool:
             if self._plan is None or now - self._plan[0] > PLANNED:
                 waiting = list(self.waiting)
                 free = [self._free_at(slot, now) for slot in self.slots]
-                times = starts(free, (self._longest(one)[0] for one in waiting))
+                times = starts(free, (self._experience.longest(one)[0] for one in waiting))
                 self._plan = now, dict(zip(waiting, enumerate(times), strict=True))
             ahead, start = self._plan[1][job]
             return ahead, max(0.0, start - now) + HANDING_OVER
@@ -225,14 +188,14 @@ class Pool:
 
     def _abandon(self, job: Job) -> None:
         """End a running job whose result nobody wants. The lock is held."""
-        left = job.began + self._longest(job)[0] - time.monotonic()
+        left = job.began + self._experience.longest(job)[0] - time.monotonic()
 
         def end() -> None:
             with self._changed:
                 if job.end_worker is not None:
                     job.end_worker()
 
-        if left > self._longest_start():
+        if left > self._experience.longest_start():
             end()
         else:
             # Those who wait are served sooner by this worker, when it is done, than by a new one.
@@ -240,30 +203,13 @@ class Pool:
 
     def _free_at(self, slot: Slot, now: float) -> float:
         """Return when a worker is free, at the latest."""
-        start = 0.0 if slot.ready else self._longest_start()
+        start = 0.0 if slot.ready else self._experience.longest_start()
         if slot.job is not None:
-            usual, limit = self._longest(slot.job)
+            usual, limit = self._experience.longest(slot.job)
             began = slot.job.began + start
             # What takes longer than it should may take as long as it can.
             return began + usual if began + usual > now else max(now, began + limit)
         return max(now, (now if slot.starting is None else slot.starting) + start)
-
-    def _longest(self, job: Job) -> tuple[float, float]:
-        """Return how long a job takes, judged by the latest of its function, and at the most."""
-        # A job that is stopped takes its worker with it.
-        limit = job.timeout + self._longest_start()
-        measured = self._durations.get(job.name)
-        if not measured:
-            return limit, limit
-        timeouts, durations = zip(*measured, strict=True)
-        # A file is given more time the larger it is: of one that is larger than all of these, no
-        # more is known than that it takes no longer for the rest than it is given.
-        rest = max(0.0, job.timeout - max(timeouts))
-        return min(limit, MARGIN * max(durations) + rest + HANDING_OVER), limit
-
-    def _longest_start(self) -> float:
-        times = self._start_times
-        return min(START_LIMIT, MARGIN * max(times) if times else math.inf)
 
     # --- What the thread of each worker slot does ----------------------------------------------
 
@@ -329,7 +275,7 @@ class Pool:
             if problem:
                 slot.process = None
             else:
-                self._start_times.append(time.monotonic() - began)
+                self._experience.add_start(time.monotonic() - began)
             self._announce()
         return problem
 
@@ -375,8 +321,7 @@ class Pool:
             if not job.finished:
                 job.state = state
                 if state == "done":
-                    measured = self._durations.setdefault(job.name, deque(maxlen=REMEMBERED))
-                    measured.append((job.timeout, time.monotonic() - job.began))
+                    self._experience.add_job(job, time.monotonic() - job.began)
                     job.value = outcome
                     job.progress = 1.0, job.progress[1]
                 else:

@@ -20,10 +20,11 @@ from earmark.classify import score
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import storage
-from earmark.extract import sets, tables
+from earmark.extract import sets
 from earmark.extract.batch import track
 from earmark.extract.feature_table import FeatureTable
 from earmark.extract.preview import Preview, preview
+from earmark.extract.provenance import Provenance
 
 if TYPE_CHECKING:
     from earmark.classify.trained import Trained
@@ -131,7 +132,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     bundle = model_at(model)
     extraction = score.extraction_of(bundle, model)
     seen = preview(path, extraction)
-    provenance = tables.metadata(extraction.schema)
+    provenance = Provenance(extraction.schema)
     scored = score.scored(bundle, FeatureTable(seen.rows.assign(path=path), provenance))
     found = scored.predictions(len(bundle.genres))
     genres: list[str] = []

@@ -90,16 +90,8 @@ def tracks_map(
         showlegend=False,
         visible=len(others) > 0,
     )
-    rest = np.ones(len(inside), bool)
-    present = set(genre[pd.notna(genre)])
-    named = [name for name in genres if name in present][: len(PALETTE)]
-    parts = [(name, color, genre == name) for name, color in zip(named, PALETTE, strict=False)]
-    for _, _, part in parts:
-        rest &= ~part
     size = 9 if len(inside) < 300 else 6 if len(inside) < 3000 else 4
-    for name, color, part in [("others" if named else "tracks", OTHERS, rest), *parts]:
-        # Grey dots are fainter, so that the coloured genres stand out.
-        opacity = 0.75 if color != OTHERS or not named else 0.35
+    for name, color, opacity, part in _layers(genre, genres):
         if part.any():
             add(
                 **_at(places, inside[part]),
@@ -120,6 +112,30 @@ def tracks_map(
             hoverinfo="skip",
             showlegend=False,
         )
+    _lay_out(chart)
+    return chart
+
+
+def _layers(
+    genre: NDArray[np.object_], genres: Sequence[str]
+) -> list[tuple[str, str, float, NDArray[np.bool_]]]:
+    """Return name, colour, opacity and dots of each genre, those without a colour first.
+
+    Grey dots are fainter, so that the coloured genres stand out.
+    """
+    present = set(genre[pd.notna(genre)])
+    named = [name for name in genres if name in present]
+    layers = [
+        (name, color, 0.75, genre == name) for name, color in zip(named, PALETTE, strict=False)
+    ]
+    if not layers:
+        return [("tracks", OTHERS, 0.75, np.ones(len(genre), bool))]
+    coloured = np.any([dots for *_, dots in layers], axis=0)
+    return [("others", OTHERS, 0.35, ~coloured), *layers]
+
+
+def _lay_out(chart: go.Figure) -> None:
+    """Show no axes, and let a click select."""
     blank = {"visible": False, "range": [-1.06, 1.06]}
     chart.update_xaxes(**blank)
     chart.update_yaxes(**blank)
@@ -130,7 +146,6 @@ def tracks_map(
         clickmode="event+select",
         legend={"orientation": "h", "y": -0.02, "yanchor": "top", "itemsizing": "constant"},
     )
-    return chart
 
 
 def _at(places: NDArray[np.float64], rows: NDArray[np.int64]) -> dict[str, NDArray[np.float32]]:

@@ -10,10 +10,13 @@ import streamlit as st
 if TYPE_CHECKING:
     from earmark.classify.app.jobs.queue import Job
 
-__all__ = ["POLL", "progress_bar", "queue_position"]
+__all__ = ["POLL", "WAIT", "progress_bar", "queue_position"]
 
 POLL = 0.4
 """Seconds between two redraws while a job runs."""
+
+WAIT = 1.5
+"""Seconds to wait for a job before a progress bar is drawn: enough for a song."""
 
 
 def queue_position(job: Job | None) -> str:

@@ -1,0 +1,170 @@
+"""Where tracks come from: files that are dropped, or a folder that is named."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from earmark.classify.app import session
+from earmark.classify.app.errors import JobError
+from earmark.classify.app.files.paths import resolve_below_root
+from earmark.classify.app.jobs import track_list
+from earmark.classify.app.settings import app_settings
+from earmark.classify.app.widgets import theme, waiting
+from earmark.classify.app.widgets.waiting import POLL, WAIT
+from earmark.extract.errors import EarmarkError, FileError, FindError, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from earmark.classify.app.jobs.queue import Job
+    from earmark.classify.app.jobs.track_list import TrackList
+
+__all__ = ["choose_sources", "clear", "show_failed"]
+
+ERROR = "classify wrong"
+"""The session key of the error about the folder that was named."""
+
+SHOWN_ERRORS = 5
+"""Errors about files that are shown at once; the others are behind a click."""
+
+
+def choose_sources(track_list: TrackList) -> None:
+    """Let the user drop files or name a folder, and add their tracks to the track list."""
+    dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
+    with dropped:
+        _drop(track_list)
+    with named:
+        _name(track_list)
+
+
+def _drop(track_list: TrackList) -> None:
+    limits = app_settings()
+    turn = st.session_state.setdefault("uploads turn", 0)
+    dropped = st.file_uploader(
+        "Audio files",
+        accept_multiple_files=True,
+        key=f"uploads {turn}",
+        max_upload_size=limits.upload_mb,
+        label_visibility="collapsed",
+    )
+    show_failed(st.session_state.get("uploads refused", []))
+    if not dropped:
+        st.caption(
+            f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
+            "together."
+        )
+        return
+    if track_list.source is not None:
+        clear(track_list)
+    scratch = session.scratch()
+    refused: list[tuple[str, str]] = []
+    st.session_state["uploads refused"] = refused
+    # Another key is an empty box.
+    st.session_state["uploads turn"] = turn + 1
+    # From here until `add` no function of Streamlit is called: it may end this run
+    # for a rerun after a click, and the uploads kept so far would be lost.
+    uploads: list[tuple[str, Path]] = []
+    for file in dropped:
+        try:
+            upload = scratch.keep(file.name, file)
+            uploads.append((upload.name, upload.path))
+        except FileError as error:
+            refused.append((error.path, error.message))
+        except EarmarkError as error:
+            refused.append((file.name, str(error)))
+    track_list.add(uploads)
+    session.forget(file.file_id for file in dropped)
+    st.rerun()
+
+
+def show_failed(refused: Sequence[tuple[str, str]]) -> None:
+    """Show which files were not analysed, and why."""
+    for name, why in refused[:SHOWN_ERRORS]:
+        theme.show_error(f"{name}: {why}")
+    if len(refused) > SHOWN_ERRORS:
+        with st.expander(f"{len(refused) - SHOWN_ERRORS} more"):
+            rows = pd.DataFrame(refused[SHOWN_ERRORS:], columns=["track", "why"])
+            st.dataframe(rows, hide_index=True)
+
+
+def clear(track_list: TrackList) -> None:
+    """Remove all tracks, their files and their errors."""
+    track_list.clear()
+    session.scratch().clear()
+    for said in ("uploads refused", ERROR):
+        st.session_state.pop(said, None)
+
+
+def _name(track_list: TrackList) -> None:
+    root = app_settings().root
+    with st.form("folder", border=False):
+        named = st.text_input(
+            "Folder",
+            placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
+            help=f"Below {theme.plain(str(root))}; searched at every depth.",
+        )
+        if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
+            with theme.remember_error(ERROR):
+                _search(named)
+    _take_folder(track_list, root)
+    theme.show_remembered_error(ERROR)
+    if track_list.more:
+        st.warning(
+            f"{track_list.more:,} more tracks of the folder were not taken. "
+            "`earmark classify` takes all."
+        )
+
+
+def _take_folder(track_list: TrackList, root: Path) -> None:
+    """Add the tracks of a folder to the track list, once it was searched."""
+    if "classify finding" not in st.session_state:
+        return
+    folder, named, job = st.session_state["classify finding"]
+    with contextlib.suppress(TimeoutError, JobError):
+        job.result(WAIT)
+    if not job.finished:
+        theme.fragment(_searching, POLL)(job)
+        return
+    if job.state != "cancelled":
+        with theme.remember_error(ERROR):
+            # A link may lead out of the root.
+            tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
+            if not tracks:
+                raise FindError(printable(named), "holds no audio files but links to elsewhere")
+            most = app_settings().folder_tracks
+            clear(track_list)
+            track_list.source, track_list.more = folder, max(0, len(tracks) - most)
+            track_list.add(tracks[:most])
+    # Last, so that a rerun that interrupts this one takes the tracks.
+    del st.session_state["classify finding"]
+
+
+def _search(named: str) -> None:
+    """Submit the search of a folder, and cancel the one before."""
+    folder = resolve_below_root(named)
+    if before := st.session_state.pop("classify finding", None):
+        before[-1].cancel()
+    job = session.queue().submit(
+        session.owner(),
+        track_list.search,
+        *(folder, named),
+        timeout=app_settings().track_seconds,
+        first=True,
+    )
+    st.session_state["classify finding"] = folder, named, job
+
+
+def _searching(job: Job) -> None:
+    """Show that a folder is being searched, until it is done."""
+    if job.finished:
+        st.rerun()
+    if waiting.progress_bar(
+        0.0, waiting.queue_position(job) or "Looking for tracks…", "stop search"
+    ):
+        job.cancel()
+        st.rerun()
