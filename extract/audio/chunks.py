@@ -202,12 +202,13 @@ def au(file: BinaryIO, start: int, stop: int) -> Extent:
     """Look at an AU: the sound is all that follows the header."""
     offset, size, encoding, rate, channels = read(file, start + 4, ">IIIII")
     there = stop - start - offset
-    if size >= there or there <= 0:
+    if size == there or there <= 0:
         return Extent(plain=True)
     filled = struct.pack(">I", min(there, 2**32 - 1))
     bytes_per_second = rate * channels * _AU_WIDTHS.get(encoding, 0)
     said = size / bytes_per_second if size and bytes_per_second else None
-    note = "" if size else ENDLESS
+    guessed = any(0 <= each - size <= 4096 for each in UNKNOWN)
+    said, note = (None, ENDLESS if not size else "") if guessed else (said, "")
     return Extent(plain=False, said=said, replaced={start + 8: filled}, note=note)
 
 

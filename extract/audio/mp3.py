@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from earmark.extract.audio.extent import Extent
 from earmark.extract.signal.kernels import kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Frames", "begins", "extent", "is_free_format", "walk"]
 
@@ -29,6 +32,9 @@ _SAMPLE_RATES = np.array((44100, 48000, 32000))
 
 FRAMES_IN_A_ROW = 8
 """As many frames, each beginning where the one before ends, are no accident."""
+
+MOST_CHANGES = 256
+"""Streams of another kind that are told apart; a damaged file may seem to have more."""
 
 READ_AT_ONCE = 2**20
 
@@ -51,8 +57,8 @@ class Frames:
         Samples per frame and channel: 1152, or 576 at low sample rates.
     sample_rate : int
         Of the first frame, in Hz.
-    alike : bool
-        Whether all frames have one sample rate, and one number of channels.
+    changes : tuple of int
+        Where frames of another sample rate or number of channels begin, in the file.
     gaps : int
         How often something that is no frame stands between frames.
     said : int or None
@@ -62,7 +68,7 @@ class Frames:
     count: int = 0
     samples: int = 1152
     sample_rate: int = 0
-    alike: bool = True
+    changes: tuple[int, ...] = ()
     gaps: int = 0
     said: int | None = None
 
@@ -110,10 +116,11 @@ def _find_run(data, at, stop, bitrates, sample_rates):
 
 
 @kernel
-def _walk(data, at, stop, state, bitrates, sample_rates):
+def _walk(data, at, stop, offset, state, changes, bitrates, sample_rates):
     """Follow the frames from a position to the stop and return the position after them.
 
-    The state is: in step, frames, kind of the first frame, whether others are of another, gaps.
+    The state is: in step, frames, kind of the frame before, number of changes, gaps. For each
+    change the position in the file and the number of frames before it are kept, as many as fit.
     """
     while at < stop:
         if state[0] == 0:
@@ -128,10 +135,11 @@ def _walk(data, at, stop, state, bitrates, sample_rates):
             continue
         # Version, sample rate, and whether there is one channel.
         kind = 1 + (data[at + 1] >> 3 & 3) * 8 + (data[at + 2] >> 2 & 3) * 2 + (data[at + 3] >= 192)
-        if state[1] == 0:
-            state[2] = kind
-        elif state[2] != kind:
-            state[3] = 1
+        if state[1] > 0 and state[2] != kind:
+            if state[3] < len(changes):
+                changes[state[3], 0], changes[state[3], 1] = offset + at, state[1]
+            state[3] += 1
+        state[2] = kind
         state[1] += 1
         at += length
     return at
@@ -156,12 +164,13 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
     --------
     >>> with open(demo / "house-128bpm-a-minor.mp3", "rb") as file:
     ...     frames = walk(file, 0, file.seek(0, 2))
-    >>> frames.alike, frames.gaps, frames.said == frames.count
-    (True, 0, True)
+    >>> frames.changes, frames.gaps, frames.said == frames.count
+    ((), 0, True)
     """
     state = np.zeros(5, np.int64)
+    changes = np.zeros((MOST_CHANGES, 2), np.int64)
     held = b""
-    position = at = 0
+    offset, at = start, 0
     first = b""
     file.seek(start)
     left = stop - start
@@ -176,18 +185,18 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
             # Where the first frame is shows only here.
             at = int(_find_run(data, min(at, len(data)), until, _BITRATES, _SAMPLE_RATES))
             first = held[at : at + 1500]
-        at = int(_walk(data, at, until, state, _BITRATES, _SAMPLE_RATES))
+        at = int(_walk(data, at, until, offset, state, changes, _BITRATES, _SAMPLE_RATES))
         if last:
             break
         # A frame may reach beyond what is held.
         position = min(at, len(held))
-        held, at = held[position:], at - position
+        held, at, offset = held[position:], at - position, offset + position
     if not state[1]:
         return Frames()
-    return _frames(state, first)
+    return _frames(state, changes[: state[3]], first)
 
 
-def _frames(state: np.ndarray[tuple[int], np.dtype[np.int64]], first: bytes) -> Frames:
+def _frames(state: NDArray[np.int64], changes: NDArray[np.int64], first: bytes) -> Frames:
     version, rate = first[1] >> 3 & 3, first[2] >> 2 & 3
     sample_rate = int(_SAMPLE_RATES[rate]) // {3: 1, 2: 2, 0: 4}[version]
     headers = [at for at in (first.find(b"Xing", 4, 48), first.find(b"Info", 4, 48)) if at >= 0]
@@ -196,11 +205,14 @@ def _frames(state: np.ndarray[tuple[int], np.dtype[np.int64]], first: bytes) -> 
         flags, frames = struct.unpack_from(">II", first[min(headers) + 4 :].ljust(8, b"\0"))
         said = frames if flags & 1 else None
     without_sound = bool(headers) or first[36:40] == b"VBRI"
+    # A damaged header looks like a change, for a frame.
+    counts = np.diff(np.append(changes[:, 1], state[1]))
+    places = changes[counts >= FRAMES_IN_A_ROW, 0]
     return Frames(
         int(state[1]) - without_sound,
         1152 if version == 3 else 576,
         sample_rate,
-        not state[3],
+        tuple(int(position) for position in places),
         int(state[4]),
         said,
     )
@@ -212,7 +224,7 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     if not frames.count:
         file.seek(start)
         return Extent(plain=is_free_format(file.read(READ_AT_ONCE)))
-    plain = frames.alike and not frames.gaps
+    plain = not frames.changes and not frames.gaps
     said = None
     if frames.said is not None and frames.sample_rate:
         if not 0 <= frames.said - frames.count <= 1:
@@ -222,7 +234,8 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     # Encoders add at the ends, and say in the header how much of it is to be left out.
     fewest = (frames.count - (2 if frames.said is None else 4)) * frames.samples
     damage = "something that is no sound stands between its frames" if frames.gaps else ""
-    return Extent(plain, said, damage=damage, fewest=max(0, fewest))
+    links = (start, *frames.changes) if frames.changes else ()
+    return Extent(plain, said, links=links, damage=damage, fewest=max(0, fewest))
 
 
 def begins(data: bytes) -> bool:
