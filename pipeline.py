@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.dataset.build import Dataset
     from earmark.classify.evaluation.cross_validation import Search
+    from earmark.extract.batch.run import Result
     from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]
@@ -50,7 +51,11 @@ class Theme(StrEnum):
 
 
 Sources = Annotated[
-    list[str], typer.Argument(help="Audio files, and folders searched at every depth.")
+    list[str],
+    typer.Argument(
+        help="Audio files, and folders searched at every depth. Tracks are called by their path in "
+        "the folder; where several sources are named, by the path from here, as they were named."
+    ),
 ]
 Workers = Annotated[
     int,
@@ -218,6 +223,7 @@ def extract_command(
         print(f"{tracks} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
+    _say_unsearched(result)
     _finish(tracks, result.failures, tables.failures_path(output), strict)
 
 
@@ -281,6 +287,7 @@ def classify_command(
         extraction = score.extraction_of(bundle, str(model or "the default model"))
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
         table, failures = result.held[0], result.failures
+        _say_unsearched(result)
     scored = score.scored(bundle, table)
     found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
@@ -727,6 +734,14 @@ def _default_folder() -> Path:
 
 def _say(message: str) -> None:
     print(f"earmark: {message}", file=sys.stderr)
+
+
+def _say_unsearched(result: Result) -> None:
+    """Say which files of the folders were not searched."""
+    from earmark.extract.audio.sources import unsearched_files
+
+    if result.unsearched:
+        _say(unsearched_files(result.unsearched))
 
 
 def _finish(

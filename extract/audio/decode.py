@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from earmark.extract.audio import mp3
+from earmark.extract.audio import mp3, protection
 from earmark.extract.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -161,6 +161,8 @@ def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Au
         if not container.streams.audio:
             raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
         stream = container.streams.audio[0]
+        if protection.is_locked(handle):
+            raise DecodeError(path, protection.LOCKED)
         if stream.codec_context is None or not (stream.sample_rate and stream.channels):
             raise DecodeError(path, "is not audio that can be decoded, whatever its name says")
         resampler = av.AudioResampler(format="flt")

@@ -87,13 +87,15 @@ def _is_webm(head: bytes) -> bool:
 _EBML = {0: b"\x1a\x45\xdf\xa3"}
 _ASF = {0: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"}
 
-MP3 = AudioFormat("MP3", (".mp3",), check=mp3.begins, mime="audio/mpeg", codecs=frozenset({"mp3"}))
+MP3 = AudioFormat(
+    "MP3", (".mp3", ".mpga"), check=mp3.begins, mime="audio/mpeg", codecs=frozenset({"mp3"})
+)
 
 FORMATS = (
     AudioFormat("FLAC", (".flac",), ({0: b"fLaC"},), mime="audio/flac", codecs=frozenset({"flac"})),
     AudioFormat(
         "Ogg",
-        (".ogg", ".oga", ".opus"),
+        (".ogg", ".oga", ".opus", ".spx", ".ogx"),
         ({0: b"OggS"},),
         mime="audio/ogg",
         codecs=frozenset({"vorbis", "opus", "flac"}),
@@ -118,31 +120,41 @@ FORMATS = (
     AudioFormat("CAF", (".caf",), ({0: b"caff"},)),
     AudioFormat(
         "MP4",
-        (".m4a", ".m4b", ".mp4", ".3gp"),
+        (".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".m4v", ".mov", ".3gp", ".3g2"),
         tuple({4: box} for box in (b"ftyp", b"moov", b"mdat", b"wide")),
         mime="audio/mp4",
         codecs=frozenset({"aac", "mp3"}),
     ),
-    AudioFormat("WMA", (".wma",), (_ASF,)),
+    AudioFormat("WMA", (".wma", ".wmv", ".asf"), (_ASF,)),
     AudioFormat("Monkey's Audio", (".ape",), ({0: b"MAC "},)),
     AudioFormat("WavPack", (".wv",), ({0: b"wvpk"},)),
     AudioFormat("True Audio", (".tta",), ({0: b"TTA1"},)),
     AudioFormat("Musepack", (".mpc",), ({0: b"MPCK"}, {0: b"MP+"})),
-    AudioFormat("AC-3", (".ac3",), ({0: b"\x0b\x77"},)),
+    AudioFormat("AC-3", (".ac3", ".eac3", ".ec3"), ({0: b"\x0b\x77"},)),
     AudioFormat("DTS", (".dts",), ({0: b"\x7f\xfe\x80\x01"},)),
     AudioFormat("AMR", (".amr",), ({0: b"#!AMR"},)),
+    AudioFormat("TAK", (".tak",), ({0: b"tBaK"},)),
+    AudioFormat("Shorten", (".shn",), ({0: b"ajkg"},)),
+    AudioFormat(
+        "TrueHD", (".thd", ".mlp"), ({4: b"\xf8\x72\x6f\xba"}, {4: b"\xf8\x72\x6f\xbb"})
+    ),
     AudioFormat("DSF", (".dsf",), ({0: b"DSD "},)),
+    AudioFormat("DSDIFF", (".dff",), ({0: b"FRM8", 12: b"DSD "},)),
+    AudioFormat("VOC", (".voc",), ({0: b"Creative Voice File"},)),
+    AudioFormat("RealMedia", (".rm", ".ra"), ({0: b".RMF"}, {0: b".ra\xfd"})),
     AudioFormat(
         "WebM",
-        (".webm",),
+        (".webm", ".weba"),
         (_EBML,),
         _is_webm,
         mime="audio/webm",
         codecs=frozenset({"vorbis", "opus"}),
     ),
-    AudioFormat("Matroska", (".mka",), (_EBML,)),
-    AudioFormat("AAC", (".aac",), check=_is_adts, mime="audio/aac", codecs=frozenset({"aac"})),
-    AudioFormat("MP2", (".mp2",), check=_is_layer_2),
+    AudioFormat("Matroska", (".mka", ".mkv"), (_EBML,)),
+    AudioFormat(
+        "AAC", (".aac", ".adts"), check=_is_adts, mime="audio/aac", codecs=frozenset({"aac"})
+    ),
+    AudioFormat("MP2", (".mp2", ".mp1"), check=_is_layer_2),
     # Last: frames of MP3 may begin anywhere, also in files of other formats.
     MP3,
 )

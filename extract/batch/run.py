@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -142,6 +143,8 @@ class Result:
         extraction asks for both, the one with a row per track.
     written : tuple of Path
         Where they were written.
+    unsearched : Counter
+        How many files of folders were not searched, by their endings.
     """
 
     described: int
@@ -149,6 +152,7 @@ class Result:
     failures: list[tuple[str, ...]]
     held: tuple[FeatureTable, ...] = ()
     written: tuple[Path, ...] = ()
+    unsearched: Counter[str] = field(default_factory=Counter)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -218,7 +222,8 @@ def extract(
         tables.check_output(tracks_output, "features")
         if output is not None and tracks_output.absolute() == output.absolute():
             raise WriteError(tracks_output, "cannot hold both tables; name two files")
-    tracks, unfound = files.find(sources)
+    unsearched: Counter[str] = Counter()
+    tracks, unfound = files.find(sources, unsearched)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
     found = Parts(output, extraction) if output is not None else Memory()
@@ -248,13 +253,13 @@ def extract(
             FeatureTable(tabulate(everything, schema), tables.metadata(schema), "the analysis")
             for schema in schemas
         )
-        return Result(described, len(held[0]), failures, held=held)
+        return Result(described, len(held[0]), failures, held=held, unsearched=unsearched)
     paths = (output, *([tracks_output] if tracks_output else []))
     # A table that stands there is worth more than an empty one.
     rows = _write(found.outcomes(), paths, schemas, headers) if described else 0
     tables.write_failures(failures, output)
     found.remove()
-    return Result(described, rows, failures, written=paths)
+    return Result(described, rows, failures, written=paths, unsearched=unsearched)
 
 
 def _write(
