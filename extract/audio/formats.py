@@ -135,9 +135,7 @@ FORMATS = (
     AudioFormat("AMR", (".amr",), ({0: b"#!AMR"},)),
     AudioFormat("TAK", (".tak",), ({0: b"tBaK"},)),
     AudioFormat("Shorten", (".shn",), ({0: b"ajkg"},)),
-    AudioFormat(
-        "TrueHD", (".thd", ".mlp"), ({4: b"\xf8\x72\x6f\xba"}, {4: b"\xf8\x72\x6f\xbb"})
-    ),
+    AudioFormat("TrueHD", (".thd", ".mlp"), ({4: b"\xf8\x72\x6f\xba"}, {4: b"\xf8\x72\x6f\xbb"})),
     AudioFormat("DSF", (".dsf",), ({0: b"DSD "},)),
     AudioFormat("DSDIFF", (".dff",), ({0: b"FRM8", 12: b"DSD "},)),
     AudioFormat("VOC", (".voc",), ({0: b"Creative Voice File"},)),
