@@ -43,6 +43,14 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class GenreList(StrEnum):
+    """Which genre of a list counts."""
+
+    first = "first"
+    last = "last"
+    whole = "whole"
+
+
 class Theme(StrEnum):
     """What page a picture is for."""
 
@@ -70,11 +78,21 @@ Labels = Annotated[
     str | None,
     typer.Option(
         help="A CSV with a column path, file or filename and one of genres; 'folders' for the "
-        "folder of each file; 'tags' for the tags in the files. By default a column of the table.",
+        "folder of each file; 'tags' for the tags in the files. By default a column of the table. "
+        "Spellings that differ in case, hyphens and spaces are one genre; 'N/A', 'Unknown' and "
+        "'Other' are none.",
         metavar="CSV|folders|tags",
     ),
 ]
 Label = Annotated[str, typer.Option(help="Column that holds the genre.")]
+Genres = Annotated[
+    GenreList,
+    typer.Option(
+        "--genre-list",
+        help="Which genre counts where a label is a list, such as 'Rock; Pop', 'Rock/Pop' or "
+        "'Rock, Pop'; 'whole' takes it for the name of one.",
+    ),
+]
 Group = Annotated[
     str | None,
     typer.Option(
@@ -321,6 +339,7 @@ def train_command(
     ],
     labels: Labels = None,
     label: Label = "genre",
+    genre_list: Genres = GenreList.first,
     group: Group = None,
     split: Split = None,
     audio: Audio = None,
@@ -352,6 +371,7 @@ def train_command(
         use=_names(use),
         ignore_unknown=ignore_unknown,
         audio=audio,
+        genre_list=genre_list.value,
     )
     evaluation, bundle = train.train(
         data,
@@ -389,6 +409,7 @@ def evaluate_command(
         ),
     ] = None,
     label: Label = "genre",
+    genre_list: Genres = GenreList.first,
     group: Group = None,
     split: Split = None,
     audio: Audio = None,
@@ -406,18 +427,18 @@ def evaluate_command(
 
     Beside it stands what a random split would have said, and what duplicates add to that.
     """
+    import earmark
     from earmark.classify.evaluation import cross_validation
     from earmark.classify.model.estimator import GenreClassifier, usable_device
     from earmark.extract.errors import BundleError
 
     if table.is_dir():
-        import earmark
-
         numbers = earmark.load(table).metrics
         if not numbers:
             raise BundleError(f"{table}: says nothing of how right it is")
         _show_evaluation(numbers)
         return
+    bundle = None if model is None else earmark.load(model)
     data = _labelled(
         *(table, labels),
         label=label,
@@ -427,13 +448,14 @@ def evaluate_command(
         use=[] if model is not None else _names(use),
         # A model that is there knows itself what it looks at.
         keep_all=model is not None,
+        # A genre of its is the same in another spelling.
+        spelled=() if bundle is None else bundle.genres,
         ignore_unknown=ignore_unknown,
         audio=audio,
+        genre_list=genre_list.value,
     )
-    if model is not None:
-        import earmark
-
-        _show_evaluation(cross_validation.test(earmark.load(model), data))
+    if bundle is not None:
+        _show_evaluation(cross_validation.test(bundle, data))
         return
     found = cross_validation.cross_validate(
         data,
@@ -463,6 +485,7 @@ def insights_command(
             show_default=False,
         ),
     ] = None,
+    genre_list: Genres = GenreList.first,
     audio: Audio = None,
     ignore_unknown: IgnoreUnknown = False,
     theme: Annotated[
@@ -478,7 +501,11 @@ def insights_command(
 
     insights.check_directory(output)
     tracks = insights.read(
-        *(table, labels), label=label, ignore_unknown=ignore_unknown, audio=audio
+        *(table, labels),
+        label=label,
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+        genre_list=genre_list.value,
     )
     made = list(insights.write(output, tracks, theme.value))
     for line in (*insights.about(tracks), *insights.findings(made)):
@@ -535,7 +562,7 @@ def playlist_command(
     from earmark.extract.errors import SchemaError
 
     table = tables.read(predictions).frame
-    paths = playlists.locate(audio, output) if audio else None
+    paths = playlists.locate(audio, output, table["path"].astype(str)) if audio else None
     made = playlists.write(table, output, by=by, at_least=at_least, paths=paths)
     if paths is not None:
         away = table.loc[~table["path"].isin(paths.keys()), "path"].nunique()

@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify.dataset import build, duplicates, labels
+from earmark.classify.dataset import build, duplicates, names
 from earmark.extract import config
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
@@ -268,7 +268,7 @@ def find(
             source = source.with_frame(rows)
             name = track
     elif name is None:
-        name = labels.Matcher(paths.drop_duplicates())(track)
+        name = names.Matcher(paths.drop_duplicates())(track)
     if name is None:
         raise FindError(
             track,

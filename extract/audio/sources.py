@@ -121,7 +121,8 @@ def _search(
 ) -> Iterator[tuple[PurePath, Path]]:
     """Yield the path of each of the audio files of a source relative to it, and without links.
 
-    The second is where the file is unless a link leads to it. The endings of the others are added by the folder that they are in.
+    The second is where the file is unless a link leads to it. The endings of the others are added
+    by the folder that they are in.
     """
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)
