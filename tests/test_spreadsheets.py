@@ -246,9 +246,7 @@ def test_predictions_are_read_as_spreadsheets_save_them(demo, tmp_path, cli):
     path = saved(commas, tmp_path / "saved.csv", blanks=1)
     pd.testing.assert_frame_equal(tables.read(path).frame, tables.read(tmp_path / "p.csv").frame)
     for name in ("p.csv", "saved.csv"):
-        status, out, _ = cli(
-            "playlist", tmp_path / name, "-o", tmp_path / name[:2], "--at-least", 0
-        )
+        status, _, _ = cli("playlist", tmp_path / name, "-o", tmp_path / name[:2], "--at-least", 0)
         assert status == 0
     made = [sorted(file.name for file in (tmp_path / folder).iterdir()) for folder in ("p.", "sa")]
     assert made[0] == made[1]

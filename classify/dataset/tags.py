@@ -126,9 +126,13 @@ def _values_of(tags: Any, names: Sequence[str]) -> list[str]:
         except (KeyError, IndexError, AttributeError, TypeError, ValueError):
             continue
         values = getattr(values, "text", values)
+        # APE has a zero between several.
         texts = [
-            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            text
             for value in (values if isinstance(values, list | tuple) else [values])
+            for text in (
+                value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+            ).split("\0")
         ]
         if given := [text.strip()[:LONGEST] for text in texts if text.strip()]:
             return given
