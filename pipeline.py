@@ -62,7 +62,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         help="Audio files, and folders searched at every depth. Tracks are called by their path in "
-        "the folder; where several sources are named, by the path from here, as they were named."
+        "the folder; where several folders are named, the folder as it was named goes before it."
     ),
 ]
 Workers = Annotated[

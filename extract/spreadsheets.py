@@ -202,8 +202,9 @@ def _without_blanks(frame: pd.DataFrame) -> pd.DataFrame:
     known = np.column_stack(
         [frame.iloc[:, place].fillna("").str.strip().ne("") for place in range(frame.shape[1])]
     )
-    nameless = np.array([name.startswith("Unnamed:") for name in frame])
-    return frame.loc[known.any(axis=1), ~nameless | known.any(axis=0)]
+    named = np.array([not str(name).startswith("Unnamed:") for name in frame])
+    kept = np.flatnonzero(known.any(axis=1)), np.flatnonzero(named | known.any(axis=0))
+    return frame.take(kept[0]).take(kept[1], axis=1)
 
 
 def _numbers(cells: pd.Series, where: str, known: bool, separator: str) -> pd.Series:

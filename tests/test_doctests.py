@@ -10,7 +10,10 @@ import pytest
 MODULES = [
     "earmark",
     "earmark.extract",
+    "earmark.classify.dataset.genres",
+    "earmark.classify.dataset.names",
     "earmark.extract.audio.decode",
+    "earmark.extract.audio.metadata",
     "earmark.extract.audio.mp3",
     "earmark.extract.audio.resample",
     "earmark.extract.audio.sources",

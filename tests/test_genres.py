@@ -101,7 +101,8 @@ def test_lists_and_what_is_none_are_said():
     found, notes = genres.read(pd.Series(["Rock; Pop", "Rock", "N/A", None, "Other", "Rock; Pop"]))
     assert found.tolist() == ["Rock", "Rock", None, None, None, "Rock"]
     assert notes == [
-        "2 labels are lists ('Rock; Pop'): their first genre counts; --genre-list chooses otherwise",
+        "2 labels are lists ('Rock; Pop'): their first genre counts; --genre-list chooses "
+        "otherwise",
         "2 labels are no genres ('N/A', 'Other')",
     ]
     found, notes = genres.read(pd.Series(["Rock; Pop", "Rock"]), "whole")
@@ -199,8 +200,10 @@ def test_predicted_genres_are_shown_as_the_model_names_them(tmp_path):
     frame = pd.DataFrame({"path": ["a", "b"], "genre": ["Folk, World", "R&B/Soul"]})
     frame.assign(probability=[0.5, 0.6]).to_csv(tmp_path / "p.csv", index=False)
     assert open_library(tmp_path / "p.csv").tracks["genre"].tolist() == ["Folk, World", "R&B/Soul"]
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    assert open_library(tmp_path / "t.csv").tracks["genre"].tolist() == ["Folk", "R&B"]
+    frame[["path"]].to_csv(tmp_path / "t.csv", index=False)
+    frame.to_csv(tmp_path / "labels.csv", index=False)
+    library = open_library(tmp_path / "t.csv", tmp_path / "labels.csv")
+    assert library.tracks["genre"].tolist() == ["Folk", "R&B"]
 
 
 def folders(paths):
@@ -252,7 +255,7 @@ def tagged(path, codec, container, **options):
     [
         ("riff.wav", "pcm_s16le", "wav"),
         ("matroska.mka", "libopus", "matroska"),
-        ("video.mkv", "libvorbis", "matroska"),
+        ("video.mkv", "aac", "matroska"),
         ("webm.webm", "libopus", "webm"),
         ("core.caf", "pcm_s16be", "caf"),
         ("quick.mov", "aac", "mov"),

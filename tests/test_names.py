@@ -173,7 +173,7 @@ def test_columns_that_differ_in_case_alone_are_named(tmp_path):
     for header in ("path,Genre,genre,n", "path, genre ,genre,n", "path,GENRE,Genre ,n"):
         path.write_text(f"{header}\n{rows}")
         with pytest.raises(
-            LabelError, match="its columns '.*' and '.*' are called the same but for"
+            LabelError, match=r"its columns '.*' and '.*' are called the same but for"
         ):
             build.build(table, str(path))
     # What nobody asks for may be called anything.

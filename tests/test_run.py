@@ -234,7 +234,7 @@ def test_an_error_that_nobody_foresaw_is_a_failure_that_asks_for_a_report(music,
     monkeypatch.setattr(aggregate, "row", lambda *_: 1 / 0)
     result = run.extract([music / "0.wav"], EXTRACTION)
     path, stage, error, message = result.failures[0]
-    assert (path, stage, error) == ("0.wav", "analyse", "AnalyseError")
+    assert (path, stage, error) == (str(music / "0.wav"), "analyse", "AnalyseError")
     assert "ZeroDivisionError: division by zero); please report it" in message
 
 

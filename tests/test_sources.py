@@ -49,17 +49,20 @@ def test_audio_is_known_by_its_ending_in_any_case_and_hidden_files_are_passed_ov
 
 def test_a_file_named_on_its_own_may_be_called_anything(tmp_path):
     touch(tmp_path / "recording", tmp_path / ".hidden")
-    assert names(tmp_path / "recording") == ["recording"]
-    assert names(tmp_path / ".hidden") == [".hidden"]
+    for some in (["recording"], [".hidden"], ["recording", ".hidden"]):
+        assert names(*(tmp_path / name for name in some)) == [
+            (tmp_path / name).as_posix() for name in some
+        ]
 
 
 @pytest.mark.parametrize(
     "name", ["with space.mp3", "new\nline.mp3", "'quo\"tes'.mp3", "🎵.mp3", "-o.mp3", "a,b;c.mp3"]
 )
-def test_a_name_may_hold_anything(tmp_path, name):
+def test_a_name_may_hold_anything(tmp_path, monkeypatch, name):
     touch(tmp_path / name)
     assert names(tmp_path) == [name]
-    assert names(tmp_path / name) == [name]
+    monkeypatch.chdir(tmp_path)
+    assert names(name) == [name]
 
 
 def test_a_name_that_is_not_utf8_becomes_text_that_is(tmp_path):
@@ -90,7 +93,12 @@ def test_of_several_sources_names_begin_with_the_source_as_it_was_named(tmp_path
     wanted = ["one/x.mp3", "one/y.mp3", "two/x.mp3"]
     assert names("one", "two") == wanted
     assert names("./one/", "two/.", "one") == wanted
-    assert names("two", "x.mp3") == ["two/x.mp3", "x.mp3"]
+    assert names("one", "two", "x.mp3") == [*wanted, "x.mp3"]
+    # A file beside the only folder is none in it.
+    assert names("two", "x.mp3") == ["x.mp3", "./x.mp3"]
+    assert names("two", Path("x.mp3").absolute()) == ["x.mp3", str(Path("x.mp3").absolute())]
+    assert names("one/x.mp3", "two/x.mp3") == ["one/x.mp3", "two/x.mp3"]
+    assert names("one/x.mp3") == ["one/x.mp3"]
     assert names("one/../one", "two") == [f"one/../{wanted[0]}", f"one/../{wanted[1]}", wanted[2]]
     # One source is one, however often it is named, and its names are relative to it.
     assert names("one") == names("one/", "./one") == ["x.mp3", "y.mp3"]
@@ -114,6 +122,10 @@ SOURCES = st.lists(
 def test_more_files_in_a_folder_never_change_what_a_track_is_called(before, after, links, sources):
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         touch(*map(Path, before))
+        for source in sources:
+            Path(source).parent.mkdir(parents=True, exist_ok=True)
+            if not source.endswith(".mp3"):
+                Path(source).mkdir(parents=True, exist_ok=True)
         first = {track.location.resolve(): track.path for track in files.find(sources)[0]}
         touch(*map(Path, after))
         for link in links:

@@ -309,8 +309,8 @@ def from_table(
         None if genres is None else str(genres),
         label=label,
         ignore_unknown=True,
-        # Those of a model are names of its own.
-        genre_list="whole" if genres is None and "probability" in table else "first",
+        # What stands in the table is shown as it is, and may be a model's.
+        genre_list="whole" if genres is None else "first",
     )
     found = known["label"].rename("genre").reset_index()
     if genres is None and "probability" in table:

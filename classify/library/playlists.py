@@ -230,7 +230,7 @@ def locate(
     root, place = Path(os.path.realpath(audio)), Path(os.path.realpath(directory))
     written = {}
     for path, found_at in locations.items():
-        location = Path(os.path.abspath(found_at))
+        location = found_at.absolute()
         together = place.is_relative_to(root) and location.is_relative_to(root)
         relative = os.path.relpath(location, place) if together else None
         line = Path(relative).as_posix() if relative else str(location)

@@ -45,9 +45,10 @@ def find(
 ) -> tuple[list[Track], list[FindError]]:
     """List the audio files of the sources, each once, in an order that never changes.
 
-    What a track is called depends on the sources that are named, and not on what else they hold:
-    relative to a folder that is the only source (a file: its own name), and as it was named where
-    there are several sources, the folder first.
+    What a track is called depends on what is named, and not on what else there is. The tracks of
+    the only folder are called by their paths in it; those of several folders by the folder as it
+    was named and that. A file that is named itself is called what it was named, and begins with
+    ``./`` where it might also be a path in the only folder.
 
     Parameters
     ----------
@@ -74,7 +75,8 @@ def find(
     [FindError('no-such-folder', 'does not exist; check the spelling')]
     """
     given = list(sources)
-    several = len({PurePath(source) for source in given}) > 1
+    # Unlike those of a Path, this never raises.
+    folders = len({PurePath(source) for source in given if os.path.isdir(source)})  # noqa: PTH112
     failures: list[FindError] = []
     found: dict[str, tuple[bool, Track]] = {}
     others: dict[str, list[str]] = {}
@@ -88,11 +90,13 @@ def find(
             location = source / relative
             real = os.path.realpath(location)
             linked = real != str(own)
-            name = location if several else relative if relative.parts else PurePath(source.name)
+            name = (relative if folders == 1 and relative.parts else location).as_posix()
+            if folders == 1 and not relative.parts and not _leads_out(location):
+                name = f"./{name}"
             # A file is analysed once, however many links lead to it.
             if real not in found or (found[real][0] and not linked):
                 found.pop(real, None)
-                found[real] = linked, Track(printable(name.as_posix()), location)
+                found[real] = linked, Track(printable(name), location)
     if unsearched is not None:
         unsearched.update(ending for endings in others.values() for ending in endings)
     return [track for _, track in found.values()], failures
@@ -114,6 +118,10 @@ def unsearched_files(counts: Mapping[str, int]) -> str:
         f"{total} {'file' if total == 1 else 'files'} with endings that are not searched: {named}"
         + (f", and {more} more endings" if more > 0 else "")
     )
+
+
+def _leads_out(path: Path) -> bool:
+    return path.is_absolute() or path.parts[:1] == ("..",)
 
 
 def _search(
