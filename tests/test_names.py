@@ -15,6 +15,7 @@ import earmark
 from earmark.classify.dataset import build, names
 from earmark.classify.library import playlists, similar, tags
 from earmark.classify.library.library import open_library
+from earmark.extract.audio.sources import find
 from earmark.extract.errors import FindError, LabelError
 
 NFC = unicodedata.normalize("NFC", "Café/Beyoncé – Déjà Vu.wav")
@@ -164,6 +165,19 @@ def test_a_label_of_a_track_that_failed_is_none_of_its_namesake(tmp_path):
     labels = write_labels(tmp_path / "l.csv", [*rows, ("rock/4.wav", "rock")])
     with pytest.raises(LabelError, match=r"not in the table: rock/4\.wav"):
         build.build(table, labels)
+
+
+def test_tags_are_those_of_the_tracks_wherever_the_folder_was_named(tmp_path, demo):
+    pytest.importorskip("mutagen")
+    paths = [f"data/raw/{track.path}" for track in find([demo])[0]]
+    table = write_table(tmp_path / "t.csv", paths)
+    known, _ = build.labelling.read(pd.read_csv(table), table, "tags", label=None, audio=demo)
+    assert known["label"].notna().all()
+    frame = pd.DataFrame({"path": ["elsewhere/a.mp3"]})
+    with pytest.raises(
+        LabelError, match=r"none of its files is in the table, which names 'elsewhe"
+    ):
+        build.labelling.read(frame, table, "tags", label=None, audio=demo)
 
 
 def test_columns_that_differ_in_case_alone_are_named(tmp_path):

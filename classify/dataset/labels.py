@@ -171,6 +171,11 @@ def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     if audio is None:
         raise LabelError("--labels tags reads the files again: name their folder with --audio")
     locations = names.located(paths, audio)
+    if not locations:
+        raise LabelError(
+            f"{audio}: none of its files is in the table, which names {paths.iloc[0]!r}; name the "
+            "folder that was extracted"
+        )
     rows = []
     for path in paths:
         try:
