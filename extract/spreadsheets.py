@@ -261,8 +261,7 @@ def _dialect(path: Path) -> _Dialect:
         skipped += 1
     said = re.fullmatch(r'"?sep=(.)"?', lines[skipped], re.IGNORECASE)
     skipped += said is not None
-    header = re.sub(r'"[^"]*"', "", lines[skipped] if skipped < len(lines) else "")
-    separator = said[1] if said else max(",;\t", key=header.count)
+    separator = said[1] if said else _separator(lines[skipped : skipped + 20])
     rows = csv.reader(io.StringIO("\n".join(lines[skipped : skipped + 20])), delimiter=separator)
     try:
         names, *first = rows
@@ -274,6 +273,16 @@ def _dialect(path: Path) -> _Dialect:
     )
     blank = f"Unnamed: {len(names)}"
     return _Dialect(encoding, separator, skipped, [*names, blank] if trailing else None)
+
+
+def _separator(lines: list[str]) -> str:
+    """Return what parts the cells: it does so in most rows as in the header, into most cells."""
+
+    def fits(separator: str) -> tuple[int, int]:
+        header, *rows = (re.sub(r'"[^"]*"', "", line).count(separator) for line in lines)
+        return (sum(count in (header, header + 1) for count in rows) if header else -1), header
+
+    return max(",;\t", key=fits) if lines else ","
 
 
 def _opened(path: Path, stack: ExitStack) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from earmark.classify.app.files.sniff import sniff
 from earmark.classify.app.widgets import player
-from earmark.extract.audio import decode, formats, mp3, sources
+from earmark.extract.audio import decode, formats, mp3, protection, sources
 from earmark.extract.audio.sources import AUDIO_SUFFIXES
 from earmark.extract.errors import DecodeError
 
@@ -141,12 +141,12 @@ WRITTEN = {
 }
 
 
-def write(path, codec, container):
+def write(path, codec, container, **options):
     """Write two seconds of a chord."""
     rate = 48000
     time = np.arange(int(SECONDS * rate)) / rate
     chord = sum(np.sin(2 * np.pi * pitch * time) for pitch in (220, 277, 330)) / 8
-    with av.open(str(path), "w", format=container) as target:
+    with av.open(str(path), "w", format=container, container_options=options) as target:
         stream = target.add_stream(codec, rate=rate)
         stream.layout = "mono" if codec == "pcm_u8" else "stereo"
         stream.bit_rate = 128_000
@@ -190,34 +190,48 @@ def test_dsdiff_and_mpeg_layer_1_are_read(tmp_path):
     assert lengths == pytest.approx([1.0, 200 * 384 / 44100], abs=0.01)
 
 
-def boxed(kind, data):
-    return struct.pack(">I", len(data) + 8) + kind + data
-
-
-@pytest.mark.parametrize("how", ["drms", "sinf", "long sizes", "at the end"])
+@pytest.mark.parametrize("how", ["drms", "encrypted", "long sizes", "at the end"])
 def test_a_locked_mp4_says_that_it_is_locked(tmp_path, how):
-    write(tmp_path / "a.m4p", "aac", "ipod")
-    assert seconds(tmp_path / "a.m4p") == pytest.approx(SECONDS, abs=0.1)
-    data = (tmp_path / "a.m4p").read_bytes()
-    if how == "sinf":
-        # A box that nobody else looks at, inside of that of the movie.
-        at = data.index(b"moov") - 4
-        size = int.from_bytes(data[at : at + 4])
-        lock = boxed(b"udta", boxed(b"sinf", boxed(b"frma", b"mp4a")))
-        data = data[:at] + struct.pack(">I", size + len(lock)) + data[at + 4 : at + size] + lock
-    else:
-        data = data.replace(b"mp4a", b"drms")
-    if how == "long sizes":
+    path = tmp_path / "a.m4p"
+    write(path, "aac", "ipod")
+    assert seconds(path) == pytest.approx(SECONDS, abs=0.1)
+    data = path.read_bytes().replace(b"mp4a", b"drms")
+    if how == "encrypted":
+        key = {"encryption_key": "76a6c65c5ea762046bd749a2e632ccbb"}
+        key |= {"encryption_kid": "a7e61c373e219033c21091fa607bf3b8"}
+        write(path, "aac", "mp4", encryption_scheme="cenc-aes-ctr", **key)
+        data = path.read_bytes()
+        assert b"drms" not in data
+    elif how == "long sizes":
         free = struct.pack(">I", 1) + b"free" + struct.pack(">Q", 116) + bytes(100)
         at = data.index(b"moov") - 4
         data = data[:at] + free + data[at:]
     elif how == "at the end":
         assert data.index(b"mdat") < data.index(b"moov")
-    (tmp_path / "a.m4p").write_bytes(data)
-    with pytest.raises(
-        DecodeError, match=r"a\.m4p: is locked \(DRM\): only the shop's own players"
-    ):
-        seconds(tmp_path / "a.m4p")
+    path.write_bytes(data)
+    with pytest.raises(DecodeError, match=r"a\.m4p: is locked \(DRM\): only the shop's own"):
+        seconds(path)
+
+
+def test_a_picture_may_hold_any_bytes(tmp_path):
+    mp4 = pytest.importorskip("mutagen.mp4")
+    path = tmp_path / "a.m4a"
+    write(path, "aac", "ipod")
+    tags = mp4.MP4(path)
+    tags["covr"] = [mp4.MP4Cover(b"\xff\xd8\xff sinf drms aavd" * 99)]
+    tags.save()
+    assert path.read_bytes().count(b"sinf") == 99
+    assert seconds(path) == pytest.approx(SECONDS, abs=0.1)
+
+
+@given(st.binary(max_size=200), st.integers(0, 2000), st.binary(max_size=4))
+def test_damage_never_ends_in_an_error_of_its_own(junk, at, bytes_):
+    data = bytearray(b"\0\0\0\x10ftypM4A \0\0\0\0" + b"\0\0\1\0moov" + junk)
+    data[at : at + len(bytes_)] = bytes_
+    file = io.BytesIO(data)
+    file.seek(3)
+    assert protection.is_locked(file) in (True, False)
+    assert file.tell() == 3
 
 
 def test_a_locked_wma_says_that_it_is_locked(tmp_path):

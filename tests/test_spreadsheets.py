@@ -11,7 +11,7 @@ import pytest
 
 import earmark
 from earmark.classify.dataset import build
-from earmark.extract import tables
+from earmark.extract import spreadsheets, tables
 from earmark.extract.errors import LabelError, SchemaError
 
 PATHS = [f"{genre}/{number}.wav" for genre in ("jazz", "rock") for number in range(4)]
@@ -107,6 +107,21 @@ def test_quoted_decimal_commas_are_read_between_commas(table, tmp_path):
     german(table).to_csv(path, index=False)
     found = tables.read(path).frame
     pd.testing.assert_frame_equal(found[numbers(table).columns], numbers(table))
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("path\tgenre, main\na, b.mp3\trock\nc.mp3\tjazz\n", ["path", "genre, main"]),
+        ("path;genre, main\na.mp3;rock\nc.mp3;jazz, x\n", ["path", "genre, main"]),
+        ("path,title; other\na.mp3,x\nc.mp3,y; z\n", ["path", "title; other"]),
+        ('"path;1",x\n"a;b.mp3",1\n', ["path;1", "x"]),
+        ("path,x\n", ["path", "x"]),
+    ],
+)
+def test_the_separator_is_what_parts_all_rows(tmp_path, text, columns):
+    (tmp_path / "t.csv").write_text(text)
+    assert spreadsheets.texts(tmp_path / "t.csv").columns.tolist() == columns
 
 
 def test_a_row_that_ends_in_a_separator_shifts_nothing(tmp_path):

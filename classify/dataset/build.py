@@ -365,6 +365,9 @@ def flags(values: pd.Series) -> pd.Series:
     known = {
         **dict.fromkeys(("true", "yes", "t", "y", "1", "1.0"), 1.0),
         **dict.fromkeys(("false", "no", "f", "n", "0", "0.0"), 0.0),
+        # As spreadsheets write them in other languages.
+        **dict.fromkeys(("wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar"), 1.0),
+        **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), 0.0),
     }
     return values.astype(str).str.lower().map(known)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 __all__ = ["LOCKED", "is_locked"]
@@ -13,6 +14,10 @@ LOCKED = "is locked (DRM): only the shop's own players can play it; get a copy t
 
 MP4_MARKS = (b"sinf", b"drms", b"aavd")
 """The box that says how a track of MP4 is locked, and the codecs of shops that lock without it."""
+
+WAY = (b"trak", b"mdia", b"minf", b"stbl", b"stsd")
+"""The boxes, one in the other, that lead to what says how a track is coded; a picture elsewhere may
+hold any bytes."""
 
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_MARKS = tuple(
@@ -25,8 +30,9 @@ ASF_MARKS = tuple(
 )
 """The objects that say how a file of Windows Media is locked, as their names stand in it."""
 
+MOST_BOXES = 10_000
 LONGEST = 2**24
-"""Bytes of a header that are looked at."""
+"""Boxes, and bytes of a header, that are looked at."""
 
 
 def is_locked(file: BinaryIO) -> bool:
@@ -43,23 +49,43 @@ def is_locked(file: BinaryIO) -> bool:
         if file.read(16) == ASF_HEADER:
             header = file.read(min(int.from_bytes(file.read(8), "little"), LONGEST))
             return any(mark in header for mark in ASF_MARKS)
-        header = _movie(file)
-        return any(mark in header for mark in MP4_MARKS)
+        codings = _inside(_movie(file), WAY)
+        return any(mark in coding for coding in codings for mark in MP4_MARKS)
     finally:
         file.seek(before)
 
 
 def _movie(file: BinaryIO) -> bytes:
-    """Return the box of an MP4 file that describes its tracks; nothing where there is none."""
+    """Return what the box of an MP4 file holds that describes its tracks; nothing without one."""
     at = 0
-    while True:
+    for _ in range(MOST_BOXES):
         file.seek(at)
         head = file.read(16)
-        size, kind = int.from_bytes(head[:4]), head[4:8]
+        size, kind, start = int.from_bytes(head[:4]), head[4:8], 8
         if size == 1:
-            size = int.from_bytes(head[8:16])
-        if len(head) < 8 or size < 8 or not kind.isalnum():
+            size, start = int.from_bytes(head[8:16]), 16
+        if len(head) < 8 or size < start or not kind.isalnum():
             return b""
         if kind == b"moov":
-            return head + file.read(min(size, LONGEST))
+            file.seek(at + start)
+            return file.read(min(size - start, LONGEST))
         at += size
+    return b""
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the kind and the content of each box."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4])
+        if size < 8:
+            return
+        yield data[at + 4 : at + 8], data[at + 8 : at + size]
+        at += size
+
+
+def _inside(data: bytes, way: tuple[bytes, ...]) -> Iterator[bytes]:
+    """Yield the content of the boxes that lie in boxes of these kinds, one in the other."""
+    for kind, content in _boxes(data):
+        if kind == way[0]:
+            yield from _inside(content, way[1:]) if way[1:] else (content,)
