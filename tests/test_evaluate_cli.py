@@ -172,7 +172,7 @@ def test_explanations_of_audio_are_of_the_default_model(cli, demo, tmp_path):
     status, out, _ = cli("classify", track, "-o", output, "--explain", "-q")
     assert status == 0
     explained = pd.read_json(tmp_path / "genres.explained.jsonl", lines=True)
-    assert set(explained["path"]) == {track.name}
+    assert set(explained["path"]) == {str(track)}
     assert set(explained["feature"]) <= set(earmark.load().inputs)
     assert (explained["contribution"] > 0).sum() == 5
     assert out.count("  for  ") == out.count("  against  ") == 1

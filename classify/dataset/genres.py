@@ -127,8 +127,8 @@ def read(
     singles = {text: single(str(text), rule) for text in counts.index}
     chosen = written.map(singles.get, na_action="ignore")
     spellings = chosen.value_counts()
-    # The commonest first; of two that are as common, the one that sorts first.
-    ranked = sorted(spellings.index, key=lambda genre: (-spellings[genre], genre))
+    # The commonest first; of two that are as common, the one that is not all capitals.
+    ranked = sorted(spellings.index, key=lambda genre: (-spellings[genre], genre.isupper(), genre))
     kept = {key(genre): genre for genre in reversed(list(dict.fromkeys(spelled)))}
     merged: dict[str, list[str]] = {}
     for genre in ranked:
