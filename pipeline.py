@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -68,6 +69,13 @@ Sources = Annotated[
 Workers = Annotated[
     int,
     typer.Option("--workers", "-j", min=0, help="Processes; 0 takes one per core.", metavar="N"),
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        help="Seconds that one file may take; by default 30 and a twentieth of its length.",
+        metavar="SECONDS",
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option(help="Settings of the analysis, TOML (see configs/default.toml).")
@@ -206,14 +214,16 @@ def extract_command(
         ),
     ] = 1,
     workers: Workers = 0,
+    timeout: Timeout = None,
     config: Config = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
     """Analyse audio files: a table with a row of descriptors per track.
 
-    What could not be analysed is listed in TABLE.failures.csv beside the table. A run that was
-    interrupted goes on where it was when the same command is given again.
+    What could not be analysed is listed in TABLE.failures.csv beside the table, and what is odd
+    about others in TABLE.notes.csv. A run that was interrupted goes on where it was when the same
+    command is given again.
     """
     from earmark.extract import tables
     from earmark.extract.batch import run
@@ -224,7 +234,9 @@ def extract_command(
         )
     if header_rows not in (1, 3):
         raise typer.BadParameter("either 1 or 3", param_hint="--header-rows")
-    extraction = run.Extraction(set_name, _settings(config), windows, tracks_output is not None)
+    extraction = run.Extraction(
+        set_name, _settings(config), windows, tracks_output is not None, timeout
+    )
     output = output or _default_folder() / "features.parquet"
     result = run.extract(
         sources,
@@ -242,6 +254,7 @@ def extract_command(
     else:
         _say(f"nothing could be analysed; no {output} was written")
     _say_unsearched(result)
+    _show_notes(result.notes, tables.notes_path(output))
     _finish(tracks, result.failures, tables.failures_path(output), strict)
 
 
@@ -276,6 +289,7 @@ def classify_command(
         ),
     ] = False,
     workers: Workers = 0,
+    timeout: Timeout = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
@@ -289,6 +303,7 @@ def classify_command(
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
     failures: Sequence[Sequence[str]] = []
+    notes: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         table = tables.read(sources[0])
         if bundle.fingerprint and not table.provenance:
@@ -302,13 +317,16 @@ def classify_command(
                 f"{bundle.windows:g} s: it is less right so than on the files themselves"
             )
     else:
-        extraction = score.extraction_of(bundle, str(model or "the default model"))
+        extraction = replace(
+            score.extraction_of(bundle, str(model or "the default model")), timeout=timeout
+        )
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
-        table, failures = result.held[0], result.failures
+        table, failures, notes = result.held[0], result.failures, result.notes
         _say_unsearched(result)
     scored = score.scored(bundle, table)
     found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
+    noted = tables.write_notes(notes, output)
     if len(found):
         tables.write(found, output)
         _show_predictions(found)
@@ -324,6 +342,7 @@ def classify_command(
     silent = int(found["genre"].isna().sum())
     if silent:
         print(f"{silent} without a genre: silent, or shorter than a tenth of a second")
+    _show_notes(notes, noted)
     _finish(len(found), failures, listed, strict)
 
 
@@ -769,6 +788,17 @@ def _say_unsearched(result: Result) -> None:
 
     if result.unsearched:
         _say(unsearched_files(result.unsearched))
+
+
+def _show_notes(notes: Sequence[Sequence[str]], listed: Path | None) -> None:
+    """Say what is odd about files that could be analysed."""
+    if notes:
+        count = len({path for path, _ in notes})
+        _say(f"{count} analysed and odd" + (f", all listed in {listed}" if listed else "") + ":")
+        for path, note in notes[:5]:
+            _say(f"  {path}: {note}")
+        if len(notes) > 5:
+            _say(f"  … and {len(notes) - 5} more")
 
 
 def _finish(

@@ -136,8 +136,9 @@ def table(
     DataFrame
         A row per track or window: ``path``, (``start``, ``seconds``,) ``sha256`` and the columns
         of the set. Files that could not be analysed are named in a warning and listed as dicts in
-        ``attrs["failures"]``; what made the values stands in ``attrs["earmark"]``, so that a model
-        can refuse a table that was not made like its own.
+        ``attrs["failures"]``, what is odd about others in ``attrs["notes"]``; what made the values
+        stands in ``attrs["earmark"]``, so that a model can refuse a table that was not made like
+        its own.
 
     Raises
     ------
@@ -206,7 +207,8 @@ def concat(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
     parts = list(tables)
     joined = feature_table.concat(parts).to_frame()
-    joined.attrs["failures"] = [row for part in parts for row in part.attrs.get("failures", ())]
+    for kind in ("failures", "notes"):
+        joined.attrs[kind] = [row for part in parts for row in part.attrs.get(kind, ())]
     return joined
 
 
@@ -222,7 +224,9 @@ def _run(
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
     failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
+    notes = [dict(zip(tables.NOTE_COLUMNS, row, strict=True)) for row in result.notes]
     frames = tuple(table.to_frame() for table in result.held)
     for frame in frames:
         frame.attrs["failures"] = failures
+        frame.attrs["notes"] = notes
     return frames

@@ -36,9 +36,11 @@ __all__ = [
     "failures_path",
     "kind_of",
     "metadata",
+    "notes_path",
     "read",
     "write",
     "write_failures",
+    "write_notes",
 ]
 
 FORMATS = (".parquet", ".csv", ".jsonl")
@@ -46,6 +48,7 @@ READABLE = (*FORMATS, *(f".csv{ending}" for ending in (".gz", ".bz2", ".xz", ".z
 """How the names of tables end that can be read."""
 
 FAILURE_COLUMNS = ("path", "stage", "error", "message")
+NOTE_COLUMNS = ("path", "note")
 
 METADATA_KEY = b"earmark"
 
@@ -54,6 +57,7 @@ HEADS = {
     ("path", "start", "seconds", "sha256"): "features",
     ("path", "genre", "probability"): "predictions",
     FAILURE_COLUMNS[:3]: "failures",
+    NOTE_COLUMNS: "notes",
     ("feature", "chroma_cens"): "features",
 }
 """How the tables begin that Earmark writes, and what they hold."""
@@ -108,7 +112,8 @@ def check_output(path: Path, kind: str) -> None:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
     if path.is_dir():
         raise WriteError(path, "is a folder; name a file in it")
-    for target, due in ((path, kind), (failures_path(path), "failures")):
+    beside = ((failures_path(path), "failures"), (notes_path(path), "notes"))
+    for target, due in ((path, kind), *beside):
         if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
             what = f"holds {found}" if found else "is no table of Earmark's"
             raise WriteError(target, f"stands there already and {what}; it is kept, name another")
@@ -381,13 +386,28 @@ def failures_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.failures.csv")
 
 
+def notes_path(path: Path) -> Path:
+    """Return where the notes on files of a table go: ``x.parquet`` → ``x.notes.csv``."""
+    return path.with_name(f"{path.stem}.notes.csv")
+
+
 def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None:
     """Write the failures table beside a table, or remove an old one where nothing failed."""
-    target = failures_path(path)
-    if not failures:
+    return _write_beside(failures, FAILURE_COLUMNS, failures_path(path))
+
+
+def write_notes(notes: Sequence[Sequence[str]], path: Path) -> Path | None:
+    """Write the notes on files beside a table, or remove old ones where there are none."""
+    return _write_beside(notes, NOTE_COLUMNS, notes_path(path))
+
+
+def _write_beside(
+    rows: Sequence[Sequence[str]], columns: Sequence[str], target: Path
+) -> Path | None:
+    if not rows:
         target.unlink(missing_ok=True)
         return None
-    write(pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)), target)
+    write(pd.DataFrame(rows, columns=list(columns)), target)
     return target
 
 

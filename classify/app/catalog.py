@@ -184,7 +184,7 @@ def list_tables(root: Path) -> list[str]:
             if path.is_file() and path.resolve().is_relative_to(root):
                 # At the root itself any CSV could be anything: only tables that Earmark made count.
                 kind = tables.kind_of(path)
-                if kind != "failures" and (kind or folder):
+                if kind not in ("failures", "notes") and (kind or folder):
                     names.append(path.relative_to(root).as_posix())
     return names[:MOST]
 

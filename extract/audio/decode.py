@@ -1,62 +1,46 @@
-"""A file becomes blocks of float32 samples; the only module that uses the audio libraries.
+"""A file becomes blocks of float32 samples; whatever the format.
 
 libsndfile (through soundfile) is fast and reads WAV, MP3, FLAC, OGG, AIFF and AU; FFmpeg (through
-PyAV, whose wheel contains it) reads the rest. The content of a file decides, not its name.
+PyAV, whose wheel contains it) reads the rest, and what is not plainly what it seems: several
+streams laid end to end, a length that is wrong, tags where the format has none, more than two
+channels, whose order libsndfile does not tell. The content of a file decides, not its name, and
+reading ends where the sound ends, not where a header says.
+
+Damage is stepped over: what can be decoded is read, with a note that says what is missing. A file
+of which less than half can be decoded is refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import stat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from earmark.extract.audio import mp3, protection
+from earmark.extract.audio import ffmpeg, libsndfile
+from earmark.extract.audio.extent import Extent
+from earmark.extract.audio.opened import Audio, Floats, OpenFile
+from earmark.extract.audio.recognise import recognise
+from earmark.extract.audio.view import View
 from earmark.extract.errors import DecodeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Audio", "codec", "open_audio"]
+    from earmark.extract.audio.recognise import Recognised
 
-BLOCK_LENGTH = 65536
-"""Samples per channel in a block: in stereo half a megabyte, which fits a second-level cache."""
+__all__ = ["Audio", "codec", "holds_sound", "open_audio"]
 
 SAMPLE_RATES = (1000, 768000)
 
-UNKNOWN_LENGTH = 2**62
-"""libsndfile reports 2**63 - 1 samples for a stream of unknown length."""
+HIGHEST_DSD_RATE = 2822400
+"""Of DSD512; FFmpeg gives a sample for every eight bits."""
 
 LARGEST_SAMPLE = 1e6
 """Full scale is 1; float files may exceed it, but not by 120 dB."""
-
-Floats = NDArray[np.float32]
-
-
-@dataclasses.dataclass(frozen=True)
-class Audio:
-    """An open audio file.
-
-    Parameters
-    ----------
-    sample_rate : int
-        Samples per second and channel.
-    channels : int
-        Number of channels.
-    blocks : iterator of ndarray of shape (samples, channels), float32
-        The samples in order, full scale being ±1. It raises `DecodeError` where the file breaks
-        off.
-    """
-
-    sample_rate: int
-    channels: int
-    blocks: Iterator[Floats]
 
 
 @contextlib.contextmanager
@@ -86,35 +70,69 @@ def open_audio(path: str | Path) -> Iterator[Audio]:
     (True, True)
     """
     path = Path(path)
-    with contextlib.ExitStack() as stack:
-        try:
-            # Opening a pipe or a device would wait for ever.
-            if not stat.S_ISREG(path.stat().st_mode):
-                raise DecodeError(path, "is not a regular file")
-            handle = stack.enter_context(path.open("rb"))
-            empty = not handle.read(1)
-            handle.seek(0)
-        except FileNotFoundError:
-            message = "is not there, or no longer; was it moved, or is it a link to nothing?"
-            raise DecodeError(path, message) from None
-        except OSError as error:
-            raise DecodeError(path, f"cannot be read: {error.strerror}") from error
-        if empty:
-            raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
-        if mp3.is_joined(handle):
-            # libsndfile would stop after the first stream.
-            audio = stack.enter_context(_open_av(path, handle, lenient=True))
-        else:
-            try:
-                audio = stack.enter_context(_open_soundfile(path))
-            except soundfile.LibsndfileError:
-                audio = stack.enter_context(_open_av(path, handle))
+    with _opened(path) as handle, contextlib.ExitStack() as stack:
+        audio = _open(path, handle, stack)
         low, high = SAMPLE_RATES
-        if not low <= audio.sample_rate <= high:
+        if not low <= audio.sample_rate <= high and audio.sample_rate not in _dsd_rates():
             raise DecodeError(
                 path, f"says its sample rate is {audio.sample_rate} Hz; its header is damaged"
             )
         yield dataclasses.replace(audio, blocks=_sound(path, audio.blocks))
+
+
+def _dsd_rates() -> tuple[int, ...]:
+    """Return the rates at which FFmpeg reads DSD256 and DSD512, of either base rate."""
+    return tuple(rate // div for rate in (HIGHEST_DSD_RATE, 3072000) for div in (1, 2, 4))
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file that is not empty."""
+    try:
+        # Opening a pipe or a device would wait for ever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DecodeError(path, "is not a regular file")
+        # Without a buffer, so that libsndfile and we agree on the position.
+        handle = path.open("rb", buffering=0)
+    except FileNotFoundError:
+        message = "is not there, or no longer; was it moved, or is it a link to nothing?"
+        raise DecodeError(path, message) from None
+    except OSError as error:
+        raise DecodeError(path, f"cannot be read: {error.strerror}") from error
+    with handle:
+        try:
+            empty = not handle.read(1)
+        except OSError as error:
+            raise DecodeError(path, f"cannot be read: {error.strerror}") from error
+        if empty:
+            raise DecodeError(path, "is empty (0 bytes); copy it again from where it came")
+        yield handle
+
+
+def _open(path: Path, handle: BinaryIO, stack: contextlib.ExitStack) -> Audio:
+    """Open a file with the reader that is right for it."""
+    try:
+        found = recognise(handle)
+        extent = Extent(plain=False)
+        if found.format is not None and found.format.extent is not None:
+            extent = found.format.extent(handle, found.start, found.stop)
+    except OSError as error:
+        raise DecodeError(path, f"cannot be read: {error.strerror}") from error
+    if found.start == found.stop:
+        raise DecodeError(path, "holds a tag and no music; copy it again from where it came")
+    view = View(handle, found.start, found.stop, extent.replaced)
+    file = OpenFile(path, handle, view, found, extent)
+    if extent.plain and (file.is_mp3 or not file.has_tags):
+        readers = (libsndfile.opened, ffmpeg.opened)
+    else:
+        readers = (ffmpeg.opened, libsndfile.opened)
+    problems: list[Exception] = []
+    for reader in readers:
+        try:
+            return stack.enter_context(reader(file))
+        except (soundfile.LibsndfileError, DecodeError, libsndfile.UnfitError) as error:
+            problems.append(error)
+    raise next(error for error in problems if isinstance(error, DecodeError))
 
 
 def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
@@ -128,64 +146,15 @@ def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
         yield block
 
 
-@contextlib.contextmanager
-def _open_soundfile(path: Path) -> Iterator[Audio]:
-    # Bytes, because a name need not be valid UTF-8 where names are bytes.
-    with soundfile.SoundFile(os.fsencode(path) if os.name == "posix" else path) as file:
-        if file.frames > UNKNOWN_LENGTH:
-            # FLAC that was written to a pipe; libsndfile cannot read it to its end.
-            raise soundfile.LibsndfileError(0, "no length known: ")
-
-        # The first block is read at once: where even that fails, FFmpeg may manage.
-        buffer = np.empty((BLOCK_LENGTH, file.channels), np.float32)
-        first = file.read(out=buffer)
-
-        def blocks() -> Iterator[Floats]:
-            block, done = first, 0
-            while len(block):
-                done += len(block)
-                yield block
-                try:
-                    block = file.read(out=buffer)
-                except soundfile.LibsndfileError as error:
-                    raise _broken(path, done, file.samplerate, error.error_string) from error
-
-        yield Audio(file.samplerate, file.channels, blocks())
-
-
-@contextlib.contextmanager
-def _open_av(path: Path, handle: BinaryIO, lenient: bool = False) -> Iterator[Audio]:
-    import av
-
-    with _container(path, handle) as container:
-        if not container.streams.audio:
-            raise DecodeError(path, "holds no audio stream (a picture, a video without sound?)")
-        stream = container.streams.audio[0]
-        if protection.is_locked(handle):
-            raise DecodeError(path, protection.LOCKED)
-        if stream.codec_context is None or not (stream.sample_rate and stream.channels):
-            raise DecodeError(path, "is not audio that can be decoded, whatever its name says")
-        resampler = av.AudioResampler(format="flt")
-
-        def blocks() -> Iterator[Floats]:
-            held: list[Floats] = []
-            count = done = 0
-            try:
-                for frame in _frames(container, stream, lenient):
-                    for packed in resampler.resample(frame):
-                        samples = packed.to_ndarray().reshape(-1, stream.channels)
-                        held.append(samples)
-                        count += len(samples)
-                    if count >= BLOCK_LENGTH:
-                        yield np.concatenate(held)
-                        done += count
-                        held, count = [], 0
-            except (av.error.FFmpegError, ValueError) as error:
-                raise _broken(path, done + count, stream.sample_rate, _reason(error)) from error
-            if held:
-                yield np.concatenate(held)
-
-        yield Audio(stream.sample_rate, stream.channels, blocks())
+def holds_sound(file: BinaryIO, found: Recognised) -> bool:
+    """Tell whether FFmpeg finds sound in a file that our table of formats does not know."""
+    view = View(file, found.start, found.stop)
+    given = OpenFile(Path("upload"), file, view, found, Extent(plain=False))
+    try:
+        with ffmpeg.stream_of(given, view) as opened:
+            return ffmpeg.Decoder(*opened).has_sound()
+    except DecodeError:
+        return False
 
 
 def codec(path: Path) -> str:
@@ -206,42 +175,6 @@ def codec(path: Path) -> str:
     >>> codec(demo / "house-128bpm-a-minor.mp3")
     'mp3'
     """
-    with path.open("rb") as handle, _container(path, handle) as container:
+    with path.open("rb") as handle, ffmpeg.container_of(path, handle) as container:
         contexts = [stream.codec_context for stream in container.streams.audio]
         return str(contexts[0].codec.canonical_name) if contexts and contexts[0] else ""
-
-
-def _container(path: Path, handle: BinaryIO) -> Any:
-    # Imported here because most collections never need it.
-    import av
-
-    try:
-        # FFmpeg gets the open file, since it might take a name for a protocol; and without
-        # protocols a playlist in the guise of audio cannot open other files.
-        return av.open(handle, metadata_errors="replace", options={"protocol_whitelist": "none"})
-    except (av.error.FFmpegError, ValueError) as error:
-        raise DecodeError(
-            path, f"is not audio in any format that is known here ({_reason(error)})"
-        ) from error
-
-
-def _frames(container: Any, stream: Any, lenient: bool) -> Iterator[Any]:
-    """Decode a stream; if lenient, skip data that is not audio, such as tags between MP3s."""
-    import av
-
-    for packet in container.demux(stream):
-        try:
-            yield from packet.decode()
-        except av.error.InvalidDataError:
-            if not lenient:
-                raise
-
-
-def _reason(error: Exception) -> str:
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _broken(path: Path, done: int, sample_rate: int, reason: str) -> DecodeError:
-    return DecodeError(
-        path, f"breaks off after {done / sample_rate:.1f} s ({reason.rstrip('.')}); copy it again"
-    )

@@ -9,12 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from earmark.extract.audio import mp3
+from earmark.extract.audio import chunks, flac, mp3, ogg
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import BinaryIO
 
-__all__ = ["FORMATS", "MIME_TYPES", "SUFFIXES", "AudioFormat", "has_magic", "identify"]
+    from earmark.extract.audio.extent import Extent
+
+__all__ = ["FORMATS", "MIME_TYPES", "OTHER", "SUFFIXES", "AudioFormat", "has_magic", "identify"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,9 @@ class AudioFormat:
         The media type under which it is served; empty where no browser plays it.
     codecs : frozenset of str
         What browsers play in it, as FFmpeg calls it.
+    extent : callable, optional
+        Tells whether a file, between two positions, is as long as its header says: then libsndfile
+        reads it. FFmpeg reads formats without.
     """
 
     name: str
@@ -44,6 +50,7 @@ class AudioFormat:
     check: Callable[[bytes], bool] | None = None
     mime: str = ""
     codecs: frozenset[str] = frozenset()
+    extent: Callable[[BinaryIO, int, int], Extent] | None = None
 
     @property
     def suffix(self) -> str:
@@ -88,17 +95,30 @@ _EBML = {0: b"\x1a\x45\xdf\xa3"}
 _ASF = {0: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"}
 
 MP3 = AudioFormat(
-    "MP3", (".mp3", ".mpga"), check=mp3.begins, mime="audio/mpeg", codecs=frozenset({"mp3"})
+    "MP3",
+    (".mp3", ".mpga"),
+    check=mp3.begins,
+    mime="audio/mpeg",
+    codecs=frozenset({"mp3"}),
+    extent=mp3.extent,
 )
 
 FORMATS = (
-    AudioFormat("FLAC", (".flac",), ({0: b"fLaC"},), mime="audio/flac", codecs=frozenset({"flac"})),
+    AudioFormat(
+        "FLAC",
+        (".flac",),
+        ({0: b"fLaC"},),
+        mime="audio/flac",
+        codecs=frozenset({"flac"}),
+        extent=flac.extent,
+    ),
     AudioFormat(
         "Ogg",
         (".ogg", ".oga", ".opus", ".spx", ".ogx"),
         ({0: b"OggS"},),
         mime="audio/ogg",
         codecs=frozenset({"vorbis", "opus", "flac"}),
+        extent=ogg.extent,
     ),
     AudioFormat(
         "WAV",
@@ -106,18 +126,23 @@ FORMATS = (
         ({0: b"RIFF", 8: b"WAVE"},),
         mime="audio/wav",
         codecs=frozenset({"pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_f32le"}),
+        extent=chunks.wav,
     ),
     AudioFormat(
-        "RF64", (".rf64",), tuple({0: form, 8: b"WAVE"} for form in (b"RF64", b"BW64", b"RIFX"))
+        "RF64",
+        (".rf64",),
+        tuple({0: form, 8: b"WAVE"} for form in (b"RF64", b"BW64", b"RIFX")),
+        extent=chunks.rf64,
     ),
-    AudioFormat("Wave64", (".w64",), ({0: b"riff\x2e\x91\xcf\x11"},)),
+    AudioFormat("Wave64", (".w64",), ({0: b"riff\x2e\x91\xcf\x11"},), extent=chunks.wave64),
     AudioFormat(
         "AIFF",
         (".aiff", ".aif", ".aifc"),
         ({0: b"FORM", 8: b"AIFF"}, {0: b"FORM", 8: b"AIFC"}),
+        extent=chunks.aiff,
     ),
-    AudioFormat("AU", (".au", ".snd"), ({0: b".snd"},)),
-    AudioFormat("CAF", (".caf",), ({0: b"caff"},)),
+    AudioFormat("AU", (".au", ".snd"), ({0: b".snd"},), extent=chunks.au),
+    AudioFormat("CAF", (".caf",), ({0: b"caff"},), extent=chunks.caf),
     AudioFormat(
         "MP4",
         (".m4a", ".m4b", ".m4p", ".m4r", ".mp4", ".m4v", ".mov", ".3gp", ".3g2"),
@@ -157,6 +182,9 @@ FORMATS = (
     MP3,
 )
 """What our decoders read; the first that matches is what a file is."""
+
+OTHER = AudioFormat("another format", (".audio",))
+"""What FFmpeg reads and the table does not know."""
 
 SUFFIXES = frozenset(suffix for each in FORMATS for suffix in each.suffixes)
 """All endings, in lower case."""

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import RawIOBase
     from typing import BinaryIO
 
 __all__ = ["LOCKED", "is_locked"]
 
-LOCKED = "is locked (DRM): only the shop's own players can play it; get a copy that is not"
+LOCKED = "is protected against copying (DRM); only its shop's player reads it"
 
 MP4_MARKS = (b"sinf", b"drms", b"aavd")
 """The box that says how a track of MP4 is locked, and the codecs of shops that lock without it."""
@@ -35,7 +36,7 @@ LONGEST = 2**24
 """Boxes, and bytes of a header, that are looked at."""
 
 
-def is_locked(file: BinaryIO) -> bool:
+def is_locked(file: BinaryIO | RawIOBase) -> bool:
     """Tell whether an MP4 or Windows Media file is locked; its position is as it was.
 
     Parameters
@@ -47,7 +48,8 @@ def is_locked(file: BinaryIO) -> bool:
     try:
         file.seek(0)
         if file.read(16) == ASF_HEADER:
-            header = file.read(min(int.from_bytes(file.read(8), "little"), LONGEST))
+            size = int.from_bytes(file.read(8) or b"", "little")
+            header = file.read(min(size, LONGEST)) or b""
             return any(mark in header for mark in ASF_MARKS)
         codings = _inside(_movie(file), WAY)
         return any(mark in coding for coding in codings for mark in MP4_MARKS)
@@ -55,12 +57,12 @@ def is_locked(file: BinaryIO) -> bool:
         file.seek(before)
 
 
-def _movie(file: BinaryIO) -> bytes:
+def _movie(file: BinaryIO | RawIOBase) -> bytes:
     """Return what the box of an MP4 file holds that describes its tracks; nothing without one."""
     at = 0
     for _ in range(MOST_BOXES):
         file.seek(at)
-        head = file.read(16)
+        head = file.read(16) or b""
         size, kind, start = int.from_bytes(head[:4]), head[4:8], 8
         if size == 1:
             size, start = int.from_bytes(head[8:16]), 16
@@ -68,7 +70,7 @@ def _movie(file: BinaryIO) -> bytes:
             return b""
         if kind == b"moov":
             file.seek(at + start)
-            return file.read(min(size - start, LONGEST))
+            return file.read(min(size - start, LONGEST)) or b""
         at += size
     return b""
 

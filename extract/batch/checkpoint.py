@@ -111,6 +111,7 @@ class Parts:
                 own[names].to_numpy(np.float64),
                 failure if first["stage"] else None,
                 unchanged,
+                tuple(first["notes"].splitlines()),
             )
         return found
 
@@ -137,6 +138,7 @@ class Parts:
             rows["sha256"] = outcome.sha256
             rows["start"] = 0.0 if failed else outcome.starts
             rows["seconds"] = 0.0 if failed else outcome.seconds
+            rows["notes"] = "\n".join(outcome.notes)
             rows["stage"], rows["error"], rows["message"] = stage, error, message
             records.append(rows)
         part = self.folder / f"{self._name()}-{self._count:06d}.parquet"

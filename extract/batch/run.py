@@ -138,6 +138,8 @@ class Result:
         Number of tracks that could be analysed, and of rows in the table.
     failures : list of tuple of str
         Path, stage, error and message of what could not be analysed.
+    notes : list of tuple of str
+        Path and note of what is odd about files that could be analysed.
     held : tuple of FeatureTable
         The tables, where they were not written: the one that was asked for and, where the
         extraction asks for both, the one with a row per track.
@@ -150,6 +152,7 @@ class Result:
     described: int
     rows: int
     failures: list[tuple[str, ...]]
+    notes: list[tuple[str, str]]
     held: tuple[FeatureTable, ...] = ()
     written: tuple[Path, ...] = ()
     unsearched: Counter[str] = field(default_factory=Counter)
@@ -186,8 +189,8 @@ def extract(
     extraction : Extraction
         What to compute.
     output : Path, optional
-        Where the table goes, and its failures beside it; without a single row, what stands there
-        is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
+        Where the table goes, and failures and notes beside it; without a single row, what stands
+        there is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
         interrupted run goes on where it was.
     tracks_output : Path, optional
         Where the table with a row per track goes, of a job that asks for both.
@@ -253,13 +256,29 @@ def extract(
             FeatureTable(tabulate(everything, schema), tables.metadata(schema), "the analysis")
             for schema in schemas
         )
-        return Result(described, len(held[0]), failures, held=held, unsearched=unsearched)
+        return Result(
+            described, len(held[0]), failures, _notes(everything), held=held, unsearched=unsearched
+        )
     paths = (output, *([tracks_output] if tracks_output else []))
     # A table that stands there is worth more than an empty one.
-    rows = _write(found.outcomes(), paths, schemas, headers) if described else 0
+    notes: list[tuple[str, str]] = []
+    written = _noting(found.outcomes(), notes)
+    rows = _write(written, paths, schemas, headers) if described else 0
     tables.write_failures(failures, output)
+    tables.write_notes(notes, output)
     found.remove()
-    return Result(described, rows, failures, written=paths, unsearched=unsearched)
+    return Result(described, rows, failures, notes, written=paths, unsearched=unsearched)
+
+
+def _notes(outcomes: Iterable[Outcome]) -> list[tuple[str, str]]:
+    return [(outcome.path, note) for outcome in outcomes for note in outcome.notes]
+
+
+def _noting(outcomes: Iterable[Outcome], notes: list[tuple[str, str]]) -> Iterator[Outcome]:
+    """Pass outcomes on and keep their notes, since all the outcomes are never held."""
+    for outcome in outcomes:
+        notes += _notes([outcome])
+        yield outcome
 
 
 def _write(

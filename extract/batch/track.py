@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
@@ -37,6 +39,10 @@ __all__ = [
     "warm",
 ]
 
+SECONDS_PER_FILE = 30.0
+TIMES_REAL_TIME = 20.0
+"""A file may take this many seconds and, beside, its length divided by this."""
+
 EMPTY = "holds no samples; copy it again from where it came"
 
 
@@ -54,16 +60,21 @@ class Extraction:
         Length in seconds of the windows that rows describe; None for a row per track.
     tracks : bool
         Whether there is a row per track beside those of the windows, too.
+    timeout : float, optional
+        Seconds that a file may take; None for `SECONDS_PER_FILE` and a twentieth of its length.
     """
 
     set: str
     settings: Settings = DEFAULTS
     windows: float | None = None
     tracks: bool = False
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if self.windows is not None and not 0.5 <= self.windows <= 3600:
             raise SettingsError(f"windows = {self.windows:g}: between 0.5 and 3600 seconds")
+        if self.timeout is not None and not self.timeout > 0:
+            raise SettingsError(f"timeout = {self.timeout:g}: more than 0 seconds")
         if not sets.get(self.set).configurable and self.settings != DEFAULTS:
             raise SettingsError(
                 f"the set {self.set} is defined with settings of its own; leave others out"
@@ -103,6 +114,8 @@ class Outcome:
         Path, stage, error and message; then there are no rows.
     stamp : str
         Of the file before it was analysed; see `stamp`.
+    notes : tuple of str
+        What is odd about the file, though it could be analysed.
     """
 
     path: str
@@ -112,6 +125,7 @@ class Outcome:
     values: NDArray[np.float64]
     failure: tuple[str, str, str, str] | None = None
     stamp: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
@@ -166,7 +180,7 @@ def _settle() -> None:
 
 def _analyse(track: Track, extraction: Extraction) -> Outcome:
     with one_thread(), decode.open_audio(track.location) as audio:
-        rows = extraction.rows(audio)
+        rows = extraction.rows(_in_time(track, audio, extraction.timeout))
     if not rows.duration:
         raise DecodeError(track.path, EMPTY)
     try:
@@ -174,7 +188,28 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
             sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
     except OSError as error:
         raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
-    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values)
+    notes = tuple(audio.notes)
+    return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=notes)
+
+
+def _in_time(track: Track, audio: decode.Audio, timeout: float | None) -> decode.Audio:
+    """Let nobody read from a file for longer than the time that it may take."""
+    begun = time.monotonic()
+
+    def blocks() -> Iterator[NDArray[np.float32]]:
+        samples = 0
+        for block in audio.blocks:
+            samples += len(block)
+            yield block
+            allowed = timeout or SECONDS_PER_FILE + samples / audio.sample_rate / TIMES_REAL_TIME
+            if time.monotonic() - begun > allowed:
+                raise AnalyseError(
+                    track.path,
+                    f"took longer than {allowed:.0f} s, and {samples / audio.sample_rate:.0f} s of "
+                    "it were read; allow more with --timeout",
+                )
+
+    return replace(audio, blocks=blocks())
 
 
 def one_thread() -> AbstractContextManager[object]:

@@ -62,7 +62,7 @@ def summarise_track(
         The file breaks off.
     """
     needed = aggregate.plan(descriptors)
-    meter = LoudnessMeter(audio.sample_rate, audio.channels, needed.peaks)
+    meter = LoudnessMeter(audio.sample_rate, audio.channels, needed.peaks, audio.layout)
     cutters = {seconds: WindowCutter(settings, seconds) for seconds in lengths}
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
     for block in frames.blocks(audio, meter, settings):

@@ -11,6 +11,7 @@ of the standard amplifies by 0.04 dB; so does this one, at every rate.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,26 @@ from earmark.extract.signal.true_peak import TruePeaks
 
 __all__ = ["Energies", "LoudnessMeter"]
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
 STEPS_PER_SECOND = 10
+
+POSITIONS = frozenset({"FL", "FR", "FC"})
+"""A layout that has none of these, such as that of Ambisonics, has no loudspeakers."""
+
+_LOW = frozenset({"LFE", "LFE2"})
+
+_ORDERS = {
+    5: ("FL", "FR", "FC", "BL", "BR"),
+    6: ("FL", "FR", "FC", "LFE", "BL", "BR"),
+    7: ("FL", "FR", "FC", "LFE", "BC", "SL", "SR"),
+    8: ("FL", "FR", "FC", "LFE", "BL", "BR", "SL", "SR"),
+}
+"""The order of WAV by the number of channels."""
 
 
 @dataclass(frozen=True)
@@ -112,10 +129,14 @@ class LoudnessMeter:
     sample_rate : int
         Of the blocks, in Hz.
     channels : int
-        Of the blocks. Five are taken as L R C Ls Rs, six as L R C LFE Ls Rs, eight as L R C LFE,
-        two behind and two beside the listener; with any other number all have the same weight.
+        Of the blocks.
     peaks : bool
         Whether to measure true peaks as well, which takes two thirds more time.
+    layout : sequence of str
+        The place of each channel's loudspeaker, in FFmpeg's names (``FL``, ``LFE``, …). Without it
+        channels are taken to be in the order of WAV: five are L R C Ls Rs, six L R C LFE Ls Rs,
+        seven L R C LFE, one behind and two beside the listener, eight L R C LFE, two behind and
+        two beside; with any other number all have the same weight.
 
     Examples
     --------
@@ -129,15 +150,13 @@ class LoudnessMeter:
     (10, -3.0)
     """
 
-    def __init__(self, sample_rate: int, channels: int, peaks: bool = False) -> None:
+    def __init__(
+        self, sample_rate: int, channels: int, peaks: bool = False, layout: Sequence[str] = ()
+    ) -> None:
         self.samples = 0
-        self._weights = np.ones(channels)
-        if channels == 5:
-            self._weights[3:] = 1.41
-        elif channels == 6:
-            self._weights[3:] = 0, 1.41, 1.41
-        elif channels == 8:
-            self._weights[3:] = 0, 1, 1, 1.41, 1.41
+        self._weights = _weights(layout if set(layout) & POSITIONS else _ORDERS.get(channels, ()))
+        if len(self._weights) != channels:
+            self._weights = np.ones(channels)
         self._shelf, self._highpass = _k_weighting(sample_rate)
         self._rate = sample_rate / STEPS_PER_SECOND
         # Channels are filtered in pairs; an odd one is paired with silence.
@@ -187,6 +206,16 @@ class LoudnessMeter:
             return Energies(weighted, peaks=peaks)
         with np.errstate(invalid="ignore"):
             return Energies(weighted, 0.5 - steps[0, :, 2] / squares.sum(axis=1), peaks)
+
+
+def _weights(layout: Sequence[str]) -> Doubles:
+    """Return the weight of each channel by BS.1770-4, table 4.
+
+    Loudspeakers at the side (60° to 120° from the front) count 1.41, the subwoofer not at all.
+    Those called back are at the side where no others are, as in 5.1.
+    """
+    beside = {"SL", "SR"} & set(layout) or {"BL", "BR"}
+    return np.array([0.0 if name in _LOW else 1.41 if name in beside else 1.0 for name in layout])
 
 
 def _k_weighting(sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
