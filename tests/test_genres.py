@@ -78,9 +78,11 @@ def test_spellings_are_one_genre_in_the_commonest_and_that_is_said():
     found, notes = genres.read(pd.Series(written))
     assert found.tolist() == ["Hip-Hop"] * 7 + ["Jazz"]
     assert notes == [
-        "one genre in several spellings: Hip-Hop (2), HIP-HOP (1), Hiphop (1), Hip\u2011Hop (1), "
-        "hip hop (1), hip_hop (1)"
+        "one genre in several spellings: Hip-Hop (2), Hiphop (1), Hip\u2011Hop (1), hip hop (1), "
+        "hip_hop (1), HIP-HOP (1)"
     ]
+    # Of two that are as common, it is not the one in capitals.
+    assert genres.read(pd.Series(["ROCK", "Rock"]))[0].tolist() == ["Rock"] * 2
     # A model's own spelling is kept.
     found, notes = genres.read(pd.Series(written), spelled=["hip-hop", "rock"])
     assert found.tolist() == ["hip-hop"] * 7 + ["Jazz"]
