@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.dataset.build import Dataset
     from earmark.classify.evaluation.held_out import Search
+    from earmark.extract.batch.run import Result
     from earmark.extract.feature_table import FeatureTable
 
 __all__ = ["main"]
@@ -43,6 +44,14 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class GenreList(StrEnum):
+    """Which genre of a list counts."""
+
+    first = "first"
+    last = "last"
+    whole = "whole"
+
+
 class Theme(StrEnum):
     """What page a picture is for."""
 
@@ -51,7 +60,11 @@ class Theme(StrEnum):
 
 
 Sources = Annotated[
-    list[str], typer.Argument(help="Audio files, and folders searched at every depth.")
+    list[str],
+    typer.Argument(
+        help="Audio files, and folders searched at every depth. Tracks are called by their path in "
+        "the folder; where several folders are named, the folder as it was named goes before it."
+    ),
 ]
 Workers = Annotated[
     int,
@@ -73,11 +86,21 @@ Labels = Annotated[
     str | None,
     typer.Option(
         help="A CSV with a column path, file or filename and one of genres; 'folders' for the "
-        "folder of each file; 'tags' for the tags in the files. By default a column of the table.",
+        "folder of each file; 'tags' for the tags in the files. By default a column of the table. "
+        "Spellings that differ in case, hyphens and spaces are one genre; 'N/A', 'Unknown' and "
+        "'Other' are none.",
         metavar="CSV|folders|tags",
     ),
 ]
 Label = Annotated[str, typer.Option(help="Column that holds the genre.")]
+Genres = Annotated[
+    GenreList,
+    typer.Option(
+        "--genre-list",
+        help="Which genre counts where a label is a list, such as 'Rock; Pop', 'Rock/Pop' or "
+        "'Rock, Pop'; 'whole' takes it for the name of one.",
+    ),
+]
 Group = Annotated[
     str | None,
     typer.Option(
@@ -230,6 +253,7 @@ def extract_command(
         print(f"{tracks} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
+    _say_unsearched(result)
     _show_notes(result.notes, tables.notes_path(output))
     _finish(tracks, result.failures, tables.failures_path(output), strict)
 
@@ -298,6 +322,7 @@ def classify_command(
         )
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
         table, failures, notes = result.held[0], result.failures, result.notes
+        _say_unsearched(result)
     scored = score.scored(bundle, table)
     found = scored.predictions(top)
     listed = tables.write_failures(failures, output)
@@ -333,6 +358,7 @@ def train_command(
     ],
     labels: Labels = None,
     label: Label = "genre",
+    genre_list: Genres = GenreList.first,
     group: Group = None,
     split: Split = None,
     audio: Audio = None,
@@ -364,6 +390,7 @@ def train_command(
         use=_names(use),
         ignore_unknown=ignore_unknown,
         audio=audio,
+        genre_list=genre_list.value,
     )
     evaluation, bundle = train.train(
         data,
@@ -401,6 +428,7 @@ def evaluate_command(
         ),
     ] = None,
     label: Label = "genre",
+    genre_list: Genres = GenreList.first,
     group: Group = None,
     split: Split = None,
     audio: Audio = None,
@@ -418,18 +446,18 @@ def evaluate_command(
 
     Beside it stands what a random split would have said, and what duplicates add to that.
     """
+    import earmark
     from earmark.classify.evaluation import cross_validation
     from earmark.classify.model.estimator import GenreClassifier, usable_device
     from earmark.extract.errors import BundleError
 
     if table.is_dir():
-        import earmark
-
         numbers = earmark.load(table).metrics
         if not numbers:
             raise BundleError(f"{table}: says nothing of how right it is")
         _show_evaluation(numbers)
         return
+    bundle = None if model is None else earmark.load(model)
     data = _labelled(
         *(table, labels),
         label=label,
@@ -439,13 +467,14 @@ def evaluate_command(
         use=[] if model is not None else _names(use),
         # A model that is there knows itself what it looks at.
         keep_all=model is not None,
+        # A genre of its is the same in another spelling.
+        spelled=() if bundle is None else bundle.genres,
         ignore_unknown=ignore_unknown,
         audio=audio,
+        genre_list=genre_list.value,
     )
-    if model is not None:
-        import earmark
-
-        _show_evaluation(cross_validation.test(earmark.load(model), data))
+    if bundle is not None:
+        _show_evaluation(cross_validation.test(bundle, data))
         return
     found = cross_validation.cross_validate(
         data,
@@ -475,6 +504,7 @@ def insights_command(
             show_default=False,
         ),
     ] = None,
+    genre_list: Genres = GenreList.first,
     audio: Audio = None,
     ignore_unknown: IgnoreUnknown = False,
     theme: Annotated[
@@ -490,7 +520,11 @@ def insights_command(
 
     insights.check_directory(output)
     tracks = insights.read(
-        *(table, labels), label=label, ignore_unknown=ignore_unknown, audio=audio
+        *(table, labels),
+        label=label,
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+        genre_list=genre_list.value,
     )
     made = list(insights.write(output, tracks, theme.value))
     for line in (*insights.about(tracks), *insights.findings(made)):
@@ -547,7 +581,7 @@ def playlist_command(
     from earmark.extract.errors import SchemaError
 
     table = tables.read(predictions).frame
-    paths = playlists.locate(audio, output) if audio else None
+    paths = playlists.locate(audio, output, table["path"].astype(str)) if audio else None
     made = playlists.write(table, output, by=by, at_least=at_least, paths=paths)
     if paths is not None:
         away = table.loc[~table["path"].isin(paths.keys()), "path"].nunique()
@@ -746,6 +780,14 @@ def _default_folder() -> Path:
 
 def _say(message: str) -> None:
     print(f"earmark: {message}", file=sys.stderr)
+
+
+def _say_unsearched(result: Result) -> None:
+    """Say which files of the folders were not searched."""
+    from earmark.extract.audio.sources import unsearched_files
+
+    if result.unsearched:
+        _say(unsearched_files(result.unsearched))
 
 
 def _show_notes(notes: Sequence[Sequence[str]], listed: Path | None) -> None:

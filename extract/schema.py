@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 __all__ = [
     "ALBUM_COLUMNS",
     "ARTIST_COLUMNS",
+    "GENRE_COLUMNS",
     "KEYS",
     "NAMES",
     "NAME_COLUMNS",
+    "TEXTS",
+    "TITLE_COLUMNS",
     "Schema",
     "of",
 ]
@@ -29,9 +32,16 @@ NAME_COLUMNS = ("path", "file", "filename", "track", "track_id", "id")
 
 ARTIST_COLUMNS = ("artist", "artists", "artist_name", "album_artist", "albumartist")
 ALBUM_COLUMNS = ("album", "album_name")
+TITLE_COLUMNS = ("title", "track_name", "name", "song")
+
+GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "top_genre", "genres", "label", "class")
+"""What the column of the genre is called in tables that go round, the likeliest first."""
 
 NAMES = frozenset({*KEYS, *NAME_COLUMNS, *ARTIST_COLUMNS, *ALBUM_COLUMNS})
 """What names a track or says whose it is; it describes no sound, though it may be a number."""
+
+TEXTS = NAMES - {"start", "seconds"} | {*TITLE_COLUMNS, *GENRE_COLUMNS}
+"""What is text, though all of it may look like numbers."""
 
 
 @dataclass(frozen=True)

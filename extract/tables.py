@@ -6,8 +6,9 @@ import contextlib
 import json
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark.extract import schema as schemas
-from earmark.extract import sets
+from earmark.extract import sets, spreadsheets
 from earmark.extract.config import DEFAULTS, parse
 from earmark.extract.errors import SchemaError, SettingsError, WriteError, printable
 from earmark.extract.feature_table import FeatureTable
@@ -60,8 +61,6 @@ HEADS = {
     ("feature", "chroma_cens"): "features",
 }
 """How the tables begin that Earmark writes, and what they hold."""
-
-MISSING = ["", "NA", "N/A", "NaN", "nan", "null", "None"]
 
 
 @contextlib.contextmanager
@@ -196,7 +195,7 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
 
             def append(table: pd.DataFrame) -> None:
                 if csv:
-                    table.to_csv(file, index=False, header=not file.tell(), lineterminator="\n")
+                    _write_csv(table, file, index=False, header=not file.tell())
                 else:
                     file.write(_json_lines(table))
 
@@ -229,8 +228,31 @@ def write_with_headers(table: pd.DataFrame, path: Path, headers: Sequence[tuple[
     index = pd.Index([int(stem) for stem in stems] if numbered else paths, name="track_id")
     columns = pd.MultiIndex.from_tuples(list(headers), names=["feature", "statistics", "number"])
     values = table.drop(columns=["path", "sha256"]).set_axis(columns, axis=1).set_axis(index)
-    with atomic(path) as temporary:
-        values.to_csv(temporary, lineterminator="\n")
+    with (
+        atomic(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        _write_csv(values, file)
+
+
+class _Lines:
+    """Ends the rows of a CSV with a line feed, where those that give it quote carriage returns.
+
+    Python's writer quotes only what ends its own rows, and readers take both for the end of one.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
+
+
+def _write_csv(
+    table: pd.DataFrame, file: TextIO, *, index: bool = True, header: bool = True
+) -> None:
+    lines = cast("TextIO", _Lines(file))
+    table.to_csv(lines, lineterminator="\r\n", index=index, header=header)
 
 
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
@@ -298,15 +320,11 @@ def _json_lines(table: pd.DataFrame) -> str:
     )
 
 
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV exactly; a track may be called NA, a value that is NA is missing."""
-    missing = {name: MISSING for name in pd.read_csv(path, nrows=0).columns if name != "path"}
-    return pd.read_csv(
-        path,
-        dtype={"path": str, "sha256": str},
-        keep_default_na=False,
-        na_values=missing,
-    )
+@lru_cache(maxsize=1)
+def _descriptors() -> frozenset[str]:
+    """Return the names of all columns of numbers that are known here."""
+    known = (name for each in sets.SETS for name in schemas.of(each, DEFAULTS).names)
+    return frozenset((*known, "start", "seconds", "probability"))
 
 
 def _finite(bound: float) -> float | None:
@@ -334,9 +352,14 @@ def read(path: str | Path) -> FeatureTable:
         elif path.suffix.lower() == ".jsonl":
             table = FeatureTable(pd.read_json(path, lines=True, dtype=False), {}, str(path))
         else:
-            table = FeatureTable(_read_csv(path), {}, str(path))
+            frame = spreadsheets.read(path, names=schemas.TEXTS, known=_descriptors())
+            table = FeatureTable(frame, {}, str(path))
     except FileNotFoundError:
         raise SchemaError(f"{path}: does not exist; make it with `earmark extract`") from None
+    except UnicodeDecodeError as error:
+        raise SchemaError(
+            f"{path}: cannot be read as a table: it is not in UTF-8; save it as CSV in UTF-8"
+        ) from error
     except (OSError, ValueError, pa.ArrowException) as error:
         raise SchemaError(f"{path}: cannot be read as a table: {error}") from error
     if not len(table):

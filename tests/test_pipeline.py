@@ -51,7 +51,7 @@ def test_extract_writes_every_format(cli, demo, tmp_path, ending):
     _, _, err = cli("classify", output, "-o", tmp_path / "genres.csv", "-q")
     assert "has a row per track, and the model was trained on windows of 6 s" in err
     failures = pd.read_csv(tmp_path / "t.failures.csv")
-    assert failures[["path", "stage"]].to_numpy().tolist() == [["tracks.csv", "decode"]]
+    assert failures[["path", "stage"]].to_numpy().tolist() == [[str(demo / "tracks.csv"), "decode"]]
 
 
 @pytest.mark.slow

@@ -176,6 +176,29 @@ def test_what_was_finished_before_ctrl_c_is_kept(music, interrupted, analysed):
     assert analysed == ["3.wav", "4.wav", "5.wav", "bad.mp3"]
 
 
+def test_a_new_file_of_the_same_name_elsewhere_changes_no_name_and_nothing_is_done_again(
+    tone, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one/x.wav", "one/y.wav", "two/z.wav"):
+        tone(name)
+    output, analyse, seen = tmp_path / "t.parquet", run.analyse, []
+
+    def stopping(track, job):
+        seen.append(track.path)
+        if seen.count("two/z.wav") == 1 and track.path == "two/z.wav":
+            raise KeyboardInterrupt
+        return analyse(track, job)
+
+    monkeypatch.setattr(run, "analyse", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        run.extract(["one", "two"], EXTRACTION, output=output)
+    tone("two/x.wav")
+    table = run.extract(["one", "two"], EXTRACTION, output=output).table
+    assert table["path"].tolist() == ["one/x.wav", "one/y.wav", "two/x.wav", "two/z.wav"]
+    assert seen == ["one/x.wav", "one/y.wav", "two/z.wav", "two/x.wav", "two/z.wav"]
+
+
 def test_a_file_that_changed_meanwhile_is_analysed_again(music, interrupted, analysed):
     shutil.copyfile(music / "5.wav", music / "0.wav")
     os.utime(music / "0.wav", ns=(0, 0))

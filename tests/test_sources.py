@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from earmark.extract.audio import sources as files
 
@@ -44,16 +49,18 @@ def test_audio_is_known_by_its_ending_in_any_case_and_hidden_files_are_passed_ov
 
 def test_a_file_named_on_its_own_may_be_called_anything(tmp_path):
     touch(tmp_path / "recording", tmp_path / ".hidden")
-    assert names(tmp_path / "recording", tmp_path / ".hidden") == ["recording", ".hidden"]
+    for some in (["recording"], [".hidden"], ["recording", ".hidden"]):
+        assert names(*(tmp_path / name for name in some)) == some
 
 
 @pytest.mark.parametrize(
     "name", ["with space.mp3", "new\nline.mp3", "'quo\"tes'.mp3", "🎵.mp3", "-o.mp3", "a,b;c.mp3"]
 )
-def test_a_name_may_hold_anything(tmp_path, name):
+def test_a_name_may_hold_anything(tmp_path, monkeypatch, name):
     touch(tmp_path / name)
     assert names(tmp_path) == [name]
-    assert names(tmp_path / name) == [name]
+    monkeypatch.chdir(tmp_path)
+    assert names(name) == [name]
 
 
 def test_a_name_that_is_not_utf8_becomes_text_that_is(tmp_path):
@@ -73,13 +80,95 @@ def test_a_file_is_listed_once_however_often_it_is_named(tmp_path):
     (tmp_path / "music" / "b.mp3").symlink_to("a.mp3")
     (tmp_path / "link").symlink_to("music")
     file = tmp_path / "music" / "a.mp3"
-    assert names(tmp_path / "music", file, tmp_path / "link", str(file)) == ["a.mp3"]
+    assert names(tmp_path / "music") == ["a.mp3"]
+    several = tmp_path / "music", file, tmp_path / "link", str(file)
+    assert names(*several) == [(tmp_path / "music" / "a.mp3").as_posix()]
 
 
-def test_one_name_in_two_sources_is_told_apart_by_the_source(tmp_path, monkeypatch):
+def test_of_several_sources_names_begin_with_the_source_as_it_was_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    touch(Path("one/x.mp3"), Path("one/y.mp3"), Path("two/x.mp3"))
-    assert names("one", "two") == ["one/x.mp3", "y.mp3", "two/x.mp3"]
+    touch(Path("one/x.mp3"), Path("one/y.mp3"), Path("two/x.mp3"), Path("x.mp3"))
+    wanted = ["one/x.mp3", "one/y.mp3", "two/x.mp3"]
+    assert names("one", "two") == wanted
+    assert names("./one/", "two/.", "one") == wanted
+    assert names("one", "two", "x.mp3") == [*wanted, "x.mp3"]
+    # A file beside the only folder is none in it.
+    assert names("two", "x.mp3") == ["x.mp3", "./x.mp3"]
+    assert names("two", Path("x.mp3").absolute()) == ["x.mp3", str(Path("x.mp3").absolute())]
+    assert names("one/x.mp3", "two/x.mp3") == ["one/x.mp3", "two/x.mp3"]
+    assert names("one/x.mp3") == ["x.mp3"]
+    assert names("one/x.mp3", "one/y.mp3") == ["x.mp3", "y.mp3"]
+    assert names("one/../one", "two") == [f"one/../{wanted[0]}", f"one/../{wanted[1]}", wanted[2]]
+    # One source is one, however often it is named, and its names are relative to it.
+    assert names("one") == names("one/", "./one") == ["x.mp3", "y.mp3"]
+
+
+NAMES = st.sampled_from(["a", "b", "t"])
+PLACES = st.lists(
+    st.tuples(NAMES, NAMES, NAMES).map(lambda parts: "/".join(parts) + ".mp3"),
+    min_size=1,
+    max_size=6,
+    unique=True,
+)
+SOURCES = st.lists(
+    st.sampled_from([".", "a", "b", "a/b", "b/a", "a/t/t.mp3", "t/t/t.mp3", "./b/", "a/../a"]),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(before=PLACES, after=PLACES, links=PLACES, sources=SOURCES)
+def test_more_files_in_a_folder_never_change_what_a_track_is_called(before, after, links, sources):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        touch(*map(Path, before))
+        for source in sources:
+            Path(source).parent.mkdir(parents=True, exist_ok=True)
+            if not source.endswith(".mp3"):
+                Path(source).mkdir(parents=True, exist_ok=True)
+        first = {track.location.resolve(): track.path for track in files.find(sources)[0]}
+        touch(*map(Path, after))
+        for link in links:
+            if not Path(link).exists():
+                touch(Path(link))
+                Path(link).unlink()
+                Path(link).symlink_to(Path(before[0]).absolute())
+        tracks, _ = files.find(sources)
+        second = {track.location.resolve(): track.path for track in tracks}
+    assert first.items() <= second.items()
+    assert len(set(second.values())) == len(tracks) == len(second)
+
+
+def test_a_folder_is_called_by_its_own_name_and_not_by_a_link_beside_it(tmp_path):
+    touch(tmp_path / "z" / "x.mp3")
+    (tmp_path / "a").symlink_to("z")
+    assert names(tmp_path) == ["z/x.mp3"]
+
+
+def test_what_is_not_searched_is_counted_by_ending_and_said(tmp_path, cli, tone):
+    tone("music/a.wav")
+    others = "b.XYZ", "sub/c.xyz", "d.jpg", "e", ".hidden.xyz", "sub/.f/g.xyz"
+    touch(*(tmp_path / "music" / name for name in others))
+    unsearched = Counter()
+    files.find([tmp_path / "music", tmp_path / "music" / "sub"], unsearched)
+    assert unsearched == {".xyz": 2, ".jpg": 1, "": 1}
+    said = "earmark: 4 files with endings that are not searched: .xyz 2, none 1, .jpg 1"
+    for command in ("extract", "classify"):
+        output = tmp_path / f"{command}.csv"
+        status, _, err = cli(command, tmp_path / "music", "-o", output, "-q")
+        assert status == 0
+        assert said in err.splitlines()
+    (tmp_path / "music" / "a.wav").unlink()
+    assert messages(tmp_path / "music") == [
+        f"{tmp_path / 'music'}: holds no audio files (4 files with endings that are not searched: "
+        ".xyz 2, none 1, .jpg 1)"
+    ]
+
+
+def test_many_endings_are_not_all_named():
+    counts = {f".{number:03}": number for number in range(1, 101)}
+    said = files.unsearched_files(counts)
+    assert said.startswith("5050 files with endings that are not searched: .100 100, .099 99, ")
+    assert said.endswith(".089 89, and 88 more endings")
 
 
 def test_no_two_files_share_a_name_even_where_one_source_repeats_the_name_of_another(

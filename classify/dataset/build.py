@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from earmark.classify.dataset import genres
 from earmark.classify.dataset import groups as grouping
 from earmark.classify.dataset import labels as labelling
 from earmark.classify.dataset.duplicates import KINDS, Duplicates, find
@@ -19,7 +20,7 @@ from earmark.extract.errors import LabelError, SchemaError
 from earmark.extract.feature_table import names_of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -135,6 +136,8 @@ def build(
     keep_all: bool = False,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
+    genre_list: genres.Rule = "first",
+    spelled: Iterable[str] = (),
 ) -> Dataset:
     """Join a feature table with its labels.
 
@@ -164,6 +167,10 @@ def build(
         Pass over labels of tracks that the table does not have.
     audio : str or Path, optional
         With ``"tags"``: the folder that the table was extracted from.
+    genre_list : {"first", "last", "whole"}
+        Which genre counts of a list such as ``Rock; Pop``; the whole may be one name.
+    spelled : iterable of str
+        Genres whose spelling is taken, such as those of a model; by default the commonest is.
 
     Raises
     ------
@@ -181,7 +188,7 @@ def build(
         )
     if "explicit" in frame:
         frame["explicit"] = flags(frame["explicit"])
-    frame["path"] = frame["path"].astype(str)
+    frame["path"] = source.with_frame(frame).paths
     known, notes = labelling.read(
         *(frame, table, labels),
         label=label,
@@ -189,6 +196,8 @@ def build(
         split=split,
         ignore_unknown=ignore_unknown,
         audio=audio,
+        genre_list=genre_list,
+        spelled=spelled,
     )
     labelled = frame["path"].map(known["label"])
     count = frame["path"].nunique()
@@ -356,6 +365,9 @@ def flags(values: pd.Series) -> pd.Series:
     known = {
         **dict.fromkeys(("true", "yes", "t", "y", "1", "1.0"), 1.0),
         **dict.fromkeys(("false", "no", "f", "n", "0", "0.0"), 0.0),
+        # As spreadsheets write them in other languages.
+        **dict.fromkeys(("wahr", "vrai", "vero", "verdadero", "verdadeiro", "waar"), 1.0),
+        **dict.fromkeys(("falsch", "faux", "falso", "onwaar"), 0.0),
     }
     return values.astype(str).str.lower().map(known)
 

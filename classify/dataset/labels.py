@@ -5,17 +5,21 @@ It comes from the table itself, a CSV, the names of folders, or the files' own t
 
 from __future__ import annotations
 
-import re
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from earmark.classify.dataset import tags
-from earmark.extract import tables
-from earmark.extract.audio.sources import find
-from earmark.extract.errors import DecodeError, LabelError
-from earmark.extract.schema import ALBUM_COLUMNS, ARTIST_COLUMNS, NAME_COLUMNS
+from earmark.classify.dataset import genres, names, tags
+from earmark.extract import spreadsheets, tables
+from earmark.extract.errors import DecodeError, LabelError, SchemaError
+from earmark.extract.schema import (
+    ALBUM_COLUMNS,
+    ARTIST_COLUMNS,
+    GENRE_COLUMNS,
+    NAME_COLUMNS,
+    TITLE_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,22 +30,17 @@ __all__ = [
     "GENRE_COLUMNS",
     "NAME_COLUMNS",
     "TITLE_COLUMNS",
-    "Matcher",
     "genre_column",
     "read",
 ]
-
-TITLE_COLUMNS = ("title", "track_name", "name", "song")
-
-GENRE_COLUMNS = ("genre", "track_genre", "genre_top", "top_genre", "genres", "label", "class")
-"""What the column of the genre is called in tables that go round, the likeliest first."""
 
 FEW_UNKNOWN = 0.01
 """Share of the labels that may be of tracks which the table does not have: a published list often
 names a file that nobody can read."""
 
-ENDING = re.compile(r"\.(?=\w*[a-z])\w{2,5}$", re.IGNORECASE)
-"""The ending of a file's name; that of ``blues.00000`` is none."""
+MANY_FOLDERS = 20
+SMALL_FOLDER = 15
+"""So many folders with so few tracks on average are albums or artists."""
 
 
 def read(
@@ -54,6 +53,8 @@ def read(
     split: str | None = None,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
+    genre_list: genres.Rule = "first",
+    spelled: Iterable[str] = (),
 ) -> tuple[pd.DataFrame, list[str]]:
     """Read what is known of the tracks of a table.
 
@@ -67,16 +68,17 @@ def read(
         As `labels` of `earmark.classify.dataset.build.build`.
     label : str, optional
         As there; None looks for one of `GENRE_COLUMNS`.
-    group, split, ignore_unknown, audio
+    group, split, ignore_unknown, audio, genre_list, spelled
         As there.
 
     Returns
     -------
     known : DataFrame
         By path ``label``, ``artist``, ``album``, ``group`` and ``split``; what is not known is
-        missing. Artists and albums that the labels say nothing of are the table's.
+        missing. Artists and albums that the labels say nothing of are the table's. A label is a
+        genre, as `earmark.classify.dataset.genres.read` gives it.
     notes : list of str
-        What was passed over.
+        What was passed over, and how genres were read.
 
     Raises
     ------
@@ -96,14 +98,16 @@ def read(
         known = _known(frame["path"], frame, {"label": label} | roles)
         named, place = list(frame.columns), str(where)
     elif source == "folders":
-        known, named, place = _from_folders(paths), list(frame.columns), str(where)
+        known, named, place = _from_folders(paths, notes), list(frame.columns), str(where)
     elif source == "tags":
         known, named, place = _from_tags(paths, audio), list(frame.columns), str(where)
     else:
         known, named = _from_csv(
-            source, paths, _failed(where), label, group, split, ignore_unknown, notes
+            source, paths, _failed(where), label, group, split, ignore_unknown, genre_list, notes
         )
         place = source
+    known["label"], read = genres.read(known["label"], genre_list, spelled)
+    notes += read
     own = _known(frame["path"], frame, roles)
     for role in ("artist", "album", "group", "split"):
         if role not in known:
@@ -149,34 +153,39 @@ def _known(paths: pd.Series, given: pd.DataFrame, roles: Mapping[str, str]) -> p
     return known[~known.index.duplicated()]
 
 
-def _from_folders(paths: pd.Series) -> pd.DataFrame:
+def _from_folders(paths: pd.Series, notes: list[str]) -> pd.DataFrame:
     folders = [PurePosixPath(path).parent.name for path in paths]
     if not any(folders):
         raise LabelError(
             "the paths of the table have no folders to take the genre from: extract the folder "
             "above (`earmark extract music`, not `earmark extract music/*`)"
         )
+    album = _like_albums(paths)
+    if album and pd.Series(folders).value_counts().gt(1).sum() < 2:
+        raise LabelError(album)
+    notes += [album] if album else []
     return _known(paths, pd.DataFrame({"label": folders}, paths.index), {"label": "label"})
 
 
 def _from_tags(paths: pd.Series, audio: str | Path | None) -> pd.DataFrame:
     if audio is None:
         raise LabelError("--labels tags reads the files again: name their folder with --audio")
-    found, failures = find([audio])
-    if failures and not found:
-        raise failures[0]
-    locations = {track.path: track.location for track in found}
+    locations = names.located(paths, audio)
+    if not locations:
+        raise LabelError(
+            f"{audio}: none of its files is in the table, which names {paths.iloc[0]!r}; name the "
+            "folder that was extracted"
+        )
     rows = []
     for path in paths:
         try:
             values = tags.read(locations[path]) if path in locations else {}
         except DecodeError:
             values = {}
-        genre, artist, owner, album = (
-            next(iter(values.get(name, [])), None)
-            for name in ("genre", "artist", "albumartist", "album")
+        artist, owner, album = (
+            next(iter(values.get(name, [])), None) for name in ("artist", "albumartist", "album")
         )
-        rows.append((genre, artist or owner, album))
+        rows.append((genres.SEVERAL.join(values.get("genre", [])), artist or owner, album))
     roles = ("label", "artist", "album")
     given = pd.DataFrame(rows, paths.index, list(roles), dtype="object")
     known = _known(paths, given, {role: role for role in roles})
@@ -191,39 +200,6 @@ def _failed(table: str | Path) -> set[str]:
     return set(tables.read(path).frame["path"]) if tables.kind_of(path) == "failures" else set()
 
 
-class Matcher:
-    """Finds the track of a table that a label names: by path, by name, by name without ending.
-
-    Parameters
-    ----------
-    paths : Series
-        Of the table, each once.
-    """
-
-    def __init__(self, paths: pd.Series) -> None:
-        self.paths = set(paths)
-        names = pd.Series([PurePosixPath(path).name for path in paths], paths.to_numpy())
-        self.names, self.stems = _unique(names), _unique(names.map(_stem))
-
-    def __call__(self, named: str) -> str | None:
-        """Return the path of the track in the table; None where there is none, or several."""
-        named = named.strip().replace("\\", "/").removeprefix("./")
-        if named in self.paths:
-            return named
-        name = PurePosixPath(named).name
-        return self.names.get(name) or self.stems.get(_stem(name))
-
-
-def _stem(name: str) -> str:
-    return ENDING.sub("", name)
-
-
-def _unique(names: pd.Series) -> dict[str, str]:
-    """Return the path of each name that only one path has."""
-    once = names[~names.duplicated(keep=False)]
-    return dict(zip(once, once.index, strict=True))
-
-
 def _from_csv(
     path: str,
     paths: pd.Series,
@@ -232,9 +208,10 @@ def _from_csv(
     group: str | None,
     split: str | None,
     ignore_unknown: bool,
+    genre_list: genres.Rule,
     notes: list[str],
 ) -> tuple[pd.DataFrame, list[str]]:
-    given = _read_labels(path)
+    given = _read_labels(path, (label, group, split))
     label = (label or genre_column(given.columns) or GENRE_COLUMNS[0]).strip().lower()
     group, split = (name and name.strip().lower() for name in (group, split))
     columns = list(given.columns)
@@ -251,24 +228,27 @@ def _from_csv(
             f"{shown}"
         )
     given = given[given[label].notna()]
-    match = Matcher(paths)
-    matches = {name: given[name].map(match, na_action="ignore") for name in keys}
+    everything = [*paths, *failed]
+    pairs = {name: names.pair(given[name].fillna("").tolist(), everything) for name in keys}
     # Several columns may name the tracks: files elsewhere, and what they are called everywhere.
-    key = max(keys, key=lambda name: int(matches[name].notna().sum()))
-    given, matched = given[given[key].notna()], matches[key][given[key].notna()]
-    broken_names = {PurePosixPath(own).name for own in failed}
-    found = matched.notna()
-    unknown = [
-        name
-        for name in given.loc[~found, key]
-        if PurePosixPath(name.replace("\\", "/")).name not in broken_names
-    ]
+    key = max(keys, key=lambda name: (not pairs[name].loose, _count(pairs[name].paths)))
+    matched = pd.Series(pairs[key].paths, given.index, dtype="object")
+    matched = matched[given[key].notna()]
+    given = given.loc[matched.index]
+    found = matched.isin(set(paths))
+    # Of a track that could not be analysed nothing can be learned.
+    unknown = given.loc[matched.isna(), key].tolist()
     if not found.any():
         raise LabelError(
             f"{path}: none of its {len(given)} tracks is in the table; it says "
             f"{given[key].iloc[0]!r} where the table says {paths.iloc[0]!r}"
             if len(given)
             else f"{path}: has no row with both a {key} and a {label}"
+        )
+    if pairs[key].loose:
+        notes.append(
+            f"no folder of {path} is one of the table: tracks are known by the ends of their "
+            f"paths, such as {given.loc[found, key].iloc[0]!r} for {matched[found].iloc[0]!r}"
         )
     if unknown and not ignore_unknown:
         named = f"{', '.join(unknown[:5])}{', …' if len(unknown) > 5 else ''}"
@@ -278,35 +258,67 @@ def _from_csv(
                 f"{path}: {missing}. Extract them too, or pass over them with --ignore-unknown"
             )
         notes.append(f"{path} {missing}")
-    labels = given.loc[found, label].str.strip()
-    clashing = labels.groupby(matched[found]).nunique()
+    given, matched = given[found], matched[found]
+    said = given[label].map(lambda text: genres.single(text, genre_list))
+    clashing = said.map(genres.key, na_action="ignore").groupby(matched).nunique()
     clashing = clashing[clashing > 1]
     if len(clashing):
         raise LabelError(
             f"{path}: gives more than one {label} for {', '.join(map(str, clashing.index[:5]))}"
         )
+    # A row that says something comes before one that says that nothing is known.
+    order = said.isna().sort_values(kind="stable").index
+    given, matched = given.loc[order], matched[order]
     roles = {"label": label} | _roles(columns, group, split)
-    return _known(matched[found], given[found], roles), columns
+    return _known(matched, given, roles), columns
 
 
-def _read_labels(path: str) -> pd.DataFrame:
-    """Read a CSV as people save it: commas, semicolons or tabs, and any case in the header."""
+def _count(paths: Iterable[str | None]) -> int:
+    return sum(path is not None for path in paths)
+
+
+def _like_albums(paths: Iterable[str]) -> str | None:
+    """Say so where folders look like albums or artists and not like genres."""
+    folders = [PurePosixPath(path).parent for path in paths]
+    sizes = pd.Series([folder.name for folder in folders]).value_counts()
+    alone = int((sizes == 1).sum())
+    nested = len({folder.parent for folder in folders}) > 1
+    small = nested and sizes.mean() < SMALL_FOLDER
+    if len(sizes) < MANY_FOLDERS or not (small or 2 * alone >= len(sizes)):
+        return None
+    shown = ", ".join(map(repr, sizes.index[:3]))
+    return (
+        f"the folders look like albums or artists, not like genres: {len(folders)} tracks lie in "
+        f"{len(sizes)} folders such as {shown}, {alone} of them with one track. Lay the files out "
+        "as genre/track, or name the genres in a CSV or in tags (--labels)"
+    )
+
+
+def _read_labels(path: str, asked: Sequence[str | None]) -> pd.DataFrame:
+    """Read a CSV as people save it, with any case in the header."""
     try:
-        with Path(path).open(encoding="utf-8-sig") as lines:
-            header = lines.readline()
-        separator = max(",;\t", key=header.count)
-        given = pd.read_csv(
-            path,
-            sep=separator,
-            dtype=str,
-            encoding="utf-8-sig",
-            keep_default_na=False,
-            na_values=[""],
-        )
+        given = spreadsheets.texts(Path(path))
     except FileNotFoundError:
         raise LabelError(f"{path}: does not exist; check the spelling") from None
     except UnicodeDecodeError as error:
         raise LabelError(f"{path}: is not in UTF-8; save it as CSV in UTF-8") from error
+    except SchemaError as error:
+        raise LabelError(str(error)) from error
     except (OSError, ValueError) as error:
         raise LabelError(f"{path}: cannot be read as CSV: {error}") from error
-    return given.rename(columns=lambda name: str(name).strip().lower())
+    written = list(given.columns)
+    plain = pd.Index([name.strip().lower() for name in written])
+    used = {*NAME_COLUMNS, *ARTIST_COLUMNS, *ALBUM_COLUMNS}
+    used |= {name.strip().lower() for name in asked if name}
+    if asked[0] is None:
+        used |= {*GENRE_COLUMNS}
+    for name in plain[plain.duplicated()]:
+        if name in used:
+            same = " and ".join(
+                repr(one) for one, other in zip(written, plain, strict=True) if other == name
+            )
+            raise LabelError(
+                f"{path}: its columns {same} are called the same but for case and spaces; rename "
+                "or remove all but one"
+            )
+    return given.set_axis(plain, axis=1).loc[:, ~plain.duplicated()]

@@ -25,6 +25,8 @@ from earmark.extract.feature_table import FeatureTable, describes_sound, names_o
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from earmark.classify.dataset.genres import Rule
+
 __all__ = [
     "ALL",
     "CHOSEN",
@@ -129,6 +131,7 @@ def read(
     label: str | None = None,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
+    genre_list: Rule = "first",
 ) -> Tracks:
     """Read a table, and genres where there are any.
 
@@ -143,7 +146,7 @@ def read(
     label : str, optional
         Name of the column of the genre; by default the first of
         `earmark.classify.dataset.labels.GENRE_COLUMNS`.
-    ignore_unknown, audio
+    ignore_unknown, audio, genre_list
         As for `earmark.classify.dataset.build.build`.
 
     Raises
@@ -154,7 +157,12 @@ def read(
         The labels do not fit it.
     """
     return describe(
-        tables.read(table), source, label=label, ignore_unknown=ignore_unknown, audio=audio
+        tables.read(table),
+        source,
+        label=label,
+        ignore_unknown=ignore_unknown,
+        audio=audio,
+        genre_list=genre_list,
     )
 
 
@@ -166,6 +174,7 @@ def describe(
     label: str | None = None,
     ignore_unknown: bool = False,
     audio: str | Path | None = None,
+    genre_list: Rule = "first",
 ) -> Tracks:
     """Bring a table into the form that pictures are made of: a row per track, finite numbers.
 
@@ -177,7 +186,7 @@ def describe(
         The table.
     where : str or Path
         Where a DataFrame comes from.
-    source, label, ignore_unknown, audio
+    source, label, ignore_unknown, audio, genre_list
         As for `read`.
     """
     given = FeatureTable.of(table, str(where))
@@ -202,6 +211,7 @@ def describe(
             label=label,
             ignore_unknown=ignore_unknown,
             audio=audio,
+            genre_list=genre_list,
         )
     values, infinite, found = _sound(frame, genre)
     notes += found

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from earmark.classify import score
 from earmark.classify.dataset import labels
+from earmark.classify.dataset import names as naming
 from earmark.classify.dataset.pooling import per_track
 from earmark.classify.insights.tracks import numbers
 from earmark.classify.library import similar
@@ -308,6 +309,8 @@ def from_table(
         None if genres is None else str(genres),
         label=label,
         ignore_unknown=True,
+        # What stands in the table is shown as it is, and may be a model's.
+        genre_list="whole" if genres is None else "first",
     )
     found = known["label"].rename("genre").reset_index()
     if genres is None and "probability" in table:
@@ -322,7 +325,7 @@ def _predictions(path: str | Path, tracks: pd.Series) -> pd.DataFrame:
     """
     predictions = tables.read(path)
     found, said = predictions.frame, predictions.paths
-    own = said.map(labels.Matcher(tracks))
+    own = pd.Series(naming.pair(said.tolist(), tracks).paths, said.index, dtype="object")
     chosen = own.notna() & ((own == said) | ~own.duplicated(keep=False))
     if not chosen.any():
         raise LabelError(

@@ -17,13 +17,14 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import labels
+from earmark.classify.dataset import names as naming
 from earmark.classify.dataset.build import one_line
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import SchemaError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["ENDING", "Playlist", "check", "filename", "locate", "text", "write"]
 
@@ -194,7 +195,9 @@ def filename(name: str) -> str:
     return safe or "_"
 
 
-def locate(audio: str | Path, directory: Path) -> dict[str, str]:
+def locate(
+    audio: str | Path, directory: Path, tracks: Iterable[str] | None = None
+) -> dict[str, str]:
     """Find where the tracks of a folder are, as seen from a playlist.
 
     Parameters
@@ -203,11 +206,13 @@ def locate(audio: str | Path, directory: Path) -> dict[str, str]:
         The folder that was analysed.
     directory : Path
         Where the playlist goes.
+    tracks : iterable of str, optional
+        The paths of the tracks in a table; by default as the folder alone would give them.
 
     Returns
     -------
     dict
-        By the path of a track in a table what to write: relative to the playlist where it stands
+        By the path of a track in the table what to write: relative to the playlist where it stands
         in that folder, so that both can be moved together, else the whole path.
 
     Raises
@@ -215,17 +220,22 @@ def locate(audio: str | Path, directory: Path) -> dict[str, str]:
     FindError
         The folder is not there, or holds no audio.
     """
-    found, failures = find([audio])
-    if not found:
-        raise failures[0]
+    if tracks is None:
+        found, failures = find([audio])
+        if not found:
+            raise failures[0]
+        locations = {track.path: track.location for track in found}
+    else:
+        locations = naming.located(tracks, audio)
     root, place = Path(os.path.realpath(audio)), Path(os.path.realpath(directory))
     written = {}
-    for track in found:
-        together = place.is_relative_to(root) and track.location.is_relative_to(root)
-        relative = os.path.relpath(track.location, place) if together else None
-        line = Path(relative).as_posix() if relative else str(track.location)
+    for path, found_at in locations.items():
+        location = found_at.absolute()
+        together = place.is_relative_to(root) and location.is_relative_to(root)
+        relative = os.path.relpath(location, place) if together else None
+        line = Path(relative).as_posix() if relative else str(location)
         # An address may stand for any name, but has to be whole.
-        written[track.path] = line if _writable(line) else track.location.as_uri()
+        written[path] = line if _writable(line) else location.as_uri()
     return written
 
 
@@ -262,7 +272,7 @@ def _line(path: str) -> str:
 
 def _stem(path: str) -> str:
     name = path.rstrip("/").rpartition("/")[2]
-    return labels.ENDING.sub("", name) or path
+    return naming.ENDING.sub("", name) or path
 
 
 def _column(rows: pd.DataFrame, names: tuple[str, ...]) -> list[str]:

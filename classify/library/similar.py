@@ -39,7 +39,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify.dataset import build, labels
+from earmark.classify.dataset import build, names
 from earmark.classify.dataset.duplicates import find as find_duplicates
 from earmark.extract import config
 from earmark.extract.audio.sources import Track
@@ -275,7 +275,7 @@ def find(
             source = source.with_frame(rows)
             name = track
     elif name is None:
-        name = labels.Matcher(paths.drop_duplicates())(track)
+        name = names.Matcher(paths.drop_duplicates())(track)
     if name is None:
         raise FindError(
             track,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from earmark.classify.dataset.names import located
 from earmark.classify.dataset.tags import LONGEST, read
-from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, SchemaError
 
 if TYPE_CHECKING:
@@ -79,7 +79,11 @@ def plan(
             raise SchemaError(f"no tag {field!r} can be written; choose from {', '.join(FIELDS)}")
     if "path" not in predictions:
         raise SchemaError("the table has no column 'path' that names the files")
-    locations = files if isinstance(files, Mapping) else _located(files)
+    locations = (
+        files
+        if isinstance(files, Mapping)
+        else located(predictions["path"].dropna().astype(str), files)
+    )
     known = predictions.drop_duplicates("path").set_index("path")
     wanted = {
         field: values for field, values in _wanted(known, at_least).items() if field in fields
@@ -97,13 +101,6 @@ def plan(
             held, then = "; ".join(now.get(field, []))[:LONGEST], values[path][:LONGEST]
             rows.append((path, field, held, then, _what(held, then)))
     return pd.DataFrame(rows, columns=COLUMNS, dtype="str")
-
-
-def _located(folder: str | Path) -> dict[str, Path]:
-    found, failures = find([folder])
-    if not found:
-        raise failures[0]
-    return {track.path: track.location for track in found}
 
 
 def _wanted(known: pd.DataFrame, at_least: float) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from earmark.extract import _compat
+from earmark.extract.audio import protection
 from earmark.extract.audio.opened import BLOCK_LENGTH, Audio, Floats, OpenFile
 from earmark.extract.errors import DecodeError
 
@@ -90,36 +91,13 @@ def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
             message = "holds no audio stream (a picture, a video without sound?)"
             raise DecodeError(given.path, message)
         stream = container.streams.audio[0]
-        if _is_protected(view, container, stream):
-            raise DecodeError(
-                given.path, "is protected against copying (DRM); only its shop's player reads it"
-            )
+        if protection.is_locked(view):
+            raise DecodeError(given.path, protection.LOCKED)
         context = stream.codec_context
         if context is None or not (context.sample_rate and _compat.positions(context.layout)):
             message = "is not audio that can be decoded, whatever its name says"
             raise DecodeError(given.path, message)
         yield container, stream
-
-
-def _is_protected(view: View, container: Any, stream: Any) -> bool:
-    """Tell whether the sound is encrypted, as shops sold it."""
-    if container.format.name.startswith("mov"):
-        context = stream.codec_context
-        tag = getattr(context, "codec_tag", "") if context is not None else ""
-        return tag in ("drms", "enca") or (context is None and _holds(view, b"drms"))
-    return container.format.name == "asf" and _holds(view, _ASF_ENCRYPTION)
-
-
-_ASF_ENCRYPTION = bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e")
-"""The object that names the licence, in the header of an ASF."""
-
-
-def _holds(view: View, mark: bytes) -> bool:
-    at = view.tell()
-    view.seek(0)
-    found = mark in (view.read(2**20) or b"")
-    view.seek(at)
-    return found
 
 
 _FAULTS = (ValueError, OSError, ArithmeticError)

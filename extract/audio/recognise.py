@@ -34,8 +34,6 @@ _NOT_AUDIO: tuple[tuple[dict[int, bytes], str], ...] = (
     ({0: b"RIFF", 8: b"AVI "}, "an AVI video"),
     ({0: b"FLV\x01"}, "a Flash video"),
     ({0: b"\x00\x00\x01\xba"}, "an MPEG video"),
-    ({0: b".RMF"}, "a RealMedia file"),
-    ({0: b".ra\xfd"}, "a RealAudio file"),
     ({0: b"MThd"}, "a MIDI file, which holds notes and no sound"),
     ({0: b"#EXTM3U"}, "a playlist; upload the files that it names"),
     ({0: b"[playlist]"}, "a playlist; upload the files that it names"),

@@ -13,12 +13,15 @@ from earmark.extract.audio import formats
 from earmark.extract.errors import FindError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["AUDIO_SUFFIXES", "Track", "find"]
+__all__ = ["AUDIO_SUFFIXES", "Track", "find", "unsearched_files"]
 
 AUDIO_SUFFIXES = formats.SUFFIXES
 """Endings of the files that are taken from a folder. A file given by itself may have any name."""
+
+MOST_ENDINGS = 12
+"""Endings that are named of files that are not searched."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Track:
     Parameters
     ----------
     path : str
-        Its name in tables: relative to its source, with ``/`` on every system.
+        Its name in tables, with ``/`` on every system (see `find`).
     location : Path
         Where it is.
     """
@@ -37,19 +40,30 @@ class Track:
     location: Path
 
 
-def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
+def find(
+    sources: Iterable[str | Path], unsearched: Counter[str] | None = None
+) -> tuple[list[Track], list[FindError]]:
     """List the audio files of the sources, each once, in an order that never changes.
+
+    What a track is called depends on what is named, and not on what else there is. The tracks of
+    the only folder are called by their paths in it; those of several folders by the folder as it
+    was named and that. Files that are named themselves, and no folder, have their own names where
+    these differ; else a file is called what it was named, and begins with ``./`` where it might
+    also be a path in the only folder.
 
     Parameters
     ----------
     sources : iterable of str or Path
         Files and folders. Folders are searched at every depth, links followed; what is hidden
         (a name that starts with a dot) is passed over.
+    unsearched : Counter, optional
+        Counts by their endings the files of folders that are not searched.
 
     Returns
     -------
     tracks : list of Track
-        Source after source, sorted by path within each.
+        Source after source, sorted by path within each. A file that links lead to, too, is called
+        by its own name.
     failures : list of FindError
         Sources that do not exist or hold no audio, and folders that cannot be read.
 
@@ -61,36 +75,68 @@ def find(sources: Iterable[str | Path]) -> tuple[list[Track], list[FindError]]:
     >>> find(["no-such-folder"])[1]
     [FindError('no-such-folder', 'does not exist; check the spelling')]
     """
+    given = list(sources)
+    # Unlike those of a Path, this never raises.
+    folders = len({PurePath(source) for source in given if os.path.isdir(source)})  # noqa: PTH112
+    files = [name for _, name in {(PurePath(source), PurePath(source).name) for source in given}]
+    short = not folders and len(set(files)) == len(files)
     failures: list[FindError] = []
-    names_at: dict[Path, tuple[str, str]] = {}
-    for given in sources:
-        if "://" in str(given):
+    found: dict[str, tuple[bool, Track]] = {}
+    others: dict[str, list[str]] = {}
+    for named in given:
+        if "://" in str(named):
             message = "is a URL; download the files and name their folder"
-            failures.append(FindError(str(given), message))
+            failures.append(FindError(str(named), message))
             continue
-        source = Path(given)
-        for full, relative in _search(source, failures):
-            names = printable(relative.as_posix()), printable(full.as_posix())
+        source = Path(named)
+        for relative, own in _search(source, failures, others):
+            location = source / relative
+            real = os.path.realpath(location)
+            linked = real != str(own)
+            name = (relative if folders == 1 and relative.parts else location).as_posix()
+            if short:
+                name = location.name
+            if folders == 1 and not relative.parts and not _leads_out(location):
+                name = f"./{name}"
             # A file is analysed once, however many links lead to it.
-            names_at.setdefault(Path(os.path.realpath(full)), names)
-
-    # Two sources may hold the same relative path: there the name of the source goes before it,
-    # and the whole path where even that is not enough.
-    short = Counter(relative for relative, _ in names_at.values())
-    chosen = {
-        location: relative if short[relative] == 1 else full
-        for location, (relative, full) in names_at.items()
-    }
-    counts = Counter(chosen.values())
-    tracks = [
-        Track(name if counts[name] == 1 else printable(location.as_posix()), location)
-        for location, name in chosen.items()
-    ]
-    return tracks, failures
+            if real not in found or (found[real][0] and not linked):
+                found.pop(real, None)
+                found[real] = linked, Track(printable(name), location)
+    if unsearched is not None:
+        unsearched.update(ending for endings in others.values() for ending in endings)
+    return [track for _, track in found.values()], failures
 
 
-def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, PurePath]]:
-    """Yield the path and the path relative to the source of each of its audio files."""
+def unsearched_files(counts: Mapping[str, int]) -> str:
+    """Say how many files of folders were not searched, by their endings.
+
+    Examples
+    --------
+    >>> unsearched_files({".txt": 1, ".spx": 2})
+    '3 files with endings that are not searched: .spx 2, .txt 1'
+    """
+    ranked = sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+    named = ", ".join(f"{ending or 'none'} {count}" for ending, count in ranked[:MOST_ENDINGS])
+    more = len(ranked) - MOST_ENDINGS
+    total = sum(counts.values())
+    return (
+        f"{total} {'file' if total == 1 else 'files'} with endings that are not searched: {named}"
+        + (f", and {more} more endings" if more > 0 else "")
+    )
+
+
+def _leads_out(path: Path) -> bool:
+    return path.is_absolute() or path.parts[:1] == ("..",)
+
+
+def _search(
+    source: Path, failures: list[FindError], others: dict[str, list[str]]
+) -> Iterator[tuple[PurePath, Path]]:
+    """Yield the path of each of the audio files of a source relative to it, and without links.
+
+    The second is where the file is unless a link leads to it. The endings of the others are added
+    by the folder that they are in.
+    """
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)
     except (FileNotFoundError, ValueError):
@@ -99,31 +145,52 @@ def _search(source: Path, failures: list[FindError]) -> Iterator[tuple[Path, Pur
     except OSError as error:
         failures.append(FindError(source, f"cannot be read: {error.strerror}"))
         return
+    # A source that is a link is none of those places.
+    home = Path() if source.is_symlink() else Path(os.path.realpath(source))
     if not is_folder:
-        yield source, PurePath(source.name)
+        yield PurePath(), home
         return
+
+    names: list[PurePath] = []
+    passed: list[str] = []
+    for folder, files in _folders(source, failures):
+        searched = [name for name in files if name.suffix.lower() in AUDIO_SUFFIXES]
+        names += searched
+        others[folder] = [
+            name.suffix.lower() for name in files if name.suffix.lower() not in AUDIO_SUFFIXES
+        ]
+        passed += others[folder]
+    if not names:
+        reason = (
+            unsearched_files(Counter(passed))
+            if passed
+            else "none with an ending such as .mp3 or .flac"
+        )
+        failures.append(FindError(source, f"holds no audio files ({reason})"))
+    for name in sorted(names, key=lambda name: name.parts):
+        yield name, home / name
+
+
+def _folders(source: Path, failures: list[FindError]) -> Iterator[tuple[str, list[PurePath]]]:
+    """Yield where each folder of a source really is, and its files relative to the source.
+
+    Each comes once, without what is hidden. Those that links lead to come last, so that what lies
+    below the source itself is found there.
+    """
 
     def unreadable(error: OSError) -> None:
         failures.append(FindError(error.filename, f"cannot be searched: {error.strerror}"))
 
-    names: list[PurePath] = []
     visited: set[str] = set()
-    for folder, folders, files in os.walk(source, onerror=unreadable, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        inside = PurePath(os.path.relpath(folder, source))
-        names += [
-            inside / name
-            for name in files
-            if not name.startswith(".") and PurePath(name).suffix.lower() in AUDIO_SUFFIXES
-        ]
-    if not names:
-        failures.append(
-            FindError(source, "holds no audio files (none with an ending such as .mp3 or .flac)")
-        )
-    for relative in sorted(names, key=lambda name: name.parts):
-        yield source / relative, relative
+    waiting = [source]
+    while waiting:
+        for folder, folders, files in os.walk(waiting.pop(0), onerror=unreadable):
+            real = os.path.realpath(folder)
+            if real in visited:
+                folders.clear()
+                continue
+            visited.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            waiting += [link for name in folders if (link := Path(folder, name)).is_symlink()]
+            inside = PurePath(os.path.relpath(folder, source))
+            yield real, [inside / name for name in files if not name.startswith(".")]

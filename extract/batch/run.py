@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,6 +146,8 @@ class Result:
         extraction asks for both, the one with a row per track.
     written : tuple of Path
         Where they were written.
+    unsearched : Counter
+        How many files of folders were not searched, by their endings.
     """
 
     described: int
@@ -153,6 +156,7 @@ class Result:
     notes: list[tuple[str, str]]
     held: tuple[FeatureTable, ...] = ()
     written: tuple[Path, ...] = ()
+    unsearched: Counter[str] = field(default_factory=Counter)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -222,7 +226,8 @@ def extract(
         tables.check_output(tracks_output, "features")
         if output is not None and tracks_output.absolute() == output.absolute():
             raise WriteError(tracks_output, "cannot hold both tables; name two files")
-    tracks, unfound = files.find(sources)
+    unsearched: Counter[str] = Counter()
+    tracks, unfound = files.find(sources, unsearched)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
     found = Parts(output, extraction) if output is not None else Memory()
@@ -252,7 +257,9 @@ def extract(
             FeatureTable(tabulate(everything, schema), Provenance(schema), "the analysis")
             for schema in schemas
         )
-        return Result(described, len(held[0]), failures, _notes(everything), held=held)
+        return Result(
+            described, len(held[0]), failures, _notes(everything), held=held, unsearched=unsearched
+        )
     paths = (output, *([tracks_output] if tracks_output else []))
     # A table that stands there is worth more than an empty one.
     notes: list[tuple[str, str]] = []
@@ -261,7 +268,7 @@ def extract(
     tables.write_failures(failures, output)
     tables.write_notes(notes, output)
     found.remove()
-    return Result(described, rows, failures, notes, written=paths)
+    return Result(described, rows, failures, notes, written=paths, unsearched=unsearched)
 
 
 def _notes(outcomes: Iterable[Outcome]) -> list[tuple[str, str]]:
