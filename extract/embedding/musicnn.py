@@ -27,24 +27,13 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from earmark.extract.signal import filters
-from earmark.extract.signal.frames import hann
-
-__all__ = ["BANDS", "FRAMES", "HOP", "N_FFT", "SAMPLE_RATE", "TAGS", "UNITS", "activations", "mel"]
+__all__ = ["TAGS", "UNITS", "activations"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-
-SAMPLE_RATE = 16000
-N_FFT = 512
-HOP = 256
-BANDS = 96
-FRAMES = 187
-"""Frames that the network looks at: three seconds."""
 
 UNITS = 200
 """Units of the last layer but one."""
@@ -78,45 +67,13 @@ STEP = len(POINTS) + 2 - TAPS
 """Frames that are filtered at once."""
 
 
-def mel(samples: Floats) -> Floats:
-    """Return the mel spectrogram of samples at 16 kHz as the network knows it.
-
-    It is `librosa.feature.melspectrogram`, with zeros before and after the samples, and then
-    log10(10,000 x + 1).
-
-    Parameters
-    ----------
-    samples : ndarray of shape (samples,), float32
-        From half of a window before the centre of the first frame to half of one after that of the
-        last.
-
-    Returns
-    -------
-    ndarray of shape (frames, 96), float32
-
-    Examples
-    --------
-    >>> mel(np.zeros(N_FFT + 186 * HOP, np.float32)).shape
-    (187, 96)
-    """
-    windowed = sliding_window_view(samples, N_FFT)[::HOP] * hann(N_FFT)
-    spectra = scipy.fft.rfft(windowed, axis=-1)
-    power = np.square(spectra.real) + np.square(spectra.imag)
-    return np.log10(np.float32(1e4) * (power @ _bands()) + np.float32(1))
-
-
-@lru_cache(maxsize=1)
-def _bands() -> Floats:
-    return filters.mel(SAMPLE_RATE, N_FFT, BANDS, SAMPLE_RATE / 2).T.astype(np.float32)
-
-
 def activations(patch: Floats) -> tuple[Floats, Floats]:
     """Return what the network makes of three seconds.
 
     Parameters
     ----------
     patch : ndarray of shape (187, 96), float32
-        From `mel`.
+        From `earmark.extract.engine.patches.log_mel`.
 
     Returns
     -------
@@ -238,7 +195,7 @@ def _timbral(net: _Network, scaled: Floats) -> list[Floats]:
         products = np.empty((len(inputs), pieces, count), np.float32)
         sums = np.empty((STEP, pieces * count), np.float32)
         most = np.full_like(sums, -np.inf)
-        for band in range(BANDS - width + 1):
+        for band in range(scaled.shape[1] - width + 1):
             np.matmul(inputs[:, :, band : band + width], layer.kernel, out=products)
             np.matmul(of_output, products.reshape(len(inputs), -1), out=sums)
             np.maximum(most, sums, out=most)

@@ -1,0 +1,201 @@
+"""Patches of a track: three seconds of its mel spectrogram each, for networks that look at them.
+
+The track is brought to 16 kHz once, while it is read, and cut into patches that lie end to end.
+Ten of them, spread evenly, say what all would; so no more are held than twice as many, from which
+the ten are taken that have sound. A patch never depends on the blocks that the samples came in, nor
+on the patches beside it.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.fft
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from earmark.extract.audio.resample import Resampler
+from earmark.extract.signal import filters
+from earmark.extract.signal.frames import hann
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from earmark.extract.engine.registry import Descriptor
+
+__all__ = ["BANDS", "FRAMES", "HOP_LENGTH", "LENGTH", "N_FFT", "SAMPLE_RATE", "Patches", "log_mel"]
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+
+SAMPLE_RATE = 16000
+N_FFT = 512
+HOP_LENGTH = 256
+BANDS = 96
+FRAMES = 187
+
+STEP = FRAMES * HOP_LENGTH
+"""Samples from one patch to the next."""
+
+LENGTH = N_FFT + (FRAMES - 1) * HOP_LENGTH
+"""Samples under a patch: its frames are centred, and reach over into those beside it."""
+
+SECONDS = STEP / SAMPLE_RATE
+
+MOST = 10
+"""Patches that describe a track."""
+
+KEPT = 2 * MOST
+
+
+def log_mel(samples: Floats) -> Floats:
+    """Return the mel spectrogram of samples at 16 kHz, as log10(10,000 x + 1).
+
+    x is `librosa.feature.melspectrogram` with 96 bands, windows of 512 samples and steps of 256.
+
+    Parameters
+    ----------
+    samples : ndarray of shape (samples,), float32
+        From half a window before the centre of the first frame to half a window after that of the
+        last.
+
+    Returns
+    -------
+    ndarray of shape (frames, 96), float32
+
+    Examples
+    --------
+    >>> log_mel(np.zeros(LENGTH, np.float32)).shape
+    (187, 96)
+    """
+    windowed = sliding_window_view(samples, N_FFT)[::HOP_LENGTH] * hann(N_FFT)
+    spectra = scipy.fft.rfft(windowed, axis=-1)
+    power = np.square(spectra.real) + np.square(spectra.imag)
+    levels: Floats = np.log10(np.float32(1e4) * (power @ _bands()) + np.float32(1))
+    return levels
+
+
+@lru_cache(maxsize=1)
+def _bands() -> Floats:
+    return filters.mel(SAMPLE_RATE, N_FFT, BANDS, SAMPLE_RATE / 2).T.astype(np.float32)
+
+
+class Patches:
+    """Cut a track into patches while it is read, and describe those that are asked for.
+
+    The rest after the last whole patch is left out; what is shorter than one is repeated until it
+    fills one.
+
+    Parameters
+    ----------
+    rate : int
+        Sample rate of the file in Hz.
+    entries : iterable of Descriptor
+        Of kind ``embedding``: what describes a patch.
+    every : bool
+        Whether parts of the track will be asked for, too. Then every patch is described as soon as
+        it is complete, since not all can be held.
+    """
+
+    def __init__(self, rate: int, entries: Iterable[Descriptor], every: bool) -> None:
+        self._entries = {entry.name: entry for entry in entries}
+        self._every = every
+        self._resampler = Resampler(rate, SAMPLE_RATE)
+        # The first frame is centred on the first sample.
+        self._pieces = [np.zeros(N_FFT // 2, np.float32)]
+        self._length = N_FFT // 2
+        self._count = 0
+        self._stride = 1
+        self._samples: dict[int, Floats] = {}
+        self._values: dict[tuple[str, int], Floats] = {}
+
+    def feed(self, piece: Floats) -> None:
+        """Take the next samples of the mono signal, at the rate of the file."""
+        self._append(self._resampler.feed(piece))
+
+    def finish(self) -> None:
+        """Take note that there are no more samples."""
+        self._append(self._resampler.finish())
+        if not self._count and self._length > N_FFT // 2:
+            self._take(np.resize(np.concatenate(self._pieces)[N_FFT // 2 :], LENGTH))
+        self._append(np.zeros(N_FFT // 2, np.float32))
+
+    def _append(self, piece: Floats) -> None:
+        self._pieces.append(piece)
+        self._length += len(piece)
+        if self._length < LENGTH:
+            return
+        held = np.concatenate(self._pieces)
+        while len(held) >= LENGTH:
+            self._take(held[:LENGTH])
+            held = held[STEP:]
+        self._pieces, self._length = [held], len(held)
+
+    def _take(self, samples: Floats) -> None:
+        index = self._count
+        self._count += 1
+        if self._every or index % self._stride == 0:
+            self._samples[index] = samples.copy()
+        if self._every:
+            for name in self._entries:
+                self._value(name, index)
+            del self._samples[index]
+        if self._count > KEPT * self._stride:
+            self._stride *= 2
+            self._samples = {at: own for at, own in self._samples.items() if not at % self._stride}
+
+    def _value(self, name: str, index: int) -> Floats:
+        key = name, index
+        if key not in self._values:
+            levels = log_mel(self._samples[index])
+            self._values[key] = np.asarray(self._entries[name].function(levels), np.float32)
+        return self._values[key]
+
+    def mean(
+        self,
+        name: str,
+        active: NDArray[np.bool_],
+        frame_rate: float,
+        span: tuple[float, float] | None = None,
+    ) -> Doubles:
+        """Return the mean of a descriptor over the patches of a track, or of a part of it.
+
+        Those count that have at least half as many active frames as the one with most. Of more than
+        ten, ten count.
+
+        Parameters
+        ----------
+        name : str
+            Of the descriptor.
+        active : ndarray of shape (frames,), bool
+            Which frames of the track, or of its part, hold sound; any of them must.
+        frame_rate : float
+            Frames in a second.
+        span : tuple of float, optional
+            Start and end of the part in seconds. Its patches are those whose middle is in it; where
+            there is none, the one whose middle is next to its own.
+
+        Returns
+        -------
+        ndarray of shape (size,)
+        """
+        start = span[0] if span else 0.0
+        candidates = self._between(*span) if span else np.arange(0, self._count, self._stride)
+        counts = np.array(
+            [
+                active[max(0, round(begin)) : max(0, round(begin + SECONDS * frame_rate))].sum()
+                for begin in (candidates * SECONDS - start) * frame_rate
+            ]
+        )
+        chosen = candidates[2 * counts >= counts.max()]
+        if len(chosen) > MOST:
+            # Spread over all but the ends.
+            chosen = chosen[np.arange(1, MOST + 1) * len(chosen) // (MOST + 1)]
+        return np.mean([self._value(name, index) for index in chosen.tolist()], 0, np.float64)
+
+    def _between(self, start: float, stop: float) -> NDArray[np.int64]:
+        middles = (np.arange(self._count) + 0.5) * SECONDS
+        inside = np.flatnonzero((middles >= start) & (middles < stop))
+        return inside if len(inside) else np.abs(middles - (start + stop) / 2).argmin(keepdims=True)
