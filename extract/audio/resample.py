@@ -75,14 +75,15 @@ class Resampler:
 
     def feed(self, piece: Floats) -> Floats:
         """Take the next samples, and return what is certain at the new rate."""
-        return piece if self._stream is None else self._resampled(piece, last=False)
+        return self._resampled(piece, last=False)
 
     def finish(self) -> Floats:
         """Return the rest."""
-        rest = np.empty(0, np.float32)
-        return rest if self._stream is None else self._resampled(rest, last=True)
+        return self._resampled(np.empty(0, np.float32), last=True)
 
     def _resampled(self, piece: Floats, last: bool) -> Floats:
+        if self._stream is None:
+            return piece
         found: Floats = self._stream.resample_chunk(piece, last=last)
         return found
 

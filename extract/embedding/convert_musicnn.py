@@ -49,10 +49,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
         weights, penultimate, tags, names = original(Path(folder), patches)
-    np.savez_compressed(HERE / "musicnn.npz", **converted(weights))
-    np.savez_compressed(
-        REFERENCE, patches=patches, penultimate=penultimate, tags=tags, names=names
-    )
+    np.savez_compressed(HERE / "musicnn.npz", allow_pickle=False, **converted(weights))
+    np.savez_compressed(REFERENCE, patches=patches, penultimate=penultimate, tags=tags, names=names)
 
 
 def noise() -> NDArray[np.float32]:

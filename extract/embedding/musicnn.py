@@ -111,7 +111,8 @@ class _Layer:
 
     def activated(self, found: Floats) -> Floats:
         """Return the activation, of what the kernel has found."""
-        return np.maximum(found * self.sign + self.bias, 0) * self.scale + self.shift
+        value: Floats = np.maximum(found * self.sign + self.bias, 0) * self.scale + self.shift
+        return value
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,7 @@ def _network() -> _Network:
     )
 
 
+@lru_cache(maxsize=1)
 def _toom_cook() -> tuple[Doubles, Doubles, Doubles]:
     """Return matrices by which a short filter is applied with few products.
 
@@ -169,13 +171,13 @@ def _toom_cook() -> tuple[Doubles, Doubles, Doubles]:
     """
 
     def powers(count: int) -> Doubles:
-        finite = np.vander(POINTS, count, increasing=True)
+        finite = np.vander(np.array(POINTS, np.float64), count, increasing=True)
         return np.vstack([finite, np.eye(count)[-1]])
 
     of_filter, of_output = powers(TAPS), powers(STEP).T
     # Of a product of polynomials this is the transpose; points are brought to the same size.
-    largest = np.abs(of_filter).max(axis=1)
-    of_input = np.linalg.inv(powers(TAPS + STEP - 1)).T
+    largest: Doubles = np.abs(of_filter).max(axis=1)
+    of_input = np.linalg.inv(powers(TAPS + STEP - 1)).T.astype(np.float64)
     return of_input, of_filter / largest[:, None], of_output * largest
 
 
@@ -233,4 +235,4 @@ def _along_time(layer: _Layer, values: Floats) -> Floats:
 
 
 def _sigmoid(values: Floats) -> Floats:
-    return 1 / (1 + np.exp(-values))
+    return (1 / (1 + np.exp(-values))).astype(np.float32)

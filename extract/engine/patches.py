@@ -25,7 +25,17 @@ if TYPE_CHECKING:
 
     from earmark.extract.engine.registry import Descriptor
 
-__all__ = ["BANDS", "FRAMES", "HOP_LENGTH", "LENGTH", "N_FFT", "SAMPLE_RATE", "Patches", "log_mel"]
+__all__ = [
+    "BANDS",
+    "FRAMES",
+    "HOP_LENGTH",
+    "LENGTH",
+    "MOST",
+    "N_FFT",
+    "SAMPLE_RATE",
+    "Patches",
+    "log_mel",
+]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -193,7 +203,9 @@ class Patches:
         if len(chosen) > MOST:
             # Spread over all but the ends.
             chosen = chosen[np.arange(1, MOST + 1) * len(chosen) // (MOST + 1)]
-        return np.mean([self._value(name, index) for index in chosen.tolist()], 0, np.float64)
+        values = np.array([self._value(name, index) for index in chosen.tolist()], np.float64)
+        mean: Doubles = values.mean(axis=0)
+        return mean
 
     def _between(self, start: float, stop: float) -> NDArray[np.int64]:
         middles = (np.arange(self._count) + 0.5) * SECONDS

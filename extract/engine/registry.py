@@ -257,8 +257,6 @@ def _check(entry: Descriptor) -> None:
     over_frames = entry.kind in ("frame", "series")
     if entry.stats and not over_frames:
         refuse(f"stats={list(entry.stats)} are over frames, and kind {entry.kind!r} has none")
-    if entry.needs and entry.kind == "embedding":
-        refuse(f"needs={list(entry.needs)} with kind 'embedding', which is given patches alone")
     if entry.values and over_frames:
         refuse(f"values={[column.name for column in entry.values]} with kind {entry.kind!r}")
     if entry.size is not None and entry.kind in ("track", "estimate", "embedding"):
@@ -335,8 +333,8 @@ def in_set(name: str) -> tuple[Descriptor, ...]:
     """Return the descriptors of a feature set, one of `SET_NAMES`, in the order of its columns.
 
     Values of the track come first, then what is estimated from all others, statistics over frames,
-    values of windows and embeddings; within each, the order of the modules' names and of the functions in
-    them.
+    values of windows and embeddings; within each, the order of the modules' names and of the
+    functions in them.
     """
     kinds = {"track": 0, "estimate": 1, "frame": 2, "series": 2, "window": 3, "embedding": 4}
     members = (entry for entry in _discover().values() if name in entry.sets)

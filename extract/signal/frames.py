@@ -146,9 +146,8 @@ def blocks(
     """
     previous = None
     mixed = (meter.feed(block) for block in audio.blocks)
-    if listen is not None:
-        mixed = _heard(mixed, listen)
-    mono = resampled(mixed, audio.sample_rate, settings.sample_rate)
+    heard = mixed if listen is None else _heard(mixed, listen)
+    mono = resampled(heard, audio.sample_rate, settings.sample_rate)
     for span in _spans(mono, settings):
         block = Block(settings, span, previous)
         yield block
