@@ -183,6 +183,22 @@ def test_silence_around_the_music_counts_for_nothing(house):
     assert np.isfinite(windows.values[-1]).all()
 
 
+def test_sound_is_found_wherever_it_is(house):
+    """In the rest at the end, and in one patch of many that are silent."""
+    sound, patch = house[: 2 * RATE], np.zeros(patches.STEP)
+    wanted = described(sound).values[0]
+    for windows in (None, 0.5, 6.0):
+        found = described(np.concatenate([patch, patch, sound]), windows=windows, tracks=True)
+        np.testing.assert_allclose(found.values[0], wanted, atol=1e-5)
+        assert np.isfinite(found.values[-1]).all()
+    whole = house[: patches.STEP]
+    for place in (20, 45, 46):
+        parts = [patch] * 90
+        parts[place] = whole
+        found = described(np.concatenate(parts)).values[0]
+        assert np.abs(found - described(whole).values[0])[200:].max() < 0.05
+
+
 def test_less_than_a_patch_is_repeated(house):
     whole = described(house[: patches.STEP]).values[0]
     half = described(house[: patches.STEP // 2]).values[0]

@@ -1,9 +1,9 @@
 """Patches of a track: three seconds of its mel spectrogram each, for networks that look at them.
 
 The track is brought to 16 kHz once, while it is read, and cut into patches that lie end to end.
-Ten of them, spread evenly, say what all would; so no more are held than twice as many, from which
-the ten are taken that have sound. A patch never depends on the blocks that the samples came in, nor
-on the patches beside it.
+Ten of them, spread evenly, say what all would; so no more are held than twice as many, of which
+those count that have sound. What is made of a patch depends neither on the blocks that the samples
+came in, nor on the patches beside it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ MOST = 10
 
 KEPT = 2 * MOST
 
+SILENCE = 1e-9
+"""Mean square of a patch that is silent, -90 dB."""
+
 
 def log_mel(samples: Floats) -> Floats:
     """Return the mel spectrogram of samples at 16 kHz, as log10(10,000 x + 1).
@@ -95,9 +98,6 @@ def _bands() -> Floats:
 class Patches:
     """Cut a track into patches while it is read, and describe those that are asked for.
 
-    The rest after the last whole patch is left out; what is shorter than one is repeated until it
-    fills one.
-
     Parameters
     ----------
     rate : int
@@ -117,6 +117,7 @@ class Patches:
         self._pieces = [np.zeros(N_FFT // 2, np.float32)]
         self._length = N_FFT // 2
         self._count = 0
+        self._sounding: list[int] = []
         self._stride = 1
         self._samples: dict[int, Floats] = {}
         self._values: dict[tuple[str, int], Floats] = {}
@@ -128,9 +129,10 @@ class Patches:
     def finish(self) -> None:
         """Take note that there are no more samples."""
         self._append(self._resampler.finish())
-        if not self._count and self._length > N_FFT // 2:
-            self._take(np.resize(np.concatenate(self._pieces)[N_FFT // 2 :], LENGTH))
+        # The last frame reaches over the end by half a window.
         self._append(np.zeros(N_FFT // 2, np.float32))
+        rest = np.concatenate(self._pieces)[N_FFT // 2 : -(N_FFT // 2)]
+        self._samples[self._count] = np.resize(rest, LENGTH)
 
     def _append(self, piece: Floats) -> None:
         self._pieces.append(piece)
@@ -146,15 +148,22 @@ class Patches:
     def _take(self, samples: Floats) -> None:
         index = self._count
         self._count += 1
-        if self._every or index % self._stride == 0:
-            self._samples[index] = samples.copy()
+        if np.square(samples).mean() < SILENCE:
+            return
+        self._samples[index] = samples.copy()
+        self._sounding.append(index)
         if self._every:
             for name in self._entries:
                 self._value(name, index)
-            del self._samples[index]
-        if self._count > KEPT * self._stride:
+            self._samples.clear()
+        if len(self._sounding) > KEPT * self._stride:
             self._stride *= 2
-            self._samples = {at: own for at, own in self._samples.items() if not at % self._stride}
+        kept = self._spread()
+        self._samples = {at: own for at, own in self._samples.items() if at in kept}
+
+    def _spread(self) -> list[int]:
+        """Return the patches that may describe the track: every one, every second, fourth …."""
+        return self._sounding[:: self._stride]
 
     def _value(self, name: str, index: int) -> Floats:
         key = name, index
@@ -175,12 +184,15 @@ class Patches:
         Those count that have at least half as many active frames as the one with most. Of more than
         ten, ten count.
 
+        What is left at the end and fills no patch is left out, unless it alone has sound: then it
+        is repeated until it fills one, as for the training of the network that is used here.
+
         Parameters
         ----------
         name : str
             Of the descriptor.
         active : ndarray of shape (frames,), bool
-            Which frames of the track, or of its part, hold sound; any of them must.
+            Which frames of the track, or of its part, hold sound.
         frame_rate : float
             Frames in a second.
         span : tuple of float, optional
@@ -191,23 +203,25 @@ class Patches:
         -------
         ndarray of shape (size,)
         """
-        start = span[0] if span else 0.0
-        candidates = self._between(*span) if span else np.arange(0, self._count, self._stride)
-        counts = np.array(
-            [
-                active[max(0, round(begin)) : max(0, round(begin + SECONDS * frame_rate))].sum()
-                for begin in (candidates * SECONDS - start) * frame_rate
-            ]
-        )
-        chosen = candidates[2 * counts >= counts.max()]
+        candidates = self._between(*span) if span else np.array(self._spread(), np.int64)
+        begin = np.rint((candidates * SECONDS - (span[0] if span else 0)) * frame_rate)
+        edges = np.stack([begin, begin + round(SECONDS * frame_rate)], 1).clip(0).astype(np.int64)
+        counts = np.array([active[start:stop].sum() for start, stop in edges])
+        if not counts.any():
+            chosen = [self._count]
+        else:
+            chosen = candidates[2 * counts >= counts.max()].tolist()
         if len(chosen) > MOST:
             # Spread over all but the ends.
-            chosen = chosen[np.arange(1, MOST + 1) * len(chosen) // (MOST + 1)]
-        values = np.array([self._value(name, index) for index in chosen.tolist()], np.float64)
+            chosen = [chosen[place * len(chosen) // (MOST + 1)] for place in range(1, MOST + 1)]
+        values = np.array([self._value(name, index) for index in chosen], np.float64)
         mean: Doubles = values.mean(axis=0)
         return mean
 
     def _between(self, start: float, stop: float) -> NDArray[np.int64]:
-        middles = (np.arange(self._count) + 0.5) * SECONDS
-        inside = np.flatnonzero((middles >= start) & (middles < stop))
-        return inside if len(inside) else np.abs(middles - (start + stop) / 2).argmin(keepdims=True)
+        patches = np.array(self._sounding, np.int64)
+        middles = (patches + 0.5) * SECONDS
+        inside = (middles >= start) & (middles < stop)
+        if not inside.any() and len(patches):
+            inside[np.abs(middles - (start + stop) / 2).argmin()] = True
+        return patches[inside]
