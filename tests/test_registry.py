@@ -36,6 +36,8 @@ def only_what_was_registered():
         ({"kind": "window", "stats": ["mean"]}, "are over frames, and kind 'window' has none"),
         ({"values": [Column("rumble", "", (0, 1))]}, r"values=\['rumble'\] with kind 'series'"),
         ({"kind": "track", "size": 3}, "size=3 with kind 'track'"),
+        ({"kind": "embedding", "size": 3}, "size=3 with kind 'embedding'"),
+        ({"kind": "embedding", "stats": ["mean"]}, "and kind 'embedding' has none"),
         ({"sets": ["default"]}, "without stats: it would have no column"),
         ({"kind": "track", "values": [Column("", "", (0, 1))]}, "column name '' is no name"),
         (

@@ -5,9 +5,10 @@ spectrogram; three layers combine them along time; what is left of each, its max
 goes through a dense layer of 200 units to 50 tags. The weights in ``musicnn.npz`` are the authors';
 `convert_musicnn.py` made them of their checkpoint, and ``musicnn.md`` says what they learned from.
 
-Matrix products are all there is, so that nothing but NumPy is needed. Timbral filters, seven frames
-long, are three quarters of the work: they are applied to four frames at once by the algorithm of
-Toom and Cook, with ten products in the place of 28.
+Matrix products are all there is, so that nothing but NumPy is needed. Filters of the first layer
+are nearly all of the work: they are applied to four frames at once by the algorithm of Toom and
+Cook, with ten products in the place of 28 for filters of seven frames, and seven in the place of 16
+for each four frames of longer ones.
 
 References
 ----------
@@ -23,12 +24,16 @@ Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016: 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["TAGS", "UNITS", "activations"]
 
@@ -60,11 +65,12 @@ TEMPORAL_LENGTHS = (128, 64, 32)
 TAPS = 7
 """Frames that all other filters reach over."""
 
-POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 2)
-"""Where the polynomials of Toom and Cook are evaluated, beside infinity."""
+STEP = 4
+"""Frames that are filtered at once, and those of a temporal filter that are applied at once."""
 
-STEP = len(POINTS) + 2 - TAPS
-"""Frames that are filtered at once."""
+POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2, 3 / 2, -3 / 2)
+"""Where the polynomials of Toom and Cook are evaluated, beside infinity; of shorter ones the first.
+"""
 
 
 def activations(patch: Floats) -> tuple[Floats, Floats]:
@@ -132,7 +138,6 @@ def _network() -> _Network:
     """Read the weights, once and when they are first needed."""
     with np.load(WEIGHTS, allow_pickle=False) as stored:
         held = {name: stored[name].astype(np.float64) for name in stored.files}
-    _, of_filter, _ = _toom_cook()
 
     def layer(name: str) -> _Layer:
         kernel, bias, scale, shift = (
@@ -141,7 +146,10 @@ def _network() -> _Network:
         sign = np.where(scale < 0, -1.0, 1.0)
         kernel = kernel * sign
         if name.startswith("timbral"):
-            kernel = np.tensordot(of_filter, kernel, 1)
+            kernel = np.tensordot(_toom_cook(TAPS)[1], kernel, 1)
+        if name.startswith("temporal"):
+            blocks = kernel.reshape(-1, STEP, kernel.shape[-1])
+            kernel = np.tensordot(_toom_cook(STEP)[1], blocks, (1, 1))
         parts = (kernel, bias, scale, shift, sign)
         return _Layer(*(np.ascontiguousarray(part, np.float32) for part in parts))
 
@@ -157,72 +165,112 @@ def _network() -> _Network:
     )
 
 
-@lru_cache(maxsize=1)
-def _toom_cook() -> tuple[Doubles, Doubles, Doubles]:
+@lru_cache(maxsize=2)
+def _toom_cook(taps: int) -> tuple[Doubles, Doubles, Doubles]:
     """Return matrices by which a short filter is applied with few products.
+
+    Parameters
+    ----------
+    taps : int
+        How many the filter has.
 
     Returns
     -------
     of_input : ndarray of shape (points, points)
     of_filter : ndarray of shape (points, taps)
     of_output : ndarray of shape (step, points)
-        ``of_output @ ((of_filter @ taps) * (of_input @ x))`` are the sums of products of the taps
-        with each `step` of consecutive values of `x`.
+        ``of_output @ ((of_filter @ filter) * (of_input @ x))`` are the sums of products of the
+        filter with each `taps` consecutive values of `x`.
     """
+    points = np.array(POINTS[: STEP + taps - 2], np.float64)
 
     def powers(count: int) -> Doubles:
-        finite = np.vander(np.array(POINTS, np.float64), count, increasing=True)
+        finite = np.vander(points, count, increasing=True)
         return np.vstack([finite, np.eye(count)[-1]])
 
-    of_filter, of_output = powers(TAPS), powers(STEP).T
+    of_filter, of_output = powers(taps), powers(STEP).T
     # Of a product of polynomials this is the transpose; points are brought to the same size.
     largest: Doubles = np.abs(of_filter).max(axis=1)
-    of_input = np.linalg.inv(powers(TAPS + STEP - 1)).T.astype(np.float64)
+    of_input = np.linalg.inv(powers(len(points) + 1)).T.astype(np.float64)
     return of_input, of_filter / largest[:, None], of_output * largest
 
 
 def _timbral(net: _Network, scaled: Floats) -> list[Floats]:
     """Return for each frame the most that each filter finds, wherever it is put."""
-    of_input, _, of_output = (matrix.astype(np.float32) for matrix in _toom_cook())
-    frames = len(scaled)
-    pieces = -(-frames // STEP)
-    reach = TAPS // 2
-    padded = np.pad(scaled, ((reach, reach + pieces * STEP - frames), (0, 0)))
-    # Of shape (pieces, points, bands), then (points, pieces, bands).
-    windows = sliding_window_view(padded, len(of_input), axis=0)[::STEP].transpose(0, 2, 1)
-    inputs = np.ascontiguousarray((of_input @ np.ascontiguousarray(windows)).transpose(1, 0, 2))
+    pieces = -(-len(scaled) // STEP)
+    inputs = np.ascontiguousarray(_inputs(scaled, TAPS, TAPS // 2, pieces).transpose(2, 0, 1))
     found = []
     for layer in net.timbral:
-        _, width, count = layer.kernel.shape
-        products = np.empty((len(inputs), pieces, count), np.float32)
-        sums = np.empty((STEP, pieces * count), np.float32)
-        most = np.full_like(sums, -np.inf)
-        for band in range(scaled.shape[1] - width + 1):
-            np.matmul(inputs[:, :, band : band + width], layer.kernel, out=products)
-            np.matmul(of_output, products.reshape(len(inputs), -1), out=sums)
-            np.maximum(most, sums, out=most)
-        ordered = most.reshape(STEP, pieces, count).transpose(1, 0, 2).reshape(-1, count)
-        found.append(layer.activated(ordered[:frames]))
+        width = layer.kernel.shape[1]
+        places = (inputs[:, :, band : band + width] for band in range(scaled.shape[1] - width + 1))
+        found.append(layer.activated(_most(places, layer.kernel, TAPS)[: len(scaled)]))
     return found
 
 
 def _temporal(net: _Network, scaled: Floats) -> list[Floats]:
     """Return for each frame the most that each filter finds in any band."""
-    longest = max(TEMPORAL_LENGTHS)
-    before = (longest - 1) // 2
-    padded = np.pad(scaled, ((before, longest - 1 - before), (0, 0)))
-    bands = np.ascontiguousarray(padded.T)
-    shape = len(scaled), net.temporal[0].kernel.shape[1]
-    most = [np.full(shape, -np.inf, np.float32) for _ in net.temporal]
-    sums = np.empty(shape, np.float32)
-    for band in bands:
-        windows = np.ascontiguousarray(sliding_window_view(band, longest))
-        for layer, so_far in zip(net.temporal, most, strict=True):
-            length = len(layer.kernel)
-            start = before - (length - 1) // 2
-            np.matmul(windows[:, start : start + length], layer.kernel, out=sums)
-            np.maximum(so_far, sums, out=so_far)
-    return [layer.activated(of_layer) for layer, of_layer in zip(net.temporal, most, strict=True)]
+    pieces = -(-len(scaled) // STEP)
+    longest = max(layer.kernel.shape[1] for layer in net.temporal)
+    before = (longest * STEP - 1) // 2
+    inputs = _inputs(scaled, STEP, before, pieces + longest - 1)
+    by_band = np.ascontiguousarray(inputs.transpose(1, 2, 0))
+    found = []
+    for layer in net.temporal:
+        blocks = layer.kernel.shape[1]
+        start = (longest - blocks) // 2
+        held = by_band[:, :, start : start + pieces + blocks - 1]
+        places = map(np.ascontiguousarray, sliding_window_view(held, blocks, axis=2))
+        found.append(layer.activated(_most(places, layer.kernel, STEP)[: len(scaled)]))
+    return found
+
+
+def _inputs(scaled: Floats, taps: int, before: int, pieces: int) -> Floats:
+    """Transform a spectrogram for filters of so many taps.
+
+    Parameters
+    ----------
+    scaled : ndarray of shape (frames, bands)
+        The spectrogram.
+    taps : int
+        Of the filters.
+    before : int
+        Frames that filters reach back.
+    pieces : int
+        Steps that are needed, from there on.
+
+    Returns
+    -------
+    ndarray of shape (pieces, bands, points)
+    """
+    of_input = _toom_cook(taps)[0].astype(np.float32)
+    points = len(of_input)
+    after = STEP * (pieces - 1) + points - before - len(scaled)
+    padded = np.pad(scaled, ((before, after), (0, 0)))
+    windows = np.ascontiguousarray(sliding_window_view(padded, points, axis=0)[::STEP])
+    return (windows.reshape(-1, points) @ of_input.T).reshape(windows.shape)
+
+
+def _most(places: Iterable[Floats], kernel: Floats, taps: int) -> Floats:
+    """Apply filters in many places, and return the most that each finds.
+
+    Parameters
+    ----------
+    places : iterable of ndarray of shape (points, pieces, inputs)
+        What lies under the filters.
+    kernel : ndarray of shape (points, inputs, filters)
+        The filters.
+    taps : int
+        How many frames they were made for.
+
+    Returns
+    -------
+    ndarray of shape (frames, filters)
+    """
+    of_output = _toom_cook(taps)[2].astype(np.float32)
+    filters = kernel.shape[-1]
+    products = ((place @ kernel).reshape(len(kernel), -1) for place in places)
+    most: Floats = reduce(np.maximum, (of_output @ product for product in products))
+    return most.reshape(STEP, -1, filters).transpose(1, 0, 2).reshape(-1, filters)
 
 
 def _along_time(layer: _Layer, values: Floats) -> Floats:
