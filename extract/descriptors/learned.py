@@ -45,11 +45,13 @@ def musicnn(patch: Floats) -> Floats:
     Learned, not defined: a convolutional network was trained by its authors on some 200,000 songs
     of the Million Song Dataset and the fifty commonest tags that listeners had given to them on
     Last.fm. The columns are what comes out of its last layer (tags) and the last but one. They are
-    computed with the authors' weights, and equal what the authors' program computes.
+    computed with the authors' weights, and equal what the authors' network says of the same input.
 
     Its input is a mel spectrogram of 96 bands up to 8 kHz, by windows of 512 samples at 16 kHz in
-    steps of 256, as log10(10,000 x + 1), in patches of three seconds (187 frames). A file shorter
-    than that is repeated until it fills one.
+    steps of 256, as log10(10,000 x + 1), in patches of three seconds (187 frames). Each patch is
+    brought to a level of -15 dB first, about that of published songs, which the authors' program
+    does not do: a copy that is 12 dB softer would be other music to the network. A file shorter
+    than a patch is repeated until it fills one.
 
     Notes
     -----
@@ -58,9 +60,6 @@ def musicnn(patch: Floats) -> Floats:
     even where it is right: compare a value with those of the same tag in other songs, not with
     0.5. The words, and the songs, are those of Last.fm up to about 2011: popular music of the West.
     What is far from that is told from what it resembles; `tag_00s` is no date.
-
-    It depends on the level of the file a little, as the authors' does: a much quieter copy sounds
-    different to it.
 
     References
     ----------

@@ -2,7 +2,8 @@
 
 The track is brought to 16 kHz once, while it is read, and cut into patches that lie end to end.
 Ten of them, spread evenly, say what all would; so no more are held than twice as many, of which
-those count that have sound. What is made of a patch depends neither on the blocks that the samples
+those count that have sound. Each is brought to the level of a song as it is published, so that a
+quiet copy is the same music. What is made of a patch depends neither on the blocks that the samples
 came in, nor on the patches beside it.
 """
 
@@ -17,6 +18,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.extract.audio.resample import Resampler
+from earmark.extract.engine.windows import gated_level
 from earmark.extract.signal import filters
 from earmark.extract.signal.frames import hann
 
@@ -59,8 +61,8 @@ MOST = 10
 
 KEPT = 2 * MOST
 
-SILENCE = 1e-9
-"""Mean square of a patch that is silent, -90 dB."""
+LEVEL = -15.0
+"""Level in dB relative to full scale to which every patch is brought."""
 
 
 def log_mel(samples: Floats) -> Floats:
@@ -93,6 +95,14 @@ def log_mel(samples: Floats) -> Floats:
 @lru_cache(maxsize=1)
 def _bands() -> Floats:
     return filters.mel(SAMPLE_RATE, N_FFT, BANDS, SAMPLE_RATE / 2).T.astype(np.float32)
+
+
+def _levelled(samples: Floats) -> Floats:
+    """Bring samples to `LEVEL`; of silence nothing is left."""
+    frames = samples[: len(samples) // HOP_LENGTH * HOP_LENGTH].reshape(-1, HOP_LENGTH)
+    level = gated_level(np.sqrt(np.square(frames).mean(axis=1)))
+    gain = 0.0 if np.isnan(level) else 10 ** ((LEVEL - level) / 20)
+    return samples * np.float32(gain)
 
 
 class Patches:
@@ -132,7 +142,7 @@ class Patches:
         # The last frame reaches over the end by half a window.
         self._append(np.zeros(N_FFT // 2, np.float32))
         rest = np.concatenate(self._pieces)[N_FFT // 2 : -(N_FFT // 2)]
-        self._samples[self._count] = np.resize(rest, LENGTH)
+        self._samples[self._count] = _levelled(np.resize(rest, LENGTH))
 
     def _append(self, piece: Floats) -> None:
         self._pieces.append(piece)
@@ -148,9 +158,10 @@ class Patches:
     def _take(self, samples: Floats) -> None:
         index = self._count
         self._count += 1
-        if np.square(samples).mean() < SILENCE:
+        levelled = _levelled(samples)
+        if not levelled.any():
             return
-        self._samples[index] = samples.copy()
+        self._samples[index] = levelled
         self._sounding.append(index)
         if self._every:
             for name in self._entries:
