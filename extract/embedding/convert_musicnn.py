@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
         weights, penultimate, tags, names = original(Path(folder), patches)
-    np.savez_compressed(HERE / "musicnn.npz", allow_pickle=False, **converted(weights))
+    np.savez_compressed(HERE / "musicnn.npz", **converted(weights))
     np.savez_compressed(REFERENCE, patches=patches, penultimate=penultimate, tags=tags, names=names)
 
 
@@ -98,7 +98,7 @@ def original(folder: Path, patches: NDArray[np.float32]) -> tuple[Weights, Any, 
     return weights, *found, list(labels)
 
 
-def converted(weights: Weights) -> dict[str, NDArray[np.float32]]:
+def converted(weights: Weights) -> dict[str, Any]:
     """Name the weights by what they are, with every batch normalisation as scale and shift."""
 
     def numbered(name: str, index: int) -> str:
