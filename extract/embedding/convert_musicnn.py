@@ -4,8 +4,9 @@
     python extract/embedding/convert_musicnn.py musicnn-0.1.0-py3-none-any.whl
 
 It needs an environment of its own, with Python 3.11, ``tensorflow-cpu==2.15.*`` and ``librosa``;
-Earmark itself needs no TensorFlow. The authors' own code and checkpoint compute the reference activations in ``tests/musicnn_reference.npz``: of noise, and of
-the first three seconds of a demo track.
+Earmark itself needs no TensorFlow. The authors' own code and checkpoint compute the reference
+activations in ``tests/musicnn_reference.npz``: of noise, and of the first three seconds of a demo
+track.
 """
 
 from __future__ import annotations
