@@ -193,8 +193,9 @@ def extract_command(
         typer.Option(
             "--set",
             help="Feature set: default; spotify, the 13 columns of Spotify's tables; loudness, its "
-            "range and true peak; gtzan, the 58 columns of the GTZAN table; fma, the 518 of the "
-            "Free Music Archive's; or fma-compat, those as published, frequencies halved.",
+            "range and true peak; musicnn, 50 tags and 200 activations of a network; "
+            "default+musicnn; gtzan, the 58 columns of the GTZAN table; fma, the 518 of the Free "
+            "Music Archive's; or fma-compat, those as published, frequencies halved.",
         ),
     ] = "default",
     windows: Annotated[

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from earmark.extract import measurements, sets
 from earmark.extract.config import DEFAULTS
 from earmark.extract.docstrings import Text, parse
-from earmark.extract.engine import registry
+from earmark.extract.engine import patches, registry
 from earmark.extract.errors import FindError
 from earmark.extract.tables import atomic
 
@@ -128,8 +128,9 @@ def index(entries: Iterable[Descriptor]) -> str:
             "command line."
         ),
         _wrapped(
-            "*Estimate*: guessed by a rule that was chosen or learned, and wrong at times. All "
-            "others are measured off the signal by their definition."
+            "*Estimate*: guessed by a rule that was chosen or learned, and wrong at times. "
+            "*Learned*: what a neural network makes of the sound. All others are measured off the "
+            "signal by their definition."
         ),
     ]
     modules: dict[str, list[Descriptor]] = {}
@@ -140,6 +141,7 @@ def index(entries: Iterable[Descriptor]) -> str:
         for entry in members:
             first, *_ = columns = entry.columns(DEFAULTS)
             flag = " *estimate*" if is_estimate(entry) else ""
+            flag = " *learned*" if entry.kind == "embedding" else flag
             summary = parse(entry.function).summary
             rows.append(
                 (
@@ -249,7 +251,12 @@ def _confidences(entry: Descriptor) -> list[str]:
 
 
 def _caution(entry: Descriptor) -> str:
-    """Return the warning that heads the page of an estimate; empty for others."""
+    """Return the warning that heads the page of what is no definition; empty for others."""
+    if entry.kind == "embedding":
+        return _wrapped(
+            "**Learned, not defined**: what a neural network, trained by others on other music, "
+            "makes of the sound. No formula says what a value means."
+        )
     if not is_estimate(entry):
         return ""
     sure = "".join(f" `{name}` says how sure it is." for name in _confidences(entry))
@@ -280,6 +287,9 @@ def _course(entry: Descriptor) -> str:
         "window": f"There is a value for every window, of {sets.TRACK_WINDOW:g} s; a track has the "
         "mean over its windows, which count by how much of each is sound.",
         "track": "There is one value for the whole track, or for the window that a row describes.",
+        "embedding": "There is a value for every patch of three seconds; a row of the table has "
+        "the mean over those of its patches in which something sounds, and over "
+        f"{patches.MOST} that are spread over it where there are more.",
         "estimate": "There is one value for a row of the table, from the other values in it; none "
         "(NaN) where the settings are not the default ones.",
     }
@@ -327,7 +337,7 @@ def _columns(entry: Descriptor) -> str:
     """Return the table of columns; those that differ by a number alone share a line."""
     runs: dict[tuple[str, str, str, str], list[Column]] = {}
     for column in entry.columns(DEFAULTS):
-        stem = re.sub(r"_\d\d(?=_|$)", "", column.name)
+        stem = re.sub(r"_\d{2,3}(?=_|$)", "", column.name)
         key = (stem, column.unit, _range(column), str(column.version))
         runs.setdefault(key, []).append(column)
     rows = []
@@ -352,6 +362,11 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
     if not of_entry:
         if is_estimate(entry):
             return "Not measured yet."
+        if entry.kind == "embedding":
+            return _wrapped(
+                "There is no truth that an activation could be off from. The tests hold it to what "
+                "the authors' own program computes from the same input."
+            )
         return _wrapped(
             "Defined, not estimated: there is no truth that it could be off from. The tests hold "
             "it to its definition, by signals whose answer is known on paper and by another "

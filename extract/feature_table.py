@@ -121,8 +121,10 @@ class FeatureTable:
             return self
         length = round(float(self.frame["seconds"].median()), 2) if self.windowed else None
         present = set(self.columns)
-        for name in sets.SETS:
-            schema = schemas.of(name, DEFAULTS, length)
+        made = [schemas.of(name, DEFAULTS, length) for name in sets.SETS]
+        # A set may hold all columns of another.
+        for schema in sorted(made, key=lambda schema: -len(schema.columns)):
+            name = schema.set.rpartition("-")[0]
             if set(sets.needed(name, schema.names)) <= present:
                 return replace(self, provenance=origins.Provenance(schema))
         return self

@@ -182,7 +182,12 @@ def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
     same_pass = extraction.settings == DEFAULTS and isinstance(model_set, sets.DescriptorSet)
     if same_pass and extraction.windows:
         lengths.add(extraction.windows)
-    tracks = single_pass.summarise_track(watched, whole.descriptors, DEFAULTS, lengths, watch)
+    descriptors = whole.descriptors
+    if same_pass and isinstance(model_set, sets.DescriptorSet):
+        descriptors = tuple(dict.fromkeys((*descriptors, *model_set.descriptors)))
+    tracks = single_pass.summarise_track(
+        watched, descriptors, DEFAULTS, lengths, watch, sections=bool(extraction.windows)
+    )
     track = tracks[sets.TRACK_WINDOW]
     rows = pd.DataFrame()
     if same_pass and isinstance(model_set, sets.DescriptorSet):

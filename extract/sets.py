@@ -159,7 +159,8 @@ class DescriptorSet:
     Parameters
     ----------
     name : str
-        The name by which descriptors declare it, one of `registry.SET_NAMES`.
+        The name by which descriptors declare it, one of `registry.SET_NAMES`, or several of them
+        joined by ``+``: all columns of the first, then those that the next adds.
     version : int
         Of its values and columns.
     """
@@ -172,7 +173,8 @@ class DescriptorSet:
     @property
     def descriptors(self) -> tuple[registry.Descriptor, ...]:
         """The descriptors in the order of their columns."""
-        return registry.in_set(self.name)
+        parts = (registry.in_set(name) for name in self.name.split("+"))
+        return tuple(dict.fromkeys(entry for part in parts for entry in part))
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns in order."""
@@ -181,7 +183,9 @@ class DescriptorSet:
     def rows(self, audio: Audio, settings: Settings, windows: float | None, whole: bool) -> Rows:
         """Read the audio once and describe it; see `FeatureSet.rows`."""
         lengths = ({TRACK_WINDOW} if whole else set()) | ({windows} if windows else set())
-        tracks = single_pass.summarise_track(audio, self.descriptors, settings, lengths)
+        tracks = single_pass.summarise_track(
+            audio, self.descriptors, settings, lengths, sections=windows is not None
+        )
         return self.rows_from(tracks, windows, whole)
 
     def rows_from(
@@ -312,6 +316,8 @@ SETS: dict[str, FeatureSet] = {
     "default": DescriptorSet("default", 4),
     "spotify": SpotifySet("spotify", 1),
     "loudness": DescriptorSet("loudness", 1),
+    "musicnn": DescriptorSet("musicnn", 1, configurable=False),
+    "default+musicnn": DescriptorSet("default+musicnn", 1),
     "gtzan": PublishedSet("gtzan", 1),
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),

@@ -1072,15 +1072,17 @@ def test_a_waltz_has_three_beats(shared):
 def test_golden_values(track, demo):
     golden = json.loads(Path(__file__).with_name("golden.json").read_text(encoding="utf-8"))[track]
     golden = {name: np.nan if value is None else value for name, value in golden.items()}
-    found = earmark.features(demo / track)
+    found = earmark.features(demo / track, set="default+musicnn")
+    margin = dict.fromkeys(schema.of("musicnn", DEFAULTS).names, 5e-3)
     again = "run `python tests/make_golden.py` and look at what git says has changed"
     assert list(golden) == list(found.index), f"the descriptors are others: {again}"
     # Decoders, resamplers and vector units of other platforms differ in the fifth digit; a contrast
-    # over valleys that are empty is one over rounding errors, and differs in the second.
+    # over valleys that are empty is one over rounding errors, and differs in the second. A network
+    # looks for what is greatest, and may find it elsewhere.
     wrong = [
         f"{name} is {value:.6g}, was {golden[name]:.6g}"
         for name, value in found.items()
-        if value != pytest.approx(golden[name], rel=1e-3, abs=1e-5, nan_ok=True)
+        if value != pytest.approx(golden[name], rel=1e-3, abs=margin.get(name, 1e-5), nan_ok=True)
     ]
     assert not wrong, f"{'; '.join(wrong)}. If that is meant, raise the version, then {again}"
 

@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_module_but_the_scripts_of_developers(names):
         for folder in ("earmark", "extract", "classify")
         for path in (ROOT / folder).rglob("*.py")
     } | {"pipeline.py", "app.py"}
-    scripts = {name for name in modules if re.search(r"/(train|fit)_\w+\.py$", name)} - {
+    scripts = {name for name in modules if re.search(r"/(train|fit|convert)_\w+\.py$", name)} - {
         "classify/train.py"
     }
     assert len(scripts) == 6
@@ -100,6 +100,7 @@ def test_the_wheel_holds_what_the_modules_read_and_no_pickles(names):
         "classify/models/spotify/model.ubj",
         "classify/app/widgets/player.js",
         "extract/descriptors/pages/tempo.md",
+        "extract/embedding/musicnn.npz",
         "extract/estimators/tempo.json",
     } <= read
     assert {f"earmark/{name}" for name in read} <= names

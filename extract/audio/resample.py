@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from earmark.extract.audio.decode import Audio
 
-__all__ = ["mono", "resampled"]
+__all__ = ["Resampler", "mono", "resampled"]
 
 Floats = NDArray[np.float32]
 
@@ -47,10 +47,45 @@ def resampled(pieces: Iterable[Floats], rate: int, target: int) -> Iterator[Floa
     if rate == target:
         yield from pieces
         return
-    stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+    stream = Resampler(rate, target)
     for piece in pieces:
-        yield stream.resample_chunk(piece)
-    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+        yield stream.feed(piece)
+    yield stream.finish()
+
+
+class Resampler:
+    """Resample a mono signal that is fed piece by piece.
+
+    Parameters
+    ----------
+    rate, target : int
+        Its sample rate and the one to bring it to, in Hz.
+
+    Examples
+    --------
+    >>> resampler = Resampler(44100, 16000)
+    >>> len(resampler.feed(np.zeros(44100, np.float32))) + len(resampler.finish())
+    16000
+    """
+
+    def __init__(self, rate: int, target: int) -> None:
+        self._stream = None
+        if rate != target:
+            self._stream = soxr.ResampleStream(rate, target, 1, dtype="float32", quality="HQ")
+
+    def feed(self, piece: Floats) -> Floats:
+        """Take the next samples, and return what is certain at the new rate."""
+        return self._resampled(piece, last=False)
+
+    def finish(self) -> Floats:
+        """Return the rest."""
+        return self._resampled(np.empty(0, np.float32), last=True)
+
+    def _resampled(self, piece: Floats, last: bool) -> Floats:
+        if self._stream is None:
+            return piece
+        found: Floats = self._stream.resample_chunk(piece, last=last)
+        return found
 
 
 @contextlib.contextmanager

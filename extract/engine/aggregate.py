@@ -22,6 +22,7 @@ from earmark.extract.signal.kernels import mean_variance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from earmark.extract.engine.patches import Patches
     from earmark.extract.engine.registry import Descriptor
     from earmark.extract.signal.loudness import Energies
 
@@ -42,6 +43,8 @@ class Plan:
         To be called on every block.
     windows : tuple of Descriptor
         To be called on every window.
+    embeddings : tuple of Descriptor
+        To be called on patches.
     moments : tuple of str
         The series whose mean and variance are needed.
     per_frame : tuple of str
@@ -52,6 +55,7 @@ class Plan:
 
     frames: tuple[Descriptor, ...]
     windows: tuple[Descriptor, ...]
+    embeddings: tuple[Descriptor, ...]
     moments: tuple[str, ...]
     per_frame: tuple[str, ...]
     peaks: bool
@@ -75,6 +79,7 @@ def plan(descriptors: tuple[Descriptor, ...]) -> Plan:
     return Plan(
         tuple(entry for entry in entries if entry.kind == "frame"),
         tuple(entry for entry in entries if entry.kind == "window"),
+        tuple(entry for entry in entries if entry.kind == "embedding"),
         tuple(dict.fromkeys(moments)),
         tuple(dict.fromkeys(per_frame)),
         any(entry.peaks for entry in entries),
@@ -150,6 +155,10 @@ class TrackSummary:
     track_level : float, optional
         Level in dB of the whole track, for a section of it. Windows more than 60 dB below that
         count as silence.
+    patches : Patches, optional
+        Of the whole track, where embeddings are wanted.
+    span : tuple of float, optional
+        Where a section of a track starts and stops, in seconds.
     """
 
     def __init__(
@@ -159,12 +168,16 @@ class TrackSummary:
         energies: Energies,
         summaries: Sequence[Summary],
         track_level: float | None = None,
+        patches: Patches | None = None,
+        span: tuple[float, float] | None = None,
     ) -> None:
         self.settings = settings
         self.seconds = seconds
         self.energies = energies
         self._summaries = summaries
         self._track_level = track_level
+        self._patches = patches
+        self._span = span
         self._results: dict[Callable[[TrackSummary], Any], Any] = {}
 
     def cached(self, function: Callable[[TrackSummary], T]) -> T:
@@ -224,6 +237,12 @@ class TrackSummary:
         sums = (weights * np.nan_to_num(parts)).sum(axis=0)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
+    def embedding(self, name: str) -> Doubles:
+        """Return the mean of an embedding over the patches, shape (size,)."""
+        if self._patches is None:
+            raise ValueError(f"the track was read without patches, and {name} is made from them")
+        return self._patches.mean(name, self.active, self.settings.frame_rate, self._span)
+
     def sections(self) -> list[tuple[float, TrackSummary]]:
         """Return each window as a track by itself, with its start in seconds."""
         if not self._summaries:
@@ -239,6 +258,8 @@ class TrackSummary:
                     self.energies.between(start, stop),
                     [entry],
                     self.level,
+                    self._patches,
+                    (start, stop),
                 ),
             )
             for entry, start, stop in zip(self._summaries, edges[:-1], edges[1:], strict=True)
@@ -301,5 +322,7 @@ def _values(track: TrackSummary, entry: Descriptor) -> Doubles:
         return np.atleast_1d(np.asarray(entry.function(track), np.float64))
     if entry.kind == "window":
         return track.values(entry.name)
+    if entry.kind == "embedding":
+        return track.embedding(entry.name)
     moments = track.moments(entry.name)
     return np.concatenate([registry.STATISTICS[stat](*moments) for stat in entry.stats])

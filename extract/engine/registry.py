@@ -3,7 +3,7 @@
 Columns, their order, units and ranges, the metadata of tables and the standard tests are derived
 from the declarations here; no other list names the descriptors.
 
-There are five kinds, after what a function is given:
+There are six kinds, after what a function is given:
 
 ``frame``
     A `Block` of consecutive frames, never a whole file → an array of shape (frames,) or
@@ -17,6 +17,9 @@ There are five kinds, after what a function is given:
     A `TrackSummary`, of a whole track or of a section → one number, or a tuple of them.
 ``estimate``
     The values of the columns of the descriptors that it needs, by name → one number.
+``embedding``
+    A patch, three seconds of the mel spectrogram of shape (frames, bands) → an array of values; a
+    track has the mean over its patches. See `earmark.extract.engine.patches`.
 
 A declaration that cannot be meant (a set, a statistic, a setting or a need that does not exist) is
 refused with a `ValueError` when its module is imported; needs are checked when all modules are.
@@ -54,11 +57,11 @@ __all__ = [
     "place",
 ]
 
-DescriptorKind = Literal["frame", "series", "window", "track", "estimate"]
+DescriptorKind = Literal["frame", "series", "window", "track", "estimate", "embedding"]
 Range = tuple[float, float]
 Doubles = NDArray[np.float64]
 
-SET_NAMES = ("default", "spotify", "loudness")
+SET_NAMES = ("default", "spotify", "loudness", "musicnn")
 """The feature sets that a descriptor may belong to; `earmark.extract.sets` has their versions."""
 
 STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
@@ -114,7 +117,7 @@ class Descriptor:
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns that this descriptor gives under `settings`."""
-        if self.kind in ("track", "estimate"):
+        if self.kind in ("track", "estimate", "embedding"):
             return self.values
         if self.kind == "window":
             return self.values or tuple(
@@ -167,7 +170,7 @@ def descriptor(
 
     Parameters
     ----------
-    kind : {"frame", "series", "window", "track", "estimate"}
+    kind : {"frame", "series", "window", "track", "estimate", "embedding"}
         What the function is given; see the top of this module.
     unit, range : str, tuple of float
         Of the values per frame or window; columns that differ are declared in `values`, without
@@ -176,7 +179,8 @@ def descriptor(
         Statistics over the frames that become columns, of
         `STATISTICS`. A series without any is there for other descriptors only.
     values : iterable of Column
-        The columns of a track or window descriptor, in the order of what it returns.
+        The columns of a track or window descriptor or an embedding, in the order of what it
+        returns.
     size : int or str, optional
         Values per frame or window, or the setting that holds their number; None for one value.
     needs : iterable of str
@@ -200,7 +204,7 @@ def descriptor(
         if name in _registered:
             raise ValueError(f"two descriptors are called {name!r}")
         columns = tuple(replace(value, version=version) for value in values)
-        if kind in ("track", "estimate") and not columns:
+        if kind in ("track", "estimate", "embedding") and not columns:
             columns = (Column(name, unit, range, version),)
         entry = Descriptor(
             name=name,
@@ -255,7 +259,7 @@ def _check(entry: Descriptor) -> None:
         refuse(f"stats={list(entry.stats)} are over frames, and kind {entry.kind!r} has none")
     if entry.values and over_frames:
         refuse(f"values={[column.name for column in entry.values]} with kind {entry.kind!r}")
-    if entry.size is not None and entry.kind in ("track", "estimate"):
+    if entry.size is not None and entry.kind in ("track", "estimate", "embedding"):
         refuse(f"size={entry.size!r} with kind {entry.kind!r}; declare its columns in values")
     if over_frames and entry.sets and not entry.stats:
         refuse(f"sets={list(entry.sets)} without stats: it would have no column in them")
@@ -328,11 +332,11 @@ def get(name: str) -> Descriptor:
 def in_set(name: str) -> tuple[Descriptor, ...]:
     """Return the descriptors of a feature set, one of `SET_NAMES`, in the order of its columns.
 
-    Values of the track come first, then what is estimated from all others, statistics over frames
-    and values of windows; within each, the order of the modules' names and of the functions in
-    them.
+    Values of the track come first, then what is estimated from all others, statistics over frames,
+    values of windows and embeddings; within each, the order of the modules' names and of the
+    functions in them.
     """
-    kinds = {"track": 0, "estimate": 1, "frame": 2, "series": 2, "window": 3}
+    kinds = {"track": 0, "estimate": 1, "frame": 2, "series": 2, "window": 3, "embedding": 4}
     members = (entry for entry in _discover().values() if name in entry.sets)
     return tuple(sorted(members, key=lambda entry: (kinds[entry.kind], *place(entry))))
 

@@ -1,6 +1,7 @@
 """One pass over the audio of a file: blocks of spectra, windows, their summaries.
 
     samples → blocks of frames → frame descriptors → windows → summaries → a track
+            → patches → embeddings                                        ↗
 
 Nothing but the summaries grows with the length of the file.
 """
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from earmark.extract.engine import aggregate
 from earmark.extract.engine.aggregate import Summary, TrackSummary
+from earmark.extract.engine.patches import Patches
 from earmark.extract.engine.windows import WindowCutter
 from earmark.extract.signal import frames
 from earmark.extract.signal.loudness import LoudnessMeter
@@ -34,6 +36,7 @@ def summarise_track(
     settings: Settings,
     lengths: Collection[float],
     watch: Callable[[Mapping[str, NDArray[np.float32]]], None] | None = None,
+    sections: bool = False,
 ) -> dict[float, TrackSummary]:
     """Read the audio once and summarise the track over windows of each length.
 
@@ -50,6 +53,8 @@ def summarise_track(
         of them.
     watch : callable, optional
         Called with the series of the frame descriptors of each block, by name.
+    sections : bool
+        Whether the windows will be asked for embeddings of their own, too.
 
     Returns
     -------
@@ -65,7 +70,11 @@ def summarise_track(
     meter = LoudnessMeter(audio.sample_rate, audio.channels, needed.peaks, audio.layout)
     cutters = {seconds: WindowCutter(settings, seconds) for seconds in lengths}
     summaries: dict[float, list[Summary]] = {seconds: [] for seconds in lengths}
-    for block in frames.blocks(audio, meter, settings):
+    patches = None
+    if needed.embeddings:
+        patches = Patches(audio.sample_rate, needed.embeddings, sections)
+    listen = None if patches is None else patches.feed
+    for block in frames.blocks(audio, meter, settings, listen):
         series = {entry.name: entry.function(block) for entry in needed.frames}
         if watch is not None:
             watch(series)
@@ -75,9 +84,11 @@ def summarise_track(
             )
     for seconds, cutter in cutters.items():
         summaries[seconds] += (aggregate.summarise(window, needed) for window in cutter.finish())
+    if patches is not None:
+        patches.finish()
     duration = meter.samples / audio.sample_rate
     energies = meter.energies()
     return {
-        seconds: TrackSummary(settings, duration, energies, parts)
+        seconds: TrackSummary(settings, duration, energies, parts, patches=patches)
         for seconds, parts in summaries.items()
     }

@@ -23,7 +23,7 @@ from earmark.extract.audio.resample import resampled
 from earmark.extract.signal.kernels import moments, powers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from earmark.extract.audio.decode import Audio
     from earmark.extract.config import Settings
@@ -120,7 +120,12 @@ class Block:
         return before
 
 
-def blocks(audio: Audio, meter: LoudnessMeter, settings: Settings) -> Iterator[Block]:
+def blocks(
+    audio: Audio,
+    meter: LoudnessMeter,
+    settings: Settings,
+    listen: Callable[[Floats], None] | None = None,
+) -> Iterator[Block]:
     """Read the audio once, through the loudness meter, and yield its frames block after block.
 
     Parameters
@@ -131,6 +136,8 @@ def blocks(audio: Audio, meter: LoudnessMeter, settings: Settings) -> Iterator[B
         Takes every sample, at the sample rate of the file.
     settings : Settings
         Sample rate, window, hop and band of the frames.
+    listen : callable, optional
+        Called with every piece of the mono signal, at the sample rate of the file.
 
     Yields
     ------
@@ -139,11 +146,18 @@ def blocks(audio: Audio, meter: LoudnessMeter, settings: Settings) -> Iterator[B
     """
     previous = None
     mixed = (meter.feed(block) for block in audio.blocks)
-    mono = resampled(mixed, audio.sample_rate, settings.sample_rate)
+    heard = mixed if listen is None else _heard(mixed, listen)
+    mono = resampled(heard, audio.sample_rate, settings.sample_rate)
     for span in _spans(mono, settings):
         block = Block(settings, span, previous)
         yield block
         previous = block
+
+
+def _heard(pieces: Iterable[Floats], listen: Callable[[Floats], None]) -> Iterator[Floats]:
+    for piece in pieces:
+        listen(piece)
+        yield piece
 
 
 def _spans(pieces: Iterable[Floats], settings: Settings) -> Iterator[Floats]:

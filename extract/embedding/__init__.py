@@ -1,0 +1,1 @@
+"""Learned networks whose activations become descriptors."""
