@@ -60,7 +60,11 @@ def _chunks(
 def _is_chain(chunks: Iterator[_Chunk], stop: int) -> bool:
     """Tell whether chunks, or nothing, follow one another up to the end of the file."""
     for chunk in chunks:
-        if not chunk.name[:4].isascii() or not chunk.name[:4].decode("ascii").isprintable():
+        if (
+            chunk.size < 0
+            or not chunk.name[:4].isascii()
+            or not chunk.name[:4].decode("ascii").isprintable()
+        ):
             return False
         if chunk.start + chunk.size >= stop:
             # Programs leave out the byte that fills an odd chunk up, and forget to count it.
@@ -105,7 +109,7 @@ def _extent(
         # Four bytes cannot hold more than 4 GiB; a smaller length was once filled in, and what
         # stands behind is something else.
         rest = there - chunk.size
-        return Extent(plain=True, note=f"has {rest} bytes behind its sound that nobody reads")
+        return Extent(plain=False, note=f"has {rest} bytes behind its sound that nobody reads")
     largest = 2 ** (8 * struct.calcsize(layout)) - 1
     filled = struct.pack(layout, min(there, largest))
     return Extent(
@@ -134,7 +138,7 @@ def rf64(file: BinaryIO, start: int, stop: int) -> Extent:
             sound = _Chunk(chunk.name, lengths + 8, chunk.start, size)
             behind = _chunks(file, chunk.start + size + size % 2, stop)
             extent = _extent(sound, stop, behind, "<q", bytes_per_second, ())
-            if not extent.plain:
+            if extent.replaced:
                 endless = {chunk.size_at: b"\xff" * 4}
                 return replace(extent, replaced={**extent.replaced, **endless})
             return extent
@@ -155,7 +159,7 @@ def wave64(file: BinaryIO, start: int, stop: int) -> Extent:
             end = chunk.start + max(0, chunk.size)
             # The size counts the 24 bytes of the head.
             found = _extent(chunk, stop, chunks(end + -end % 8), "<q", bytes_per_second, ())
-            if found.plain:
+            if not found.replaced:
                 return found
             whole = struct.pack("<q", stop - chunk.start + 24)
             return replace(found, replaced={chunk.size_at: whole})
@@ -185,8 +189,8 @@ def aiff(file: BinaryIO, start: int, stop: int) -> Extent:
     end = sound.start + sound.size
     behind = _chunks(file, end + sound.size % 2, stop, size_layout=">I")
     extent = _extent(sound, stop, behind, ">I", frame * rate)
-    there = max(0, (stop if not extent.plain else min(stop, end)) - begin) // frame
-    if extent.plain and counted >= there:
+    there = max(0, (stop if extent.replaced else min(stop, end)) - begin) // frame
+    if not extent.replaced and counted >= there:
         short = counted > there and not any(0 <= each - counted <= 4096 for each in UNKNOWN[1:])
         return replace(extent, said=counted / rate if short and rate else None)
     filled = {count_at: struct.pack(">I", min(there, 2**32 - 1)), **extent.replaced}

@@ -43,13 +43,21 @@ def opened(given: OpenFile) -> Iterator[Audio]:
     """Open a file with FFmpeg; streams that are laid end to end are opened one after the other."""
     links = given.links()
     with contextlib.ExitStack() as stack:
-        container, stream = stack.enter_context(stream_of(given, links[0]))
+        while True:
+            try:
+                container, stream = stack.enter_context(stream_of(given, links[0]))
+                break
+            except DecodeError:
+                # The head of a stream may be damaged, and the streams behind it whole.
+                if len(links) == 1:
+                    raise
+                links = links[1:]
         first = Decoder(container, stream)
         said = given.extent.said
         if (
             said is None
             and not given.extent.replaced
-            and len(links) == 1
+            and len(given.links()) == 1
             and (container.format.name in _TIMED)
         ):
             said = float(stream.duration * stream.time_base) if stream.duration else None
@@ -86,7 +94,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
 def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
     """Open a file, or part of it, with FFmpeg and choose the stream that holds its sound."""
     view.seek(0)
-    with container_of(given.path, view, given.found.instead) as container:
+    whole = given.handle if view is given.view and not given.has_tags else None
+    with container_of(given.path, view, given.found.instead, whole) as container:
         if not container.streams.audio:
             message = "holds no audio stream (a picture, a video without sound?)"
             raise DecodeError(given.path, message)
@@ -258,7 +267,9 @@ def _named(kind: tuple[int, tuple[str, ...]]) -> str:
     return f"{kind[0]} Hz {names.get(len(kind[1]), f'with {len(kind[1])} channels')}"
 
 
-def container_of(path: Path, file: BinaryIO | View, instead: str = "") -> Any:
+def container_of(
+    path: Path, file: BinaryIO | View, instead: str = "", whole: BinaryIO | None = None
+) -> Any:
     """Open a file with PyAV.
 
     Parameters
@@ -269,6 +280,8 @@ def container_of(path: Path, file: BinaryIO | View, instead: str = "") -> Any:
         Its content.
     instead : str
         What it is, where it is seen to be no audio.
+    whole : binary file, optional
+        The file, if the content is all of it.
 
     Raises
     ------
@@ -278,19 +291,23 @@ def container_of(path: Path, file: BinaryIO | View, instead: str = "") -> Any:
     # Imported here because most collections never need it.
     import av
 
+    # FFmpeg gets the open file, since it might take a name for a protocol; and without protocols
+    # a playlist in the guise of audio cannot open other files.
+    options = {"protocol_whitelist": "none", "format_whitelist": _DEMUXERS}
     try:
-        # FFmpeg gets the open file, since it might take a name for a protocol; and without
-        # protocols a playlist in the guise of audio cannot open other files.
-        return av.open(
-            file,
-            metadata_errors="replace",
-            options={"protocol_whitelist": "none", "format_whitelist": _DEMUXERS},
-        )
+        return av.open(file, metadata_errors="replace", options=options)
     except (av.error.FFmpegError, *_FAULTS) as error:
-        reason = f"it is {instead}" if instead else _reason(error)
-        raise DecodeError(
-            path, f"is not audio in any format that is known here ({reason})"
-        ) from error
+        problem = error
+    if whole is not None and not instead:
+        # Through Python a position outside of the file is an error, which FFmpeg itself survives.
+        with contextlib.suppress(av.error.FFmpegError, *_FAULTS):
+            whole.seek(0)
+            number = {"fd": str(whole.fileno()), "protocol_whitelist": "fd"}
+            return av.open("fd:", metadata_errors="replace", options=options | number)
+    reason = f"it is {instead}" if instead else _reason(problem)
+    raise DecodeError(
+        path, f"is not audio in any format that is known here ({reason})"
+    ) from problem
 
 
 def _reason(error: Exception) -> str:

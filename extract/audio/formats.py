@@ -42,6 +42,8 @@ class AudioFormat:
     extent : callable, optional
         Tells whether a file, between two positions, is as long as its header says: then libsndfile
         reads it. FFmpeg reads formats without.
+    takes_id3 : bool
+        Whether ID3 and APE tags stand before it as a rule.
     """
 
     name: str
@@ -51,6 +53,7 @@ class AudioFormat:
     mime: str = ""
     codecs: frozenset[str] = frozenset()
     extent: Callable[[BinaryIO, int, int], Extent] | None = None
+    takes_id3: bool = False
 
     @property
     def suffix(self) -> str:
@@ -101,6 +104,7 @@ MP3 = AudioFormat(
     mime="audio/mpeg",
     codecs=frozenset({"mp3"}),
     extent=mp3.extent,
+    takes_id3=True,
 )
 
 FORMATS = (
@@ -153,7 +157,7 @@ FORMATS = (
     AudioFormat("WMA", (".wma", ".wmv", ".asf"), (_ASF,)),
     AudioFormat("Monkey's Audio", (".ape",), ({0: b"MAC "},)),
     AudioFormat("WavPack", (".wv",), ({0: b"wvpk"},)),
-    AudioFormat("True Audio", (".tta",), ({0: b"TTA1"},)),
+    AudioFormat("True Audio", (".tta",), ({0: b"TTA1"},), takes_id3=True),
     AudioFormat("Musepack", (".mpc",), ({0: b"MPCK"}, {0: b"MP+"})),
     AudioFormat("AC-3", (".ac3", ".eac3", ".ec3"), ({0: b"\x0b\x77"},)),
     AudioFormat("DTS", (".dts",), ({0: b"\x7f\xfe\x80\x01"},)),
@@ -175,9 +179,14 @@ FORMATS = (
     ),
     AudioFormat("Matroska", (".mka", ".mkv"), (_EBML,)),
     AudioFormat(
-        "AAC", (".aac", ".adts"), check=_is_adts, mime="audio/aac", codecs=frozenset({"aac"})
+        "AAC",
+        (".aac", ".adts"),
+        check=_is_adts,
+        mime="audio/aac",
+        codecs=frozenset({"aac"}),
+        takes_id3=True,
     ),
-    AudioFormat("MP2", (".mp2", ".mp1"), check=_is_layer_2),
+    AudioFormat("MP2", (".mp2", ".mp1"), check=_is_layer_2, takes_id3=True),
     # Last: frames of MP3 may begin anywhere, also in files of other formats.
     MP3,
 )

@@ -103,7 +103,7 @@ class OpenFile:
     @property
     def has_tags(self) -> bool:
         """Whether tags stand before or behind its content."""
-        return bool(self.found.start) or self.found.stop != os.fstat(self.handle.fileno()).st_size
+        return bool(self.found.start) or self.found.stop != self.handle.seek(0, os.SEEK_END)
 
     def links(self) -> list[View]:
         """Return the streams that are laid end to end, or the one."""

@@ -92,6 +92,9 @@ def recognise(file: BinaryIO) -> Recognised:
         # What looks like frames of MP3 may stand in any file.
         return Recognised(None, start, stop, beginning)
     found = formats.identify(head)
+    if start and found is not None and not found.takes_id3:
+        note = f"begins with {start} bytes of a tag that its format does not know"
+        return Recognised(found, start, stop, note=note)
     if found is None and head.startswith(b"\0"):
         # Some files begin with zeros, as many as were lost of what stood before.
         sound = _after_zeros(file, start, stop)
