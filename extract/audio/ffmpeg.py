@@ -53,6 +53,7 @@ def opened(given: OpenFile) -> Iterator[Audio]:
                     raise
                 links = links[1:]
         first = Decoder(container, stream)
+        named = container.format.long_name
         said = given.extent.said
         if (
             said is None
@@ -84,6 +85,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
                 changes += decoder.changes
             if damage and not done:
                 raise DecodeError(given.path, f"cannot be decoded ({damage}); copy it again")
+            if given.found.format is None:
+                given.notes.append(f"is read as {named}, which its beginning does not say")
             given.notes.extend(changes)
             given.conclude(done / first.sample_rate, said, damage, lost)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["UnfitError", "opened"]
 
+SURE = frozenset({"AVR", "IRCAM", "MAT5", "NIST", "PAF", "PVF", "SVX", "XI"})
+"""Formats beyond our table that libsndfile knows by more than a byte or two."""
+
 UNKNOWN_LENGTH = 2**62
 """libsndfile reports 2**63 - 1 samples for a stream of unknown length."""
 
@@ -76,7 +79,7 @@ def _refuse_unfit(file: soundfile.SoundFile, given: OpenFile) -> None:
     if file.frames > UNKNOWN_LENGTH:
         # FLAC that was written to a pipe; libsndfile cannot read it to its end.
         raise UnfitError
-    if given.found.format is None and (given.found.instead or file.format in ("MP3", "RAW")):
+    if given.found.format is None and (given.found.instead or file.format not in SURE):
         raise UnfitError
     low, high = SAMPLE_RATES
     if not low <= file.samplerate <= high:

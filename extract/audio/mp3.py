@@ -38,8 +38,10 @@ MOST_CHANGES = 256
 
 READ_AT_ONCE = 2**20
 
-LOOKAHEAD = FRAMES_IN_A_ROW * 1500
-"""Bytes that hold a run of frames; a frame has at most 1441."""
+LONGEST_FRAME = 1500
+"""Bytes; a frame has at most 1441."""
+
+LOOKAHEAD = FRAMES_IN_A_ROW * LONGEST_FRAME
 
 FREE_FORMAT_SEARCHED = 4096
 """Bytes in which the second frame of free format begins: more than decoders take."""
@@ -63,6 +65,8 @@ class Frames:
         How often something that is no frame stands between frames.
     said : int or None
         Number of frames by the Xing header.
+    begin : int
+        Where the first frame begins in the file.
     """
 
     count: int = 0
@@ -71,6 +75,7 @@ class Frames:
     changes: tuple[int, ...] = ()
     gaps: int = 0
     said: int | None = None
+    begin: int = 0
 
     @property
     def seconds(self) -> float:
@@ -170,7 +175,7 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
     state = np.zeros(5, np.int64)
     changes = np.zeros((MOST_CHANGES, 2), np.int64)
     held = b""
-    offset, at = start, 0
+    offset, at, begin = start, 0, start
     first = b""
     file.seek(start)
     left = stop - start
@@ -184,7 +189,7 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
         if not state[1]:
             # Where the first frame is shows only here.
             at = int(_find_run(data, min(at, len(data)), until, _BITRATES, _SAMPLE_RATES))
-            first = held[at : at + 1500]
+            first, begin = held[at : at + LONGEST_FRAME], offset + at
         at = int(_walk(data, at, until, offset, state, changes, _BITRATES, _SAMPLE_RATES))
         if last:
             break
@@ -193,10 +198,12 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
         held, at, offset = held[position:], at - position, offset + position
     if not state[1]:
         return Frames()
-    return _frames(state, changes[: state[3]], first)
+    return _frames(state, changes[: state[3]], first, begin)
 
 
-def _frames(state: NDArray[np.int64], changes: NDArray[np.int64], first: bytes) -> Frames:
+def _frames(
+    state: NDArray[np.int64], changes: NDArray[np.int64], first: bytes, begin: int
+) -> Frames:
     version, rate = first[1] >> 3 & 3, first[2] >> 2 & 3
     sample_rate = int(_SAMPLE_RATES[rate]) // {3: 1, 2: 2, 0: 4}[version]
     headers = [at for at in (first.find(b"Xing", 4, 48), first.find(b"Info", 4, 48)) if at >= 0]
@@ -215,6 +222,7 @@ def _frames(state: NDArray[np.int64], changes: NDArray[np.int64], first: bytes) 
         tuple(int(position) for position in places),
         int(state[4]),
         said,
+        begin,
     )
 
 
@@ -235,7 +243,10 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     fewest = (frames.count - (2 if frames.said is None else 4)) * frames.samples
     damage = "something that is no sound stands between its frames" if frames.gaps else ""
     links = (start, *frames.changes) if frames.changes else ()
-    return Extent(plain, said, links=links, damage=damage, fewest=max(0, fewest))
+    before = frames.begin - start
+    # Of a stream that was cut the first frame is not whole.
+    note = f"begins with {before} bytes that are no sound" if before > LONGEST_FRAME else ""
+    return Extent(plain, said, links=links, note=note, damage=damage, fewest=max(0, fewest))
 
 
 def begins(data: bytes) -> bool:
