@@ -30,7 +30,7 @@ import av
 import numpy as np
 import soundfile
 
-from earmark.extract.audio import decode
+from earmark.extract.audio import decode, opened
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch.track import Extraction, analyse
 
@@ -257,7 +257,7 @@ def seconds_by_ffmpeg(path: Path) -> tuple[float, bool]:
                         # Floats of shifted bytes are noise beyond all measure.
                         if frame.format.name in ("flt", "dbl"):
                             largest = np.abs(frame.to_ndarray()).max(initial=0)
-                            clean = clean and bool(largest < decode.LARGEST_SAMPLE)
+                            clean = clean and bool(largest < opened.LARGEST_SAMPLE)
                 except (av.error.FFmpegError, ValueError, OSError, ArithmeticError):
                     clean = False
     except (av.error.FFmpegError, ValueError, OSError, ArithmeticError):

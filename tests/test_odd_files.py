@@ -298,6 +298,14 @@ def test_foreign_tags_are_stepped_over(tmp_path, name, codec, container, before,
     assert len(found.notes) == (bool(before) and not usual)
 
 
+@pytest.mark.parametrize("junk", [bytes(3000) + b"\x07" * 50, random.Random(1).randbytes(900)])
+def test_aac_may_begin_anywhere_as_mp3_does(tmp_path, junk):
+    data = file_of(tmp_path, "x.aac", "aac", container="adts", seconds=SECONDS)
+    found = analysed(put(tmp_path / "x", junk + data))
+    assert found.seconds == pytest.approx([SECONDS], abs=0.1)
+    assert found.notes == (f"begins with {len(junk)} bytes that are no sound",)
+
+
 def test_a_footer_without_its_header_takes_no_sound(tmp_path):
     data = file_of(tmp_path, "plain.opus", "libopus", 48000, "stereo")
     lying = b"APETAGEX" + struct.pack("<IIII", 2000, 32, 0, 0x80000000) + bytes(8)

@@ -22,7 +22,7 @@ import soundfile
 
 from earmark.extract.audio import ffmpeg, libsndfile
 from earmark.extract.audio.extent import Extent
-from earmark.extract.audio.opened import SAMPLE_RATES, Audio, Floats, OpenFile
+from earmark.extract.audio.opened import SAMPLE_RATES, Audio, Floats, OpenFile, is_sound
 from earmark.extract.audio.recognise import recognise
 from earmark.extract.audio.view import View
 from earmark.extract.errors import DecodeError
@@ -36,9 +36,6 @@ __all__ = ["Audio", "codec", "holds_sound", "open_audio"]
 
 HIGHEST_DSD_RATE = 2822400
 """Of DSD512; FFmpeg gives a sample for every eight bits."""
-
-LARGEST_SAMPLE = 1e6
-"""Full scale is 1; float files may exceed it, but not by 120 dB."""
 
 
 @contextlib.contextmanager
@@ -136,8 +133,7 @@ def _open(path: Path, handle: BinaryIO, stack: contextlib.ExitStack) -> Audio:
 def _sound(path: Path, blocks: Iterator[Floats]) -> Iterator[Floats]:
     """Pass blocks on; raise where samples are no numbers or absurdly large."""
     for block in blocks:
-        # Comparisons with NaN are false.
-        if not max(block.max(initial=0), -block.min(initial=0)) < LARGEST_SAMPLE:
+        if not is_sound(block):
             raise DecodeError(
                 path, "holds samples that are not numbers or far too large; export it again"
             )

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     from earmark.extract.audio.extent import Extent
 
-__all__ = ["FORMATS", "MIME_TYPES", "OTHER", "SUFFIXES", "AudioFormat", "has_magic", "identify"]
+__all__ = [
+    "AAC",
+    "FORMATS",
+    "MIME_TYPES",
+    "OTHER",
+    "SUFFIXES",
+    "AudioFormat",
+    "find_adts",
+    "has_magic",
+    "identify",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +82,13 @@ def has_magic(head: bytes, magic: Mapping[int, bytes]) -> bool:
     return all(head.startswith(mark, offset) for offset, mark in magic.items())
 
 
-def _is_adts(head: bytes) -> bool:
-    """Tell whether frames of AAC follow one another from the beginning."""
-    at, count = 0, 0
+LONGEST_ADTS = 3 * 8191
+"""Bytes of three frames of AAC at the most."""
+
+
+def _is_adts(head: bytes, at: int = 0) -> bool:
+    """Tell whether frames of AAC follow one another from the beginning, or a position."""
+    count = 0
     while count < 3 and at + 7 <= len(head):
         if head[at] != 0xFF or head[at + 1] & 0xF6 != 0xF0:
             return False
@@ -83,6 +97,17 @@ def _is_adts(head: bytes) -> bool:
             return False
         at, count = at + length, count + 1
     return count > 0
+
+
+def find_adts(head: bytes) -> int:
+    """Return where frames of AAC begin to follow one another; -1 for nowhere."""
+    at = head.find(b"\xff")
+    while at >= 0:
+        # Frames at the very end might be an accident.
+        if at + 4096 < len(head) and _is_adts(head, at):
+            return at
+        at = head.find(b"\xff", at + 1)
+    return -1
 
 
 def _is_layer_2(head: bytes) -> bool:
@@ -96,6 +121,15 @@ def _is_webm(head: bytes) -> bool:
 
 _EBML = {0: b"\x1a\x45\xdf\xa3"}
 _ASF = {0: b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\x00\xaa\x00\x62\xce\x6c"}
+
+AAC = AudioFormat(
+    "AAC",
+    (".aac", ".adts"),
+    check=_is_adts,
+    mime="audio/aac",
+    codecs=frozenset({"aac"}),
+    takes_id3=True,
+)
 
 MP3 = AudioFormat(
     "MP3",
@@ -178,14 +212,7 @@ FORMATS = (
         codecs=frozenset({"vorbis", "opus"}),
     ),
     AudioFormat("Matroska", (".mka", ".mkv"), (_EBML,)),
-    AudioFormat(
-        "AAC",
-        (".aac", ".adts"),
-        check=_is_adts,
-        mime="audio/aac",
-        codecs=frozenset({"aac"}),
-        takes_id3=True,
-    ),
+    AAC,
     AudioFormat("MP2", (".mp2", ".mp1"), check=_is_layer_2, takes_id3=True),
     # Last: frames of MP3 may begin anywhere, also in files of other formats.
     MP3,

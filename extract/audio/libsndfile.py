@@ -10,7 +10,14 @@ import soundfile
 
 from earmark.extract import _compat
 from earmark.extract.audio import ffmpeg
-from earmark.extract.audio.opened import BLOCK_LENGTH, SAMPLE_RATES, Audio, Floats, OpenFile
+from earmark.extract.audio.opened import (
+    BLOCK_LENGTH,
+    SAMPLE_RATES,
+    Audio,
+    Floats,
+    OpenFile,
+    is_sound,
+)
 from earmark.extract.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -49,6 +56,10 @@ def opened(given: OpenFile) -> Iterator[Audio]:
         def blocks() -> Iterator[Floats]:
             block, done, damage, lost = first, 0, "", 0.0
             while len(block):
+                if given.is_mp3 and not is_sound(block):
+                    # A damaged frame, which FFmpeg leaves out.
+                    damage = "a frame of absurd samples"
+                    break
                 done += len(block)
                 yield block
                 try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from earmark.extract.audio.extent import Extent
     from earmark.extract.audio.recognise import Recognised
 
-__all__ = ["BLOCK_LENGTH", "SAMPLE_RATES", "Audio", "Floats", "OpenFile"]
+__all__ = ["BLOCK_LENGTH", "SAMPLE_RATES", "Audio", "Floats", "OpenFile", "is_sound"]
 
 BLOCK_LENGTH = 65536
 """Samples per channel in a block: in stereo half a megabyte, which fits a second-level cache."""
@@ -36,6 +36,9 @@ DIFFERENCE = 0.01
 
 AT_THE_ENDS = 0.06
 """Seconds that decoders leave out, or do not, of what encoders add: two frames or so."""
+
+LARGEST_SAMPLE = 1e6
+"""Full scale is 1; float files may exceed it, but not by 120 dB."""
 
 Floats = NDArray[np.float32]
 
@@ -139,3 +142,9 @@ class OpenFile:
             self.notes.append(f"is damaged: {seconds:.1f}{of} s can be read ({damage})")
         elif said is not None and abs(seconds - said) > max(DIFFERENCE * seconds, AT_THE_ENDS):
             self.notes.append(f"says that it has {said:.1f} s and has {seconds:.1f} s")
+
+
+def is_sound(block: Floats) -> bool:
+    """Tell whether samples are numbers, and none absurdly large."""
+    # Comparisons with NaN are false.
+    return bool(max(block.max(initial=0), -block.min(initial=0)) < LARGEST_SAMPLE)

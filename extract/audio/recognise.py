@@ -95,16 +95,28 @@ def recognise(file: BinaryIO) -> Recognised:
     if start and found is not None and not found.takes_id3:
         note = f"begins with {start} bytes of a tag that its format does not know"
         return Recognised(found, start, stop, note=note)
-    if found is None and head.startswith(b"\0"):
+    if found is not None:
+        return Recognised(found, start, stop)
+    return _after_junk(file, start, stop, head)
+
+
+def _after_junk(file: BinaryIO, start: int, stop: int, head: bytes) -> Recognised:
+    """Tell what a file is that does not begin as any format does."""
+    begin = start
+    if head.startswith(b"\0"):
         # Some files begin with zeros, as many as were lost of what stood before.
-        sound = _after_zeros(file, start, stop)
-        head = _read(file, sound, stop)
+        begin = _after_zeros(file, start, stop)
+        head = _read(file, begin, stop)
         if not head:
             return Recognised(None, start, stop, "nothing but zeros")
-        found = formats.identify(head)
-        if found:
-            return Recognised(found, sound, stop, note=f"begins with {sound - start} zeros")
-    return Recognised(found, start, stop, "" if found else _description(head))
+        if found := formats.identify(head):
+            return Recognised(found, begin, stop, note=f"begins with {begin - start} zeros")
+    if (at := formats.find_adts(head)) >= 0:
+        # As MP3 does, AAC of a stream may begin anywhere.
+        begin += at
+        note = f"begins with {begin - start} bytes that are no sound"
+        return Recognised(formats.AAC, begin, stop, note=note)
+    return Recognised(None, start, stop, _description(head))
 
 
 def _read(file: BinaryIO, start: int, stop: int) -> bytes:
