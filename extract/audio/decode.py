@@ -124,7 +124,10 @@ def _open(path: Path, handle: BinaryIO, stack: contextlib.ExitStack) -> Audio:
     problems: list[Exception] = []
     for reader in readers:
         try:
-            return stack.enter_context(reader(file))
+            audio = stack.enter_context(reader(file))
+            if readers[0] is ffmpeg.opened and problems:
+                file.notes.append("is refused by FFmpeg, and read by libsndfile")
+            return audio
         except (soundfile.LibsndfileError, DecodeError, libsndfile.UnfitError) as error:
             problems.append(error)
     raise next(error for error in problems if isinstance(error, DecodeError))
