@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from earmark.classify.dataset.build import Dataset
     from earmark.classify.evaluation.held_out import Search
+    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.score import Scored
     from earmark.extract.batch.run import Result
     from earmark.extract.feature_table import FeatureTable
 
@@ -368,42 +370,29 @@ def classify_command(
 ) -> None:
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import earmark
-    from earmark.classify import demo, score, sound_tags
+    from earmark.classify import score, sound_tags
     from earmark.extract import tables
     from earmark.extract.batch import run
 
     bundle = earmark.load(model)
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
-    synthetic: Sequence[str] = []
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        table = parts = tables.read(sources[0])
-        if bundle.fingerprint and not table.provenance:
-            _say(
-                f"{table.source} does not say with which settings it was made, as Parquet does; it "
-                "is taken to be made like the model's"
-            )
-        if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
-            _say(
-                f"{table.source} has a row per track, and the model was trained on windows of "
-                f"{bundle.windows:g} s: it is less right so than on the files themselves"
-            )
+        table = parts = _read_for(bundle, sources[0])
     else:
         where = str(model or "the default model")
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
-        table, failures, notes = result.held[-1], result.failures, result.notes
-        parts = result.held[0]
-        synthetic = demo.synthetic(sources, table.paths.unique())
+        parts, table = result.held[0], result.held[-1]
+        failures, notes = result.failures, result.notes
         _say_unsearched(result)
     scored = score.scored(bundle, table)
     found = scored.predictions(top, min_probability)
     if tags:
         found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
-    over_time = None
     if segments is not None:
         timed = scored if parts is table else score.scored(bundle, parts)
         over_time = timed.segments(segments, top, min_probability)
@@ -413,36 +402,17 @@ def classify_command(
         tables.write(found, output)
         _show_predictions(found)
         print(f"{len(found)} tracks: {output}")
-        if synthetic:
-            _say(
-                f"{len(synthetic)} of them are demo tracks: synthetic, computed by a script; what "
-                "is said of them says little of how right it is about recordings"
-            )
+        _say_synthetic(sources, found["path"])
         if explain:
-            columns = scored.explanations()
-            explained = output.with_name(f"{output.stem}.explained{output.suffix}")
-            tables.write(columns, explained)
-            if explain is Reasons.columns:
-                _show_columns(columns)
-            else:
-                _show_reasons(scored.reasons(found["path"].head(SHOWN).tolist()))
-            print(f"what spoke for and against each: {explained}")
-        if over_time is not None:
+            _explain(scored, explain, output)
+        if segments is not None:
             timeline = output.with_name(f"{output.stem}.segments{output.suffix}")
             tables.write(over_time, timeline)
             _show_segments(over_time)
             print(f"genres over time: {timeline}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
-    silent = int(found["probability"].isna().sum())
-    if silent:
-        print(f"{silent} without a genre: silent, or shorter than a tenth of a second")
-    unsure = int(found["genre"].isna().sum()) - silent
-    if unsure:
-        print(f"{unsure} without a genre: less probable than {min_probability:g}")
-    weak = int((found["genre"].notna() & (found["probability"] < WEAK)).sum())
-    if weak:
-        print(f"{weak} with a question mark: below {100 * WEAK:g} %, more often wrong than right")
+    _show_doubts(found, min_probability)
     _show_notes(notes, noted)
     _finish(len(found), failures, listed, strict)
 
@@ -949,6 +919,60 @@ def _show_table(table: FeatureTable, kind: str | None) -> None:
         print(f"missing in {column}: {share:.1%}")
 
 
+def _read_for(bundle: Bundle, source: str) -> FeatureTable:
+    """Read a table that a model is to classify, and say what it is taken for."""
+    from earmark.extract import tables
+
+    table = tables.read(source)
+    if bundle.fingerprint and not table.provenance:
+        _say(
+            f"{table.source} does not say with which settings it was made, as Parquet does; it "
+            "is taken to be made like the model's"
+        )
+    if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
+        _say(
+            f"{table.source} has a row per track, and the model was trained on windows of "
+            f"{bundle.windows:g} s: it is less right so than on the files themselves"
+        )
+    return table
+
+
+def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
+    """Say which tracks nobody played."""
+    from earmark.classify import demo
+
+    if count := len(demo.synthetic(sources, paths)):
+        which = "1 of them is a demo track" if count == 1 else f"{count} of them are demo tracks"
+        _say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
+
+
+def _show_doubts(found: pd.DataFrame, min_probability: float) -> None:
+    """Count the tracks without a genre, and those whose genre is weak."""
+    silent = found["probability"].isna()
+    unsure = found["genre"].isna() & ~silent
+    weak = found["genre"].notna() & (found["probability"] < WEAK)
+    if silent.any():
+        print(f"{silent.sum()} without a genre: silent, or shorter than a tenth of a second")
+    if unsure.any():
+        print(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
+    if weak.any():
+        print(f"{weak.sum()} with a question mark: below {100 * WEAK:.0f} %, mostly wrong")
+
+
+def _explain(scored: Scored, how: Reasons, output: Path) -> None:
+    """Write what spoke for the genre of each track and what against it, and show it."""
+    from earmark.extract import tables
+
+    columns = scored.explanations()
+    explained = output.with_name(f"{output.stem}.explained{output.suffix}")
+    tables.write(columns, explained)
+    if how is Reasons.columns:
+        _show_columns(columns)
+    else:
+        _show_reasons(scored.reasons(scored.paths[:SHOWN]))
+    print(f"what spoke for and against each: {explained}")
+
+
 def _show_predictions(found: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -966,12 +990,12 @@ def _show_predictions(found: pd.DataFrame) -> None:
     ]
     for row in found.head(SHOWN).to_dict("records"):
         named = isinstance(row["genre"], str)
-        sound = row["probability"] == row["probability"]
+        sound = row["probability"] >= 0
         others = [
             f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
         ]
         # Text, not markup: a file may be called anything.
-        cells = [
+        cells: list[Text | str] = [
             Text(row["path"]),
             Text(_marked(row["genre"], row["probability"])),
             f"{100 * row['probability']:.0f}" if sound else "",
@@ -991,7 +1015,7 @@ def _show_predictions(found: pd.DataFrame) -> None:
 def _marked(genre: object, probability: float) -> str:
     """Return a genre with what says that it is weak, unsure or missing."""
     if not isinstance(genre, str):
-        return "–" if probability != probability else "?"
+        return "?" if probability >= 0 else "–"
     return f"{genre} ?" if probability < WEAK else genre
 
 
@@ -1010,10 +1034,11 @@ def _show_segments(segments: pd.DataFrame) -> None:
     """Show the genres of each track in order, each with when it begins."""
     for path, own in list(segments.groupby("path", sort=False))[:SHOWN]:
         print(path)
-        for row in own.head(SHOWN).itertuples():
-            minutes, seconds = divmod(round(row.start), 60)
-            sure = "" if row.probability != row.probability else f" {100 * row.probability:.0f} %"
-            print(f"  {minutes:3}:{seconds:02}  {_marked(row.genre, row.probability)}{sure}")
+        for row in own.head(SHOWN).to_dict("records"):
+            minutes, seconds = divmod(round(row["start"]), 60)
+            chance = row["probability"]
+            sure = f" {100 * chance:.0f} %" if chance >= 0 else ""
+            print(f"  {minutes:3}:{seconds:02}  {_marked(row['genre'], chance)}{sure}")
         if len(own) > SHOWN:
             print(f"  … and {len(own) - SHOWN} more")
 

@@ -118,7 +118,7 @@ def by_family(
         listener would understand) and ``contribution``; for each track the strongest family for
         its genre first, the strongest against it last.
     """
-    families = {name: family_of(name) for name in contributions.columns}
+    families = [family_of(name) for name in contributions.columns]
     summed = contributions.T.groupby(families).sum().T
     qualities = _qualities(contributions.columns)
     away = (values - normal["middle"]) / normal["spread"].where(normal["spread"] > 0)
@@ -127,7 +127,9 @@ def by_family(
         of_track = summed.loc[path].sort_values(ascending=False, kind="stable")
         for family, added in of_track[of_track != 0].items():
             if family == LEARNED:
-                words = _alike(tags.loc[path]) if path in tags.index else ""
+                heard = tags.loc[path] if path in tags.index else pd.Series(dtype=float)
+                words = _alike(heard, contributions.loc[path], normal["middle"], added)
+                words = words or f"{'other' if added > 0 else 'no other'} {genres[path]}"
             else:
                 own = [quality for quality in qualities if quality.family == family]
                 words = _compared(
@@ -197,8 +199,8 @@ def _compared(
             word = quality.words[int(distance > 0)]
             if word and abs(distance) >= NOTABLE:
                 comparisons.append((strength, word))
-        elif (said := quality.words.get(float(values[names[0]]))) is not None:
-            states.append((strength, said))
+        elif (state := quality.words.get(float(values[names[0]]))) is not None:
+            states.append((strength, state))
     said = [word for _, word in sorted(states, reverse=True)]
     compared = [word for _, word in sorted(comparisons, reverse=True)[:MOST]]
     if compared:
@@ -206,8 +208,14 @@ def _compared(
     return ", ".join(said)
 
 
-def _alike(tags: pd.Series) -> str:
-    return ", ".join(tag for tag, _ in sound_tags.strongest(tags, 3))
+def _alike(tags: pd.Series, contributions: pd.Series, middle: pd.Series, added: float) -> str:
+    """Name the strongest tags, of those that are stronger than usual and speak as the family does.
+
+    Of tags that the model does not look at neither is known: the strongest are named.
+    """
+    speaking = contributions.reindex(tags.index) * np.sign(added)
+    chosen = ~(speaking < 0) & ~(tags < middle.reindex(tags.index))
+    return ", ".join(tag for tag, _ in sound_tags.strongest(tags[chosen], 3))
 
 
 def told(reasons: pd.DataFrame, sign: int, top: int = 4) -> list[str]:

@@ -128,6 +128,7 @@ class Scored:
                 "with `earmark extract --windows SECONDS`, or classify the files themselves"
             )
         spans, logits = pieces.joined(*self.windows, seconds)
+        spans = spans.round({"start": 2, "seconds": 2})
         genres = named(pd.DataFrame(logits, columns=self.bundle.genres), top, min_probability)
         return pd.concat([spans, genres], axis=1)
 
@@ -238,7 +239,10 @@ def _filled(bundle: Bundle, features: pd.DataFrame) -> NDArray[np.float32]:
     """Return the inputs; what audio does not have is usual: the mean, or the commonest category."""
     if not len(features):
         return np.empty((0, len(bundle.inputs)), np.float32)
-    values = np.mean(bundle.filled(features), axis=0, dtype=np.float32)
+    draws = bundle.filled(features)
+    if len(draws) == 1:
+        return draws[0]
+    values: NDArray[np.float32] = np.stack(draws).mean(axis=0, dtype=np.float32)
     for place, name in enumerate(bundle.inputs):
         if name in bundle.categories and name not in features:
             values[:, place] = pd.Series(bundle.stand_ins[name]).mode().iloc[0]

@@ -46,7 +46,7 @@ def joined(spans: pd.DataFrame, logits: Floats, seconds: float) -> tuple[pd.Data
 
 
 def _summed(
-    spans: pd.DataFrame, logits: Floats, values: NDArray[np.int64]
+    spans: pd.DataFrame, logits: Floats, values: NDArray[np.integer]
 ) -> tuple[pd.DataFrame, Floats]:
     """Lay neighbours of the same track and the same value together."""
     other = spans["path"].ne(spans["path"].shift()).to_numpy()

@@ -21,6 +21,8 @@ SENT = {
     "genres": ["jazz", "blues"],
     "probabilities": [0.75, 0.25],
     "reasons": [["energy", 0.5, 0.25]],
+    "families": [["dynamics", "more energetic than usual", 0.25]],
+    "tags": [],
 }
 
 
@@ -254,7 +256,7 @@ def test_the_table_is_one_of_predictions_with_the_values_beside_them(tracks):
     tracks.add([("a.mp3", Path("/a.mp3")), ("silent.wav", Path("/b.wav"))])
     tracks.items[0].analysis = TrackAnalysis.of(SENT)
     tracks.items[1].analysis = TrackAnalysis.of(
-        SENT | {"genres": [], "probabilities": [], "reasons": []}
+        SENT | {"genres": [], "probabilities": [], "reasons": [], "families": []}
     )
     found = track_list.table(tracks.items)
     assert found.columns[:5].tolist() == [

@@ -91,7 +91,7 @@ def chroma(block: Block) -> Floats:
     needs=["chroma"],
     sets=["default"],
     family="harmony",
-    words={"rotated_chroma_*": ("fewer notes at once", "more notes at once")},
+    words={"rotated_chroma_*": ("clearer in pitch", "more blurred in pitch")},
 )
 def rotated_chroma(window: Window) -> Floats:
     """Mean chroma from the strongest pitch class of the window upwards.
@@ -225,8 +225,7 @@ def dyads(window: Window) -> Floats:
     version=3,
     family="harmony",
     words={
-        "mode": {0: "a minor key", 1: "a major key"},
-        "key_confidence": ("less clear in key", "clearer in key"),
+        "mode": {0: "in a minor key", 1: "in a major key"},
     },
 )
 def key(track: TrackSummary) -> tuple[float, float, float]:

@@ -78,7 +78,8 @@ FAMILIES = (
 
 Words = tuple[str, str] | Mapping[float, str]
 """What a listener says of a column: the words for a low value and for a high one, which stand
-before "than usual", empty where that is not worth saying; of a category the words for those of its values that are worth saying."""
+before "than usual", and are empty where there is nothing worth saying; of a category the words for
+those of its values that are worth it."""
 
 STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
     "mean": lambda mean, _: mean,
