@@ -41,7 +41,7 @@ SHOWN = 50
 """Rows of a result that are shown on the screen; the file holds them all."""
 
 WEAK = 0.3
-"""Probability below which a genre is more often wrong than right, and gets a question mark."""
+"""Probability below which a genre gets a question mark."""
 
 
 class OptionalValues(TyperCommand):
@@ -956,7 +956,7 @@ def _show_doubts(found: pd.DataFrame, min_probability: float) -> None:
     if unsure.any():
         print(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
     if weak.any():
-        print(f"{weak.sum()} with a question mark: below {100 * WEAK:.0f} %, mostly wrong")
+        print(f"{weak.sum()} with a question mark: less than {100 * WEAK:.0f} % sure")
 
 
 def _explain(scored: Scored, how: Reasons, output: Path) -> None:
