@@ -110,8 +110,11 @@ def test_tags_are_the_words_of_what_it_sounds_like():
 
 def test_what_is_slight_is_not_told():
     found = pd.DataFrame(
-        [("a", "jazz", "timbre", "darker than usual", 2.0), ("a", "jazz", "voice", "", 0.1)]
-        + [("a", "jazz", "mood", "less cheerful than usual", -0.5)],
+        [
+            ("a", "jazz", "timbre", "darker than usual", 2.0),
+            ("a", "jazz", "voice", "", 0.1),
+            ("a", "jazz", "mood", "less cheerful than usual", -0.5),
+        ],
         columns=reasons.COLUMNS,
     )
     assert reasons.told(found, 1) == ["timbre: darker than usual"]
@@ -349,7 +352,7 @@ def test_a_model_of_tracks_gets_windows_and_tracks_from_one_pass(demo):
 
 def test_a_table_of_tracks_has_no_parts(demo):
     table = earmark.table([demo / "house-128bpm-a-minor.mp3"], set=earmark.load().set_name)
-    with pytest.raises(SchemaError, match="a row per track.*--windows"):
+    with pytest.raises(SchemaError, match=r"a row per track.*--windows"):
         earmark.load().segments(table)
 
 

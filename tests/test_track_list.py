@@ -288,3 +288,7 @@ def test_a_worker_finds_what_the_tables_say(demo, tmp_path):
     assert analysis.picture is not None
     assert Path(analysis.sound) == file
     assert {name for name, _, _ in analysis.reasons} <= set(model.inputs)
+    told = model.explain(table, by="families")
+    assert [name for name, _, _ in analysis.families] == told["family"].tolist()
+    assert [words for _, words, _ in analysis.families] == told["words"].tolist()
+    assert bool(analysis.tags) == ("musicnn" in str(model.set))
