@@ -377,6 +377,12 @@ def classify_command(
     bundle = earmark.load(model)
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
+    explained = output.with_name(f"{output.stem}.explained{output.suffix}")
+    timeline = output.with_name(f"{output.stem}.segments{output.suffix}")
+    if explain:
+        tables.check_output(explained, "reasons")
+    if segments is not None:
+        tables.check_output(timeline, "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
@@ -404,9 +410,8 @@ def classify_command(
         print(f"{len(found)} tracks: {output}")
         _say_synthetic(sources, found["path"])
         if explain:
-            _explain(scored, explain, output)
+            _explain(scored, explain, explained)
         if segments is not None:
-            timeline = output.with_name(f"{output.stem}.segments{output.suffix}")
             tables.write(over_time, timeline)
             _show_segments(over_time)
             print(f"genres over time: {timeline}")
@@ -964,13 +969,12 @@ def _explain(scored: Scored, how: Reasons, output: Path) -> None:
     from earmark.extract import tables
 
     columns = scored.explanations()
-    explained = output.with_name(f"{output.stem}.explained{output.suffix}")
-    tables.write(columns, explained)
+    tables.write(columns, output)
     if how is Reasons.columns:
         _show_columns(columns)
     else:
         _show_reasons(scored.reasons(scored.paths[:SHOWN]))
-    print(f"what spoke for and against each: {explained}")
+    print(f"what spoke for and against each: {output}")
 
 
 def _show_predictions(found: pd.DataFrame) -> None:

@@ -121,12 +121,15 @@ class Scored:
         ------
         SchemaError
             Rows of the table are tracks.
+        SettingsError
+            The length is none.
         """
         if self.windows is None:
             raise SchemaError(
                 "the table has a row per track, and parts of tracks are judged by windows; make it "
                 "with `earmark extract --windows SECONDS`, or classify the files themselves"
             )
+        _check_length(seconds)
         spans, logits = pieces.joined(*self.windows, seconds)
         spans = spans.round({"start": 2, "seconds": 2})
         genres = named(pd.DataFrame(logits, columns=self.bundle.genres), top, min_probability)
@@ -315,7 +318,11 @@ def extraction_of(
     ------
     BundleError
         It was trained on a table that Earmark did not make, or no set has tags beside its columns.
+    SettingsError
+        The length of the parts is none.
     """
+    if segments is not None:
+        _check_length(segments)
     if bundle.set_name is None:
         raise BundleError(
             f"{where}: was trained on a table that Earmark did not extract; it can classify "
@@ -333,6 +340,11 @@ def extraction_of(
     if segments and not bundle.windows:
         return Extraction(name, settings, segments, tracks=True)
     return Extraction(name, settings, bundle.windows)
+
+
+def _check_length(seconds: float) -> None:
+    if not 0 < seconds < np.inf:
+        raise SettingsError(f"segments = {seconds:g}: a number of seconds")
 
 
 def check(bundle: Bundle, table: FeatureTable) -> None:

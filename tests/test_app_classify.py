@@ -86,6 +86,11 @@ def test_a_folder_becomes_a_table(app):
     assert found["tempo"].round().tolist() == [120, 96]
     assert found["key"].tolist() == ["B♭ major", "F major"]
 
+    # Reasons in words come first, those by column behind a fold.
+    written = [element.value for element in app.markdown]
+    assert any(text.startswith("For it:\n\n- ") and "than usual" in text for text in written)
+    assert "By descriptor" in [fold.label for fold in app.expander]
+
     next(box for box in app.text_input if box.label == "Search").set_value("WALTZ").run()
     assert app.dataframe[0].value["path"].tolist() == ["waltz-96bpm-f-major.flac"]
 

@@ -356,7 +356,31 @@ def test_a_table_of_tracks_has_no_parts(demo):
         earmark.load().segments(table)
 
 
+@pytest.mark.parametrize("wrong", [0, -5, float("nan"), float("inf")])
+def test_parts_have_a_length(demo, wrong):
+    with pytest.raises(SettingsError, match="a number of seconds"):
+        score.extraction_of(earmark.load(), "it", segments=wrong)
+    track = demo / "house-128bpm-a-minor.mp3"
+    table = earmark.table([track], windows=6, set=earmark.load().set_name)
+    with pytest.raises(SettingsError, match="a number of seconds"):
+        earmark.load().segments(table, seconds=wrong)
+
+
 # The command line.
+
+
+def test_what_somebody_else_wrote_is_kept(cli, demo, tmp_path):
+    track, output = demo / "house-128bpm-a-minor.mp3", tmp_path / "genres.csv"
+    for option, name in (("--explain", "explained"), ("--segments", "segments")):
+        other = tmp_path / f"genres.{name}.csv"
+        other.write_text("mine\n1\n")
+        status, _, err = cli("classify", track, option, "-o", output, "-q")
+        assert (status, other.read_text()) == (1, "mine\n1\n")
+        assert "is no table of Earmark's" in err
+        other.unlink()
+        # What it wrote itself it replaces.
+        for _ in range(2):
+            assert cli("classify", track, option, "-o", output, "-q")[0] == 0
 
 
 @pytest.mark.parametrize(
