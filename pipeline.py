@@ -403,7 +403,6 @@ def classify_command(
         timed = scored if parts is table else score.scored(bundle, parts)
         over_time = timed.segments(segments, top, min_probability)
     listed = tables.write_failures(failures, output)
-    noted = tables.write_notes(notes, output)
     if len(found):
         tables.write(found, output)
         _show_predictions(found)
@@ -418,7 +417,7 @@ def classify_command(
     else:
         _say(f"nothing could be analysed; no {output} was written")
     _show_doubts(found, min_probability)
-    _show_notes(notes, noted)
+    _show_notes(notes, tables.write_notes(notes, output))
     _finish(len(found), failures, listed, strict)
 
 
