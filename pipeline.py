@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 import typer
+from typer.core import TyperCommand
 
 # Everything else is imported where it is used: `earmark --help` answers at once.
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from earmark.classify.dataset.build import Dataset
     from earmark.classify.evaluation.held_out import Search
+    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.score import Scored
     from earmark.extract.batch.run import Result
     from earmark.extract.feature_table import FeatureTable
 
@@ -35,6 +39,46 @@ app = typer.Typer(
 
 SHOWN = 50
 """Rows of a result that are shown on the screen; the file holds them all."""
+
+WEAK = 0.3
+"""Probability below which a genre gets a question mark."""
+
+
+class OptionalValues(TyperCommand):
+    """A command some options of which may stand without their value.
+
+    What follows such an option is its value only if it could be one: `--explain ~/Music` names a
+    folder, `--explain columns` and `--explain=columns` do not.
+    """
+
+    VALUES: ClassVar[dict[str, tuple[str, str]]] = {
+        "--explain": ("families", r"families|columns"),
+        "--segments": ("30", r"\d+(\.\d*)?"),
+    }
+    """By option: what it means without a value, and what its values look like."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give options their values before the arguments are parsed."""
+        given: list[str] = []
+        rest = list(args)
+        while rest:
+            argument = rest.pop(0)
+            if argument == "--":
+                given += [argument, *rest]
+                break
+            if argument in self.VALUES:
+                usual, values = self.VALUES[argument]
+                own = rest.pop(0) if rest and re.fullmatch(values, rest[0]) else usual
+                argument = f"{argument}={own}"
+            given.append(argument)
+        return super().parse_args(ctx, given)
+
+
+class Reasons(StrEnum):
+    """How reasons are told."""
+
+    families = "families"
+    columns = "columns"
 
 
 class Device(StrEnum):
@@ -260,7 +304,9 @@ def extract_command(
 
 
 @app.command(
-    "classify", epilog="Example:  earmark classify ~/Music -o genres.csv --model models/mine"
+    "classify",
+    cls=OptionalValues,
+    epilog="Example:  earmark classify ~/Music -o genres.csv --model models/mine",
 )
 def classify_command(
     sources: Annotated[
@@ -281,14 +327,42 @@ def classify_command(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
+    min_probability: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Leave the genre empty where it is less probable.",
+            metavar="P",
+        ),
+    ] = 0.0,
     explain: Annotated[
-        bool,
+        Reasons | None,
         typer.Option(
             "--explain",
-            help="Also say which descriptors spoke for each genre and which against it, on the "
-            "screen and in OUTPUT.explained.csv.",
+            help="Also say what spoke for each genre and what against it: in words on the screen, "
+            "or with '--explain=columns' by descriptor; OUTPUT.explained.csv has the descriptors.",
+            metavar="[families|columns]",
+        ),
+    ] = None,
+    tags: Annotated[
+        bool,
+        typer.Option(
+            "--tags",
+            help="Also name the strongest tags, such as 'guitar' or 'female vocalists', as a "
+            "network hears them; the columns tags and tag_probabilities of the predictions.",
         ),
     ] = False,
+    segments: Annotated[
+        float | None,
+        typer.Option(
+            "--segments",
+            min=3,
+            help="Also judge parts of about this many seconds, 30 by default, of DJ mixes and live "
+            "sets by themselves: OUTPUT.segments.csv. Neighbours of the same genre are joined.",
+            metavar="[SECONDS]",
+        ),
+    ] = None,
     workers: Workers = 0,
     timeout: Timeout = None,
     strict: Strict = False,
@@ -296,54 +370,54 @@ def classify_command(
 ) -> None:
     """Find the genre of audio files: a table on the screen and a file of predictions."""
     import earmark
-    from earmark.classify import score
+    from earmark.classify import score, sound_tags
     from earmark.extract import tables
     from earmark.extract.batch import run
 
     bundle = earmark.load(model)
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
+    explained = output.with_name(f"{output.stem}.explained{output.suffix}")
+    timeline = output.with_name(f"{output.stem}.segments{output.suffix}")
+    if explain:
+        tables.check_output(explained, "reasons")
+    if segments is not None:
+        tables.check_output(timeline, "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        table = tables.read(sources[0])
-        if bundle.fingerprint and not table.provenance:
-            _say(
-                f"{table.source} does not say with which settings it was made, as Parquet does; it "
-                "is taken to be made like the model's"
-            )
-        if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
-            _say(
-                f"{table.source} has a row per track, and the model was trained on windows of "
-                f"{bundle.windows:g} s: it is less right so than on the files themselves"
-            )
+        table = parts = _read_for(bundle, sources[0])
     else:
-        extraction = replace(
-            score.extraction_of(bundle, str(model or "the default model")), timeout=timeout
-        )
+        where = str(model or "the default model")
+        extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
+        extraction = replace(extraction, timeout=timeout)
         result = run.extract(sources, extraction, workers=_workers(workers), progress=not quiet)
-        table, failures, notes = result.held[0], result.failures, result.notes
+        parts, table = result.held[0], result.held[-1]
+        failures, notes = result.failures, result.notes
         _say_unsearched(result)
     scored = score.scored(bundle, table)
-    found = scored.predictions(top)
+    found = scored.predictions(top, min_probability)
+    if tags:
+        found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
+    if segments is not None:
+        timed = scored if parts is table else score.scored(bundle, parts)
+        over_time = timed.segments(segments, top, min_probability)
     listed = tables.write_failures(failures, output)
-    noted = tables.write_notes(notes, output)
     if len(found):
         tables.write(found, output)
         _show_predictions(found)
         print(f"{len(found)} tracks: {output}")
+        _say_synthetic(sources, found["path"])
         if explain:
-            reasons = scored.explanations()
-            explained = output.with_name(f"{output.stem}.explained{output.suffix}")
-            tables.write(reasons, explained)
-            _show_reasons(reasons)
-            print(f"what spoke for and against each: {explained}")
+            _explain(scored, explain, explained)
+        if segments is not None:
+            tables.write(over_time, timeline)
+            _show_segments(over_time)
+            print(f"genres over time: {timeline}")
     else:
         _say(f"nothing could be analysed; no {output} was written")
-    silent = int(found["genre"].isna().sum())
-    if silent:
-        print(f"{silent} without a genre: silent, or shorter than a tenth of a second")
-    _show_notes(notes, noted)
+    _show_doubts(found, min_probability)
+    _show_notes(notes, tables.write_notes(notes, output))
     _finish(len(found), failures, listed, strict)
 
 
@@ -849,6 +923,59 @@ def _show_table(table: FeatureTable, kind: str | None) -> None:
         print(f"missing in {column}: {share:.1%}")
 
 
+def _read_for(bundle: Bundle, source: str) -> FeatureTable:
+    """Read a table that a model is to classify, and say what it is taken for."""
+    from earmark.extract import tables
+
+    table = tables.read(source)
+    if bundle.fingerprint and not table.provenance:
+        _say(
+            f"{table.source} does not say with which settings it was made, as Parquet does; it "
+            "is taken to be made like the model's"
+        )
+    if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
+        _say(
+            f"{table.source} has a row per track, and the model was trained on windows of "
+            f"{bundle.windows:g} s: it is less right so than on the files themselves"
+        )
+    return table
+
+
+def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
+    """Say which tracks nobody played."""
+    from earmark.classify import demo
+
+    if count := len(demo.synthetic(sources, paths)):
+        which = "1 of them is a demo track" if count == 1 else f"{count} of them are demo tracks"
+        _say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
+
+
+def _show_doubts(found: pd.DataFrame, min_probability: float) -> None:
+    """Count the tracks without a genre, and those whose genre is weak."""
+    silent = found["probability"].isna()
+    unsure = found["genre"].isna() & ~silent
+    weak = found["genre"].notna() & (found["probability"] < WEAK)
+    if silent.any():
+        print(f"{silent.sum()} without a genre: silent, or shorter than a tenth of a second")
+    if unsure.any():
+        print(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
+    if weak.any():
+        print(f"{weak.sum()} with a question mark: less than {100 * WEAK:.0f} % sure")
+
+
+def _explain(scored: Scored, how: Reasons, output: Path) -> None:
+    """Write what spoke for the genre of each track and what against it, and show it."""
+    from earmark.extract import tables
+
+    columns = scored.explanations()
+    tables.write(columns, output)
+    if how is Reasons.columns:
+        _show_columns(columns)
+    else:
+        _show_reasons(scored.reasons(scored.paths[:SHOWN]))
+    print(f"what spoke for and against each: {output}")
+
+
 def _show_predictions(found: pd.DataFrame) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -859,21 +986,28 @@ def _show_predictions(found: pd.DataFrame) -> None:
     grid.add_column("genre")
     grid.add_column("%", justify="right")
     grid.add_column("or")
+    if "tags" in found:
+        grid.add_column("tags")
     ranks = [
         int(name.removeprefix("genre_")) for name in map(str, found) if name.startswith("genre_")
     ]
     for row in found.head(SHOWN).to_dict("records"):
-        known = isinstance(row["genre"], str)
+        named = isinstance(row["genre"], str)
+        sound = row["probability"] >= 0
         others = [
             f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
         ]
         # Text, not markup: a file may be called anything.
-        grid.add_row(
+        cells: list[Text | str] = [
             Text(row["path"]),
-            Text(row["genre"] if known else "–"),
-            f"{100 * row['probability']:.0f}" if known else "",
-            Text(", ".join(others) if known else ""),
-        )
+            Text(_marked(row["genre"], row["probability"])),
+            f"{100 * row['probability']:.0f}" if sound else "",
+            Text(", ".join(others) if named else ""),
+        ]
+        if "tags" in found:
+            tags = row["tags"]
+            cells.append(Text(tags.replace(";", ",") if isinstance(tags, str) else ""))
+        grid.add_row(*cells)
     # Where the output is no screen, lines must not be cut to an imagined width.
     console = Console() if sys.stdout.isatty() else Console(width=120)
     console.print(grid)
@@ -881,8 +1015,39 @@ def _show_predictions(found: pd.DataFrame) -> None:
         print(f"… and {len(found) - SHOWN} more")
 
 
+def _marked(genre: object, probability: float) -> str:
+    """Return a genre with what says that it is weak, unsure or missing."""
+    if not isinstance(genre, str):
+        return "?" if probability >= 0 else "–"
+    return f"{genre} ?" if probability < WEAK else genre
+
+
 def _show_reasons(reasons: pd.DataFrame) -> None:
-    """Show for each track what spoke for its genre and what against it."""
+    """Show for each track what spoke for its genre and what against it, in words."""
+    from earmark.classify.reasons import told
+
+    for path, own in reasons.groupby("path", sort=False):
+        print(f"{path}: {own['genre'].iloc[0]}")
+        for sign, word in ((1, "for"), (-1, "against")):
+            if found := told(own, sign):
+                print(f"  {word:<8} {'; '.join(found)}")
+
+
+def _show_segments(segments: pd.DataFrame) -> None:
+    """Show the genres of each track in order, each with when it begins."""
+    for path, own in list(segments.groupby("path", sort=False))[:SHOWN]:
+        print(path)
+        for row in own.head(SHOWN).to_dict("records"):
+            minutes, seconds = divmod(round(row["start"]), 60)
+            chance = row["probability"]
+            sure = f" {100 * chance:.0f} %" if chance >= 0 else ""
+            print(f"  {minutes:3}:{seconds:02}  {_marked(row['genre'], chance)}{sure}")
+        if len(own) > SHOWN:
+            print(f"  … and {len(own) - SHOWN} more")
+
+
+def _show_columns(reasons: pd.DataFrame) -> None:
+    """Show for each track which descriptors spoke for its genre and which against it."""
     for path, own in list(reasons.groupby("path", sort=False))[:SHOWN]:
         print(f"{path}: {own['genre'].iloc[0]}")
         for sign, word in ((1, "for"), (-1, "against")):

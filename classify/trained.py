@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from earmark.classify import score
 from earmark.classify.model.bundle import Bundle
+from earmark.classify.segments import SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,9 @@ class Trained(Bundle):
             parts.append(f"accuracy {accuracy:.3f}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
-    def predict(self, table: pd.DataFrame | FeatureTable, *, top: int = 3) -> pd.DataFrame:
+    def predict(
+        self, table: pd.DataFrame | FeatureTable, *, top: int = 3, min_probability: float = 0.0
+    ) -> pd.DataFrame:
         """Return the most probable genres of each track.
 
         Parameters
@@ -53,6 +56,8 @@ class Trained(Bundle):
             Descriptors; rows are tracks, or windows of tracks.
         top : int
             How many genres to name.
+        min_probability : float
+            A track whose genre is less probable gets none.
 
         Returns
         -------
@@ -64,9 +69,15 @@ class Trained(Bundle):
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        return score.scored(self, table).predictions(top)
+        return score.scored(self, table).predictions(top, min_probability)
 
-    def explain(self, table: pd.DataFrame | FeatureTable, *, top: int = 5) -> pd.DataFrame:
+    def explain(
+        self,
+        table: pd.DataFrame | FeatureTable,
+        *,
+        top: int = 5,
+        by: Literal["columns", "families"] = "columns",
+    ) -> pd.DataFrame:
         """Return what spoke for and against the genre of each track.
 
         Parameters
@@ -75,15 +86,51 @@ class Trained(Bundle):
             Descriptors; rows are tracks, or windows of tracks.
         top : int
             How many columns to name for, and how many against.
+        by : {"columns", "families"}
+            Whether to name columns with their values, or families of them in words.
 
         Returns
         -------
         DataFrame
-            As from `earmark.classify.score.Scored.explanations`.
+            As from `earmark.classify.score.Scored.explanations`, or of families as from
+            `earmark.classify.reasons.by_family`, all of them.
 
         Raises
         ------
         SchemaError
             The table was not made like the one that the model was trained on.
         """
-        return score.scored(self, table).explanations(top)
+        scored = score.scored(self, table)
+        return scored.reasons() if by == "families" else scored.explanations(top)
+
+    def segments(
+        self,
+        table: pd.DataFrame | FeatureTable,
+        *,
+        seconds: float = SECONDS,
+        top: int = 3,
+        min_probability: float = 0.0,
+    ) -> pd.DataFrame:
+        """Return the genres of the parts of each track, such as those of a DJ mix.
+
+        Parameters
+        ----------
+        table : DataFrame or FeatureTable
+            Descriptors of windows of tracks.
+        seconds : float
+            About how long the parts are that are judged by themselves.
+        top, min_probability
+            As for `predict`.
+
+        Returns
+        -------
+        DataFrame
+            As from `earmark.classify.score.Scored.segments`.
+
+        Raises
+        ------
+        SchemaError
+            Rows of the table are tracks, or it was not made like the one that the model was trained
+            on.
+        """
+        return score.scored(self, table).segments(seconds, top, min_probability)

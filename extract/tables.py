@@ -56,6 +56,8 @@ HEADS = {
     ("path", "sha256"): "features",
     ("path", "start", "seconds", "sha256"): "features",
     ("path", "genre", "probability"): "predictions",
+    ("path", "genre", "feature", "value", "contribution"): "reasons",
+    ("path", "start", "seconds", "genre", "probability"): "segments",
     FAILURE_COLUMNS[:3]: "failures",
     NOTE_COLUMNS: "notes",
     ("feature", "chroma_cens"): "features",

@@ -71,6 +71,21 @@ def test_a_folder_elsewhere_is_refused_in_a_sentence(app, named):
 
 
 @pytest.mark.slow
+def test_reasons_are_told_in_words_and_by_column_behind_a_fold(app, demo, tmp_path):
+    (tmp_path / "one").mkdir()
+    track = "reggae-76bpm-g-major.ogg"
+    (tmp_path / "one" / track).write_bytes((demo / track).read_bytes())
+    name_folder(app, "one")
+    tracks = app.session_state["track list"]
+    run_until(app, lambda: tracks.done and tracks.items[0].picture and not tracks.items[0].waits)
+    app.run()
+    assert not app.exception
+    written = [element.value for element in app.markdown]
+    assert any(text.startswith("For it:\n\n- ") and "than usual" in text for text in written)
+    assert "By descriptor" in [fold.label for fold in app.expander]
+
+
+@pytest.mark.slow
 def test_a_folder_becomes_a_table(app):
     name_folder(app, "music")
     tracks = app.session_state["track list"]

@@ -138,7 +138,7 @@ def test_duplicates_are_named_and_what_they_would_have_added(cli, tmp_path):
 
 def test_explanations_of_a_table_are_shown_and_written(cli, table, trained, tmp_path):
     output = tmp_path / "genres.csv"
-    status, out, _ = cli("classify", table, "-m", trained, "-o", output, "--explain", "-q")
+    status, out, _ = cli("classify", table, "-m", trained, "-o", output, "--explain=columns", "-q")
     assert status == 0
     explained = pd.read_csv(tmp_path / "genres.explained.csv")
     assert explained.columns.tolist() == ["path", "genre", "feature", "value", "contribution"]
@@ -169,7 +169,7 @@ def test_explanations_of_a_table_are_shown_and_written(cli, table, trained, tmp_
 def test_explanations_of_audio_are_of_the_default_model(cli, demo, tmp_path):
     track = demo / "reggae-76bpm-g-major.ogg"
     output = tmp_path / "genres.jsonl"
-    status, out, _ = cli("classify", track, "-o", output, "--explain", "-q")
+    status, out, _ = cli("classify", track, "-o", output, "--explain=columns", "-q")
     assert status == 0
     explained = pd.read_json(tmp_path / "genres.explained.jsonl", lines=True)
     assert set(explained["path"]) == {track.name}

@@ -21,6 +21,8 @@ SENT = {
     "genres": ["jazz", "blues"],
     "probabilities": [0.75, 0.25],
     "reasons": [["energy", 0.5, 0.25]],
+    "families": [["dynamics", "more energetic than usual", 0.25]],
+    "tags": [],
 }
 
 
@@ -254,7 +256,7 @@ def test_the_table_is_one_of_predictions_with_the_values_beside_them(tracks):
     tracks.add([("a.mp3", Path("/a.mp3")), ("silent.wav", Path("/b.wav"))])
     tracks.items[0].analysis = TrackAnalysis.of(SENT)
     tracks.items[1].analysis = TrackAnalysis.of(
-        SENT | {"genres": [], "probabilities": [], "reasons": []}
+        SENT | {"genres": [], "probabilities": [], "reasons": [], "families": []}
     )
     found = track_list.table(tracks.items)
     assert found.columns[:5].tolist() == [
@@ -286,3 +288,7 @@ def test_a_worker_finds_what_the_tables_say(demo, tmp_path):
     assert analysis.picture is not None
     assert Path(analysis.sound) == file
     assert {name for name, _, _ in analysis.reasons} <= set(model.inputs)
+    told = model.explain(table, by="families")
+    assert [name for name, _, _ in analysis.families] == told["family"].tolist()
+    assert [words for _, words, _ in analysis.families] == told["words"].tolist()
+    assert bool(analysis.tags) == ("musicnn" in str(model.set))

@@ -68,7 +68,18 @@ def mel_level(window: Window) -> Floats:
 
 
 @descriptor(
-    "series", size="n_mfcc", stats=["mean", "std"], needs=["mel_level"], sets=["default"], version=2
+    "series",
+    size="n_mfcc",
+    stats=["mean", "std"],
+    needs=["mel_level"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={
+        "mfcc_00_mean": ("thinner", "fuller"),
+        "mfcc_01_mean": ("brighter", "darker"),
+        "mfcc_*_std": ("more uniform", "more varied"),
+    },
 )
 def mfcc(window: Window) -> Floats:
     """Mel-frequency cepstral coefficients (`librosa.feature.mfcc`) of the window at -23 dB.
@@ -99,7 +110,15 @@ def mfcc(window: Window) -> Floats:
     return transformed[:, : window.settings.n_mfcc]
 
 
-@descriptor("series", size="n_mfcc", stats=["std"], needs=["mfcc"], sets=["default"])
+@descriptor(
+    "series",
+    size="n_mfcc",
+    stats=["std"],
+    needs=["mfcc"],
+    sets=["default"],
+    family="timbre",
+    words={"mfcc_difference_*": ("smoother", "more restless")},
+)
 def mfcc_difference(window: Window) -> Floats:
     """Difference of the cepstral coefficients from the frame before; 0 in a window's first.
 

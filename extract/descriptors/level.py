@@ -34,6 +34,8 @@ Floats = NDArray[np.float32]
     "track",
     values=[Column("duration_ms", "ms", (0, np.inf), dtype="int64")],
     sets=["default", "spotify", "loudness"],
+    family="length",
+    words={"duration_ms": ("shorter", "longer")},
 )
 def duration_ms(track: TrackSummary) -> float:
     """Duration in milliseconds, rounded as Spotify gives it.
@@ -55,7 +57,13 @@ def duration_ms(track: TrackSummary) -> float:
 
 
 @descriptor(
-    "track", unit="LUFS", range=(-70, 20), sets=["default", "spotify", "loudness"], version=2
+    "track",
+    unit="LUFS",
+    range=(-70, 20),
+    sets=["default", "spotify", "loudness"],
+    version=2,
+    family="dynamics",
+    words={"loudness": ("softer", "louder")},
 )
 def loudness(track: TrackSummary) -> float:
     """Integrated loudness of the full-rate channels in LUFS, by ITU-R BS.1770-4 with gating.
@@ -122,7 +130,14 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
     return float(-0.691 + 10 * np.log10(blocks.mean()))
 
 
-@descriptor("track", unit="LU", range=(0, np.inf), sets=["loudness"])
+@descriptor(
+    "track",
+    unit="LU",
+    range=(0, np.inf),
+    sets=["loudness"],
+    family="dynamics",
+    words={"loudness_range": ("more even in level", "more varied in level")},
+)
 def loudness_range(track: TrackSummary) -> float:
     """Loudness range in LU, by EBU Tech 3342: how far apart quiet and loud passages lie.
 
@@ -193,6 +208,7 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
     range=(-80, 30),
     peaks=True,
     sets=["loudness"],
+    family="dynamics",
 )
 def true_peak(track: TrackSummary) -> float:
     """Highest point of the waveform in dB relative to full scale, between the samples too.
@@ -220,7 +236,14 @@ def true_peak(track: TrackSummary) -> float:
     return float(20 * np.log10(peak))
 
 
-@descriptor("track", range=(0, 1), needs=["frame_rms"], sets=["default"])
+@descriptor(
+    "track",
+    range=(0, 1),
+    needs=["frame_rms"],
+    sets=["default"],
+    family="recording",
+    words={"stereo_width": ("narrower in stereo", "wider in stereo")},
+)
 def stereo_width(track: TrackSummary) -> float:
     """Share of the energy that mixing two channels down to one takes away.
 
@@ -260,6 +283,11 @@ def frame_rms(block: Block) -> Floats:
     needs=["frame_rms"],
     sets=["default"],
     version=2,
+    family="dynamics",
+    words={
+        "rms_mean": ("more varied in level", "more even in level"),
+        "rms_std": ("more even in level", "more varied in level"),
+    },
 )
 def rms(track: TrackSummary) -> tuple[float, float]:
     """Mean and deviation of the root mean square per frame, the track brought to -23 dB.

@@ -60,6 +60,8 @@ def _pooling(n_mels: int, bands: int) -> Projection:
     size=VARIANCE_BANDS,
     needs=["mel_level"],
     sets=["default"],
+    family="rhythm",
+    words={"variance_pattern_*": ("less percussive", "more percussive")},
 )
 def variance_pattern(window: Window) -> Floats:
     """Deviation of the level of each of 16 mel bands within a quarter of a second, on average.
@@ -94,6 +96,8 @@ def variance_pattern(window: Window) -> Floats:
     size=FLUCTUATION_BANDS * (len(FLUCTUATION_EDGES) - 1),
     needs=["mel_level"],
     sets=["default"],
+    family="rhythm",
+    words={"fluctuation_pattern_*": ("less pulsing", "more pulsing")},
 )
 def fluctuation_pattern(window: Window) -> Floats:
     """How strongly the level of each of 8 mel bands moves at each of 8 rates from 0.3 to 11 Hz.

@@ -61,7 +61,14 @@ highest band of contrast) or of the key it happens to be in."""
 Row = Mapping[str, float]
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="rhythm",
+    words={"danceability": ("less danceable", "more danceable")},
+)
 def danceability(row: Row) -> float:
     """How well one could dance to it, 0 to 1: an estimate of Spotify's value.
 
@@ -78,7 +85,14 @@ def danceability(row: Row) -> float:
     return calibrated("danceability", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="dynamics",
+    words={"energy": ("calmer", "more energetic")},
+)
 def energy(row: Row) -> float:
     """How intense and busy it feels, 0 to 1: an estimate of Spotify's value.
 
@@ -104,7 +118,14 @@ def energy(row: Row) -> float:
     return calibrated("energy", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="voice",
+    words={"speechiness": ("", "more like speech")},
+)
 def speechiness(row: Row) -> float:
     """How much of it is spoken, 0 to 1: an estimate of Spotify's value.
 
@@ -122,7 +143,14 @@ def speechiness(row: Row) -> float:
     return calibrated("speechiness", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="timbre",
+    words={"acousticness": ("less acoustic", "more acoustic")},
+)
 def acousticness(row: Row) -> float:
     """How sure one can be that it is acoustic, 0 to 1: an estimate of Spotify's value.
 
@@ -141,7 +169,14 @@ def acousticness(row: Row) -> float:
     return calibrated("acousticness", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="voice",
+    words={"instrumentalness": ("more vocal", "more instrumental")},
+)
 def instrumentalness(row: Row) -> float:
     """How sure one can be that nobody sings or speaks, 0 to 1: an estimate of Spotify's value.
 
@@ -160,7 +195,13 @@ def instrumentalness(row: Row) -> float:
     return calibrated("instrumentalness", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="recording",
+)
 def liveness(row: Row) -> float:
     """How sure one can be that an audience is there, 0 to 1: an estimate of Spotify's value.
 
@@ -178,7 +219,14 @@ def liveness(row: Row) -> float:
     return calibrated("liveness", row)
 
 
-@descriptor("estimate", range=(0, 1), needs=INPUTS, sets=["default", "spotify"])
+@descriptor(
+    "estimate",
+    range=(0, 1),
+    needs=INPUTS,
+    sets=["default", "spotify"],
+    family="mood",
+    words={"valence": ("less cheerful", "more cheerful")},
+)
 def valence(row: Row) -> float:
     """How positive it sounds, 0 (sad, angry) to 1 (happy, cheerful): an estimate of Spotify's.
 

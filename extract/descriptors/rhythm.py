@@ -121,7 +121,14 @@ def _rate(track: TrackSummary, floor: float) -> float:
 
 
 @descriptor(
-    "track", unit="1/s", range=(0, np.inf), needs=["onset_envelope"], sets=["default"], version=3
+    "track",
+    unit="1/s",
+    range=(0, np.inf),
+    needs=["onset_envelope"],
+    sets=["default"],
+    version=3,
+    family="rhythm",
+    words={"onset_rate": ("sparser", "busier")},
 )
 def onset_rate(track: TrackSummary) -> float:
     """Onsets per second, from the first sound to the last.
@@ -230,6 +237,11 @@ def _beat(track: TrackSummary) -> Beat:
     needs=["onset_envelope", "low_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
     version=3,
+    family="rhythm",
+    words={
+        "tempo": ("slower", "faster"),
+        "tempo_confidence": ("less steady", "steadier"),
+    },
 )
 def tempo(track: TrackSummary) -> tuple[float, float]:
     """Tempo in beats per minute, an estimate.
@@ -309,6 +321,8 @@ def _bars(track: TrackSummary) -> Bars:
     ],
     needs=["onset_envelope", "low_onset", "low_level", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
+    family="rhythm",
+    words={"time_signature": {3: "three beats to the bar", 5: "five beats to the bar"}},
 )
 def time_signature(track: TrackSummary) -> tuple[float, float]:
     """Beats in a bar, 3 to 7, an estimate.
@@ -368,6 +382,8 @@ def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     needs=["onset_envelope"],
     sets=["default"],
     version=2,
+    family="rhythm",
+    words={"tempo_pattern_*": ("less steady", "steadier")},
 )
 def tempo_pattern(window: Window) -> Floats:
     """How much repeats at each of 16 tempi: autocorrelation of the onset envelope, 40 to 360 BPM.

@@ -50,7 +50,15 @@ POWER_RANGE = 1e-6
 ROLLOFF_SHARE = 0.85
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"], version=2)
+@descriptor(
+    "frame",
+    range=(0, 1),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={"zero_crossing_rate_mean": ("darker", "brighter")},
+)
 def zero_crossing_rate(block: Block) -> Floats:
     """Share of samples whose sign differs from the one before.
 
@@ -74,7 +82,14 @@ def zero_crossing_rate(block: Block) -> Floats:
 
 
 @descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+    "frame",
+    unit="Hz",
+    range=(0, np.inf),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={"spectral_centroid_mean": ("darker", "brighter")},
 )
 def spectral_centroid(block: Block) -> Floats:
     """Mean frequency weighted by magnitude (`librosa.feature.spectral_centroid`).
@@ -103,7 +118,13 @@ def spectral_centroid(block: Block) -> Floats:
 
 
 @descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+    "frame",
+    unit="Hz",
+    range=(0, np.inf),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
 )
 def spectral_bandwidth(block: Block) -> Floats:
     """Deviation of frequency weighted by magnitude (`librosa.feature.spectral_bandwidth`, p=2).
@@ -130,7 +151,14 @@ def spectral_bandwidth(block: Block) -> Floats:
 
 
 @descriptor(
-    "frame", unit="Hz", range=(0, np.inf), stats=["mean", "std"], sets=["default"], version=2
+    "frame",
+    unit="Hz",
+    range=(0, np.inf),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={"spectral_rolloff_mean": ("darker", "brighter")},
 )
 def spectral_rolloff(block: Block) -> Floats:
     """Frequency below which 85 % of the magnitude lies (`librosa.feature.spectral_rolloff`), Hz.
@@ -157,7 +185,15 @@ def _or_one(values: Floats) -> Floats:
     return np.where(values > _TINY, values, np.float32(1))
 
 
-@descriptor("frame", range=(0, 1), stats=["mean", "std"], sets=["default"], version=2)
+@descriptor(
+    "frame",
+    range=(0, 1),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={"spectral_flatness_mean": ("clearer", "noisier")},
+)
 def spectral_flatness(block: Block) -> Floats:
     """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
 
@@ -186,7 +222,15 @@ def spectral_flatness(block: Block) -> Floats:
     return np.where(block.mean_power[:, 0] > _TINY, flatness, 0).astype(np.float32)
 
 
-@descriptor("frame", range=(0, np.sqrt(2)), stats=["mean", "std"], sets=["default"], version=2)
+@descriptor(
+    "frame",
+    range=(0, np.sqrt(2)),
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="timbre",
+    words={"spectral_flux_mean": ("smoother", "more restless")},
+)
 def spectral_flux(block: Block) -> Floats:
     """Distance between the magnitudes of a frame and of the one before, each scaled to sum 1.
 
@@ -221,6 +265,8 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     stats=["mean", "std"],
     sets=["default"],
     version=2,
+    family="timbre",
+    words={"spectral_contrast_*_mean": ("noisier", "clearer")},
 )
 def spectral_contrast(block: Block) -> Floats:
     """Level of the peaks over the valleys in seven octave bands.

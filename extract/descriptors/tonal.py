@@ -47,7 +47,15 @@ def _chroma_bank(settings: Settings) -> Projection:
     return Projection(bank[:, : len(frequencies(settings))])
 
 
-@descriptor("frame", range=(0, 1), size=12, stats=["mean", "std"], sets=["default"], version=2)
+@descriptor(
+    "frame",
+    range=(0, 1),
+    size=12,
+    stats=["mean", "std"],
+    sets=["default"],
+    version=2,
+    family="harmony",
+)
 def chroma(block: Block) -> Floats:
     """Power by pitch class from C upwards (`librosa.feature.chroma_stft`), the largest being 1.
 
@@ -76,7 +84,15 @@ def chroma(block: Block) -> Floats:
     return scaled
 
 
-@descriptor("window", range=(0, 1), size=12, needs=["chroma"], sets=["default"])
+@descriptor(
+    "window",
+    range=(0, 1),
+    size=12,
+    needs=["chroma"],
+    sets=["default"],
+    family="harmony",
+    words={"rotated_chroma_*": ("clearer in pitch", "more blurred in pitch")},
+)
 def rotated_chroma(window: Window) -> Floats:
     """Mean chroma from the strongest pitch class of the window upwards.
 
@@ -108,6 +124,7 @@ def rotated_chroma(window: Window) -> Floats:
     needs=["chroma"],
     sets=["default"],
     version=2,
+    family="harmony",
 )
 def tonnetz(window: Window) -> Floats:
     """Tonal centroid of the chroma (`librosa.feature.tonnetz`): fifths, minor and major thirds.
@@ -206,6 +223,10 @@ def dyads(window: Window) -> Floats:
     needs=["dyads"],
     sets=["default", "spotify"],
     version=3,
+    family="harmony",
+    words={
+        "mode": {0: "in a minor key", 1: "in a major key"},
+    },
 )
 def key(track: TrackSummary) -> tuple[float, float, float]:
     """Key and mode, and how probable it is that both are right.

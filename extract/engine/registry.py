@@ -32,7 +32,10 @@ import importlib
 import inspect
 import math
 import pkgutil
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -42,18 +45,21 @@ from numpy.typing import NDArray
 from earmark.extract.config import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 __all__ = [
+    "FAMILIES",
     "SET_NAMES",
     "STATISTICS",
     "Column",
     "Descriptor",
+    "Words",
     "check_needs",
     "closure",
     "descriptor",
     "get",
     "in_set",
+    "of_column",
     "place",
 ]
 
@@ -63,6 +69,17 @@ Doubles = NDArray[np.float64]
 
 SET_NAMES = ("default", "spotify", "loudness", "musicnn")
 """The feature sets that a descriptor may belong to; `earmark.extract.sets` has their versions."""
+
+FAMILIES = (
+    *("timbre", "rhythm", "harmony", "dynamics", "voice", "mood", "recording", "length"),
+    "sounds like",
+)
+"""What a listener calls that which descriptors are about; explanations are told in these."""
+
+Words = tuple[str, str] | Mapping[float, str]
+"""What a listener says of a column: the words for a low value and for a high one, which stand
+before "than usual", and are empty where there is nothing worth saying; of a category the words for
+those of its values that are worth it."""
 
 STATISTICS: dict[str, Callable[[Doubles, Doubles], Doubles]] = {
     "mean": lambda mean, _: mean,
@@ -114,6 +131,13 @@ class Descriptor:
     peaks: bool
     sets: tuple[str, ...]
     version: int
+    family: str = ""
+    words: Mapping[str, Words] = field(default_factory=dict, compare=False)
+
+    def says(self, column: str) -> Words | None:
+        """Return the words that are declared for a column, if any."""
+        patterns = (pattern for pattern in self.words if fnmatchcase(column, pattern))
+        return next((self.words[pattern] for pattern in patterns), None)
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:
         """Return the columns that this descriptor gives under `settings`."""
@@ -163,6 +187,8 @@ def descriptor(
     peaks: bool = False,
     sets: Iterable[str] = (),
     version: int = 1,
+    family: str = "",
+    words: Mapping[str, Words] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register the decorated function under its own name.
 
@@ -191,6 +217,12 @@ def descriptor(
         The feature sets that it belongs to.
     version : int
         To be raised with every change of the values.
+    family : str
+        What a listener calls that which it is about, one of `FAMILIES`. Whatever is in a set has
+        one.
+    words : mapping of str to Words, optional
+        What a listener says of its columns, by their names or by patterns such as ``mfcc_*_std``.
+        Columns of the same two words say the same thing, also where the words are turned round.
 
     Raises
     ------
@@ -219,6 +251,8 @@ def descriptor(
             peaks=peaks,
             sets=_names("sets", sets, name),
             version=version,
+            family=family,
+            words=words or {},
         )
         _check(entry)
         _registered[name] = entry
@@ -250,6 +284,7 @@ def _check(entry: Descriptor) -> None:
     one_of("kind", [entry.kind], get_args(DescriptorKind))
     one_of("set", entry.sets, SET_NAMES)
     one_of("statistic", entry.stats, STATISTICS)
+    one_of("family", [entry.family] if entry.family else [], FAMILIES)
     if isinstance(entry.size, str):
         one_of("setting", [entry.size], Settings.model_fields)
     elif entry.size is not None and entry.size < 1:
@@ -327,6 +362,25 @@ def get(name: str) -> Descriptor:
     'LUFS'
     """
     return _discover()[name]
+
+
+def of_column(name: str) -> Descriptor | None:
+    """Return the descriptor with a family that a column is of, by its name; None if there is none.
+
+    Columns of other people's tables are found too, where they begin with a descriptor's name.
+
+    Examples
+    --------
+    >>> of_column("mfcc_01_mean").name, of_column("mfcc7_var").name, of_column("tag_rock").name
+    ('mfcc', 'mfcc', 'musicnn')
+    >>> of_column("popularity")
+    """
+    entries = [entry for entry in _discover().values() if entry.family]
+    for entry in entries:
+        if any(column.name == name for column in entry.values):
+            return entry
+    begun = [entry for entry in entries if re.match(rf"{entry.name}(?![a-z])", name)]
+    return max(begun, key=lambda entry: len(entry.name), default=None)
 
 
 def in_set(name: str) -> tuple[Descriptor, ...]:

@@ -6,7 +6,7 @@ It runs in a worker, which reads what strangers made: so it returns plain values
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import pandas as pd
 import soundfile
 
 from earmark import classify
-from earmark.classify import score
+from earmark.classify import score, sound_tags
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.model import storage
@@ -60,6 +60,10 @@ class TrackAnalysis:
     reasons : list of (str, float, float)
         Descriptor, its value and what it adds to the log-odds of the genre: the strongest for,
         then the strongest against.
+    families : list of (str, str, float)
+        Family of descriptors, what a listener may say of it, and what it adds in all.
+    tags : list of (str, float)
+        The strongest tags and how probable they are; none where the model's set has none.
     picture : Preview, optional
         What is drawn, without its table; None where no picture was asked for.
     sound : str
@@ -73,6 +77,8 @@ class TrackAnalysis:
     genres: list[str]
     probabilities: list[float]
     reasons: list[tuple[str, float, float]]
+    families: list[tuple[str, str, float]] = field(default_factory=list)
+    tags: list[tuple[str, float]] = field(default_factory=list)
     picture: Preview | None = None
     sound: str = ""
 
@@ -81,6 +87,10 @@ class TrackAnalysis:
         """Make one of what `analyse_track` returned."""
         given = {field.name: sent[field.name] for field in fields(cls) if field.name in sent}
         given["reasons"] = [(str(name), value, added) for name, value, added in sent["reasons"]]
+        given["families"] = [
+            (str(name), str(words), added) for name, words, added in sent["families"]
+        ]
+        given["tags"] = [(str(tag), chance) for tag, chance in sent["tags"]]
         return cls(**given | {"picture": _preview(sent)})
 
     def without_picture(self) -> TrackAnalysis:
@@ -138,6 +148,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     genres: list[str] = []
     probabilities: list[float] = []
     reasons: list[tuple[str, float, float]] = []
+    families: list[tuple[str, str, float]] = []
+    tags: list[tuple[str, float]] = []
     if len(found) and isinstance(found["genre"].iloc[0], str):
         suffixes = ["", *(f"_{rank}" for rank in range(2, len(bundle.genres) + 1))]
         genres = [str(found[f"genre{suffix}"].iloc[0]) for suffix in suffixes]
@@ -145,6 +157,9 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         told = scored.explanations(REASONS)
         told = told[["feature", "value", "contribution"]]
         reasons = [(str(name), float(value), float(own)) for name, value, own in told.to_numpy()]
+        worded = scored.reasons()[["family", "words", "contribution"]]
+        families = [(str(name), str(words), float(own)) for name, words, own in worded.to_numpy()]
+        tags = sound_tags.strongest(scored.tags.iloc[0])
     wanted = [name for name in seen.values.index if name.removesuffix("_confidence") in SHOWN]
     sent: dict[str, Any] = {
         "duration": seen.duration,
@@ -154,6 +169,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "genres": genres,
         "probabilities": probabilities,
         "reasons": reasons,
+        "families": families,
+        "tags": tags,
     }
     if folder is not None:
         sent["sound"] = str(browser_playable(path, folder)[0])

@@ -6,8 +6,10 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import streamlit as st
 
+from earmark.classify import reasons
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
@@ -81,9 +83,7 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
             theme.empty_state("No genre", "It is silent, or shorter than a tenth of a second.")
             return
         theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
-        st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
-        theme.figure(charts.reasons(analysis.reasons), key="reasons")
-        st.caption("Green speaks for it, orange against it, beside the average genre.")
+        _why(analysis)
     with right:
         st.markdown("##### The thirteen values")
         typical = model_at(track_list.model).typical.get(analysis.genres[0], {})
@@ -91,6 +91,22 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         st.dataframe(
             grid.values(analysis.values, typical), hide_index=True, height="content", key="values"
         )
+
+
+def _why(analysis: TrackAnalysis) -> None:
+    """Tell what speaks for the genre and what against it: in words, and behind a fold by column."""
+    st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
+    families = pd.DataFrame(analysis.families, columns=["family", "words", "contribution"])
+    for sign, heading in ((1, "For it"), (-1, "Against it")):
+        if found := reasons.told(families, sign):
+            lines = "\n".join(f"- {theme.plain(line)}" for line in found)
+            st.markdown(f"{heading}:\n\n{lines}")
+    if analysis.tags:
+        named = ", ".join(f"{tag} {charts.percent(share)}" for tag, share in analysis.tags)
+        st.caption(theme.plain(f"Tags, as a network hears them: {named}"))
+    with st.expander("By descriptor"):
+        theme.figure(charts.reasons(analysis.reasons), key="reasons")
+        st.caption("Green speaks for it, orange against it, beside the average genre.")
 
 
 def _facts(analysis: TrackAnalysis) -> None:
