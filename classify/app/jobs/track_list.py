@@ -277,7 +277,8 @@ def search(folder: Path, named: str) -> list[tuple[str, Path]]:
     tracks, failures = sources.find([folder])
     if not tracks:
         raise failures[0] if failures else FindError(printable(named), "holds no audio files")
-    return [(track.path, track.location) for track in tracks]
+    # Where links lead is what decides whether a file may be opened.
+    return [(track.path, track.location.resolve()) for track in tracks]
 
 
 def table(items: Iterable[Item]) -> pd.DataFrame:
