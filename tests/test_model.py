@@ -265,9 +265,7 @@ def test_what_is_loaded_says_what_it_is(saved):
     assert repr(earmark.load(saved)).startswith("Trained(3 genres, 5 of 5 columns of ")
     model = earmark.load()
     columns = f"{len(model.inputs)} of {len(model.columns)} columns of {model.set}"
-    assert repr(model).startswith(
-        f"Trained({len(model.genres)} genres, {columns}, windows of 6 s, "
-    )
+    assert repr(model).startswith(f"Trained({len(model.genres)} genres, {columns}, whole tracks, ")
 
 
 def test_a_bundle_of_the_second_protocol_is_read(saved, trained):
@@ -407,20 +405,24 @@ def test_other_settings_are_refused_though_the_columns_are_the_same():
         score.scored(model, FeatureTable(table, about))
 
 
-def test_the_default_model_takes_tables_of_this_version_and_is_small():
-    model = earmark.load()
+@pytest.mark.parametrize(
+    ("name", "set_name"), [("default", "default+musicnn"), ("light", "default")]
+)
+def test_the_models_take_tables_of_this_version_and_are_small(name, set_name):
+    model, directory = earmark.load(name), storage.SHIPPED[name]
     # A set may have got columns since; those that the model looks at are as they were.
-    current = schema.of("default", DEFAULTS)
-    assert model.set_name == "default"
+    current = schema.of(set_name, DEFAULTS)
+    assert model.set_name == set_name
+    assert model.windows is None
     assert model.settings == current.settings.model_dump()
     versions = {column.name: column.version for column in current.columns}
     assert {name: versions.get(name) for name in model.inputs} == {
         name: model.column_versions[name] for name in model.inputs
     }
-    parts = list(storage.DEFAULT.iterdir())
-    assert sum(part.stat().st_size for part in parts) < 10e6
+    parts = list(directory.iterdir())
+    assert sum(part.stat().st_size for part in parts) < 5e6
     assert not [part.name for part in parts if part.suffix == ".joblib"]
-    card = (storage.DEFAULT / "MODEL_CARD.md").read_text()
+    card = (directory / "MODEL_CARD.md").read_text()
     assert f"{model.metrics['accuracy']:.3f}" in card
     for corpus, numbers in model.metrics["left_out"].items():
         assert f"| {corpus} | {numbers['tracks']} " in card

@@ -52,23 +52,48 @@ if TYPE_CHECKING:
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.model.ensemble import Floats
 
-SETS = {"default": "default+musicnn", "light": "default"}
-"""The models, and what each looks at: a row per track."""
-
 ROUNDS = 150
 SHARE = 0.7
-STRENGTH = 0.005
-"""Of the trees, and of the linear half: the more it is held back, the more often it is right on a
-left-out corpus."""
+"""Of the trees, and of the linear half in the log-odds."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What one of the models looks at, a row per track.
+
+    Parameters
+    ----------
+    set : str
+        The feature set.
+    strength : float
+        Of the linear half: the more it is held back, the more often it is right on a left-out
+        corpus.
+    unsure : tuple of str
+        Genres that it finds too seldom to be asked for them.
+    """
+
+    set: str
+    strength: float
+    unsure: tuple[str, ...] = ()
+
+    @property
+    def model(self) -> GenreClassifier:
+        """The learner."""
+        return GenreClassifier(
+            n_estimators=ROUNDS, linear_share=SHARE, linear_strength=self.strength
+        )
+
+
+MODELS = {
+    "default": Recipe("default+musicnn", 0.005),
+    "light": Recipe("default", 0.02, ("rnb",)),
+}
 
 RESERVE = 4.0
 """By how much speech is less likely in the linear half than a class of its weight, in log-odds."""
 
 SEEDS = range(3)
 """With which the models without a corpus are trained."""
-
-UNSURE = {"default": (), "light": ("rnb",)}
-"""Genres that a model finds too seldom to be asked for them."""
 
 FEWEST_TRACKS = 8
 """A genre with fewer tracks than this is left out: nothing could be said of its accuracy."""
@@ -124,6 +149,10 @@ STEPS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.1)
 """Of how sure a model is."""
 
 FOLDS_OF_SPEAKERS = 3
+
+ASIDE = "mixed"
+"""The corpus of clips that are only tested on: of thin genres, partly of one composer, they cost
+more on the others than they give."""
 
 ELSEWHERE = ("gtzan", "emotify", "panda4q", "songs")
 """The corpora that are left out in turn."""
@@ -183,7 +212,7 @@ CORPORA: dict[str, Callable[[Path], pd.DataFrame]] = {
 
 def extracted(sources: list[Path]) -> FeatureTable:
     """Extract all that any of the models looks at."""
-    extraction = run.Extraction(SETS["default"], DEFAULTS)
+    extraction = run.Extraction(MODELS["default"].set, DEFAULTS)
     table = run.extract(sources, extraction, workers=2, progress=True).table
     return FeatureTable(table, tables.metadata(extraction.schema))
 
@@ -207,10 +236,9 @@ def collect(data: Path) -> pd.DataFrame:
             Clip(data / name / "audio" / str(path), f"{name}/{path}", str(label), str(group))
             for path, label, group in known.itertuples()
         ]
-        for column in ("label", "group"):
-            part[column] = part["path"].map(known[column])
-        part["path"] = f"{name}/" + part["path"]
-        parts.append(part.assign(track=part["path"], corpus=name, made=""))
+        about = {column: part["path"].map(known[column]) for column in ("label", "group")}
+        paths = f"{name}/" + part["path"]
+        parts.append(part.assign(path=paths, track=paths, corpus=name, made="", **about))
     read = extracted(
         sorted(path for own in READERS for path in (data / "librosa").glob(f"{own}-*.ogg"))
     ).frame
@@ -234,16 +262,15 @@ def collect(data: Path) -> pd.DataFrame:
             [clip for clip in clips if clip.name.startswith("mixed/") and clip.label != SPEECH],
         ).set_index("path")
         table = extracted([Path(folder) / "audio"]).frame
-    for column in ("label", "group", "made"):
-        table[column] = table["path"].map(rows[column])
-    sources = table["path"].map(rows["source"])
-    table["corpus"] = sources.str.partition("/")[0]
-    table["path"] = MADE + table["path"]
+    about = {name: table["path"].map(rows[name]) for name in ("label", "group", "made")}
+    sources, paths = table["path"].map(rows["source"]), MADE + table["path"]
     # What was made of music is one more row of its track, and does not count twice.
-    table["track"] = sources.where(table["label"] != SPEECH, table["path"])
+    tracks = sources.where(about["label"] != SPEECH, paths)
+    corpora = sources.str.partition("/")[0]
+    table = table.assign(path=paths, track=tracks, corpus=corpora, **about)
     whole = pd.concat([*parts, table], ignore_index=True)
     whole.loc[whole["label"] == SPEECH, "corpus"] = SPEECH
-    about = tables.metadata(schema.of(SETS["default"], DEFAULTS))
+    about = tables.metadata(schema.of(MODELS["default"].set, DEFAULTS))
     return whole[FeatureTable(whole, about).has_sound].reset_index(drop=True)
 
 
@@ -336,7 +363,7 @@ def leave_out(dataset: Dataset, table: pd.DataFrame, name: str, model: GenreClas
     Tested are the genres that the training knows.
     """
     corpus = table["corpus"]
-    trained = dataset.subset(((corpus != name) & (dataset.labels != AMBIGUOUS)).to_numpy())
+    trained = dataset.subset(learnable(dataset, table) & (corpus != name).to_numpy())
     testable = dataset.labels.isin({*trained.labels, AMBIGUOUS})
     chosen = ((corpus == name) & testable).to_numpy()
     tested = dataset.subset(chosen)
@@ -345,6 +372,14 @@ def leave_out(dataset: Dataset, table: pd.DataFrame, name: str, model: GenreClas
     genres = [str(genre) for genre in learners[0].classes_]
     about = (table.loc[chosen, "made"], tested.labels, tested.groups)
     return Outside(genres, trees, reserved(linear, genres), *map(list, about))
+
+
+def learnable(dataset: Dataset, table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which rows may be trained on."""
+    rows: NDArray[np.bool_] = (
+        (dataset.labels != AMBIGUOUS) & (table["corpus"] != ASIDE)
+    ).to_numpy()
+    return rows
 
 
 def reserved(linear: Floats, genres: Sequence[str]) -> Floats:
@@ -404,22 +439,23 @@ def coverage(outside: Mapping[str, Outside], temperatures: Mapping[str, float]) 
     return found
 
 
-def spoken(dataset: Dataset, model: GenreClassifier, how: pd.Series) -> dict[str, Any]:
+def spoken(dataset: Dataset, model: GenreClassifier, table: pd.DataFrame) -> dict[str, Any]:
     """Return how much speech of held-out speakers is called speech, by how it was made."""
     is_speech = (dataset.labels == SPEECH).to_numpy()
-    clear = (dataset.labels != AMBIGUOUS).to_numpy()
     speakers = sorted(set(dataset.groups[is_speech]))
     fold = {speaker: place % FOLDS_OF_SPEAKERS for place, speaker in enumerate(speakers)}
     folds = dataset.groups.map(fold).fillna(-1).to_numpy()
     called = np.zeros(len(is_speech), bool)
     for number in range(FOLDS_OF_SPEAKERS):
         tested = is_speech & (folds == number)
-        learner = held_out.learn(model, dataset, np.flatnonzero(clear & ~tested))
+        learner = held_out.learn(
+            model, dataset, np.flatnonzero(learnable(dataset, table) & ~tested)
+        )
         trees, linear = learner.parts(dataset.features[tested])
         genres = [str(genre) for genre in learner.classes_]
         logits = mixed(trees, reserved(linear, genres), SHARE, 1.0)
         called[tested] = np.array(genres)[logits.argmax(axis=1)] == SPEECH
-    kinds = how[is_speech].replace("", "as recorded").to_numpy()
+    kinds = table.loc[is_speech, "made"].replace("", "as recorded").to_numpy()
     by_kind = pd.Series(called[is_speech]).groupby(kinds).agg(["size", "mean"])
     return {
         "tracks": int(is_speech.sum()),
@@ -429,38 +465,35 @@ def spoken(dataset: Dataset, model: GenreClassifier, how: pd.Series) -> dict[str
     }
 
 
-def kept(table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows that a model is trained or tested on.
-
-    The music of `mixed` is of thin genres, partly of one composer, and costs more than it gives.
-    """
-    aside = (table["corpus"] == "mixed") & (table["label"] != SPEECH)
-    counts = table.loc[~aside & (table["made"] == ""), "label"].value_counts()
+def kept(table: pd.DataFrame, recipe: Recipe) -> pd.DataFrame:
+    """Return the rows that a model is trained or tested on."""
+    counts = table.loc[(table["corpus"] != ASIDE) & (table["made"] == ""), "label"].value_counts()
     rare = table["label"].map(counts).fillna(0) < FEWEST_TRACKS
-    unsure = table["label"].isin(UNSURE[name])
-    return table[~aside & ~rare & ~unsure].reset_index(drop=True)
+    return table[~rare & ~table["label"].isin(recipe.unsure)].reset_index(drop=True)
 
 
 def trained_on(table: pd.DataFrame, name: str, data: Path) -> tuple[Bundle, Evaluation, str]:
     """Measure and train one of the models; also return its card."""
-    dataset = dataset_of(table, SETS[name])
-    model = GenreClassifier(n_estimators=ROUNDS, linear_share=SHARE, linear_strength=STRENGTH)
+    recipe = MODELS[name]
+    table, model = kept(table, recipe), recipe.model
+    dataset = dataset_of(table, recipe.set)
     outside = {own: leave_out(dataset, table, own, model) for own in ELSEWHERE}
+    thin = leave_out(dataset, table, ASIDE, model)
     # What is said of a corpus knows nothing of it, not even how sure one may be.
     temperatures = {
         own: temperature_of(others for other, others in outside.items() if other != own)
         for own in outside
     }
+    temperature = temperature_of(outside.values())
     left_out = {own: measured(outside[own], temperatures[own]) for own in outside}
+    left_out[ASIDE] = measured(thin, temperature)
     print(f"{name}, left out: {left_out}", file=sys.stderr)
-    clear = replace(
-        dataset.subset((dataset.labels != AMBIGUOUS).to_numpy()), duplicates=dataset.duplicates
-    )
+    clear = replace(dataset.subset(learnable(dataset, table)), duplicates=dataset.duplicates)
     evaluation, bundle = train.train(clear, model, repeats=1, show_progress=True)
     numbers = evaluation.metrics | {
         "left_out": left_out,
         "coverage": coverage(outside, temperatures),
-        "speech": spoken(dataset, model, table["made"]),
+        "speech": spoken(dataset, model, table),
     }
     print("\n".join(summary(numbers)), file=sys.stderr)
     # What Spotify's table has no genre for keeps what the corpora say of it.
@@ -470,7 +503,7 @@ def trained_on(table: pd.DataFrame, name: str, data: Path) -> tuple[Bundle, Eval
         bundle,
         linear=linear | {"intercept": intercept.tolist()},
         metrics=numbers,
-        temperature=temperature_of(outside.values()),
+        temperature=temperature,
         typical=bundle.typical | of_spotify(data, bundle.genres),
     )
     card = model_card(f"The {name} genre model", numbers, describe(clear, name, numbers))
@@ -482,7 +515,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, help="folder with the corpora")
     parser.add_argument("-o", "--output", type=Path, default=storage.DEFAULT.parent)
-    parser.add_argument("--only", choices=list(SETS), help="one of the models")
+    parser.add_argument("--only", choices=list(MODELS), help="one of the models")
     parser.add_argument(
         "--table", type=Path, help="Parquet file that keeps what was extracted, or has it already"
     )
@@ -494,8 +527,8 @@ def main() -> None:
         table = collect(arguments.data)
         if arguments.table is not None:
             table.to_parquet(arguments.table)
-    for name in [arguments.only] if arguments.only else SETS:
-        bundle, evaluation, card = trained_on(kept(table, name), name, arguments.data)
+    for name in [arguments.only] if arguments.only else MODELS:
+        bundle, evaluation, card = trained_on(table, name, arguments.data)
         # No pickles: they would double the size, and belong to one version of each library.
         train.write(arguments.output / name, bundle, card, evaluation=evaluation)
 
@@ -558,7 +591,9 @@ def describe(dataset: Dataset, name: str, numbers: Mapping[str, Any]) -> list[st
         "Each corpus was left out in turn and classified by a model trained on the others, three "
         "times with other seeds; brackets hold 95 %, from a bootstrap over artists. This is the "
         "number for files that come from elsewhere. How sure the model may be was found on the "
-        "other three corpora. A genre that only the left-out corpus has is not asked for.",
+        "other three corpora. A genre that only the left-out corpus has is not asked for. The "
+        f"clips of `{ASIDE}` are of thin genres, partly stock music, and nothing is trained on "
+        "them.",
         "",
         "| corpus | tracks | genres | left out: right | 95 % interval | among three "
         "| calibration error | called speech |",
