@@ -398,11 +398,19 @@ def test_a_model_asks_for_what_it_looks_at_in_any_order_and_for_nothing_else(tra
 
 
 def test_other_settings_are_refused_though_the_columns_are_the_same():
-    model = earmark.load()
+    model = earmark.load("light")
     about = tables.metadata(schema.of("default", DEFAULTS.model_copy(update={"hop_length": 1024})))
     table = pd.DataFrame(np.zeros((1, len(model.columns))), columns=model.columns)
     with pytest.raises(SchemaError, match=r"hop_length 1024 \(the model has 512\)\. Extract again"):
         score.scored(model, FeatureTable(table, about))
+
+
+def test_a_table_of_the_hand_made_descriptors_is_for_the_light_model(demo):
+    table = earmark.table([demo / "reggae-76bpm-g-major.ogg"])
+    found = earmark.load("light").predict(table)
+    assert found["genre"].notna().all()
+    with pytest.raises(SchemaError, match=r"missing 250 \(musicnn_000, .*: `-m light`\."):
+        earmark.load().predict(table)
 
 
 @pytest.mark.parametrize(
