@@ -434,11 +434,11 @@ def default_rows(options: Options) -> Iterator[Row]:
     table = recipe.collect(options.data)
     default = recipe.MODELS["default"]
     for own in (*recipe.MODELS.values(), replace(default, set="musicnn")):
-        rows, model, set_name = recipe.kept(table, own), own.model, own.set
+        rows, set_name = recipe.kept(table, own), own.set
         dataset = recipe.dataset_of(rows, set_name)
         columns = dataset.features.shape[1]
         outside = {
-            corpus: recipe.leave_out(dataset, rows, corpus, model) for corpus in recipe.ELSEWHERE
+            corpus: recipe.leave_out(dataset, rows, corpus, own) for corpus in recipe.ELSEWHERE
         }
         for corpus, found in outside.items():
             temperature = recipe.temperature_of(

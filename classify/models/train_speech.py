@@ -120,7 +120,8 @@ def over(
     """Lay a voice over music that is `level` dB weaker."""
     bed = np.resize(music, len(voice))
     power = np.sqrt((voice**2).mean() / max((bed**2).mean(), 1e-12))
-    return voice + bed * power * 10 ** (-level / 20)
+    heard: NDArray[np.float64] = voice + bed * power * 10 ** (-level / 20)
+    return heard
 
 
 def synthesised(folder: Path) -> list[Clip]:
