@@ -89,7 +89,7 @@ class Recipe:
 
 
 MODELS = {
-    "default": Recipe("default+musicnn", 0.005, 4.0),
+    "default": Recipe("default+musicnn", 0.005, 2.0),
     "light": Recipe("default", 0.02, 2.0, ("rnb",)),
 }
 
