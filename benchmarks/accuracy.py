@@ -8,8 +8,9 @@ What is measured, each on artists (or songs) that the training did not hear:
   and how long the training takes;
 - ``emotify`` and ``panda4q``: recordings. Features of ours, of the Free Music Archive dataset and,
   where they are installed, of Essentia and openSMILE, with the same learner on the same folds;
-- ``default``: the recipe of the default model, in cross-validation and without each corpus;
-- ``shipped``: what the model that ships with Earmark says of itself.
+- ``default``: the recipe of the default and the light model without each corpus, their parts, and
+  the embedding alone;
+- ``shipped``: what the models that ship with Earmark say of themselves.
 
 Intervals of 95 % come from a bootstrap over artists. Peers run in an environment of their own,
 which --peers makes and fills, and which later runs find; `speed.py` shares it. The data is not part
@@ -61,6 +62,9 @@ HERE = Path(__file__).resolve().parent
 OURS, PLAIN = "Earmark", "plain XGBoost"
 
 FOLDS, REPEATS = 5, 3
+
+WINDOWS = 6.0
+"""Seconds of the windows that a set is measured with, beside whole tracks."""
 
 SEEDS = range(3)
 """With which ours is trained where the folds are given: its chance is averaged out."""
@@ -379,8 +383,10 @@ def corpus_rows(corpus: str, title: str, options: Options) -> Iterator[Row]:
     benchmark = f"{title}, {known['label'].nunique()} genres"
     found: dict[str, pd.DataFrame] = {}
     for name, windows in (
-        (sets.DEFAULT_SET, recipe.WINDOWS),
+        (sets.DEFAULT_SET, WINDOWS),
         (sets.DEFAULT_SET, None),
+        ("musicnn", None),
+        ("default+musicnn", None),
         ("fma", None),
     ):
         what = f"{name}, windows of {windows:g} s" if windows else f"{name}, whole track"
@@ -419,48 +425,41 @@ def corpus_rows(corpus: str, title: str, options: Options) -> Iterator[Row]:
 # --- The default model -------------------------------------------------------------------------
 
 
+PARTS_OF_A_MODEL = {OURS: recipe.SHARE, "its trees": 0.0, "its linear half": 1.0}
+"""Shares of the linear half."""
+
+
 def default_rows(options: Options) -> Iterator[Row]:
-    """Measure the recipe of the default model, on tracks that it did not hear."""
-    dataset, corpus = recipe.collect(options.data)
-    counts = dataset.per_track()["label"].value_counts()
-    keep = dataset.labels.map(counts).ge(recipe.FEWEST_TRACKS).to_numpy()
-    dataset, corpus = dataset.subset(keep), corpus[keep].reset_index(drop=True)
-    model = GenreClassifier(linear_strength=recipe.STRENGTH)
-    features = f"{sets.DEFAULT_SET}, windows of {recipe.WINDOWS:g} s"
-    columns = dataset.features.shape[1]
-    for name in recipe.CORPORA:
-        numbers = recipe.leave_out(dataset, corpus, name, model)
-        yield left_out(f"default model without {name}, on {name}", features, columns, numbers)
-    clear = dataset.subset((dataset.labels != recipe.AMBIGUOUS).to_numpy())
-    evaluation = cross_validate(clear, model, count=FOLDS, repeats=REPEATS)
-    own = Row("default model, cross-validation", features, OURS, columns)
-    yield replace(own, **fields(evaluation.metrics))
-    for name in recipe.CORPORA:
-        rows = evaluation.tracks.index.str.startswith(f"{name}/")
-        truth = evaluation.tracks["label"][rows].tolist()
-        chances, genres = evaluation.probabilities[rows].to_numpy(), evaluation.genres
-        right = metrics.ranks(truth, chances, genres) < 1
-        low, high = metrics.interval(right, evaluation.tracks["group"][rows].to_numpy())
-        yield replace(
-            own,
-            benchmark=f"default model, cross-validation, on {name}",
-            n=len(truth),
-            accuracy=right.mean(),
-            low=low,
-            high=high,
-            top_3=metrics.top_k(truth, chances, genres, 3),
-            top_5=metrics.top_k(truth, chances, genres, 5),
-        )
+    """Measure the recipes of the models, their parts and the embedding, without each corpus."""
+    table = recipe.collect(options.data)
+    default = recipe.MODELS["default"]
+    for own in (*recipe.MODELS.values(), replace(default, set="musicnn")):
+        rows, set_name = recipe.kept(table, own), own.set
+        dataset = recipe.dataset_of(rows, set_name)
+        columns = dataset.features.shape[1]
+        outside = {
+            corpus: recipe.leave_out(dataset, rows, corpus, own) for corpus in recipe.ELSEWHERE
+        }
+        for corpus, found in outside.items():
+            temperature = recipe.temperature_of(
+                others for other, others in outside.items() if other != corpus
+            )
+            for learner, share in PARTS_OF_A_MODEL.items():
+                numbers = recipe.measured(found, temperature, share)
+                row = left_out(f"without {corpus}, on {corpus}", set_name, columns, numbers)
+                yield replace(row, learner=learner)
 
 
 def shipped_rows(_: Options) -> Iterator[Row]:
-    """Repeat what was measured when the default model was trained."""
-    bundle = earmark.load()
-    windows = f", windows of {bundle.windows:g} s" if bundle.windows else ""
-    features, columns = f"{bundle.set}{windows}", len(bundle.inputs)
-    yield Row("shipped model, cross-validation", features, OURS, columns, **fields(bundle.metrics))
-    for name, numbers in bundle.metrics.get("left_out", {}).items():
-        yield left_out(f"shipped model without {name}, on {name}", features, columns, numbers)
+    """Repeat what was measured when the models were trained."""
+    for name in recipe.MODELS:
+        bundle = earmark.load(name)
+        features, columns = str(bundle.set), len(bundle.inputs)
+        own = Row(f"shipped model {name}, cross-validation", features, OURS, columns)
+        yield replace(own, **fields(bundle.metrics))
+        for corpus, numbers in bundle.metrics["left_out"].items():
+            benchmark = f"shipped model {name} without {corpus}, on {corpus}"
+            yield left_out(benchmark, features, columns, numbers)
 
 
 def left_out(benchmark: str, features: str, columns: int, numbers: dict[str, Any]) -> Row:

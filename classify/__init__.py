@@ -21,7 +21,8 @@ def load(path: str | Path | None = None) -> Trained:
     Parameters
     ----------
     path : str or Path, optional
-        The directory of the bundle, or the name of another that ships with Earmark: ``"spotify"``.
+        The directory of the bundle, or the name of another that ships with Earmark: ``"light"``,
+        which looks at the set `default` alone, or ``"spotify"``.
 
     Returns
     -------
@@ -39,7 +40,7 @@ def load(path: str | Path | None = None) -> Trained:
     >>> model = earmark.load()
     >>> "jazz" in model.genres
     True
-    >>> table = earmark.table(["data/raw/reggae-76bpm-g-major.ogg"], windows=model.windows)
+    >>> table = earmark.table(["data/raw/reggae-76bpm-g-major.ogg"], set=model.set_name)
     >>> model.predict(table, top=1).shape
     (1, 3)
 

@@ -425,10 +425,13 @@ def _set_names(versioned: str) -> set[str]:
 def _remedy(bundle: Bundle) -> str:
     if not bundle.set:
         return "Train the model again on a table with these columns."
-    return (
+    remedy = (
         f"Make the table with `earmark extract --set {bundle.set_name}` of the version of Earmark "
         "that trained the model, or train the model again."
     )
+    if bundle.set_name == "default+musicnn":
+        remedy += " For tables of the set default there is the model light: `-m light`."
+    return remedy
 
 
 def ranked(

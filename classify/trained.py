@@ -26,7 +26,7 @@ class Trained(Bundle):
     >>> import earmark
     >>> model = earmark.load()
     >>> model  # doctest: +ELLIPSIS
-    Trained(12 genres, 200 of 250 columns of default-4, windows of 6 s, ...)
+    Trained(14 genres, 450 of 500 columns of default+musicnn-1, whole tracks, ...)
     """
 
     @classmethod

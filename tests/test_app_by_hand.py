@@ -93,7 +93,7 @@ def test_what_is_not_known_is_as_usual(own):
 
 
 def test_a_model_of_more_than_that_is_refused():
-    with pytest.raises(BundleError, match=r"looks at 200 descriptors, such as .* by hand"):
+    with pytest.raises(BundleError, match=r"looks at 450 descriptors, such as .* by hand"):
         form.fields(earmark.load())
 
 

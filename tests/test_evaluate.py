@@ -466,7 +466,7 @@ def test_what_audio_does_not_have_is_averaged_over(artists):
 
 def test_the_default_model_explains_itself(demo):
 
-    table = earmark.table([demo], windows=6)
+    table = earmark.table([demo], set="default+musicnn")
     found = earmark.load().explain(table, top=3)
     assert found["path"].nunique() == 6
     assert set(found["feature"]) <= set(earmark.load().inputs)

@@ -156,7 +156,7 @@ def test_a_checkout_names_its_commit_and_nothing_else_does(tmp_path):
 
 
 def test_in_python_a_model_refuses_what_the_command_refuses(jazz, demo):
-    model = earmark.load()
+    model = earmark.load("light")
     assert model.predict(jazz)["genre"].notna().all()
     track = demo / "jazz-120bpm-b-flat-major.wav"
     table = earmark.table([track], windows=6.0, settings=OTHERS)
@@ -179,7 +179,7 @@ def changed(table, **versions):
 
 
 def test_a_column_of_another_version_is_refused_by_name(jazz):
-    model = earmark.load()
+    model = earmark.load("light")
     of = model.column_versions
     name = next(column for column in of if of[column] > 1)
     newer = changed(jazz, **{name: of[name] + 1})
@@ -195,7 +195,7 @@ def test_a_column_of_another_version_is_refused_by_name(jazz):
 
 
 def test_a_new_descriptor_is_no_reason_to_refuse(jazz):
-    model = earmark.load()
+    model = earmark.load("light")
     more = changed(jazz.copy().assign(brilliance=1.0), brilliance=1)
     pd.testing.assert_frame_equal(model.predict(more), model.predict(jazz))
     unseen = next(name for name in model.columns if name not in model.inputs)

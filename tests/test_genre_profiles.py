@@ -127,8 +127,9 @@ def test_a_model_knows_also_what_it_does_not_learn_from(tmp_path):
 def test_the_default_model_knows_what_whole_songs_of_its_genres_are_like():
     model = earmark.load()
     assert set(model.typical) == set(model.genres)
+    # No clips of the corpora, but for speech, of which Spotify's table has none.
+    lengths = {genre: own["duration_ms"][1] for genre, own in model.typical.items()}
+    assert all(length > 120_000 or genre == "speech" for genre, length in lengths.items())
     for own in model.typical.values():
         assert list(own) == list(SPOTIFY_COLUMNS)
-        # No clips of the corpora.
-        assert own["duration_ms"][1] > 120_000
     assert model.typical["classical"]["energy"][1] < 0.3 < 0.8 < model.typical["metal"]["energy"][1]

@@ -194,9 +194,8 @@ def test_predictions_alone_are_a_library(tmp_path):
 
 @pytest.mark.slow
 def test_a_model_names_the_genres_of_a_table_like_its_own(demo, songs):
-    job = run.Extraction("default", windows=6)
-    rows = run.extract([demo], job).table
-    bundle = earmark.load()
+    rows = run.extract([demo], run.Extraction("default", windows=6)).table
+    bundle = earmark.load("light")
     own = library.from_table(rows).predicted(bundle)
     expected = bundle.predict(rows)
     assert own.tracks["genre"].tolist() == expected["genre"].tolist()

@@ -31,12 +31,12 @@ def test_the_demo_tracks_are_classified_in_one_go(cli, demo, tmp_path):
 
 @pytest.mark.slow
 def test_predictions_are_the_same_from_files_from_a_table_and_from_python(cli, demo, tmp_path):
-    table = tmp_path / "windows.parquet"
-    assert cli("extract", demo, "-o", table, "--windows", 6, "-q")[0] == 0
+    table = tmp_path / "tracks.parquet"
+    assert cli("extract", demo, "-o", table, "--set", "default+musicnn", "-q")[0] == 0
     cli("classify", table, "-o", tmp_path / "a.csv", "-q")
     cli("classify", demo, "-o", tmp_path / "b.csv", "-q")
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    found = earmark.load().predict(earmark.table([demo], windows=6))
+    found = earmark.load().predict(earmark.table([demo], set="default+musicnn"))
     written = pd.read_csv(tmp_path / "a.csv")
     assert found["genre"].tolist() == written["genre"].tolist()
 

@@ -74,8 +74,8 @@ def rows(samples, rate):
 
 
 def described(model, found):
-    """Return a row per track and the genre that the windows of each sound like."""
-    genres = [model.genres[model.probabilities(each[1:]).mean(axis=0).argmax()] for each in found]
+    """Return a row per track and the genre that each sounds like."""
+    genres = [model.genres[model.probabilities(each[:1])[0].argmax()] for each in found]
     tracks = pd.concat([each[:1] for each in found], ignore_index=True)
     return tracks.drop(columns=OF_THE_FILE), np.array(genres)
 
@@ -92,7 +92,7 @@ def recordings(shared):
         found[None].append(rows(samples, rate))
         for kind in VARIANTS:
             found[kind].append(rows(*kind(samples, rate)))
-    model = earmark.load()
+    model = earmark.load("light")
     return {kind: described(model, each) for kind, each in found.items()}
 
 

@@ -125,7 +125,7 @@ def test_the_default_model_refuses_the_table_of_another_set_by_its_columns(cli, 
         assert "t." + ending + " has other columns than the model: missing " in err
         assert "(rms_std, onset_rate, " in err
         assert "; unexpected 53 (length, chroma_stft_mean, chroma_stft_var, " in err
-        assert "`earmark extract --set default`" in err
+        assert "`earmark extract --set default+musicnn`" in err
         assert not output.exists()
 
 

@@ -279,8 +279,8 @@ def test_a_worker_finds_what_the_tables_say(demo, tmp_path):
     file = demo / "jazz-120bpm-b-flat-major.wav"
     analysis = TrackAnalysis.of(analyse_track(str(file), str(storage.DEFAULT), str(tmp_path)))
     model = earmark.load()
-    table = earmark.table([file], windows=model.windows)
-    found = model.predict(table, top=12).iloc[0]
+    table = earmark.table([file], set=model.set_name)
+    found = model.predict(table, top=len(model.genres)).iloc[0]
     assert analysis.genres[0] == found["genre"]
     assert analysis.probabilities[0] == pytest.approx(found["probability"], abs=1e-6)
     assert sum(analysis.probabilities) == pytest.approx(1, abs=1e-5)

@@ -32,6 +32,7 @@ __all__ = [
     "CARD",
     "DEFAULT",
     "KNOWN",
+    "LIGHT",
     "MODEL",
     "PICKLES",
     "PROTOCOL",
@@ -55,10 +56,13 @@ READABLE = (1, 2, 3)
 DEFAULT = Path(__file__).parents[1] / "models" / "default"
 """The default model that ships with Earmark."""
 
+LIGHT = DEFAULT.with_name("light")
+"""The model of the hand-made descriptors alone that ships with Earmark: quicker, and less right."""
+
 SPOTIFY = DEFAULT.with_name("spotify")
 """The model of Spotify's table that ships with Earmark."""
 
-SHIPPED = {path.name: path for path in (DEFAULT, SPOTIFY)}
+SHIPPED = {path.name: path for path in (DEFAULT, LIGHT, SPOTIFY)}
 """Models that ship with Earmark, by the names that stand for their directories."""
 
 MODEL, ABOUT, CARD = "model.ubj", "bundle.json", "MODEL_CARD.md"

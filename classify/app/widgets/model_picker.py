@@ -20,6 +20,7 @@ __all__ = ["add", "available_models", "choose_model", "model_name"]
 
 SHIPPED = {
     storage.DEFAULT: "Earmark's default",
+    storage.LIGHT: "Earmark's light one",
     storage.SPOTIFY: "Spotify's 114 genres",
 }
 """Names of the shipped models."""
