@@ -57,11 +57,16 @@ def _chunks(
         at += head + size + -size % aligned
 
 
+_FILES = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"riff", b"caff")
+"""Names of what is a file of its own, and no chunk of another."""
+
+
 def _is_chain(chunks: Iterator[_Chunk], stop: int) -> bool:
     """Tell whether chunks, or nothing, follow one another up to the end of the file."""
     for chunk in chunks:
         if (
             chunk.size < 0
+            or chunk.name[:4] in _FILES
             or not chunk.name[:4].isascii()
             or not chunk.name[:4].decode("ascii").isprintable()
         ):
@@ -109,7 +114,8 @@ def _extent(
         # Four bytes cannot hold more than 4 GiB; a smaller length was once filled in, and what
         # stands behind is something else.
         rest = there - chunk.size
-        return Extent(plain=False, note=f"has {rest} bytes behind its sound that nobody reads")
+        note = f"has {rest} bytes behind its sound that nobody reads"
+        return Extent(plain=False, said=said, note=note)
     largest = 2 ** (8 * struct.calcsize(layout)) - 1
     filled = struct.pack(layout, min(there, largest))
     return Extent(
