@@ -126,7 +126,8 @@ def _walk(data, at, stop, offset, state, changes, bitrates, sample_rates):
     """Follow the frames from a position to the stop and return the position after them.
 
     The state is: in step, frames, kind of the frame before, number of changes, gaps, position in
-    the file after the last frame. For each change the position in the file and the number of frames before it are kept, as many as fit.
+    the file after the last frame. For each change the position in the file and the number of
+    frames before it are kept, as many as fit.
     """
     while at < stop:
         if state[0] == 0:

@@ -143,7 +143,7 @@ def _description(head: bytes) -> str:
 
 
 def _is_utf16(head: bytes) -> bool:
-    """Tell whether this is text as Windows writes it: a mark first, and then printable characters."""
+    """Tell whether this is text in UTF-16: a mark first, and then printable characters."""
     codec = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(head[:2])
     if codec is None:
         return False
