@@ -268,6 +268,24 @@ def test_a_file_that_was_cut_says_so(tmp_path, kind):
     assert "4.0" in found.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("codec", "container"), [("libopus", "webm"), ("flac", "matroska"), ("aac", "flv")]
+)
+def test_a_cut_file_whose_duration_is_said_of_the_whole_says_so(tmp_path, codec, container):
+    data = file_of(tmp_path, "x", codec, 48000 if codec == "libopus" else RATE, container=container)
+    assert not any("says" in note for note in analysed(tmp_path / "x").notes)
+    notes = analysed(put(tmp_path / "x", data[: len(data) * 2 // 3])).notes
+    assert any("2.0" in note for note in notes), notes
+
+
+def test_a_stream_without_a_duration_is_not_said_to_have_one(tmp_path):
+    data = file_of(tmp_path, "x.mka", "libmp3lame", seconds=8)
+    at = data.find(b"\x44\x89\x88")
+    # An empty element takes the place of the duration.
+    data = data[:at] + b"\xec\x89" + bytes(9) + data[at + 11 :]
+    assert analysed(put(tmp_path / "x.mka", data)).notes == ()
+
+
 # Streams that change
 
 

@@ -32,10 +32,13 @@ _DEMUXERS = (
 """FFmpeg's readers of containers that hold sound: pictures, subtitles and lists are no music."""
 
 _TIMED = (
-    *("aiff", "ape", "asf", "avi", "caf", "dsf", "flac", "flv", "iff", "matroska,webm"),
+    *("aiff", "ape", "asf", "avi", "caf", "dsf", "flac", "iff"),
     *("mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv", "xwma"),
 )
 """Containers whose duration FFmpeg reads and does not guess from the bitrate."""
+
+_TIMED_AS_A_WHOLE = ("flv", "matroska,webm")
+"""Containers that tell the duration of all streams together; that of one is always a guess."""
 
 
 @contextlib.contextmanager
@@ -55,13 +58,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
         first = Decoder(container, stream)
         named = container.format.long_name
         said = given.extent.said
-        if (
-            said is None
-            and not given.extent.replaced
-            and len(given.links()) == 1
-            and (container.format.name in _TIMED)
-        ):
-            said = float(stream.duration * stream.time_base) if stream.duration else None
+        if said is None and not given.extent.replaced and len(given.links()) == 1:
+            said = _said(container, stream)
 
         def blocks() -> Iterator[Floats]:
             done = 0
@@ -91,6 +89,17 @@ def opened(given: OpenFile) -> Iterator[Audio]:
             given.conclude(done / first.sample_rate, said, damage, lost)
 
         yield Audio(first.sample_rate, first.channels, blocks(), first.layout, given.notes)
+
+
+def _said(container: Any, stream: Any) -> float | None:
+    """Return the seconds of sound that the header says; None where it does not."""
+    if container.format.name in _TIMED and stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.format.name in _TIMED_AS_A_WHOLE and container.duration:
+        # A video may be longer than its sound.
+        alone = len(container.streams) == 1 and not stream.duration
+        return container.duration / 1_000_000 if alone else None
+    return None
 
 
 @contextlib.contextmanager
