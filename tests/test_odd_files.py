@@ -268,6 +268,30 @@ def test_a_file_that_was_cut_says_so(tmp_path, kind):
     assert "4.0" in found.notes[0]
 
 
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_an_ogg_that_was_cut_says_so(tmp_path, codec):
+    rate = 48000 if codec == "libopus" else RATE
+    data = file_of(tmp_path, "x.ogg", codec, rate, seconds=20, container="ogg")
+    assert analysed(tmp_path / "x.ogg").notes == ()
+    found = analysed(put(tmp_path / "x.ogg", data[: len(data) * 3 // 4]))
+    assert 13 < found.seconds[0] < 17
+    assert "breaks off in the middle of a page" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"), [("pcm_mulaw", "aiff"), ("pcm_alaw", "aiff"), ("adpcm_ms", "wav")]
+)
+def test_compressed_sound_of_a_chunk_that_was_cut_says_so(tmp_path, codec, container):
+    data = bytearray(file_of(tmp_path, "x", codec, container=container))
+    if container == "wav":
+        # Bytes per second are often zero where the bitrate varies.
+        data[28:32] = bytes(4)
+    assert analysed(put(tmp_path / "x", bytes(data))).notes == ()
+    found = analysed(put(tmp_path / "x", bytes(data[: len(data) * 3 // 4])))
+    assert found.seconds == pytest.approx([1.5], abs=0.1)
+    assert "breaks off: " in found.notes[0]
+
+
 @pytest.mark.parametrize(
     ("codec", "container"), [("libopus", "webm"), ("flac", "matroska"), ("aac", "flv")]
 )

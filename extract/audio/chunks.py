@@ -105,7 +105,9 @@ def _extent(
     said = chunk.size / bytes_per_second if bytes_per_second else None
     guessed = chunk.size < 0 or any(0 <= each - chunk.size <= 4096 for each in unknown if each)
     if chunk.size > there:
-        return Extent(plain=True, said=None if guessed else said)
+        if guessed or said:
+            return Extent(plain=True, said=None if guessed else said)
+        return Extent(plain=True, note=f"breaks off: {there} of {chunk.size} bytes are there")
     if chunk.size == there or (chunk.size > 0 and _is_chain(behind, stop)):
         return Extent(plain=True)
     if chunk.size == 0 and (not there or _is_chain(behind, stop)):
@@ -188,8 +190,12 @@ def aiff(file: BinaryIO, start: int, stop: int) -> Extent:
         elif chunk.name == b"SSND":
             sound = chunk
             break
-    if sound is None or not frame or compressed:
+    if sound is None or not frame:
         return Extent(plain=True)
+    if compressed:
+        # How many bytes a second has only the decoder knows.
+        cut = sound.size > stop - sound.start
+        return _extent(sound, stop, iter(()), ">I", 0) if cut else Extent(plain=True)
     (offset,) = read(file, sound.start, ">I")
     begin = sound.start + 8 + offset
     end = sound.start + sound.size

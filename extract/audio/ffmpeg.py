@@ -33,7 +33,8 @@ _DEMUXERS = (
 
 _TIMED = (
     *("aiff", "ape", "asf", "avi", "caf", "dsf", "flac", "iff"),
-    *("mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv", "xwma"),
+    *("mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "ogg", "rm", "tak", "tta", "w64", "wav", "wv"),
+    "xwma",
 )
 """Containers whose duration FFmpeg reads and does not guess from the bitrate."""
 
