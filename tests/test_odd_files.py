@@ -81,13 +81,29 @@ def test_a_wrong_ending_changes_nothing(tmp_path, codec, container, name):
         (bytes(4096), "it is nothing but zeros"),
         (b"%PDF-1.7" + bytes(500), "it is a PDF"),
         (random.Random(0).randbytes(20_000), "is not audio"),
+        (("\ufeff" + "A song.\r\n" * 999).encode("utf-16-le"), "it is text"),
+        (("\ufeff" + "A song.\r\n" * 999).encode("utf-16-be"), "it is text"),
+        # libsndfile takes this for MP3, and libmpg123 has its own words about it.
+        (b"\xff\xfe\x41\x01" + "héllo wörld ".encode("utf-16-le") * 500, "is not audio"),
     ],
-    ids=["text", "zeros", "PDF", "noise"],
+    ids=["text", "zeros", "PDF", "noise", "UTF-16", "UTF-16 of the other order", "like MP3"],
 )
 @pytest.mark.parametrize("name", ["x.au", "x.snd", "x.vox", "x.gsm", "x.raw", "x.mp3", "x.sw"])
-def test_nothing_is_made_of_what_is_no_audio(tmp_path, name, content, message):
+def test_nothing_is_made_of_what_is_no_audio(tmp_path, capfd, name, content, message):
     data = content.encode() if isinstance(content, str) else content
     assert message in refused(put(tmp_path / name, data))
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "m4a"])
+def test_what_breaks_off_in_its_header_is_called_broken_and_not_unknown(tmp_path, kind):
+    if kind == "m4a":
+        # Its index stands at the end.
+        data = with_av(tmp_path / "x.m4a", "aac").read_bytes()
+        data = data[: len(data) // 2]
+    else:
+        data = encoded(NOISE, RATE, kind)[:22]
+    assert "breaks off, or its header is damaged" in refused(put(tmp_path / "x", data))
 
 
 def test_a_picture_called_a_sound_is_a_picture(tmp_path):
@@ -213,12 +229,85 @@ def test_what_stands_behind_the_sound_of_a_wav_is_not_sound(tmp_path):
     assert analysed(put(tmp_path / "x.wav", data + chunk)).notes == ()
 
 
+@pytest.mark.parametrize("kind", ["WAV", "W64", "AIFF"])
+def test_a_second_file_behind_the_first_is_said_and_not_read_as_samples(tmp_path, kind):
+    data = encoded(NOISE, RATE, kind, "PCM_16")
+    found = analysed(put(tmp_path / "x", data + data))
+    assert found.seconds == pytest.approx([SECONDS])
+    assert found.notes == (f"has {len(data)} bytes behind its sound that nobody reads",)
+
+
+@pytest.mark.parametrize("other", ["FLAC", "OGG", "WAV", "zeros", "text"])
+def test_what_stands_behind_the_last_frame_of_an_mp3_is_said(tmp_path, other):
+    texts = {"zeros": bytes(20_000), "text": b"<html>not found</html>" * 500}
+    behind = texts[other] if other in texts else encoded(NOISE, RATE, other)
+    data = mp3(tmp_path)
+    found = analysed(put(tmp_path / "x.mp3", data + behind))
+    assert found.seconds == pytest.approx([SECONDS], abs=0.03)
+    assert found.notes == (f"has {len(behind)} bytes behind its last frame that are no MP3",)
+    assert analysed(put(tmp_path / "x.mp3", data)).notes == ()
+
+
+def test_frames_of_a_flac_that_are_damaged_are_left_out_and_no_noise(tmp_path):
+    time = np.arange(20 * RATE) / RATE
+    tone = (0.1 * np.sin(2 * np.pi * (220 + 20 * time) * time)).astype(np.float32)
+    data = encoded(tone, RATE, "FLAC")
+    for cut in range(4, 12):
+        at = len(data) * cut // 16
+        path = put(tmp_path / "x.flac", data[:at] + data[at + 5000 :])
+        read, _ = samples(path)
+        assert abs(read).max() < 0.101
+        assert 0.9 * len(tone) < len(read) < len(tone)
+
+
 @pytest.mark.parametrize("kind", ["WAV", "FLAC", "MP3", "AIFF"])
 def test_a_file_that_was_cut_says_so(tmp_path, kind):
     data = encoded(NOISE, RATE, kind) if kind != "MP3" else mp3(tmp_path)
     found = analysed(put(tmp_path / "x", data[: len(data) * 3 // 4]))
     assert found.seconds == pytest.approx([3], abs=0.1)
     assert "4.0" in found.notes[0]
+
+
+@pytest.mark.parametrize("codec", ["libvorbis", "libopus", "flac"])
+def test_an_ogg_that_was_cut_says_so(tmp_path, codec):
+    rate = 48000 if codec == "libopus" else RATE
+    data = file_of(tmp_path, "x.ogg", codec, rate, seconds=20, container="ogg")
+    assert analysed(tmp_path / "x.ogg").notes == ()
+    found = analysed(put(tmp_path / "x.ogg", data[: len(data) * 3 // 4]))
+    assert 13 < found.seconds[0] < 17
+    assert "breaks off in the middle of a page" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"), [("pcm_mulaw", "aiff"), ("pcm_alaw", "aiff"), ("adpcm_ms", "wav")]
+)
+def test_compressed_sound_of_a_chunk_that_was_cut_says_so(tmp_path, codec, container):
+    data = bytearray(file_of(tmp_path, "x", codec, container=container))
+    if container == "wav":
+        # Bytes per second are often zero where the bitrate varies.
+        data[28:32] = bytes(4)
+    assert analysed(put(tmp_path / "x", bytes(data))).notes == ()
+    found = analysed(put(tmp_path / "x", bytes(data[: len(data) * 3 // 4])))
+    assert found.seconds == pytest.approx([1.5], abs=0.1)
+    assert "breaks off: " in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("codec", "container"), [("libopus", "webm"), ("flac", "matroska"), ("aac", "flv")]
+)
+def test_a_cut_file_whose_duration_is_said_of_the_whole_says_so(tmp_path, codec, container):
+    data = file_of(tmp_path, "x", codec, 48000 if codec == "libopus" else RATE, container=container)
+    assert not any("says" in note for note in analysed(tmp_path / "x").notes)
+    notes = analysed(put(tmp_path / "x", data[: len(data) * 2 // 3])).notes
+    assert any("2.0" in note for note in notes), notes
+
+
+def test_a_stream_without_a_duration_is_not_said_to_have_one(tmp_path):
+    data = file_of(tmp_path, "x.mka", "libmp3lame", seconds=8)
+    at = data.find(b"\x44\x89\x88")
+    # An empty element takes the place of the duration.
+    data = data[:at] + b"\xec\x89" + bytes(9) + data[at + 11 :]
+    assert analysed(put(tmp_path / "x.mka", data)).notes == ()
 
 
 # Streams that change

@@ -57,11 +57,16 @@ def _chunks(
         at += head + size + -size % aligned
 
 
+_FILES = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"riff", b"caff")
+"""Names of what is a file of its own, and no chunk of another."""
+
+
 def _is_chain(chunks: Iterator[_Chunk], stop: int) -> bool:
     """Tell whether chunks, or nothing, follow one another up to the end of the file."""
     for chunk in chunks:
         if (
             chunk.size < 0
+            or chunk.name[:4] in _FILES
             or not chunk.name[:4].isascii()
             or not chunk.name[:4].decode("ascii").isprintable()
         ):
@@ -100,7 +105,9 @@ def _extent(
     said = chunk.size / bytes_per_second if bytes_per_second else None
     guessed = chunk.size < 0 or any(0 <= each - chunk.size <= 4096 for each in unknown if each)
     if chunk.size > there:
-        return Extent(plain=True, said=None if guessed else said)
+        if guessed or said:
+            return Extent(plain=True, said=None if guessed else said)
+        return Extent(plain=True, note=f"breaks off: {there} of {chunk.size} bytes are there")
     if chunk.size == there or (chunk.size > 0 and _is_chain(behind, stop)):
         return Extent(plain=True)
     if chunk.size == 0 and (not there or _is_chain(behind, stop)):
@@ -109,7 +116,8 @@ def _extent(
         # Four bytes cannot hold more than 4 GiB; a smaller length was once filled in, and what
         # stands behind is something else.
         rest = there - chunk.size
-        return Extent(plain=False, note=f"has {rest} bytes behind its sound that nobody reads")
+        note = f"has {rest} bytes behind its sound that nobody reads"
+        return Extent(plain=False, said=said, note=note)
     largest = 2 ** (8 * struct.calcsize(layout)) - 1
     filled = struct.pack(layout, min(there, largest))
     return Extent(
@@ -182,8 +190,12 @@ def aiff(file: BinaryIO, start: int, stop: int) -> Extent:
         elif chunk.name == b"SSND":
             sound = chunk
             break
-    if sound is None or not frame or compressed:
+    if sound is None or not frame:
         return Extent(plain=True)
+    if compressed:
+        # How many bytes a second has only the decoder knows.
+        cut = sound.size > stop - sound.start
+        return _extent(sound, stop, iter(()), ">I", 0) if cut else Extent(plain=True)
     (offset,) = read(file, sound.start, ">I")
     begin = sound.start + 8 + offset
     end = sound.start + sound.size

@@ -32,10 +32,14 @@ _DEMUXERS = (
 """FFmpeg's readers of containers that hold sound: pictures, subtitles and lists are no music."""
 
 _TIMED = (
-    *("aiff", "ape", "asf", "avi", "caf", "dsf", "flac", "flv", "iff", "matroska,webm"),
-    *("mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "ogg", "tak", "tta", "w64", "wav", "wv", "xwma"),
+    *("aiff", "ape", "asf", "avi", "caf", "dsf", "flac", "iff"),
+    *("mov,mp4,m4a,3gp,3g2,mj2", "mpc", "mpc8", "ogg", "rm", "tak", "tta", "w64", "wav", "wv"),
+    "xwma",
 )
 """Containers whose duration FFmpeg reads and does not guess from the bitrate."""
+
+_TIMED_AS_A_WHOLE = ("flv", "matroska,webm")
+"""Containers that tell the duration of all streams together; that of one is always a guess."""
 
 
 @contextlib.contextmanager
@@ -55,13 +59,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
         first = Decoder(container, stream)
         named = container.format.long_name
         said = given.extent.said
-        if (
-            said is None
-            and not given.extent.replaced
-            and len(given.links()) == 1
-            and (container.format.name in _TIMED)
-        ):
-            said = float(stream.duration * stream.time_base) if stream.duration else None
+        if said is None and not given.extent.replaced and len(given.links()) == 1:
+            said = _said(container, stream)
 
         def blocks() -> Iterator[Floats]:
             done = 0
@@ -93,12 +92,24 @@ def opened(given: OpenFile) -> Iterator[Audio]:
         yield Audio(first.sample_rate, first.channels, blocks(), first.layout, given.notes)
 
 
+def _said(container: Any, stream: Any) -> float | None:
+    """Return the seconds of sound that the header says; None where it does not."""
+    if container.format.name in _TIMED and stream.duration:
+        return float(stream.duration * stream.time_base)
+    if container.format.name in _TIMED_AS_A_WHOLE and container.duration:
+        # A video may be longer than its sound.
+        alone = len(container.streams) == 1 and not stream.duration
+        return container.duration / 1_000_000 if alone else None
+    return None
+
+
 @contextlib.contextmanager
 def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
     """Open a file, or part of it, with FFmpeg and choose the stream that holds its sound."""
     view.seek(0)
     whole = given.handle if view is given.view and not given.has_tags else None
-    with container_of(given.path, view, given.found.instead, whole) as container:
+    name = given.found.format.name if given.found.format else ""
+    with container_of(given.path, view, given.found.instead, whole, name) as container:
         if not container.streams.audio:
             message = "holds no audio stream (a picture, a video without sound?)"
             raise DecodeError(given.path, message)
@@ -109,8 +120,13 @@ def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
         if context is None or not (context.sample_rate and _compat.positions(context.layout)):
             message = "is not audio that can be decoded, whatever its name says"
             raise DecodeError(given.path, message)
+        if context.name in _CHECKED:
+            context.options = {"err_detect": "crccheck+explode"}
         yield container, stream
 
+
+_CHECKED = frozenset({"flac"})
+"""Codecs whose frames have checksums that are right in good files; damaged frames are noise."""
 
 _FAULTS = (ValueError, OSError, ArithmeticError)
 """What PyAV raises for bytes that FFmpeg refuses, beside its own errors."""
@@ -271,7 +287,11 @@ def _named(kind: tuple[int, tuple[str, ...]]) -> str:
 
 
 def container_of(
-    path: Path, file: BinaryIO | View, instead: str = "", whole: BinaryIO | None = None
+    path: Path,
+    file: BinaryIO | View,
+    instead: str = "",
+    whole: BinaryIO | None = None,
+    name: str = "",
 ) -> Any:
     """Open a file with PyAV.
 
@@ -285,11 +305,13 @@ def container_of(
         What it is, where it is seen to be no audio.
     whole : binary file, optional
         The file, if the content is all of it.
+    name : str
+        The format, by how it begins.
 
     Raises
     ------
     DecodeError
-        FFmpeg does not know the format.
+        FFmpeg does not know the format, or finds it broken.
     """
     # Imported here because most collections never need it.
     import av
@@ -307,6 +329,9 @@ def container_of(
             whole.seek(0)
             number = {"fd": str(whole.fileno()), "protocol_whitelist": "fd"}
             return av.open("fd:", metadata_errors="replace", options=options | number)
+    if name and isinstance(problem, av.error.InvalidDataError | av.error.EOFError):
+        message = f"begins as {name} does and breaks off, or its header is damaged; copy it again"
+        raise DecodeError(path, message) from problem
     reason = f"it is {instead}" if instead else _reason(problem)
     raise DecodeError(
         path, f"is not audio in any format that is known here ({reason})"

@@ -43,7 +43,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
     with contextlib.ExitStack() as stack:
         printed: list[str] = []
         quiet: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
-        if given.is_mp3:
+        # What is of no format of our table libsndfile may take for MP3.
+        if given.is_mp3 or given.found.format is None:
             messages = stack.enter_context(contextlib.closing(_compat.LibraryMessages()))
             printed, quiet = messages.lines, messages.caught
         with quiet():

@@ -65,8 +65,8 @@ class Frames:
         How often something that is no frame stands between frames.
     said : int or None
         Number of frames by the Xing header.
-    begin : int
-        Where the first frame begins in the file.
+    begin, end : int
+        Where the first frame begins in the file, and where the last one ends.
     """
 
     count: int = 0
@@ -76,6 +76,7 @@ class Frames:
     gaps: int = 0
     said: int | None = None
     begin: int = 0
+    end: int = 0
 
     @property
     def seconds(self) -> float:
@@ -124,8 +125,9 @@ def _find_run(data, at, stop, bitrates, sample_rates):
 def _walk(data, at, stop, offset, state, changes, bitrates, sample_rates):
     """Follow the frames from a position to the stop and return the position after them.
 
-    The state is: in step, frames, kind of the frame before, number of changes, gaps. For each
-    change the position in the file and the number of frames before it are kept, as many as fit.
+    The state is: in step, frames, kind of the frame before, number of changes, gaps, position in
+    the file after the last frame. For each change the position in the file and the number of
+    frames before it are kept, as many as fit.
     """
     while at < stop:
         if state[0] == 0:
@@ -147,6 +149,7 @@ def _walk(data, at, stop, offset, state, changes, bitrates, sample_rates):
         state[2] = kind
         state[1] += 1
         at += length
+        state[5] = offset + at
     return at
 
 
@@ -172,7 +175,7 @@ def walk(file: BinaryIO, start: int, stop: int) -> Frames:
     >>> frames.changes, frames.gaps, frames.said == frames.count
     ((), 0, True)
     """
-    state = np.zeros(5, np.int64)
+    state = np.zeros(6, np.int64)
     changes = np.zeros((MOST_CHANGES, 2), np.int64)
     held = b""
     offset, at, begin = start, 0, start
@@ -223,6 +226,7 @@ def _frames(
         int(state[4]),
         said,
         begin,
+        int(state[5]),
     )
 
 
@@ -243,9 +247,12 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     fewest = (frames.count - (2 if frames.said is None else 4)) * frames.samples
     damage = "something that is no sound stands between its frames" if frames.gaps else ""
     links = (start, *frames.changes) if frames.changes else ()
-    before = frames.begin - start
-    # Of a stream that was cut the first frame is not whole.
-    note = f"begins with {before} bytes that are no sound" if before > LONGEST_FRAME else ""
+    before, behind = frames.begin - start, stop - frames.end
+    # Of a stream that was cut the first frame and the last are not whole.
+    notes = [f"begins with {before} bytes that are no sound"] if before > LONGEST_FRAME else []
+    if behind > LONGEST_FRAME:
+        notes.append(f"has {behind} bytes behind its last frame that are no MP3")
+    note = ", ".join(notes)
     return Extent(plain, said, links=links, note=note, damage=damage, fewest=max(0, fewest))
 
 

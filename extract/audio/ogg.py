@@ -36,13 +36,13 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     """
     links: list[int] = []
     numbers: dict[int, int] = {}
-    whole, begun, at = True, False, start
+    whole, begun, cut, at = True, False, False, start
     while at < stop:
         page = _page(file, at, stop)
         if page is None:
             # Of a file that was cut the last page is not whole, and libsndfile reads what is left.
             at = next(iter(places(file, at + 1, stop, b"OggS\0")), stop)
-            whole = whole and at == stop
+            whole, cut = whole and at == stop, at == stop
             continue
         if page.is_first and (begun or not links):
             links.append(at)
@@ -52,7 +52,9 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
         numbers[page.serial] = page.number
         at = page.stop
     damage = "" if whole else "pages are missing or broken"
-    return Extent(plain=whole and len(links) == 1, links=tuple(links), damage=damage)
+    note = "breaks off in the middle of a page; the rest is missing" if cut and whole else ""
+    plain = whole and len(links) == 1
+    return Extent(plain, links=tuple(links), note=note, damage=damage)
 
 
 def _page(file: BinaryIO, at: int, stop: int) -> _Page | None:

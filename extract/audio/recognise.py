@@ -140,6 +140,8 @@ def _beginning(head: bytes) -> str:
 
 def _description(head: bytes) -> str:
     """Name what is no audio by what it holds; empty where that says nothing."""
+    if _is_utf16(head):
+        return "text"
     # A character may be cut at the end of what was read.
     text = head.decode("utf-8", "ignore")
     if b"\0" not in head and len(text.encode()) > 0.9 * len(head):
@@ -150,3 +152,13 @@ def _description(head: bytes) -> str:
             return "an XML or SVG file"
         return "text"
     return ""
+
+
+def _is_utf16(head: bytes) -> bool:
+    """Tell whether this is text in UTF-16: a mark first, and then printable characters."""
+    codec = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(head[:2])
+    if codec is None:
+        return False
+    text = head[2:].decode(codec, "replace")
+    printable = sum(each.isprintable() or each.isspace() for each in text)
+    return bool(text) and printable > 0.99 * len(text)
