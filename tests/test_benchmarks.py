@@ -324,7 +324,7 @@ def test_the_recipes_of_the_models_are_measured(accuracy, measured, monkeypatch,
     place = np.arange(120)
     genre = np.array(["a", "b"])[place % 2].astype(object)
     genre[:2] = "rare"
-    genre[5:30:5] = recipe.AMBIGUOUS
+    genre[5:65:6] = recipe.AMBIGUOUS
     corpus = np.array(corpora)[place % 5]
     table = pd.DataFrame({"told": place % 2.0, "label": genre, "corpus": corpus, "made": ""})
     table["track"] = table["corpus"] + "/" + place.astype(str)

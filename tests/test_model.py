@@ -332,7 +332,7 @@ def test_a_bundle_is_copied_whole_where_a_bundle_can_be(saved, tmp_path):
 def test_models_that_ship_go_by_their_names(tmp_path, monkeypatch):
     assert storage.load("default") == storage.load(storage.DEFAULT)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(BundleError, match=r"one that ships with Earmark: default, spotify"):
+    with pytest.raises(BundleError, match=r"one that ships with Earmark: default, light, spotify"):
         storage.load("mine")
     # What lies there under the name is what is meant.
     Path("default").mkdir()

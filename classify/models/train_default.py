@@ -628,8 +628,8 @@ def describe(dataset: Dataset, name: str, numbers: Mapping[str, Any]) -> list[st
         "|---|---|---|",
         *kinds,
         "",
-        "A voice over music is speech where it is 3 dB louder or more. Silence has no genre; "
-        "noise gets one that means nothing.",
+        "Voices lie 3 to 20 dB above the music under them. Silence has no genre; noise gets one "
+        "that means nothing.",
     ]
 
 

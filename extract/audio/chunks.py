@@ -224,7 +224,7 @@ def au(file: BinaryIO, start: int, stop: int) -> Extent:
     bytes_per_second = rate * channels * _AU_WIDTHS.get(encoding, 0)
     said = size / bytes_per_second if size and bytes_per_second else None
     guessed = any(0 <= each - size <= 4096 for each in UNKNOWN)
-    said, note = (None, ENDLESS if not size else "") if guessed else (said, "")
+    said, note = (None, ENDLESS) if guessed else (said, "")
     return Extent(plain=False, said=said, replaced={start + 8: filled}, note=note)
 
 
