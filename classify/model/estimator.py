@@ -23,7 +23,7 @@ from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -179,6 +179,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         groups: ArrayLike | None = None,
+        after_round: Callable[[int, int], object] | None = None,
     ) -> Self:
         """Train.
 
@@ -192,6 +193,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             Of the rows, times the balance of the genres.
         groups : array-like of shape (rows,), optional
             Artists: what early stopping must not have on both sides.
+        after_round : callable, optional
+            Is told after each round of trees how many are done, and of how many at most.
 
         Raises
         ------
@@ -215,7 +218,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         self.categories_ = _values(features, categories)
         chosen = self.parameters(len(features), len(self.classes_))
         threads = self.threads(features.size)
-        booster = self._boost(chosen, features, encoded, weights, groups, threads)
+        booster = self._boost(chosen, features, encoded, weights, groups, threads, after_round)
         linear = None
         if chosen["linear_share"] > 0:
             linear = Linear.fit(features, encoded, weights, self.categories_, self.linear_strength)
@@ -243,11 +246,13 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         weights: NDArray[np.float64],
         groups: ArrayLike | None,
         threads: int,
+        after_round: Callable[[int, int], object] | None,
     ) -> xgboost.Booster:
         """Grow the trees, with early stopping as many as a held-out part has use for."""
         seed = self._seed()
         parameters = self._booster_parameters(chosen, seed, threads)
         rounds = chosen["n_estimators"]
+        told = [] if after_round is None else [_Told(after_round, rounds)]
         together = one_tree_for_all(len(features), len(self.classes_))
         if together:
             parameters |= {"multi_strategy": "multi_output_tree"}
@@ -272,7 +277,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         )
         if not held_out.any():
             every = slice(None)
-            return xgboost.train(parameters, data(every), rounds, obj=loss(every))
+            return xgboost.train(parameters, data(every), rounds, obj=loss(every), callbacks=told)
         booster = xgboost.train(
             parameters,
             data(~held_out),
@@ -281,6 +286,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             evals=[(data(held_out), "held_out")],
             early_stopping_rounds=self.n_iter_no_change,
             verbose_eval=False,
+            callbacks=told,
         )
         return booster[: booster.best_iteration + 1]
 
@@ -389,6 +395,18 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+class _Told(xgboost.callback.TrainingCallback):
+    """Tells somebody after each round of trees."""
+
+    def __init__(self, after_round: Callable[[int, int], object], rounds: int) -> None:
+        self._after_round, self._rounds = after_round, rounds
+
+    def after_iteration(self, _model: Any, epoch: int, _log: Any) -> bool:
+        """Tell; True would end the training."""
+        self._after_round(epoch + 1, self._rounds)
+        return False
 
 
 def _values(features: NDArray[np.float32], categorical: Sequence[int]) -> Categories:
