@@ -142,6 +142,37 @@ def test_the_parameters_suit_the_size_of_the_table_and_give_way_to_ones_own():
     assert (own["max_depth"], own["linear_share"]) == (5, 0.0)
 
 
+def test_a_round_has_its_part_of_the_rows_where_there_are_many():
+    shares = {
+        rows: GenreClassifier().parameters(rows, 3)["subsample"] for rows in (1999, 2000, 5999)
+    }
+    assert shares == {1999: 0.7, 2000: 1 / 2, 5999: 1 / 5}
+    values, encoded = points(600)
+    row_weights = np.random.default_rng(0).uniform(0.5, 2, len(values))
+    for parts in (1, 2, 3, 4):
+        learner = GenreClassifier(
+            n_estimators=parts, subsample=1 / parts, learning_rate=1e-6, class_weight=None
+        ).fit(values, encoded, row_weights)
+        trees = learner.ensemble_.booster.trees_to_dataframe()
+        # The root of a tree says how much weight it saw: of p = 1/3 the hessian is 2 p (1 - p).
+        roots = trees[trees["Node"] == 0]["Cover"].to_numpy().reshape(parts, 3)
+        seen = roots.mean(axis=1) / (2 / 3 * 2 / 3)
+        assert len(seen) == parts
+        # Each part once: together they are all rows, and no two are the same.
+        assert seen.sum() == pytest.approx(row_weights.sum(), rel=0.02)
+        assert len(set(seen.round(3))) == parts
+
+
+def test_parts_of_the_rows_learn_what_all_of_them_do():
+    values, encoded = points(4000)
+    others, truth = points(2000, seed=1)
+    right = []
+    for share in (1.0, 1 / 4):
+        learner = GenreClassifier(n_estimators=60, subsample=share).fit(values, encoded)
+        right.append((learner.predict(others) == truth).mean())
+    assert right[1] > right[0] - 0.01
+
+
 def test_early_stopping_holds_out_whole_groups_and_stops():
     values, encoded = points(600)
     groups = np.arange(600) // 6
