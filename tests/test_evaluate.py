@@ -173,6 +173,14 @@ def test_parts_of_the_rows_learn_what_all_of_them_do():
     assert right[1] > right[0] - 0.01
 
 
+def test_parts_are_dealt_of_rows_that_weigh_something():
+    values, encoded = points(12)
+    encoded[:3] = 0, 1, 2
+    row_weights = (np.arange(12) < 3).astype(float)
+    learner = GenreClassifier(n_estimators=5, subsample=0.01).fit(values, encoded, row_weights)
+    assert np.isfinite(learner.predict_proba(values)).all()
+
+
 def test_early_stopping_holds_out_whole_groups_and_stops():
     values, encoded = points(600)
     groups = np.arange(600) // 6

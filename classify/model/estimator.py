@@ -34,6 +34,9 @@ logger = logging.getLogger(__name__)
 FEW_VALUES = 2_000_000
 """Values of training data up to which one thread is fastest."""
 
+DEALS = 2
+"""How often rows are dealt into parts; each deal is binned for itself."""
+
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
     """Gradient-boosted trees (XGBoost) and a linear part over descriptors.
@@ -292,7 +295,7 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         if parts == 1:
             every = slice(None)
             return xgboost.train(parameters, data(every), rounds, obj=loss(every), callbacks=told)
-        dealt = [data(rows) for rows in _dealt(len(encoded), parts, seed)]
+        dealt = [data(rows) for rows in _dealt(np.flatnonzero(weights), parts, seed)]
         return _in_turn(parameters | {"subsample": 1.0}, dealt, rounds, told)
 
     def _seed(self) -> int:
@@ -402,10 +405,12 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _dealt(rows: int, parts: int, seed: int) -> list[NDArray[np.int64]]:
-    """Deal rows into parts of one size at random."""
-    order = np.random.default_rng(seed).permutation(rows)
-    return [np.sort(part) for part in np.array_split(order, parts)]
+def _dealt(rows: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
+    """Deal rows into parts of one size at random, and once more: two rows may part company."""
+    generator = np.random.default_rng(seed)
+    shuffled = [generator.permutation(rows) for _ in range(DEALS)]
+    parts = min(parts, len(rows))
+    return [np.sort(part) for own in shuffled for part in np.array_split(own, parts)]
 
 
 def _in_turn(
