@@ -75,6 +75,19 @@ def test_the_bar_moves_within_a_part_and_says_what_is_done(capsys, monkeypatch):
     assert ("honest folds 1/2", 25) in said
 
 
+@pytest.mark.parametrize("steps", [3, 7, 300])
+def test_a_bar_ends_at_its_end_whatever_its_steps(capsys, steps):
+    with Bar({"folds": 25}, shown=True) as bar:
+        for _ in range(25):
+            with bar.part("folds") as moved:
+                for done in range(1, steps + 1):
+                    moved(done, steps)
+    said = capsys.readouterr().err
+    assert shown(said)[-1] == ("folds 25/25", 100)
+    assert "Warning" not in said
+    assert bar._bar.n == bar._bar.total
+
+
 def test_threads_share_a_bar_and_nothing_is_lost(capsys):
     with Bar({"folds": 8}, shown=True) as bar:
 

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Bar"]
 
+STEPS = 10_000
+"""Of a part. They are counted, so that rounding never leaves a bar short of its end or beyond."""
+
 
 class Bar:
     """A bar on stderr over parts of different kinds, which several threads may work on.
@@ -32,7 +35,7 @@ class Bar:
         self._done = dict.fromkeys(parts, 0)
         self._lock = threading.Lock()
         self._bar = tqdm(
-            total=sum(parts.values()),
+            total=STEPS * sum(parts.values()),
             desc=next(iter(parts), ""),
             bar_format="{l_bar}{bar}| {elapsed}<{remaining}",
             # Steps are far apart or dense: the clock alone says when to draw.
@@ -50,22 +53,22 @@ class Bar:
     @contextlib.contextmanager
     def part(self, kind: str) -> Iterator[Callable[[int, int], None]]:
         """Work on a part; what is given is told how many of how many steps of it are done."""
-        seen = 0.0
+        seen = 0
 
         def moved(done: int, of: int) -> None:
             nonlocal seen
-            self._move(done / of - seen)
-            seen = done / of
+            self._move(STEPS * done // of - seen)
+            seen = STEPS * done // of
 
         self._say(kind, 0)
         yield moved
         # Whoever stops early, or counts no steps, is done all the same.
-        self._move(1 - seen)
+        self._move(STEPS - seen)
         self._say(kind, 1)
 
-    def _move(self, share: float) -> None:
+    def _move(self, steps: int) -> None:
         with self._lock:
-            self._bar.update(share)
+            self._bar.update(steps)
 
     def _say(self, kind: str, more: int) -> None:
         with self._lock:
