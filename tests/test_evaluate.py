@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import earmark
 from earmark.classify import score, train
 from earmark.classify.dataset import build
-from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation import cross_validation, tune
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
 from earmark.classify.model.defaults import FEW_ROWS
 from earmark.classify.model.ensemble import Ensemble, mixed, softmax
@@ -515,6 +515,13 @@ def test_the_default_model_explains_itself(demo):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rows", [100, 2_000, 9_999, FEW_ROWS])
+def test_a_search_can_start_from_what_suits_the_table(rows):
+    usual = GenreClassifier().parameters(rows, 3)
+    for name, (low, high) in tune._RANGES.items():
+        assert low <= usual[name] <= high
+
+
 def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     pytest.importorskip("optuna")
     from earmark.classify.evaluation.tune import search
