@@ -477,6 +477,8 @@ def train_command(
         show_progress=not quiet,
     )
     card = train.card(f"Genre model {output.name}", table.name, data, bundle)
+    if not quiet:
+        _say("writing model and report")
     pickles = train.pickles(bundle, data)
     train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
     _show_evaluation(evaluation.metrics)

@@ -10,6 +10,7 @@ import pandas as pd
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
 from earmark.classify.evaluation.cross_validation import cross_validate
 from earmark.classify.evaluation.held_out import learn
+from earmark.classify.evaluation.progress import Bar
 from earmark.classify.model import genre_profiles, storage
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.estimator import GenreClassifier
@@ -85,10 +86,17 @@ def train(
     )
     if search is not None:
         model = search(dataset, model, seed=seed)
-    return evaluation, fit(dataset, model, evaluation, seed=seed)
+    return evaluation, fit(dataset, model, evaluation, seed, show_progress=show_progress)
 
 
-def fit(dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: int = 0) -> Bundle:
+def fit(
+    dataset: Dataset,
+    model: GenreClassifier,
+    evaluation: Evaluation,
+    seed: int = 0,
+    *,
+    show_progress: bool = False,
+) -> Bundle:
     """Train on all of the data, with the linear share and temperature of the evaluation."""
     from importlib.metadata import version
 
@@ -99,7 +107,8 @@ def fit(dataset: Dataset, model: GenreClassifier, evaluation: Evaluation, seed: 
     sure = clone(model).set_params(
         linear_share=evaluation.linear_share, temperature=evaluation.temperature
     )
-    learner = learn(sure, dataset, seed=seed)
+    with Bar({"final fit": 1}, shown=show_progress) as bar, bar.part("final fit") as moved:
+        learner = learn(sure, dataset, seed=seed, after_round=moved)
     ensemble = learner.ensemble_
     raw = bytes(ensemble.booster.save_raw("ubj"))
     about = dataset.about

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import earmark
 from earmark.classify import score, train
 from earmark.classify.dataset import build
-from earmark.classify.evaluation import cross_validation
+from earmark.classify.evaluation import cross_validation, tune
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
 from earmark.classify.model.defaults import FEW_ROWS
 from earmark.classify.model.ensemble import Ensemble, mixed, softmax
@@ -140,6 +140,45 @@ def test_the_parameters_suit_the_size_of_the_table_and_give_way_to_ones_own():
     assert not GenreClassifier().parameters(FEW_ROWS + 1, 114)["early_stopping"]
     own = GenreClassifier(max_depth=5, linear_share=0.0).parameters(FEW_ROWS, 3)
     assert (own["max_depth"], own["linear_share"]) == (5, 0.0)
+
+
+def test_a_round_has_its_part_of_the_rows_where_there_are_many():
+    shares = {
+        rows: GenreClassifier().parameters(rows, 3)["subsample"] for rows in (1999, 2000, 5999)
+    }
+    assert shares == {1999: 0.7, 2000: 1 / 2, 5999: 1 / 5}
+    values, encoded = points(600)
+    row_weights = np.random.default_rng(0).uniform(0.5, 2, len(values))
+    for parts in (1, 2, 3, 4):
+        learner = GenreClassifier(
+            n_estimators=parts, subsample=1 / parts, learning_rate=1e-6, class_weight=None
+        ).fit(values, encoded, row_weights)
+        trees = learner.ensemble_.booster.trees_to_dataframe()
+        # The root of a tree says how much weight it saw: of p = 1/3 the hessian is 2 p (1 - p).
+        roots = trees[trees["Node"] == 0]["Cover"].to_numpy().reshape(parts, 3)
+        seen = roots.mean(axis=1) / (2 / 3 * 2 / 3)
+        assert len(seen) == parts
+        # Each part once: together they are all rows, and no two are the same.
+        assert seen.sum() == pytest.approx(row_weights.sum(), rel=0.02)
+        assert len(set(seen.round(3))) == parts
+
+
+def test_parts_of_the_rows_learn_what_all_of_them_do():
+    values, encoded = points(4000)
+    others, truth = points(2000, seed=1)
+    right = []
+    for share in (1.0, 1 / 4):
+        learner = GenreClassifier(n_estimators=60, subsample=share).fit(values, encoded)
+        right.append((learner.predict(others) == truth).mean())
+    assert right[1] > right[0] - 0.01
+
+
+def test_parts_are_dealt_of_rows_that_weigh_something():
+    values, encoded = points(12)
+    encoded[:3] = 0, 1, 2
+    row_weights = (np.arange(12) < 3).astype(float)
+    learner = GenreClassifier(n_estimators=5, subsample=0.01).fit(values, encoded, row_weights)
+    assert np.isfinite(learner.predict_proba(values)).all()
 
 
 def test_early_stopping_holds_out_whole_groups_and_stops():
@@ -476,6 +515,13 @@ def test_the_default_model_explains_itself(demo):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("rows", [100, 2_000, 9_999, FEW_ROWS])
+def test_a_search_can_start_from_what_suits_the_table(rows):
+    usual = GenreClassifier().parameters(rows, 3)
+    for name, (low, high) in tune._RANGES.items():
+        assert low <= usual[name] <= high
+
+
 def test_a_search_finds_better_parameters_and_judges_them_elsewhere(artists):
     pytest.importorskip("optuna")
     from earmark.classify.evaluation.tune import search

@@ -12,7 +12,7 @@ from earmark.classify.dataset import splits
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
-from earmark.classify.evaluation.held_out import Run, run_folds
+from earmark.classify.evaluation.held_out import Job, Run, run_folds
 from earmark.classify.evaluation.result import Evaluation
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
 from earmark.classify.score import EXPLAINED_COLUMNS, ranked, scored
@@ -140,11 +140,14 @@ class _Rounds:
     leaky: dict[str, list[Fold]]
 
     @property
-    def jobs(self) -> list[tuple[int, list[Fold]]]:
-        """The seed and the folds of every run, the honest ones first."""
+    def jobs(self) -> list[Job]:
+        """Every run over the folds, the honest ones first."""
         return [
-            *enumerate(self.honest, start=self.seed),
-            *((self.seed, folds) for folds in self.leaky.values()),
+            *(
+                Job("honest folds", seed, folds)
+                for seed, folds in enumerate(self.honest, self.seed)
+            ),
+            *(Job(f"{name} folds", self.seed, own) for name, own in self.leaky.items()),
         ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +12,7 @@ import pandas as pd
 
 from earmark.classify.dataset.build import Dataset, weights
 from earmark.classify.dataset.pooling import pool
+from earmark.classify.evaluation.progress import Bar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from earmark.classify.model.ensemble import Floats
     from earmark.classify.model.estimator import GenreClassifier
 
-__all__ = ["Run", "Search", "learn", "run_folds"]
+__all__ = ["Job", "Run", "Search", "learn", "run_folds"]
 
 UNKNOWN_GENRE = 20.0
 """What a genre that a fold could not learn lies below all others, in log-odds."""
@@ -34,6 +37,25 @@ class Search(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class Job:
+    """Once over the folds: what is trained on and tested on, and with which seed.
+
+    Parameters
+    ----------
+    kind : str
+        What the folds are called while somebody waits for them.
+    seed : int
+        Of the learner.
+    folds : sequence of pairs
+        The rows of each training part and of each test part.
+    """
+
+    kind: str
+    seed: int
+    folds: Sequence[tuple[Indices, Indices]]
+
+
+@dataclass(frozen=True, eq=False)
 class Run:
     """The log-odds of tracks under models that had not seen them: once over the folds."""
 
@@ -44,7 +66,11 @@ class Run:
 
 
 def learn(
-    model: GenreClassifier, dataset: Dataset, rows: Indices | slice = slice(None), seed: int = 0
+    model: GenreClassifier,
+    dataset: Dataset,
+    rows: Indices | slice = slice(None),
+    seed: int = 0,
+    after_round: Callable[[int, int], object] | None = None,
 ) -> GenreClassifier:
     """Train a copy of a model on rows of a data set; `weights` is the only balance."""
     from sklearn.base import clone
@@ -58,6 +84,7 @@ def learn(
         dataset.labels.iloc[rows],
         sample_weight=balanced / balanced.mean(),
         groups=dataset.groups.iloc[rows],
+        after_round=after_round,
     )
     return learner
 
@@ -65,62 +92,65 @@ def learn(
 def run_folds(
     dataset: Dataset,
     model: GenreClassifier,
-    jobs: Sequence[tuple[int, Sequence[tuple[Indices, Indices]]]],
+    jobs: Sequence[Job],
     search: Search | None,
     show_progress: bool,
     progress: Callable[[int, int], object] | None,
 ) -> tuple[list[Run], list[GenreClassifier]]:
     """Train and test on every pair of every job; also return what was trained for the first."""
     import joblib
-    from tqdm import tqdm
 
     genres = sorted(dataset.labels.unique())
-    tasks = [
-        joblib.delayed(_held_out)(dataset, model, genres, train, test, seed, search)
-        for seed, pairs in jobs
-        for train, test in pairs
-    ]
-    # XGBoost lets go of the interpreter while it trains: threads suffice, one fold on each. A
-    # large table has a thread of its own for each core already.
-    workers = -1 if model.threads(dataset.features.size) == 1 else 1
-    pool_of_threads = joblib.Parallel(n_jobs=workers, prefer="threads", return_as="generator")
-    parts = iter(
-        tqdm(
-            pool_of_threads(tasks),
-            total=len(tasks),
-            desc="cross-validation",
-            unit="fold",
-            disable=not show_progress,
-        )
-    )
-    runs, learners, done = [], [], 0
-    for extraction, (_, pairs) in enumerate(jobs):
-        found = []
-        for _ in pairs:
-            trees, linear, learner = next(parts)
-            done += 1
-            if progress is not None:
-                progress(done, len(tasks))
-            found.append((trees, linear))
-            if extraction == 0:
-                learners.append(learner)
-        runs.append(_run(dataset, pairs, found))
+    kinds: Counter[str] = Counter()
+    for job in jobs:
+        kinds[job.kind] += len(job.folds)
+    with Bar(kinds, shown=show_progress) as bar:
+        tasks = [
+            joblib.delayed(_held_out)(dataset, model, genres, pair, job, search, bar)
+            for job in jobs
+            for pair in job.folds
+        ]
+        parts = joblib.Parallel(
+            n_jobs=_workers(dataset, model), prefer="threads", return_as="generator"
+        )(tasks)
+        runs, learners, done = [], [], 0
+        for place, job in enumerate(jobs):
+            found = []
+            for trees, linear, learner in itertools.islice(parts, len(job.folds)):
+                done += 1
+                if progress is not None:
+                    progress(done, len(tasks))
+                found.append((trees, linear))
+                if place == 0:
+                    learners.append(learner)
+            runs.append(_run(dataset, job.folds, found))
     return runs, learners
+
+
+def _workers(dataset: Dataset, model: GenreClassifier) -> int:
+    """Return how many folds are trained side by side; −1 stands for one on each core.
+
+    XGBoost lets go of the interpreter while it trains: threads suffice. A large table has a thread
+    of its own for each core already.
+    """
+    return -1 if model.threads(dataset.features.size) == 1 else 1
 
 
 def _held_out(
     dataset: Dataset,
     model: GenreClassifier,
     genres: Sequence[str],
-    train: Indices,
-    test: Indices,
-    seed: int,
+    pair: tuple[Indices, Indices],
+    job: Job,
     search: Search | None,
+    bar: Bar,
 ) -> tuple[Floats, Floats, GenreClassifier]:
     """Train on some rows and return the log-odds of others, of trees and linear part."""
-    if search is not None:
-        model = search(dataset.subset(train), model, seed=seed)
-    learner = learn(model, dataset, train, seed)
+    train, test = pair
+    with bar.part(job.kind) as moved:
+        if search is not None:
+            model = search(dataset.subset(train), model, seed=job.seed)
+        learner = learn(model, dataset, train, job.seed, moved)
     places = [genres.index(genre) for genre in learner.classes_]
 
     def widened(known: Floats) -> Floats:

@@ -73,7 +73,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "n_estimators": (50, 800),
     "learning_rate": (0.02, 0.3),
     "max_depth": (2, 10),
-    "subsample": (0.4, 1.0),
+    "subsample": (0.1, 1.0),
     "colsample_bynode": (0.03, 1.0),
     "min_child_weight": (0.1, 20.0),
     "reg_lambda": (0.1, 30.0),

@@ -43,10 +43,16 @@ FOR_MANY_GENRES: dict[str, Any] = FOR_MANY_ROWS | {"early_stopping": False}
 """What holds back such trees is their being shared: they lose by a part that is held out."""
 
 
+ENOUGH_ROWS = 1_000
+"""Rows that a round of shallow trees needs; where there are more, each round has its part."""
+
+
 def suited(rows: int, genres: int) -> dict[str, Any]:
     """Return the parameters for so many rows of so many genres."""
-    if rows <= FEW_ROWS:
+    if rows < 2 * ENOUGH_ROWS:
         return FOR_FEW_ROWS
+    if rows <= FEW_ROWS:
+        return FOR_FEW_ROWS | {"subsample": 1 / (rows // ENOUGH_ROWS)}
     return FOR_MANY_GENRES if one_tree_for_all(rows, genres) else FOR_MANY_ROWS
 
 
