@@ -330,10 +330,8 @@ def container_of(
             number = {"fd": str(whole.fileno()), "protocol_whitelist": "fd"}
             return av.open("fd:", metadata_errors="replace", options=options | number)
     if name and isinstance(problem, av.error.InvalidDataError | av.error.EOFError):
-        message = (
-            f"is not audio that can be read: it begins as {name} does and breaks off, or its "
-            "header is damaged; copy it again"
-        )
+        reason = f"begins as {name} does and breaks off, or its header is damaged"
+        message = f"is not audio in any format that is known here ({reason}); copy it again"
         raise DecodeError(path, message) from problem
     reason = f"it is {instead}" if instead else _reason(problem)
     raise DecodeError(
