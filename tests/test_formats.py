@@ -74,6 +74,7 @@ SEARCHED = [
     ".mlp",
     ".tak",
     ".shn",
+    ".m2t",
 ]
 
 

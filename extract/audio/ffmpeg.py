@@ -84,7 +84,7 @@ def opened(given: OpenFile) -> Iterator[Audio]:
                 changes += decoder.changes
             if damage and not done:
                 raise DecodeError(given.path, f"cannot be decoded ({damage}); copy it again")
-            if given.found.format is None:
+            if given.found.format is None and not given.found.instead:
                 given.notes.append(f"is read as {named}, which its beginning does not say")
             given.notes.extend(changes)
             given.conclude(done / first.sample_rate, said, damage, lost)

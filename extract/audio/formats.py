@@ -193,6 +193,8 @@ FORMATS = (
     AudioFormat("WavPack", (".wv",), ({0: b"wvpk"},)),
     AudioFormat("True Audio", (".tta",), ({0: b"TTA1"},), takes_id3=True),
     AudioFormat("Musepack", (".mpc",), ({0: b"MPCK"}, {0: b"MP+"})),
+    # Packets of 188 bytes. Its own ending, .ts, is that of programs too.
+    AudioFormat("MPEG-TS", (".m2t",), ({0: b"G", 188: b"G", 376: b"G"},)),
     AudioFormat("AC-3", (".ac3", ".eac3", ".ec3"), ({0: b"\x0b\x77"},)),
     AudioFormat("DTS", (".dts",), ({0: b"\x7f\xfe\x80\x01"},)),
     AudioFormat("AMR", (".amr",), ({0: b"#!AMR"},)),
