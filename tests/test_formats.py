@@ -95,7 +95,7 @@ def test_every_format_can_be_recognised_and_its_magic_is_no_other(row):
     assert row.magic or row.check
     assert bool(row.mime) == bool(row.codecs)
     for magic in row.magic:
-        head = bytearray(64)
+        head = bytearray(400)
         for offset, mark in magic.items():
             head[offset : offset + len(mark)] = mark
         if row.name == "WebM":
