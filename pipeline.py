@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from earmark.classify.evaluation.held_out import Search
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.score import Scored
+    from earmark.classify.trained import Trained
     from earmark.extract.batch.run import Result
     from earmark.extract.feature_table import FeatureTable
 
@@ -377,16 +378,15 @@ def classify_command(
     bundle = earmark.load(model)
     output = output or _default_folder() / "predictions.csv"
     tables.check_output(output, "predictions")
-    explained = output.with_name(f"{output.stem}.explained{output.suffix}")
-    timeline = output.with_name(f"{output.stem}.segments{output.suffix}")
-    if explain:
-        tables.check_output(explained, "reasons")
-    if segments is not None:
-        tables.check_output(timeline, "segments")
+    explained = _beside(output, "explained", "reasons" if explain else None)
+    timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        table = parts = _read_for(bundle, sources[0])
+        table = parts = tables.read(sources[0])
+        if model is None and not set(bundle.inputs) <= set(table.frame):
+            bundle = _light_for(table, bundle)
+        _say_of_table(bundle, table)
     else:
         where = str(model or "the default model")
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
@@ -925,11 +925,32 @@ def _show_table(table: FeatureTable, kind: str | None) -> None:
         print(f"missing in {column}: {share:.1%}")
 
 
-def _read_for(bundle: Bundle, source: str) -> FeatureTable:
-    """Read a table that a model is to classify, and say what it is taken for."""
+def _beside(output: Path, name: str, kind: str | None) -> Path:
+    """Return where a second table goes; one of that kind must be free to stand there."""
     from earmark.extract import tables
 
-    table = tables.read(source)
+    path = output.with_name(f"{output.stem}.{name}{output.suffix}")
+    if kind is not None:
+        tables.check_output(path, kind)
+    return path
+
+
+def _light_for(table: FeatureTable, default: Trained) -> Trained:
+    """Return the light model where a table has all that it looks at, and say so."""
+    import earmark
+
+    light = earmark.load("light")
+    if not set(light.inputs) <= set(table.frame):
+        return default
+    _say(
+        f"{table.source} holds no learned embedding: the model light is taken, which is less often "
+        "right; `earmark extract --set default+musicnn` makes a table for the default model"
+    )
+    return light
+
+
+def _say_of_table(bundle: Bundle, table: FeatureTable) -> None:
+    """Say what a table that a model is to classify is taken for."""
     if bundle.fingerprint and not table.provenance:
         _say(
             f"{table.source} does not say with which settings it was made, as Parquet does; it "
@@ -940,7 +961,6 @@ def _read_for(bundle: Bundle, source: str) -> FeatureTable:
             f"{table.source} has a row per track, and the model was trained on windows of "
             f"{bundle.windows:g} s: it is less right so than on the files themselves"
         )
-    return table
 
 
 def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:

@@ -11,9 +11,9 @@ In a copy of the project, whose folder ``data/raw`` holds six short tracks:
 >>> table["tempo"].round().tolist()
 [90.0, 128.0, 120.0, 150.0, 76.0, 96.0]
 
-The shipped model names the likeliest genres of each:
+The shipped models name the likeliest genres of each; the one called light looks at these columns:
 
->>> genres = earmark.load().predict(table, top=2)
+>>> genres = earmark.load("light").predict(table, top=2)
 >>> list(genres.columns)
 ['path', 'genre', 'probability', 'genre_2', 'probability_2']
 """

@@ -299,6 +299,8 @@ def test_features_meet_on_the_same_tracks(accuracy, measured, monkeypatch, tone,
     assert list(numbers) == [
         "default, windows of 6 s",
         "default, whole track",
+        "musicnn, whole track",
+        "default+musicnn, whole track",
         "fma, whole track",
         "openSMILE ComParE_2016",
     ]

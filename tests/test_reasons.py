@@ -124,7 +124,7 @@ def test_what_is_slight_is_not_told():
 
 def test_families_add_up_to_what_all_columns_do(demo):
     model = earmark.load()
-    table = earmark.table([demo], windows=model.windows)
+    table = earmark.table([demo], set=model.set_name)
     by_family = model.explain(table, by="families")
     everything = model.explain(table, top=len(model.inputs))
     for path, own in by_family.groupby("path"):

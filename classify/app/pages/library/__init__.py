@@ -21,6 +21,7 @@ from earmark.classify.app.pages.library.tracks import show_tracks
 from earmark.classify.app.widgets import model_picker, table_picker, theme
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.library.library import Library, from_table
+from earmark.classify.model import storage
 from earmark.extract.errors import EarmarkError
 
 __all__ = ["page"]
@@ -75,7 +76,8 @@ def _choose_model(table: str) -> str:
     """Offer to predict genres; return the directory of the chosen model, or an empty string."""
     key = f"library model {table}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        directory = str(model_picker.choose_model("library model"))
+        # Tables seldom hold what the default model hears beside the descriptors.
+        directory = str(model_picker.choose_model("library model", first=storage.LIGHT))
         taken: str = st.session_state.get(key, "")
 
         def take() -> None:
