@@ -15,6 +15,7 @@ import earmark
 from earmark.classify.dataset import build, names
 from earmark.classify.library import playlists, similar, tags
 from earmark.classify.library.library import open_library
+from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import FindError, LabelError
 
@@ -264,3 +265,12 @@ def test_many_tracks_of_one_name_take_no_time():
     named = [f"/music/{path}" for path in paths]
     assert names.pair(named, paths) == (paths, False)
     assert names.pair(["01 Intro.mp3"], paths) == ([None], False)
+
+
+@pytest.mark.parametrize(
+    "name", ["a\rb.mp3", "a\nb.mp3", "a\r\nb.mp3", 'a"b.mp3', "a,b.mp3", "a;b.mp3"]
+)
+def test_a_name_may_hold_what_ends_a_line(tmp_path, name):
+    path = tmp_path / "t.csv"
+    tables.write(pd.DataFrame({"path": [name, "c.mp3"], "label": ["jazz", "rock"]}), path)
+    assert tables.read(path).frame["path"].tolist() == [name, "c.mp3"]
