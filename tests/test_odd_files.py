@@ -163,6 +163,15 @@ def test_a_flac_that_says_a_quarter_is_read_whole(tmp_path):
     assert found.notes == ("says that it has 1.0 s and has 4.0 s",)
 
 
+def test_the_frames_of_a_flac_know_their_sample_rate(tmp_path):
+    data = bytearray(encoded(NOISE, RATE, "FLAC"))
+    packed = int.from_bytes(data[18:26], "big")
+    data[18:26] = (packed - (RATE << 44) + (4000 << 44)).to_bytes(8, "big")
+    found = analysed(put(tmp_path / "x.flac", bytes(data)))
+    assert found.seconds == pytest.approx([SECONDS])
+    assert found.notes == ("says that it has 44.1 s and has 4.0 s",)
+
+
 def never_filled(kind, value=0):
     """Return a file as a recorder that crashed leaves it."""
     data = bytearray(encoded(NOISE, RATE, kind, "PCM_16"))

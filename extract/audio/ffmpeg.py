@@ -42,6 +42,9 @@ _TIMED_AS_A_WHOLE = ("flv", "matroska,webm")
 """Containers that tell the duration of all streams together; that of one is always a guess."""
 
 
+NO_DECODER = "is not audio that can be decoded, whatever its name says"
+
+
 @contextlib.contextmanager
 def opened(given: OpenFile) -> Iterator[Audio]:
     """Open a file with FFmpeg; streams that are laid end to end are opened one after the other."""
@@ -57,6 +60,8 @@ def opened(given: OpenFile) -> Iterator[Audio]:
                     raise
                 links = links[1:]
         first = Decoder(container, stream)
+        if not (first.sample_rate and first.channels):
+            raise DecodeError(given.path, NO_DECODER)
         named = container.format.long_name
         said = given.extent.said
         if said is None and not given.extent.replaced and len(given.links()) == 1:
@@ -117,9 +122,8 @@ def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
         if protection.is_locked(view):
             raise DecodeError(given.path, protection.LOCKED)
         context = stream.codec_context
-        if context is None or not (context.sample_rate and _compat.positions(context.layout)):
-            message = "is not audio that can be decoded, whatever its name says"
-            raise DecodeError(given.path, message)
+        if context is None:
+            raise DecodeError(given.path, NO_DECODER)
         if context.name in _CHECKED:
             context.options = {"err_detect": "crccheck+explode"}
         yield container, stream
@@ -164,7 +168,7 @@ class Decoder:
             kind = self._kind
         else:
             source = stream if self._first is None else self._first
-            kind = int(source.sample_rate), _compat.positions(source.layout)
+            kind = int(source.sample_rate or 0), _compat.positions(source.layout)
         self.sample_rate: int = kind[0]
         self.layout: tuple[str, ...] = kind[1]
         self.channels = len(self.layout)

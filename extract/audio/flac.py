@@ -26,18 +26,25 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     begin = max(start + 42, stop - LARGEST_FRAME)
     file.seek(begin)
     ends = _frame_ends(file.read(stop - begin), first if first == largest else 0)
-    return Extent(plain=total in ends, said=None if total in ends else said)
+    # Frames may leave the sample rate to the header of the file.
+    plain = bool({(total, rate), (total, 0)} & ends)
+    return Extent(plain=plain, said=None if plain else said)
 
 
-def _frame_ends(data: bytes, block: int) -> set[int]:
-    """Return the sample after each frame, by the headers in the data that seem to be ones."""
+_RATES = (0, 88200, 176400, 192000, 8000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
+"""Sample rates by the code in a frame's header; higher codes say them in bytes of their own."""
+
+
+def _frame_ends(data: bytes, block: int) -> set[tuple[int, int]]:
+    """Return the sample after each frame and its rate, by what seems to be headers in the data."""
     ends = set()
     at = data.find(b"\xff")
     while 0 <= at < len(data) - 5:
         if data[at + 1] & 0xFE == 0xF8:
-            end = _frame_end(data[at : at + 16], block)
-            if end:
-                ends.add(end)
+            head = data[at : at + 16]
+            code = head[2] & 15
+            if end := _frame_end(head, block):
+                ends.add((end, _RATES[code] if code < len(_RATES) else 0))
         at = data.find(b"\xff", at + 1)
     return ends
 
