@@ -247,7 +247,7 @@ def seconds_by_ffmpeg(path: Path) -> tuple[float, bool]:
             while True:
                 try:
                     packet = next(packets, None)
-                except (av.error.FFmpegError, ValueError, OSError, ArithmeticError):
+                except (av.error.FFmpegError, ValueError, OSError, ArithmeticError, LookupError):
                     return seconds, False
                 if packet is None:
                     return seconds, clean
@@ -258,9 +258,9 @@ def seconds_by_ffmpeg(path: Path) -> tuple[float, bool]:
                         if frame.format.name in ("flt", "dbl"):
                             largest = np.abs(frame.to_ndarray()).max(initial=0)
                             clean = clean and bool(largest < opened.LARGEST_SAMPLE)
-                except (av.error.FFmpegError, ValueError, OSError, ArithmeticError):
+                except (av.error.FFmpegError, ValueError, OSError, ArithmeticError, LookupError):
                     clean = False
-    except (av.error.FFmpegError, ValueError, OSError, ArithmeticError):
+    except (av.error.FFmpegError, ValueError, OSError, ArithmeticError, LookupError):
         return seconds, False
 
 

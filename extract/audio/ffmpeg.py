@@ -132,7 +132,7 @@ def stream_of(given: OpenFile, view: View) -> Iterator[tuple[Any, Any]]:
 _CHECKED = frozenset({"flac"})
 """Codecs whose frames have checksums that are right in good files; damaged frames are noise."""
 
-_FAULTS = (ValueError, OSError, ArithmeticError)
+_FAULTS = (ValueError, OSError, ArithmeticError, LookupError)
 """What PyAV raises for bytes that FFmpeg refuses, beside its own errors."""
 
 

@@ -86,6 +86,10 @@ LONGEST_ADTS = 3 * 8191
 """Bytes of three frames of AAC at the most."""
 
 
+MOST_JUNK = 8192
+"""Bytes that may stand before the first frame of AAC."""
+
+
 def _is_adts(head: bytes, at: int = 0) -> bool:
     """Tell whether frames of AAC follow one another from the beginning, or a position."""
     count = 0
@@ -102,7 +106,8 @@ def _is_adts(head: bytes, at: int = 0) -> bool:
 def find_adts(head: bytes) -> int:
     """Return where frames of AAC begin to follow one another; -1 for nowhere."""
     at = head.find(b"\xff")
-    while at >= 0:
+    # Further on they may be those of a container that is damaged.
+    while 0 <= at < MOST_JUNK:
         # Frames at the very end might be an accident.
         if at + 4096 < len(head) and _is_adts(head, at):
             return at
