@@ -92,6 +92,11 @@ def wav(file: BinaryIO, start: int, stop: int) -> Extent:
     return Extent(plain=True)
 
 
+def _is_guess(size: int, unknown: tuple[int, ...] = UNKNOWN) -> bool:
+    """Tell whether a size is what encoders write where they do not know it, or a little less."""
+    return any(0 <= each - size <= 4096 for each in unknown if each)
+
+
 def _extent(
     chunk: _Chunk,
     stop: int,
@@ -103,7 +108,7 @@ def _extent(
     """Judge the chunk that holds the sound."""
     there = stop - chunk.start
     said = chunk.size / bytes_per_second if bytes_per_second else None
-    guessed = chunk.size < 0 or any(0 <= each - chunk.size <= 4096 for each in unknown if each)
+    guessed = chunk.size < 0 or _is_guess(chunk.size, unknown)
     if chunk.size > there:
         if guessed or said:
             return Extent(plain=True, said=None if guessed else said)
@@ -203,7 +208,7 @@ def aiff(file: BinaryIO, start: int, stop: int) -> Extent:
     extent = _extent(sound, stop, behind, ">I", frame * rate)
     there = max(0, (stop if extent.replaced else min(stop, end)) - begin) // frame
     if not extent.replaced and counted >= there:
-        short = counted > there and not any(0 <= each - counted <= 4096 for each in UNKNOWN[1:])
+        short = counted > there and not _is_guess(counted)
         return replace(extent, said=counted / rate if short and rate else None)
     filled = {count_at: struct.pack(">I", min(there, 2**32 - 1)), **extent.replaced}
     return Extent(
@@ -223,8 +228,7 @@ def au(file: BinaryIO, start: int, stop: int) -> Extent:
     filled = struct.pack(">I", min(there, 2**32 - 1))
     bytes_per_second = rate * channels * _AU_WIDTHS.get(encoding, 0)
     said = size / bytes_per_second if size and bytes_per_second else None
-    guessed = any(0 <= each - size <= 4096 for each in UNKNOWN)
-    said, note = (None, ENDLESS) if guessed else (said, "")
+    said, note = (None, ENDLESS) if not size or _is_guess(size) else (said, "")
     return Extent(plain=False, said=said, replaced={start + 8: filled}, note=note)
 
 

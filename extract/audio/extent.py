@@ -73,12 +73,10 @@ def _pieces(file: BinaryIO, start: int, stop: int, overlap: int) -> Iterator[tup
         yield at, held
 
 
-def places(file: BinaryIO, start: int, stop: int, mark: bytes) -> list[int]:
-    """Return where a mark stands in a part of a file."""
-    places = []
+def places(file: BinaryIO, start: int, stop: int, mark: bytes) -> Iterator[int]:
+    """Yield where a mark stands in a part of a file, reading no further than is asked for."""
     for position, data in _pieces(file, start, stop, len(mark) - 1):
         at = data.find(mark)
         while at >= 0:
-            places.append(position + at)
+            yield position + at
             at = data.find(mark, at + 1)
-    return places

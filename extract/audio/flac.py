@@ -20,7 +20,7 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
     if not total or not rate:
         return Extent(plain=False)
     said = total / rate
-    others = places(file, start + 8, stop, b"fLaC\x00\x00\x00\x22")
+    others = [*places(file, start + 8, stop, b"fLaC\x00\x00\x00\x22")]
     if others:
         return Extent(plain=False, said=said, links=(start, *others))
     begin = max(start + 42, stop - LARGEST_FRAME)

@@ -41,7 +41,7 @@ def extent(file: BinaryIO, start: int, stop: int) -> Extent:
         page = _page(file, at, stop)
         if page is None:
             # Of a file that was cut the last page is not whole, and libsndfile reads what is left.
-            at = next(iter(places(file, at + 1, stop, b"OggS\0")), stop)
+            at = next(places(file, at + 1, stop, b"OggS\0"), stop)
             whole, cut = whole and at == stop, at == stop
             continue
         if page.is_first and (begun or not links):
