@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MISSING", "read", "texts"]
+__all__ = ["MISSING", "decompressed", "read", "texts"]
 
 MISSING = ("", "NA", "N/A", "NaN", "nan", "null", "None")
 """What stands in a cell of which nothing is known."""
@@ -251,7 +251,7 @@ def _match(cells: pd.Series, pattern: re.Pattern[str]) -> NDArray[np.bool_]:
 def _dialect(path: Path) -> _Dialect:
     """Find out how a file is written, by its beginning."""
     with _reading(path), ExitStack() as stack:
-        head = _opened(path, stack).read(HEAD)
+        head = decompressed(path, stack).read(HEAD)
     if head.startswith(WORKBOOKS):
         raise SchemaError(f"{path}: is a workbook of Excel or LibreOffice; save it as CSV in UTF-8")
     encoding = next((name for mark, name in BOMS.items() if head.startswith(mark)), "utf-8")
@@ -285,7 +285,8 @@ def _separator(lines: list[str]) -> str:
     return max(",;\t", key=fits) if lines else ","
 
 
-def _opened(path: Path, stack: ExitStack) -> Any:
+def decompressed(path: Path, stack: ExitStack) -> Any:
+    """Open a file, whatever it is compressed with, to read what is in it; the stack closes it."""
     match path.suffix.lower():
         case ".gz":
             return stack.enter_context(gzip.open(path))

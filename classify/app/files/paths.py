@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import bz2
 import contextlib
-import gzip
 import lzma
 import zipfile
 import zlib
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
 
 from earmark.classify.app.settings import app_settings
+from earmark.extract import spreadsheets
 from earmark.extract.errors import FindError, printable
 from earmark.extract.tables import READABLE
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from io import BufferedIOBase
 
 __all__ = ["check_table_size", "resolve_below_root", "resolve_table"]
 
@@ -147,28 +141,11 @@ def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int
         metadata = pq.read_metadata(path)
         return size, metadata.num_rows * metadata.num_columns
     total, lines, columns = 0, 0, 0
-    with _decompressed(path) as file:
+    with contextlib.ExitStack() as stack:
+        file = spreadsheets.decompressed(Path(path), stack)
         while total <= limit and (piece := file.read(PIECE)):
             if not lines:
                 columns += piece.partition(b"\n")[0].count(b",")
             lines += max(piece.count(b"\n"), piece.count(b"\r"))
             total += len(piece)
     return total, lines * (columns + 1)
-
-
-@contextlib.contextmanager
-def _decompressed(path: str) -> Iterator[BufferedIOBase | IO[bytes]]:
-    """Open a file to read what is in it, whatever it is compressed with."""
-    with contextlib.ExitStack() as stack:
-        match Path(path).suffix.lower():
-            case ".gz":
-                yield stack.enter_context(gzip.open(path))
-            case ".bz2":
-                yield stack.enter_context(bz2.open(path))
-            case ".xz":
-                yield stack.enter_context(lzma.open(path))
-            case ".zip":
-                archive = stack.enter_context(zipfile.ZipFile(path))
-                yield stack.enter_context(archive.open(archive.namelist()[0]))
-            case _:
-                yield stack.enter_context(Path(path).open("rb"))
