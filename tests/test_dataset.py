@@ -219,7 +219,7 @@ def test_what_says_more_of_the_file_is_not_learned_from(demo, tmp_path):
     genres = zip(table["path"], ["jazz"] * 3 + ["reggae"] * 3, strict=True)
     text = "path,genre\n" + "".join(f"{path},{genre}\n" for path, genre in genres)
     data = build.build(tmp_path / "t.csv", labels(tmp_path, text))
-    assert data.about["set"] == "default-4"
+    assert data.about["set"] == "default-5"
     assert not {"duration_ms", "loudness"} & set(data.features)
     assert {"duration_ms", "loudness"} < set(data.columns)
 

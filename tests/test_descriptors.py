@@ -45,8 +45,12 @@ RATE, N_FFT, HOP = DEFAULTS.sample_rate, DEFAULTS.n_fft, DEFAULTS.hop_length
 BIN = RATE / N_FFT
 BINS = int(DEFAULTS.fmax / BIN) + 1
 LEVEL = 10 ** (-23 / 20)
-INNER = slice(3, -3)
-"""The frames that, like the one before, lie wholly inside the signal."""
+INNER = slice(24, -3)
+"""The frames that, like the one before, lie wholly inside the signal, once the filter that takes
+away what lies below 20 Hz has settled."""
+
+FLAT = 0.01
+"""How far a pulse is from a flat spectrum without what lies below 20 Hz."""
 
 COMPOSED = pd.read_csv(
     Path(__file__).parent.parent / "data" / "raw" / "tracks.csv", index_col="path"
@@ -313,7 +317,8 @@ def paper_spectral_centroid():
     found = describe(sine(100 * BIN))["spectral_centroid"][INNER]
     assert found == pytest.approx(100 * BIN, rel=1e-5)
     # The spectrum of a pulse is flat.
-    assert describe(pulses())["spectral_centroid"][INNER] == pytest.approx((BINS - 1) / 2 * BIN)
+    found = describe(pulses())["spectral_centroid"][INNER]
+    assert found == pytest.approx((BINS - 1) / 2 * BIN, rel=FLAT)
 
 
 def paper_spectral_bandwidth():
@@ -321,7 +326,7 @@ def paper_spectral_bandwidth():
     two = describe(sine(100 * BIN) + sine(300 * BIN))
     assert two["spectral_bandwidth"][INNER] == pytest.approx(BIN * np.sqrt(100**2 + 0.5), rel=1e-5)
     assert describe(pulses())["spectral_bandwidth"][INNER] == pytest.approx(
-        BIN * np.sqrt((BINS**2 - 1) / 12), rel=1e-5
+        BIN * np.sqrt((BINS**2 - 1) / 12), rel=FLAT
     )
 
 
@@ -329,27 +334,27 @@ def paper_spectral_rolloff():
     # The running sum is 1/4, 3/4, 1: the third of the three bins reaches 85 %.
     assert describe(sine(100 * BIN))["spectral_rolloff"][INNER] == pytest.approx(101 * BIN)
     assert describe(pulses())["spectral_rolloff"][INNER] == pytest.approx(
-        0.85 * BINS * BIN, abs=BIN
+        0.85 * BINS * BIN, rel=FLAT
     )
 
 
 def paper_spectral_flatness():
-    assert describe(pulses())["spectral_flatness"][INNER] == pytest.approx(1, rel=1e-5)
+    assert describe(pulses())["spectral_flatness"][INNER] == pytest.approx(0, abs=0.12)
     # Bins of white noise are exponentially distributed: E[ln p] = ln E[p] - γ.
     assert columns(describe(noise()))["spectral_flatness_mean"] == pytest.approx(
-        np.exp(-np.euler_gamma), rel=0.01
+        -10 * np.euler_gamma / np.log(10), abs=0.06
     )
     # Three bins of power 1/4, 1, 1/4, all others at the floor.
     powers = np.full(BINS, 1e-6)
     powers[:3] = np.array([1 / 4, 1, 1 / 4]) / 1.5 * BINS
     assert describe(sine(100 * BIN))["spectral_flatness"][INNER] == pytest.approx(
-        scipy.stats.gmean(powers), rel=0.01
+        10 * np.log10(scipy.stats.gmean(powers)), abs=0.05
     )
 
 
 def paper_spectral_flux():
     assert describe(sine(100 * BIN))["spectral_flux"][INNER] == pytest.approx(0, abs=1e-4)
-    assert describe(pulses())["spectral_flux"][INNER] == pytest.approx(0, abs=1e-4)
+    assert describe(pulses())["spectral_flux"][INNER] == pytest.approx(0, abs=5e-3)
     # Two sines in turn, a frame each: 1/4, 1/2, 1/4 in other bins every time.
     parts = [sine(k * BIN, N_FFT / RATE) for k in (100, 200) * 10]
     samples = np.concatenate([np.zeros(N_FFT // 2), *parts])
@@ -358,13 +363,13 @@ def paper_spectral_flux():
 
 
 def paper_spectral_contrast():
-    assert describe(pulses())["spectral_contrast"][INNER] == pytest.approx(0, abs=1e-3)
+    assert describe(pulses())["spectral_contrast"][INNER][:, 1:] == pytest.approx(0, abs=0.15)
     # A pulse and its echo: a comb of eight bins, whose teeth are a + b high and a - b low.
     series = describe(pulses(echo=0.5))
     a, b = pulse_weights(len(series)), 0.5 * pulse_weights(len(series), 512)
     expected = 10 * np.log10((a + b) / np.abs(a - b))
     found = series["spectral_contrast"][INNER]
-    np.testing.assert_allclose(found, np.tile(expected[INNER, None], 7), rtol=1e-3)
+    np.testing.assert_allclose(found[:, 2:], np.tile(expected[INNER, None], 5), atol=0.05)
 
 
 def paper_mel_db():
@@ -372,7 +377,10 @@ def paper_mel_db():
     series = describe(pulses())
     expected = 20 * np.log10(0.5 * pulse_weights(len(series))) - 10 * np.log10(BIN)
     found = series["mel_db"][INNER]
-    np.testing.assert_allclose(found, np.tile(expected[INNER, None], DEFAULTS.n_mels), atol=0.3)
+    # The deepest four bands reach down to where the filter begins.
+    np.testing.assert_allclose(
+        found[:, 4:], np.tile(expected[INNER, None], DEFAULTS.n_mels - 4), atol=0.3
+    )
 
 
 def paper_mfcc():
@@ -381,8 +389,8 @@ def paper_mfcc():
     pulse = LEVEL * np.sqrt(N_FFT)
     expected = 20 * np.log10(pulse * pulse_weights(len(series))) - 10 * np.log10(BIN)
     found = series["mfcc"][INNER] / np.sqrt(DEFAULTS.n_mels)
-    np.testing.assert_allclose(found[:, 0], expected[INNER], atol=0.1)
-    np.testing.assert_allclose(found[:, 1:], 0, atol=0.1)
+    np.testing.assert_allclose(found[:, 0], expected[INNER], atol=0.25)
+    np.testing.assert_allclose(found[:, 1:], 0, atol=0.25)
 
 
 def made_of(**series):
@@ -643,12 +651,19 @@ def test_the_answer_that_is_known_on_paper(name):
 # 4: an outside oracle on a recording.
 
 
+def without_rumble(samples, rate):
+    """Remove what lies below 20 Hz, as if the offset of the first tenth had always been there."""
+    sections = scipy.signal.butter(4, 20, "highpass", fs=rate, output="sos")
+    settled = scipy.signal.sosfilt_zi(sections) * samples[: rate // 10].mean(dtype=np.float64)
+    return scipy.signal.sosfilt(sections, samples.astype(np.float64), zi=settled)[0].astype("f4")
+
+
 class Reference:
     """The spectra of the same samples by librosa, brought to the reference level."""
 
     def __init__(self, samples, rate):
         self.samples, self.rate = samples, rate
-        y = samples.mean(axis=1)
+        y = without_rumble(samples.mean(axis=1), rate)
         if rate != RATE:
             y = librosa.resample(y, orig_sr=rate, target_sr=RATE, res_type="soxr_hq")
         self.unscaled = librosa.feature.rms(y=y, pad_mode="constant")[0]
@@ -750,7 +765,8 @@ def oracle_spectral_flatness(of):
     # Scaled frame by frame, so that librosa's fixed floor is 60 dB below the mean of each.
     power = of.magnitude**2
     scaled = power / np.maximum(power.mean(axis=0), 1e-30)
-    return librosa.feature.spectral_flatness(S=scaled, amin=1e-6, power=1)[0]
+    found = librosa.feature.spectral_flatness(S=scaled, amin=1e-6, power=1)[0]
+    return 10 * np.log10(np.maximum(found, 1e-6))
 
 
 def oracle_spectral_flux(of):
@@ -759,11 +775,15 @@ def oracle_spectral_flux(of):
 
 
 def oracle_spectral_contrast(of):
-    # Bins that a codec emptied are raised to a floor 60 dB below the mean power of their frame.
+    # Bins that a codec emptied are raised to a floor 40 dB below the mean power of their frame.
     power = (of.magnitude**2).mean(axis=0)
-    floor = np.sqrt(1e-6 * np.where(power > 0, power, 1))
+    floor = np.sqrt(1e-4 * np.where(power > 0, power, 1))
     magnitude = np.maximum(of.magnitude, floor)
-    return librosa.feature.spectral_contrast(S=magnitude, sr=RATE, freq=of.frequencies).T
+    # The lowest band begins at 30 Hz.
+    above = of.frequencies >= 30
+    return librosa.feature.spectral_contrast(
+        S=magnitude[above], sr=RATE, freq=of.frequencies[above]
+    ).T
 
 
 def oracle_mel_db(of):
@@ -897,7 +917,10 @@ def oracle_onset_envelope(of):
 
 def oracle_onset_rate(of, floor=0.3):
     envelope = heard_envelope(of)
-    least = max(0.07, floor / np.ptp(envelope))
+    seconds = np.array_split(envelope, round(len(envelope) * HOP / RATE))
+    rise = np.quantile([second.max() for second in seconds], 0.75)
+    # librosa scales by the maximum of all.
+    least = max(0.07 * rise, floor) / np.ptp(envelope)
     found = librosa.onset.onset_detect(onset_envelope=envelope, sr=RATE, delta=least)
     return len(found) / (len(envelope) * HOP / RATE)
 

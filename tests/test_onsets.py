@@ -162,5 +162,5 @@ def test_few_recordings_have_fainter_onsets(shared):
         # Music has a tempo, whatever the floor.
         assert bpm > 0
         lost.append(peaks - onsets)
-    assert np.mean(np.array(lost) > 0) < 0.15
+    assert np.mean(np.array(lost) > 0) < 0.2
     assert np.mean(lost) < 0.25

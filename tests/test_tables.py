@@ -70,7 +70,7 @@ def test_parquet_says_what_every_column_is_and_what_made_the_table(table, tmp_pa
         bounds = json.loads(field.metadata[b"range"])
         assert bounds == [bound if np.isfinite(bound) else None for bound in column.range]
     about = json.loads(arrow.metadata[b"earmark"])
-    assert about["set"] == "default-4"
+    assert about["set"] == "default-5"
     assert about["fingerprint"] == SCHEMA.fingerprint
     assert about["columns"] == SCHEMA.names
     assert about["settings"] == DEFAULTS.model_dump()

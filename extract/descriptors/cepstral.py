@@ -73,7 +73,7 @@ def mel_level(window: Window) -> Floats:
     stats=["mean", "std"],
     needs=["mel_level"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={
         "mfcc_00_mean": ("thinner", "fuller"),
@@ -116,6 +116,7 @@ def mfcc(window: Window) -> Floats:
     stats=["std"],
     needs=["mfcc"],
     sets=["default"],
+    version=2,
     family="timbre",
     words={"mfcc_difference_*": ("smoother", "more restless")},
 )

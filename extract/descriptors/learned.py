@@ -33,6 +33,7 @@ def tag_column(tag: str) -> str:
         *(Column(tag_column(tag), "probability", (0, 1)) for tag in network.TAGS),
     ],
     sets=["musicnn"],
+    version=2,
     family="sounds like",
 )
 def musicnn(patch: Floats) -> Floats:

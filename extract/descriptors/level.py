@@ -282,7 +282,7 @@ def frame_rms(block: Block) -> Floats:
     values=[Column("rms_mean", "", (0, np.inf)), Column("rms_std", "", (0, np.inf))],
     needs=["frame_rms"],
     sets=["default"],
-    version=2,
+    version=3,
     family="dynamics",
     words={
         "rms_mean": ("more varied in level", "more even in level"),

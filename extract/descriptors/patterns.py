@@ -60,6 +60,7 @@ def _pooling(n_mels: int, bands: int) -> Projection:
     size=VARIANCE_BANDS,
     needs=["mel_level"],
     sets=["default"],
+    version=2,
     family="rhythm",
     words={"variance_pattern_*": ("less percussive", "more percussive")},
 )
@@ -96,6 +97,7 @@ def variance_pattern(window: Window) -> Floats:
     size=FLUCTUATION_BANDS * (len(FLUCTUATION_EDGES) - 1),
     needs=["mel_level"],
     sets=["default"],
+    version=2,
     family="rhythm",
     words={"fluctuation_pattern_*": ("less pulsing", "more pulsing")},
 )

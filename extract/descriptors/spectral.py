@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from earmark.extract.engine.registry import descriptor
 from earmark.extract.signal import filters, kernels
 from earmark.extract.signal.frames import Block, frequencies
+from earmark.extract.signal.highpass import CUTOFF
 
 if TYPE_CHECKING:
     from earmark.extract.config import Settings
@@ -47,6 +48,9 @@ _TINY = np.float32(1e-30)
 POWER_RANGE = 1e-6
 """Bins this far (60 dB) below the mean power of their frame count as this: codecs empty bins."""
 
+CONTRAST_RANGE = 1e-4
+"""The same for the valleys of `spectral_contrast`, which are nothing but such bins."""
+
 ROLLOFF_SHARE = 0.85
 
 
@@ -55,7 +59,7 @@ ROLLOFF_SHARE = 0.85
     range=(0, 1),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"zero_crossing_rate_mean": ("darker", "brighter")},
 )
@@ -87,7 +91,7 @@ def zero_crossing_rate(block: Block) -> Floats:
     range=(0, np.inf),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"spectral_centroid_mean": ("darker", "brighter")},
 )
@@ -123,7 +127,7 @@ def spectral_centroid(block: Block) -> Floats:
     range=(0, np.inf),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
 )
 def spectral_bandwidth(block: Block) -> Floats:
@@ -156,7 +160,7 @@ def spectral_bandwidth(block: Block) -> Floats:
     range=(0, np.inf),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"spectral_rolloff_mean": ("darker", "brighter")},
 )
@@ -187,26 +191,29 @@ def _or_one(values: Floats) -> Floats:
 
 @descriptor(
     "frame",
-    range=(0, 1),
+    unit="dB",
+    range=(-60, 0),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"spectral_flatness_mean": ("clearer", "noisier")},
 )
 def spectral_flatness(block: Block) -> Floats:
-    """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`).
+    """Geometric over arithmetic mean of the power (`librosa.feature.spectral_flatness`), in dB.
 
-    Near 0 for tones, higher for breath, drums and distortion, near 1 for noise as even as hiss.
+    Lowest for tones, higher for breath, drums and distortion, near 0 for noise as even as hiss.
 
-    The geometric mean of the power over the bins, divided by the arithmetic mean. The smallest
-    power that counts (librosa's `amin`) is 1e-6 of the frame's mean and not a fixed number, so that
-    neither the gain nor bins that a codec emptied decide the value. 0 for a frame of silence.
+    The geometric mean of the power over the bins, divided by the arithmetic mean, in decibels:
+    values of music crowd below a hundredth, and one click among them would decide a deviation. The
+    smallest power that counts (librosa's `amin`) is 1e-6 of the frame's mean and not a fixed
+    number, so that neither the gain nor bins that a codec emptied decide the value. -60 for a frame
+    of silence.
 
     Notes
     -----
-    Values of music lie close to 0, and most of what they say lies in their order. The treble, where
-    most bins are and the least energy is, decides; a codec of few bits still moves it.
+    The treble, where most bins are and the least energy is, decides; a codec of few bits still
+    moves it.
 
     References
     ----------
@@ -218,8 +225,9 @@ def spectral_flatness(block: Block) -> Floats:
     """
     scales = np.float32(1) / _or_one(block.mean_power[:, 0])
     geometric, arithmetic = kernels.floored_means(block.power, scales, POWER_RANGE)
-    flatness = geometric / arithmetic
-    return np.where(block.mean_power[:, 0] > _TINY, flatness, 0).astype(np.float32)
+    flatness = np.where(block.mean_power[:, 0] > _TINY, geometric / arithmetic, np.float32(0))
+    levels: Floats = 10 * np.log10(np.clip(flatness, np.float32(POWER_RANGE), np.float32(1)))
+    return levels
 
 
 @descriptor(
@@ -227,7 +235,7 @@ def spectral_flatness(block: Block) -> Floats:
     range=(0, np.sqrt(2)),
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"spectral_flux_mean": ("smoother", "more restless")},
 )
@@ -254,7 +262,11 @@ def spectral_flux(block: Block) -> Floats:
 
 @lru_cache(maxsize=8)
 def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
-    return filters.contrast_bands(frequencies(settings))
+    starts, stops, counts = filters.contrast_bands(frequencies(settings))
+    # What is left below 20 Hz, and reaches into the next bin, would be the valley of the lowest.
+    lowest = int(np.searchsorted(frequencies(settings), 1.5 * CUTOFF))
+    starts[0] = max(starts[0], min(lowest, stops[0] - 1))
+    return starts, stops, counts
 
 
 @descriptor(
@@ -264,7 +276,7 @@ def _contrast_bands(settings: Settings) -> tuple[NDArray[np.int64], ...]:
     size=filters.CONTRAST_BANDS,
     stats=["mean", "std"],
     sets=["default"],
-    version=2,
+    version=3,
     family="timbre",
     words={"spectral_contrast_*_mean": ("noisier", "clearer")},
 )
@@ -277,8 +289,9 @@ def spectral_contrast(block: Block) -> Floats:
     Bands reach up to 200, 400, 800, 1,600, 3,200, 6,400 and 12,800 Hz, none above `fmax`. In each
     the mean of the highest 2 % of the magnitudes, one bin at least, over that of the lowest. As
     `librosa.feature.spectral_contrast`, of magnitudes on the decibel scale for powers, as there,
-    but with a floor 60 dB below the mean power of the frame, since the valleys of bins that a codec
-    emptied have no level. NaN for bands without bins, where `fmax` is low.
+    but the lowest band begins at 30 Hz, and with a floor 40 dB below the mean power of the frame,
+    since the valleys of bins that a codec or a filter emptied have no level. NaN for bands without
+    bins, where `fmax` is low.
 
     Notes
     -----
@@ -290,7 +303,7 @@ def spectral_contrast(block: Block) -> Floats:
     Jiang, Lu, Zhang, Tao and Cai, "Music type classification by spectral contrast feature", ICME
     2002.
     """
-    floor = np.sqrt(_or_one(block.mean_power) * np.float32(POWER_RANGE))
+    floor = np.sqrt(_or_one(block.mean_power) * np.float32(CONTRAST_RANGE))
     floored = np.maximum(block.magnitude, floor)
     starts, stops, counts = _contrast_bands(block.settings)
     valleys, peaks = kernels.band_extremes(floored, starts, stops, counts)

@@ -1,7 +1,7 @@
 """Blocks of samples become frames and their power spectra.
 
 One pass: the loudness of each block is measured at the sample rate of the file; then the block is
-mixed down, resampled, cut into frames and transformed. Every frame descriptor is called on the
+mixed down, freed of what lies below 20 Hz, resampled, cut into frames and transformed. Every frame descriptor is called on the
 spectra while they are in the cache.
 
 Frames are librosa's: centred, with zeros before the first and after the last sample, a periodic
@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.extract.audio.resample import resampled
+from earmark.extract.signal.highpass import HighPass
 from earmark.extract.signal.kernels import moments, powers
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def blocks(
     settings : Settings
         Sample rate, window, hop and band of the frames.
     listen : callable, optional
-        Called with every piece of the mono signal, at the sample rate of the file.
+        Called with every piece of the mono signal without what lies below 20 Hz, at the sample
+        rate of the file.
 
     Yields
     ------
@@ -145,13 +147,21 @@ def blocks(
         Of 64 frames, the last of fewer; none of a file shorter than one window.
     """
     previous = None
-    mixed = (meter.feed(block) for block in audio.blocks)
-    heard = mixed if listen is None else _heard(mixed, listen)
+    audible = _audible((meter.feed(block) for block in audio.blocks), audio.sample_rate)
+    heard = audible if listen is None else _heard(audible, listen)
     mono = resampled(heard, audio.sample_rate, settings.sample_rate)
     for span in _spans(mono, settings):
         block = Block(settings, span, previous)
         yield block
         previous = block
+
+
+def _audible(pieces: Iterable[Floats], rate: int) -> Iterator[Floats]:
+    """Remove what lies below 20 Hz."""
+    highpass = HighPass(rate)
+    for piece in pieces:
+        yield highpass.feed(piece)
+    yield highpass.finish()
 
 
 def _heard(pieces: Iterable[Floats], listen: Callable[[Floats], None]) -> Iterator[Floats]:
