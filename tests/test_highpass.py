@@ -1,4 +1,4 @@
-"""What lies below 20 Hz is removed, in the same bytes however a file is cut, and nothing else is."""
+"""What lies below 20 Hz is removed, in the same bytes however a file is cut, and nothing else."""
 
 from __future__ import annotations
 

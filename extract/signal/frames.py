@@ -1,8 +1,8 @@
 """Blocks of samples become frames and their power spectra.
 
 One pass: the loudness of each block is measured at the sample rate of the file; then the block is
-mixed down, freed of what lies below 20 Hz, resampled, cut into frames and transformed. Every frame descriptor is called on the
-spectra while they are in the cache.
+mixed down, freed of what lies below 20 Hz, resampled, cut into frames and transformed. Every frame
+descriptor is called on the spectra while they are in the cache.
 
 Frames are librosa's: centred, with zeros before the first and after the last sample, a periodic
 Hann window, 1 + samples // hop_length of them. Sample rate, window and hop are those of the
