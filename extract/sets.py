@@ -313,11 +313,11 @@ class SpotifySet(DescriptorSet):
 
 
 SETS: dict[str, FeatureSet] = {
-    "default": DescriptorSet("default", 4),
-    "spotify": SpotifySet("spotify", 1),
+    "default": DescriptorSet("default", 5),
+    "spotify": SpotifySet("spotify", 2),
     "loudness": DescriptorSet("loudness", 1),
     "musicnn": DescriptorSet("musicnn", 1, configurable=False),
-    "default+musicnn": DescriptorSet("default+musicnn", 1),
+    "default+musicnn": DescriptorSet("default+musicnn", 2),
     "gtzan": PublishedSet("gtzan", 1),
     "fma": PublishedSet("fma", 1),
     "fma-compat": PublishedSet("fma", 1, (("halved", True),)),
