@@ -59,7 +59,7 @@ def test_what_cannot_be_decoded_has_no_beats(tmp_path):
 @pytest.mark.parametrize("bpm", [51.7, 90, 120, 163.4, 201])
 def test_pulses_are_found_between_frames(bpm):
     envelope = clicks(60 * RATE / bpm, 1300)
-    found = tempo.pulses(envelope, envelope, RATE)
+    found = tempo.pulses(envelope, envelope, envelope, RATE)
     nearest = np.abs(found.bpm / bpm - 1).argmin()
     assert found.bpm[nearest] == pytest.approx(bpm, rel=2e-3)
     assert found.strength[nearest] > 0.5
@@ -68,12 +68,12 @@ def test_pulses_are_found_between_frames(bpm):
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 10, 50])
 def test_next_to_nothing_has_no_pulse(count):
     values = np.ones(count, np.float32)
-    assert not len(tempo.pulses(values, values, RATE).bpm)
+    assert not len(tempo.pulses(values, values, values, RATE).bpm)
 
 
 def test_clues_move_the_octave():
-    found = tempo.Pulses(np.array([70.0, 140.0]), np.array([0.8, 0.8]))
-    model = tempo.Octaves(np.zeros(1), np.ones(1), np.ones(1), 0.0, 4.0, 2.0, 0.5)
+    found = tempo.Pulses(np.array([70.0, 140.0]), np.array([0.8, 0.8]), np.zeros(2))
+    model = tempo.Octaves(np.zeros(1), np.ones(1), np.ones(1), 0.0, 4.0, 2.0, 0.5, 0.0, 0.0)
     assert model.decide(found, np.array([-1.0]))[0] == 70
     assert model.decide(found, np.array([1.0]))[0] == 140
     # Far away is no farther than four deviations, and what is unknown is in the middle.
@@ -82,8 +82,41 @@ def test_clues_move_the_octave():
 
 
 def test_without_a_pulse_nothing_is_decided():
-    nothing = tempo.Pulses(np.empty(0), np.empty(0))
-    assert np.isnan(tempo.octaves().decide(nothing, np.zeros(33))).all()
+    assert np.isnan(tempo.octaves().decide(tempo.NO_PULSES, np.zeros(33))).all()
+
+
+def test_bass_drum_and_snare_drum_take_turns_at_the_beat():
+    kicks, snares = clicks(40, 1300, start=10), clicks(40, 1300, start=30)
+    found = tempo.pulses(kicks + snares, kicks, snares, RATE)
+    beat = 60 * RATE / 20
+    turns = dict(zip(np.rint(found.bpm / beat * 4) / 4, found.backbeat, strict=True))
+    assert turns[1.0] > 0.5
+    assert turns[0.5] < 0.1
+    # Both at once are no turns.
+    together = tempo.pulses(kicks, kicks, kicks, RATE)
+    assert together.backbeat.max() < 0.1
+
+
+def test_the_second_tempo_is_the_next_probable():
+    found = tempo.Pulses(np.array([35.0, 70.0, 140.0]), np.array([0.1, 0.7, 0.8]), np.zeros(3))
+    model = tempo.Octaves(np.zeros(1), np.ones(1), np.ones(1), 0.3, 4.0, 2.0, 0.5, 0.0, 0.0)
+    bpm, sure, other, other_sure = model.decide(found, np.zeros(1))
+    assert (bpm, other) == (140, 70)
+    assert 0 < other_sure < sure < 1
+    alone = tempo.Pulses(np.array([70.0]), np.array([0.8]), np.zeros(1))
+    assert np.isnan(model.decide(alone, np.zeros(1))[2:]).all()
+
+
+@pytest.mark.parametrize(
+    ("bpm", "lowest", "highest", "expected"),
+    [(70, 88, 175, 140), (240, 88, 175, 120), (20, 88, 175, 160), (100, 120, 180, 100)],
+)
+def test_a_tempo_is_brought_into_a_range(bpm, lowest, highest, expected):
+    assert tempo.within(bpm, lowest, highest) == expected
+
+
+def test_an_unknown_tempo_stays_unknown_in_any_range():
+    assert np.isnan(tempo.within(np.nan, 88, 175))
 
 
 def test_beats_follow_a_drifting_tempo():
@@ -105,27 +138,40 @@ def test_the_bar_begins_where_the_accent_is():
 
 
 @pytest.mark.real_audio
+@pytest.mark.slow
+def test_modern_songs_are_not_halved(shared):
+    """Songs that DJ programs, too, have at the double of what was given before."""
+    rows = pd.read_csv(shared / "songs" / "tracks.csv").set_index("title")
+    titles = ["Pop Style", "Romantic Homicide", "Wide Awake", "End of Beginning", "Me Gustas Tu"]
+    for title in titles:
+        found = earmark.features(shared / "songs" / "audio" / rows.loc[title, "file"])
+        assert found["tempo"] == pytest.approx(rows.loc[title, "tempo"], rel=0.02), title
+        assert found["tempo_2"] == pytest.approx(rows.loc[title, "tempo"] / 2, rel=0.04), title
+
+
+@pytest.mark.real_audio
+@pytest.mark.slow
 def test_the_octave_model_is_as_right_as_its_card_says(shared):
     """Also on what it was fitted to: this only tells that the code still computes the same."""
     data = shared / "gtzan"
     rows = pd.read_csv(data / "tracks.csv").dropna(subset=["file", "tempo_bpm"])
-    rows = rows[rows["seconds"] >= 10][::4]
+    rows = rows[rows["seconds"] >= 10]
     table = earmark.table([data / "audio" / name for name in rows["file"]])
     table = table.set_index(table["path"].str.rpartition("/")[2])
     found = table["tempo"].reindex(rows["file"]).to_numpy()
     truth = rows["tempo_bpm"].to_numpy()
-    assert np.mean(np.abs(found / truth - 1) <= 0.04) > 0.65
+    assert np.mean(np.abs(found / truth - 1) <= 0.04) > 0.72
     beside = np.array([1, 2, 0.5, 3, 1 / 3])[:, None]
-    assert np.mean((np.abs(found * beside / truth - 1) <= 0.04).any(axis=0)) > 0.85
+    assert np.mean((np.abs(found * beside / truth - 1) <= 0.04).any(axis=0)) > 0.9
 
 
 def test_the_card_names_the_accuracies():
     folder = Path(tempo.__file__).parent
     held = json.loads((folder / "tempo.json").read_text(encoding="utf-8"))
-    measured = held["cross_validation"]
     card = (folder / "tempo.md").read_text(encoding="utf-8")
-    for name in ("accuracy_1", "accuracy_2"):
-        assert f"{100 * measured[name][0]:.1f} %" in card
+    for corpus in held["cross_validation"].values():
+        for name in ("accuracy_1", "accuracy_2"):
+            assert f"{100 * corpus[name][0]:.1f} %" in card
 
 
 def test_the_command_line_gives_beats_as_annotators_write_them(cli, demo):

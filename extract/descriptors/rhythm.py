@@ -24,11 +24,13 @@ __all__ = [
     "evidence",
     "low_level",
     "low_onset",
+    "mid_onset",
     "onset_envelope",
     "onset_rate",
     "onsets",
     "peak_rate",
     "tempo",
+    "tempo_2",
     "tempo_pattern",
     "time_signature",
 ]
@@ -42,6 +44,9 @@ LEAST_OVERLAP = 0.2
 
 LOW_EDGE = 225.0
 """Upper edge in Hz of the band of bass and bass drum."""
+
+MID_EDGE = 2000.0
+"""Upper edge in Hz of the band of the snare drum's body, above that of the bass."""
 
 LEAST_STAND_OUT = 0.07
 """How far a peak of the onset envelope stands out of its neighbourhood, as a share of how far the
@@ -67,19 +72,19 @@ def onset_envelope(window: Window) -> Floats:
     Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013, without
     the maximum filter.
     """
-    return _rise(window, window.settings.n_mels)
+    return _rise(window, 0, window.settings.n_mels)
 
 
-def _rise(window: Window, bands: int) -> Floats:
-    """Return the mean rise of the first mel bands from frame to frame."""
+def _rise(window: Window, first: int, last: int) -> Floats:
+    """Return the mean rise of some of the mel bands from frame to frame."""
     levels = window["mel_level"]
     if not len(levels):
         return np.empty(0, np.float32)
     # The frame before the window is cut off where those in it are.
     before = window.before.get("mel_db", window["mel_db"][0]) + window.gain
     floor = levels.max() - np.float32(window.settings.top_db)
-    rows = np.ascontiguousarray(levels[:, :bands])
-    return kernels.mean_rise(rows, np.maximum(before, floor)[:bands])
+    rows = np.ascontiguousarray(levels[:, first:last])
+    return kernels.mean_rise(rows, np.maximum(before, floor)[first:last])
 
 
 def onsets(envelope: Floats, frame_rate: float, floor: float = 0.0) -> Floats:
@@ -199,10 +204,15 @@ def _onsets_within(whole: TrackSummary | Window, name: str = "onset_envelope") -
 
 
 @lru_cache(maxsize=8)
-def _low_bands(settings: Settings) -> int:
-    """How many mel bands lie below `LOW_EDGE`; one at least."""
+def _bands_below(edge: float, settings: Settings) -> int:
+    """How many mel bands lie below a frequency; one at least."""
     centres = filters.mel_frequencies(settings.n_mels + 2, settings.fmax)[1:-1]
-    return max(1, int(np.searchsorted(centres, LOW_EDGE)))
+    return max(1, int(np.searchsorted(centres, edge)))
+
+
+def _low_bands(settings: Settings) -> int:
+    """How many mel bands lie below `LOW_EDGE`."""
+    return _bands_below(LOW_EDGE, settings)
 
 
 @descriptor("series", unit="dB", needs=["mel_level"])
@@ -215,43 +225,38 @@ def low_level(window: Window) -> Floats:
 @descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
 def low_onset(window: Window) -> Floats:
     """Mean rise of the mel bands below 225 Hz from the frame before; see `onset_envelope`."""
-    return _rise(window, _low_bands(window.settings))
+    return _rise(window, 0, _low_bands(window.settings))
 
 
-class Beat(NamedTuple):
-    """The beat of a track.
-
-    Parameters
-    ----------
-    bpm, confidence : float
-        Tempo and how sure it is; NaN without a pulse.
-    """
-
-    bpm: float
-    confidence: float
+@descriptor("series", unit="dB", range=(0, np.inf), needs=["mel_level"])
+def mid_onset(window: Window) -> Floats:
+    """Mean rise of the mel bands from 225 to 2,000 Hz; see `onset_envelope`."""
+    first = _low_bands(window.settings)
+    return _rise(window, first, max(first + 1, _bands_below(MID_EDGE, window.settings)))
 
 
 def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return the input of `tempo`: the pulses, and the clues to their octave."""
     pulses = tempi.pulses(
-        _onsets_within(track), _onsets_within(track, "low_onset"), track.settings.frame_rate
+        *(_onsets_within(track, name) for name in ("onset_envelope", "low_onset", "mid_onset")),
+        track.settings.frame_rate,
     )
     moving = track.values("fluctuation_pattern")
     return pulses, tempi.clues(track.values("tempo_pattern"), moving, peak_rate(track))
 
 
-def _beat(track: TrackSummary) -> Beat:
+def _beat(track: TrackSummary) -> tempi.Tempo:
     if not onset_rate(track):
-        return Beat(np.nan, np.nan)
-    return Beat(*tempi.octaves().decide(*evidence(track)))
+        return tempi.Tempo(np.nan, np.nan, np.nan, np.nan)
+    return tempi.octaves().decide(*evidence(track))
 
 
 @descriptor(
     "track",
     values=[Column("tempo", "BPM", tempi.RANGE), Column("tempo_confidence", "", (0, 1))],
-    needs=["onset_envelope", "low_onset", "tempo_pattern", "fluctuation_pattern"],
+    needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
-    version=3,
+    version=4,
     family="rhythm",
     words={
         "tempo": ("slower", "faster"),
@@ -266,9 +271,10 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
 
     Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
     of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
-    windows of 12 s. What decides among them is how strong they are, and how near to the tempo that
-    is expected of music that moves like this one, by a regression on `tempo_pattern`,
-    `fluctuation_pattern` and `peak_rate` that was fitted to what people tapped. The confidence is
+    windows of 12 s. What decides among them is how strong they are, whether bass drum and snare drum
+    take turns from beat to beat, and how near they are to the tempo that is expected of music that
+    moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and `peak_rate`.
+    It was fitted to what people tapped and to what Spotify said of modern songs. The confidence is
     the probability of the chosen one among the candidates, times the root of its strength: it says
     how sure the octave is, and is low without a pulse. NaN where nothing repeats, and where there
     is no onset: what a held sound repeats is its own ripple.
@@ -294,7 +300,39 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     Marchand, Fresnel and Peeters, "GTZAN-Rhythm: extending the GTZAN test-set with beat, downbeat
     and swing annotations", ISMIR 2015: what people tapped.
     """
-    return track.cached(_beat)
+    beat = track.cached(_beat)
+    return beat.bpm, beat.confidence
+
+
+@descriptor(
+    "track",
+    values=[Column("tempo_2", "BPM", tempi.RANGE), Column("tempo_2_confidence", "", (0, 1))],
+    needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
+    sets=["default"],
+    family="rhythm",
+)
+def tempo_2(track: TrackSummary) -> tuple[float, float]:
+    """The second most probable tempo in beats per minute, an estimate.
+
+    What one might tap as well: mostly twice or half of `tempo`, and of music in three sometimes a
+    third of it.
+
+    The second most probable of the candidates among which `tempo` is chosen, with a confidence by
+    the same rule. The nearer it is to `tempo_confidence`, the more the choice was a toss. NaN for
+    both where there is but one candidate, or none.
+
+    Notes
+    -----
+    No second tempo that is heard beside the first, as in music of two metres, and not the tempo of
+    another part of the track.
+
+    References
+    ----------
+    McKinney and Moelants, "Ambiguity in tempo perception: what draws listeners to different
+    metrical levels?", Music Perception 24(2), 2006.
+    """
+    beat = track.cached(_beat)
+    return beat.other, beat.other_confidence
 
 
 class Bars(NamedTuple):
@@ -334,7 +372,10 @@ def _bars(track: TrackSummary) -> Bars:
         Column("time_signature", "beats", (3, 7)),
         Column("time_signature_confidence", "", (0, 1)),
     ],
-    needs=["onset_envelope", "low_onset", "low_level", "tempo_pattern", "fluctuation_pattern"],
+    needs=[
+        *("onset_envelope", "low_onset", "mid_onset", "low_level"),
+        *("tempo_pattern", "fluctuation_pattern"),
+    ],
     sets=["default", "spotify"],
     family="rhythm",
     words={"time_signature": {3: "three beats to the bar", 5: "five beats to the bar"}},

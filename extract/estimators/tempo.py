@@ -2,7 +2,8 @@
 
 The strength of a period comes from a comb: the autocorrelation at the period and at its multiples.
 That leaves the octave open, about which listeners disagree too. A regression, fitted to tempi that
-people tapped (`extract/estimators/tempo.md`), estimates how fast music of this kind is and decides.
+people tapped (`extract/estimators/tempo.md`), estimates how fast music of this kind is, and decides together with
+the strength of each pulse and the turns that bass drum and snare drum take.
 
 References
 ----------
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.fft
@@ -28,7 +29,19 @@ from numpy.typing import NDArray
 
 from earmark.extract.estimators.spotify import standardised
 
-__all__ = ["CENTRE", "RANGE", "Octaves", "Pulses", "clues", "octaves", "pulses"]
+__all__ = [
+    "CENTRE",
+    "NO_PULSES",
+    "RANGE",
+    "Octaves",
+    "Pulses",
+    "Tempo",
+    "clues",
+    "octaves",
+    "pulses",
+    "terms",
+    "within",
+]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -67,38 +80,83 @@ class Pulses:
     strength : ndarray of shape (pulses,)
         Mean autocorrelation at the period and its multiples, up to the sixth: 1 for a machine, 0
         for noise.
+    backbeat : ndarray of shape (pulses,)
+        How much bass drum and snare drum take turns from beat to beat: 0 where they do not.
     """
 
     bpm: Doubles
     strength: Doubles
+    backbeat: Doubles
 
 
-def _repeats(onset: Floats, low_onset: Floats, frame_rate: float) -> Doubles:
-    """Average the autocorrelations of both envelopes over windows.
+NO_PULSES = Pulses(np.empty(0), np.empty(0), np.empty(0))
 
-    Of envelopes without their mean, scaled to 1 at lag 0 and divided by the share that overlaps.
-    There are `FINER` lags per frame, by band-limited interpolation between whole frames.
+
+@dataclass(frozen=True)
+class _Repeats:
+    """Correlations by lag, averaged over windows; `FINER` lags per frame.
+
+    Of envelopes without their mean, scaled to 1 at lag 0 and divided by the share that overlaps;
+    between whole frames by band-limited interpolation.
+
+    Parameters
+    ----------
+    all : ndarray of shape (lags,)
+        Of all bands with themselves, and by `LOW_SHARE` of the bass.
+    low : ndarray of shape (lags,)
+        Of the bass with itself.
+    across : ndarray of shape (lags,)
+        Of the bass with the middle, earlier and later alike.
     """
-    both = np.stack([onset, low_onset])
+
+    all: Doubles
+    low: Doubles
+    across: Doubles
+
+
+def _repeats(onset: Floats, low_onset: Floats, mid_onset: Floats, frame_rate: float) -> _Repeats:
+    """Correlate the envelopes; see `_Repeats`."""
+    envelopes = np.stack([onset, low_onset, mid_onset])
     length = min(len(onset), round(WINDOW_SECONDS * frame_rate))
     step = max(1, round(STEP_SECONDS * frame_rate))
-    windows = sliding_window_view(both, length, axis=1)[:, ::step]
+    windows = sliding_window_view(envelopes, length, axis=1)[:, ::step]
     size = scipy.fft.next_fast_len(2 * length, real=True)
-    total = np.zeros((2, size // 2 + 1))
-    counts = np.zeros((2, 1))
+    total = np.zeros((3, size // 2 + 1))
+    counts = np.zeros(3)
     # 32 at a time: a track of hours has thousands.
     for start in range(0, windows.shape[1], 32):
         part = windows[:, start : start + 32]
         part = part - part.mean(axis=2, keepdims=True)
         energy = np.square(part).sum(axis=2, keepdims=True)
         has_onsets = energy > 0
-        scaled = part / np.sqrt(np.where(has_onsets, energy, 1))
-        total += np.square(np.abs(scipy.fft.rfft(scaled, size))).sum(axis=1, dtype=np.float64)
-        counts += has_onsets.sum(axis=1)
-    # Averaged as spectra, so that one inverse transform gives the mean autocorrelation.
-    mean = np.array([1 - LOW_SHARE, LOW_SHARE]) @ (total / np.maximum(counts, 1))
-    repeats = FINER * scipy.fft.irfft(mean, FINER * size)[: FINER * length]
-    return np.asarray(repeats / (1 - np.arange(FINER * length) / (FINER * length)))
+        whole, low, mid = scipy.fft.rfft(part / np.sqrt(np.where(has_onsets, energy, 1)), size)
+        for row, product in enumerate(
+            (np.square(np.abs(whole)), np.square(np.abs(low)), (low * mid.conj()).real)
+        ):
+            total[row] += product.sum(axis=0, dtype=np.float64)
+        counts += (has_onsets[0].sum(), has_onsets[1].sum(), (has_onsets[1] & has_onsets[2]).sum())
+    # Averaged as spectra, so that one inverse transform gives the mean correlations.
+    mean = total / np.maximum(counts, 1)[:, None]
+    mean[0] = (1 - LOW_SHARE) * mean[0] + LOW_SHARE * mean[1]
+    lags = FINER * scipy.fft.irfft(mean, FINER * size)[:, : FINER * length]
+    return _Repeats(*(lags / (1 - np.arange(FINER * length) / (FINER * length))))
+
+
+def _backbeat(repeats: _Repeats, periods: Doubles) -> Doubles:
+    """Measure how much bass drum and snare drum take turns, shape (periods,).
+
+    The bass returns after two beats and not after one; the middle sounds one beat later and not two
+    beats later. The product of both differences, 0 where either is negative.
+    """
+
+    def later(values: Doubles, beats: int) -> Doubles:
+        lags = beats * periods
+        heard = np.interp(lags, np.arange(len(values)), values)
+        return np.where(lags <= LONGEST * len(values), heard, 0.0)
+
+    low = later(repeats.low, 2) - later(repeats.low, 1)
+    across = later(repeats.across, 1) - later(repeats.across, 2)
+    return np.asarray(np.clip(low, 0, 1) * np.clip(across, 0, 1))
 
 
 @lru_cache(maxsize=1)
@@ -108,13 +166,14 @@ def _grid() -> Doubles:
     return RANGE[0] * _RATIO ** np.arange(-1.0, count + 2)
 
 
-def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
+def pulses(onset: Floats, low_onset: Floats, mid_onset: Floats, frame_rate: float) -> Pulses:
     """Find the tempi at which onsets repeat.
 
     Parameters
     ----------
-    onset, low_onset : ndarray of shape (frames,)
-        Onset envelopes of all bands and of the bass, which counts by `LOW_SHARE`.
+    onset, low_onset, mid_onset : ndarray of shape (frames,)
+        Onset envelopes of all bands, of the bass, which counts by `LOW_SHARE`, and of the middle,
+        where the snare drum is.
     frame_rate : float
         Frames per second.
 
@@ -129,27 +188,45 @@ def pulses(onset: Floats, low_onset: Floats, frame_rate: float) -> Pulses:
 
     >>> clicks = np.zeros(1000, np.float32)
     >>> clicks[::20] = 1
-    >>> any(abs(pulses(clicks, clicks, 43.0).bpm - 129) < 1)
+    >>> any(abs(pulses(clicks, clicks, clicks, 43.0).bpm - 129) < 1)
     True
     """
-    nothing = Pulses(np.empty(0), np.empty(0))
     if len(onset) < 2:
-        return nothing
-    repeats = _repeats(onset, low_onset, frame_rate)
+        return NO_PULSES
+    repeats = _repeats(onset, low_onset, mid_onset, frame_rate)
     lags = FINER * 60 * frame_rate / _grid() * np.array(MULTIPLES)[:, None]
-    used = lags < LONGEST * len(repeats)
-    values = np.interp(lags, np.arange(len(repeats)), repeats) * used
+    used = lags < LONGEST * len(repeats.all)
+    values = np.interp(lags, np.arange(len(repeats.all)), repeats.all) * used
     strength = values.sum(axis=0) / np.maximum(used.sum(axis=0), 1)
     inner = strength[1:-1]
     peaks = (inner > strength[:-2]) & (inner >= strength[2:]) & (inner > _LEAST * inner.max())
     at = 1 + np.flatnonzero(peaks & (inner > 0))
     if not len(at):
-        return nothing
+        return NO_PULSES
     before, here, after = strength[at - 1], strength[at], strength[at + 1]
     # The top of the parabola through the peak and its neighbours.
     shift = np.clip((before - after) / (2 * (before - 2 * here + after)), -0.5, 0.5)
     top = here - (before - after) * shift / 4
-    return Pulses(np.clip(_grid()[at] * _RATIO**shift, *RANGE), top)
+    bpm = np.clip(_grid()[at] * _RATIO**shift, *RANGE)
+    return Pulses(bpm, top, _backbeat(repeats, FINER * 60 * frame_rate / bpm))
+
+
+class Tempo(NamedTuple):
+    """The tempo of a track, and what else it may be.
+
+    Parameters
+    ----------
+    bpm, confidence : float
+        Beats per minute, and how sure that is.
+    other, other_confidence : float
+        The second most probable tempo, mostly another octave of the first, and how sure that is.
+        All are NaN where there is none.
+    """
+
+    bpm: float
+    confidence: float
+    other: float
+    other_confidence: float
 
 
 @dataclass(frozen=True)
@@ -162,9 +239,10 @@ class Octaves:
         Of the clues, and what each adds to the expected tempo, in octaves per deviation.
     offset : float
         The expected tempo of the mean clues, in octaves above `CENTRE`.
-    strength, distance, extreme : float
+    strength, distance, extreme, lean, backbeat : float
         Weights of the logarithm of a pulse's strength, of its squared distance from the expected
-        tempo and of that from `CENTRE`, in octaves.
+        tempo and of that from `CENTRE`, in octaves, of how many octaves above `CENTRE` it is, and
+        of its backbeat.
     """
 
     mean: Doubles
@@ -174,6 +252,8 @@ class Octaves:
     strength: float
     distance: float
     extreme: float
+    lean: float
+    backbeat: float
 
     def expected(self, clues: Doubles) -> float:
         """Return the expected tempo in octaves above `CENTRE`; a clue may be NaN."""
@@ -181,23 +261,38 @@ class Octaves:
 
     def probabilities(self, candidates: Pulses, clues: Doubles) -> Doubles:
         """Return the probability of each pulse to be the beat, shape (pulses,)."""
-        octave = np.log2(candidates.bpm / CENTRE)
-        score = (
-            self.strength * np.log(candidates.strength / candidates.strength.max())
-            - self.distance * np.square(octave - self.expected(clues))
-            - self.extreme * np.square(octave)
-        )
+        weights = (self.strength, self.distance, self.extreme, self.lean, self.backbeat)
+        score = terms(candidates, self.expected(clues)) @ np.array(weights)
         likely = np.exp(score - score.max())
         return np.asarray(likely / likely.sum())
 
-    def decide(self, candidates: Pulses, clues: Doubles) -> tuple[float, float]:
-        """Return the tempo in beats per minute and its confidence, both NaN without a pulse."""
+    def decide(self, candidates: Pulses, clues: Doubles) -> Tempo:
+        """Return the tempo and the second most probable one."""
         if not len(candidates.bpm):
-            return np.nan, np.nan
+            return Tempo(np.nan, np.nan, np.nan, np.nan)
         likely = self.probabilities(candidates, clues)
-        best = int(likely.argmax())
-        clear = np.sqrt(np.clip(candidates.strength[best], 0, 1))
-        return float(candidates.bpm[best]), float(likely[best] * clear)
+        sure = likely * np.sqrt(np.clip(candidates.strength, 0, 1))
+        best, *others = np.argsort(-likely, kind="stable")[:2]
+        found = float(candidates.bpm[best]), float(sure[best])
+        if not others:
+            return Tempo(*found, np.nan, np.nan)
+        return Tempo(*found, float(candidates.bpm[others[0]]), float(sure[others[0]]))
+
+
+def terms(candidates: Pulses, expected: float) -> Doubles:
+    """Return what speaks for each pulse, shape (pulses, 5): see the weights of `Octaves`.
+
+    Parameters
+    ----------
+    candidates : Pulses
+        One at least.
+    expected : float
+        The expected tempo in octaves above `CENTRE`.
+    """
+    octave = np.log2(candidates.bpm / CENTRE)
+    strength = np.log(candidates.strength / candidates.strength.max())
+    distance, extreme = -np.square(octave - expected), -np.square(octave)
+    return np.stack([strength, distance, extreme, octave, candidates.backbeat], axis=1)
 
 
 @lru_cache(maxsize=1)
@@ -227,3 +322,29 @@ def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, peak_rate: float
     moving = fluctuation_pattern.reshape(-1, 8)
     halves = [moving[:, low:high].mean(axis=1) for low, high in pairwise((0, 3, 8))]
     return np.concatenate([tempo_pattern, *halves, [peak_rate]])
+
+
+def within(bpm: float, lowest: float, highest: float) -> float:
+    """Bring a tempo into a range by doubling or halving it, as DJ programs do.
+
+    Parameters
+    ----------
+    bpm : float
+        Beats per minute; NaN stays NaN.
+    lowest, highest : float
+        The range. Where it is narrower than an octave and no octave of the tempo lies in it, the
+        tempo stays as it is.
+
+    Examples
+    --------
+    >>> within(70, 88, 175), within(240, 88, 175), within(120, 88, 175)
+    (140, 120.0, 120)
+    >>> within(100, 120, 180)
+    100
+    """
+    folded = bpm
+    while folded < lowest:
+        folded *= 2
+    while folded > highest:
+        folded /= 2
+    return folded if lowest <= folded <= highest else bpm
