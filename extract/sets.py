@@ -18,6 +18,7 @@ from earmark.extract.audio import resample
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.engine import aggregate, registry, single_pass
 from earmark.extract.errors import SettingsError
+from earmark.extract.estimators.spotify import SPOTIFY_LOUDNESS, on_spotify_scale
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -277,8 +278,8 @@ class PublishedSet:
 class SpotifySet(DescriptorSet):
     """The audio columns of Spotify's tables: their names, order, scales and types.
 
-    After them come the confidences of those that have one, which are in no table of Spotify's. The
-    estimates are calibrated for the default settings alone.
+    After them come the confidences of those that have one, which are in no table of Spotify's.
+    Loudness is on Spotify's scale, and not in LUFS (see `spotify.on_spotify_scale`). The estimates are calibrated for the default settings alone.
     """
 
     configurable: bool = False
@@ -287,6 +288,9 @@ class SpotifySet(DescriptorSet):
         """Return the columns in order."""
         columns = {column.name: column for column in super().columns(settings)}
         columns["key"] = replace(columns["key"], range=(NO_KEY, columns["key"].range[1]))
+        columns["loudness"] = replace(
+            columns["loudness"], unit="dB", range=SPOTIFY_LOUDNESS, version=3
+        )
         return tuple(
             replace(columns[name], dtype="Int64")
             if name in SPOTIFY_INTEGERS and columns[name].dtype == "float32"
@@ -305,6 +309,8 @@ class SpotifySet(DescriptorSet):
         keys = values[:, order.index("key")]
         audible = np.isfinite(values[:, order.index("energy")])
         keys[np.isnan(keys) & audible] = NO_KEY
+        loudness = values[:, order.index("loudness")]
+        loudness[:] = on_spotify_scale(loudness)
         return replace(rows, values=values)
 
     @staticmethod

@@ -2,22 +2,25 @@
 
 All seven are made alike: each is a weighted sum of descriptors of the track that depend neither on
 the gain of the file nor on the key it is in. The weights were fitted by ridge regression to the
-values that Spotify itself gave to songs of the GTZAN collection and, with less weight, to what else
-is known of recordings of other music and of speech. The sum is formed on the scale on which values
-spread evenly, and brought back to Spotify's. `extract/estimators/spotify.md` says what it was
-fitted to, and how it was measured with no artist on both sides; `extract/estimators/fit_spotify.py`
-makes the weights.
+values that Spotify itself gave to modern songs and to songs of the GTZAN collection and, with less
+weight, to what else is known of recordings of other music and of speech. The sum is formed on the
+scale on which values spread evenly, and brought back to Spotify's. There are two fits: one of
+descriptors that are defined, and one that looks at the activations of `musicnn` as well, which the
+set `default+musicnn` uses. `extract/estimators/spotify.md` says what they were fitted to, and how
+they were measured with no artist on both sides; `extract/estimators/fit_spotify.py` makes the
+weights.
 
 Notes
 -----
 It is not Spotify's value. How Spotify computes it was never published, and what it knows of a song
 besides the sound cannot be heard in a file.
 
-Its values are those of whole songs; the recordings behind the weights are short clips of them, most
+Its values are those of whole songs; the recordings behind the weights are clips of them, of 30 s or
 of 2–3 s. Two parts of one song differ, and so may the album version from the one in Spotify's
 catalogue.
 
-The songs are popular music of the West, mostly from before 2000. What is far from it is guessed.
+The songs are popular music of the West, of before 2000 and of the 2010s. What is far from it is
+guessed.
 
 References
 ----------
@@ -38,6 +41,7 @@ from earmark.extract.engine.registry import descriptor
 from earmark.extract.estimators.spotify import calibrated
 
 __all__ = [
+    "EMBEDDING",
     "INPUTS",
     "acousticness",
     "danceability",
@@ -58,6 +62,9 @@ INPUTS = (
 Not among them is what tells of the file rather than the music (loudness, length, flatness, the
 highest band of contrast) or of the key it happens to be in."""
 
+EMBEDDING = ("musicnn",)
+"""What the second fit is made of as well; it is used where a row has these columns."""
+
 Row = Mapping[str, float]
 
 
@@ -66,6 +73,7 @@ Row = Mapping[str, float]
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="rhythm",
     words={"danceability": ("less danceable", "more danceable")},
 )
@@ -90,6 +98,7 @@ def danceability(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="dynamics",
     words={"energy": ("calmer", "more energetic")},
 )
@@ -123,6 +132,7 @@ def energy(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="voice",
     words={"speechiness": ("", "more like speech")},
 )
@@ -136,9 +146,9 @@ def speechiness(row: Row) -> float:
 
     Notes
     -----
-    Not a transcript, and no detector of voices: singing is no speech. Few speakers were learned
-    from, all of whom read aloud; talk over music, and audio books with music, lie in between.
-    Below 0.33 small differences mean little.
+    Not a transcript, and no detector of voices: singing is no speech. The speakers that were
+    learned from read aloud in a quiet room; talk over music, and audio books with music, lie in
+    between. Below 0.33 small differences mean little.
     """
     return calibrated("speechiness", row)
 
@@ -148,6 +158,7 @@ def speechiness(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="timbre",
     words={"acousticness": ("less acoustic", "more acoustic")},
 )
@@ -174,6 +185,7 @@ def acousticness(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="voice",
     words={"instrumentalness": ("more vocal", "more instrumental")},
 )
@@ -200,6 +212,7 @@ def instrumentalness(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="recording",
 )
 def liveness(row: Row) -> float:
@@ -212,9 +225,9 @@ def liveness(row: Row) -> float:
 
     Notes
     -----
-    Not to be relied on. It is hardly better than chance: applause sounds before and after the
-    music, and not in the clips that were learned from. It is here because a table without it is no
-    table of Spotify's; sort nothing by it.
+    Not better than chance; do not use it. Applause sounds before and after the music, and not in
+    the clips that were learned from. It is here because a table without it is no table of
+    Spotify's.
     """
     return calibrated("liveness", row)
 
@@ -224,6 +237,7 @@ def liveness(row: Row) -> float:
     range=(0, 1),
     needs=INPUTS,
     sets=["default", "spotify"],
+    version=2,
     family="mood",
     words={"valence": ("less cheerful", "more cheerful")},
 )

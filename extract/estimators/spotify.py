@@ -1,6 +1,7 @@
 """Spotify's estimates as weighted sums of descriptors, on the scales of Spotify's table.
 
-The weights are data (``spotify.json``). The card beside them (``spotify.md``) says what they were
+There are two fits: one of descriptors that are defined, and one that looks at the activations of
+`musicnn` beside them, for rows that have these. The weights are data (``spotify.json``). The card beside them (``spotify.md``) says what they were
 fitted to and how large their errors are; ``fit_spotify.py`` writes both.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,11 +20,24 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MATCHED", "SCALES", "WEIGHTS", "Scale", "calibrated", "standardised"]
+__all__ = [
+    "FITS",
+    "MATCHED",
+    "SCALES",
+    "SPOTIFY_LOUDNESS",
+    "WEIGHTS",
+    "Scale",
+    "calibrated",
+    "on_spotify_scale",
+    "standardised",
+]
 
 Doubles = NDArray[np.float64]
 
 WEIGHTS = Path(__file__).parent / "spotify.json"
+
+SPOTIFY_LOUDNESS = (-60.0, 5.0)
+"""The range of loudness in Spotify's tables, in dB."""
 
 FARTHEST = 4.0
 """Descriptors are clipped at so many deviations from their mean, so that none decides alone."""
@@ -84,14 +99,64 @@ A regression stays too close to the mean, so that nothing would count as instrum
 has recordings of speech for its upper end; liveness is too weak an estimate to be spread."""
 
 
+FITS = ("with_musicnn", "descriptors")
+"""The fits in ``spotify.json``: the first whose columns a row has is used."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Weighted sums of the same inputs.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        The descriptors that are looked at.
+    mean, deviation : ndarray of shape (columns,)
+        Of these over music.
+    offset, weights, fitted, spread : dict
+        By the name of the estimate: the sum at the mean, what each column adds per deviation, and
+        quantiles of such sums beside those of Spotify's table.
+    """
+
+    columns: tuple[str, ...]
+    mean: Doubles
+    deviation: Doubles
+    offset: dict[str, float]
+    weights: dict[str, Doubles]
+    fitted: dict[str, Doubles]
+    spread: dict[str, Doubles]
+
+    def value(self, name: str, row: Mapping[str, float]) -> float:
+        """Return an estimate on Spotify's scale from the descriptors of a track."""
+        values = np.array([row[column] for column in self.columns])
+        inputs = standardised(values, self.mean, self.deviation)
+        fitted = float(self.offset[name] + inputs @ self.weights[name])
+        if name in MATCHED:
+            return float(np.interp(fitted, self.fitted[name], self.spread[name]))
+        return SCALES[name].back(fitted)
+
+
 @lru_cache(maxsize=1)
-def _weights() -> dict[str, Any]:
+def _stored() -> dict[str, Any]:
     stored: dict[str, Any] = json.loads(WEIGHTS.read_text(encoding="utf-8"))
-    for part in ("mean", "deviation"):
-        stored[part] = np.array(stored[part])
-    for part in ("weights", "fitted", "spread"):
-        stored[part] = {name: np.array(values) for name, values in stored[part].items()}
     return stored
+
+
+@lru_cache(maxsize=1)
+def _fits() -> tuple[Fit, ...]:
+    def arrays(values: Mapping[str, list[float]]) -> dict[str, Doubles]:
+        return {name: np.array(own) for name, own in values.items()}
+
+    return tuple(
+        Fit(
+            tuple(stored["columns"]),
+            np.array(stored["mean"]),
+            np.array(stored["deviation"]),
+            stored["offset"],
+            *(arrays(stored[part]) for part in ("weights", "fitted", "spread")),
+        )
+        for stored in (_stored()[name] for name in FITS)
+    )
 
 
 def standardised(values: Doubles, mean: Doubles, deviation: Doubles) -> Doubles:
@@ -120,10 +185,18 @@ def calibrated(name: str, row: Mapping[str, float]) -> float:
     float
         0 to 1.
     """
-    model = _weights()
-    values = np.array([row[column] for column in model["columns"]])
-    inputs = standardised(values, model["mean"], model["deviation"])
-    fitted = float(model["offset"][name] + inputs @ model["weights"][name])
-    if name in MATCHED:
-        return float(np.interp(fitted, model["fitted"][name], model["spread"][name]))
-    return SCALES[name].back(fitted)
+    fit = next(fit for fit in _fits() if fit.columns[-1] in row)
+    return fit.value(name, row)
+
+
+def on_spotify_scale(lufs: Doubles) -> Doubles:
+    """Return loudness in LUFS on the scale of Spotify's tables, in dB.
+
+    Examples
+    --------
+    >>> bool(-9 < on_spotify_scale(np.array(-11.0)) < -5)
+    True
+    """
+    line = _stored()["loudness"]
+    found: Doubles = np.clip(line["offset"] + line["slope"] * lufs, *SPOTIFY_LOUDNESS)
+    return found
