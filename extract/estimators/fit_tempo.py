@@ -1,8 +1,8 @@
 """Fit what decides the octave of a tempo: `python extract/estimators/fit_tempo.py DATA`.
 
 DATA holds `gtzan/audio` and `gtzan/tracks.csv` with `file`, `seconds`, `artist_group` and the
-`tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015), and `songs/audio` and `songs/tracks.csv`
-with `file`, `artist`, `duration_agrees` and the `tempo` that Spotify says. Clips under ten seconds
+`tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015), and `songs/audio` and
+`songs/tracks.csv` with `file`, `artist`, `duration_agrees` and the `tempo` that Spotify says. Clips under ten seconds
 count less. The accuracy is that of cross-validation by artist, everything fitted anew in each fold;
 songs are counted where the recording is as long as Spotify says.
 """

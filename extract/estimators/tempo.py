@@ -2,8 +2,8 @@
 
 The strength of a period comes from a comb: the autocorrelation at the period and at its multiples.
 That leaves the octave open, about which listeners disagree too. A regression, fitted to tempi that
-people tapped (`extract/estimators/tempo.md`), estimates how fast music of this kind is, and decides together with
-the strength of each pulse and the turns that bass drum and snare drum take.
+people tapped (`extract/estimators/tempo.md`), estimates how fast music of this
+kind is, and decides together with the strength of each pulse and the turns that bass drum and snare drum take.
 
 References
 ----------
