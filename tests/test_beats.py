@@ -107,18 +107,6 @@ def test_the_second_tempo_is_the_next_probable():
     assert np.isnan(model.decide(alone, np.zeros(1))[2:]).all()
 
 
-@pytest.mark.parametrize(
-    ("bpm", "lowest", "highest", "expected"),
-    [(70, 88, 175, 140), (240, 88, 175, 120), (20, 88, 175, 160), (100, 120, 180, 100)],
-)
-def test_a_tempo_is_brought_into_a_range(bpm, lowest, highest, expected):
-    assert tempo.within(bpm, lowest, highest) == expected
-
-
-def test_an_unknown_tempo_stays_unknown_in_any_range():
-    assert np.isnan(tempo.within(np.nan, 88, 175))
-
-
 def test_beats_follow_a_drifting_tempo():
     at = np.cumsum(np.linspace(20, 22, 60))
     envelope = np.zeros(1300, np.float32)

@@ -238,7 +238,9 @@ def mid_onset(window: Window) -> Floats:
 def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return the input of `tempo`: the pulses, and the clues to their octave."""
     pulses = tempi.pulses(
-        *(_onsets_within(track, name) for name in ("onset_envelope", "low_onset", "mid_onset")),
+        _onsets_within(track),
+        _onsets_within(track, "low_onset"),
+        _onsets_within(track, "mid_onset"),
         track.settings.frame_rate,
     )
     moving = track.values("fluctuation_pattern")
@@ -271,13 +273,13 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
 
     Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
     of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
-    windows of 12 s. What decides among them is how strong they are, whether bass drum and snare drum
-    take turns from beat to beat, and how near they are to the tempo that is expected of music that
-    moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and `peak_rate`.
-    It was fitted to what people tapped and to what Spotify said of modern songs. The confidence is
-    the probability of the chosen one among the candidates, times the root of its strength: it says
-    how sure the octave is, and is low without a pulse. NaN where nothing repeats, and where there
-    is no onset: what a held sound repeats is its own ripple.
+    windows of 12 s. What decides among them is how strong they are, whether bass drum and snare
+    drum take turns from beat to beat, and how near they are to the tempo that is expected of music
+    that moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and
+    `peak_rate`. It was fitted to what people tapped and to what Spotify said of modern songs. The
+    confidence is the probability of the chosen one among the candidates, times the root of its
+    strength: it says how sure the octave is, and is low without a pulse. NaN where nothing repeats,
+    and where there is no onset: what a held sound repeats is its own ripple.
 
     Notes
     -----
@@ -312,7 +314,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     family="rhythm",
 )
 def tempo_2(track: TrackSummary) -> tuple[float, float]:
-    """The second most probable tempo in beats per minute, an estimate.
+    """Second most probable tempo in beats per minute, an estimate.
 
     What one might tap as well: mostly twice or half of `tempo`, and of music in three sometimes a
     third of it.

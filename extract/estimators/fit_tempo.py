@@ -1,10 +1,10 @@
 """Fit what decides the octave of a tempo: `python extract/estimators/fit_tempo.py DATA`.
 
 DATA holds `gtzan/audio` and `gtzan/tracks.csv` with `file`, `seconds`, `artist_group` and the
-`tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015), and `songs/audio` and `songs/tracks.csv`
-with `file`, `artist`, `duration_agrees` and the `tempo` that Spotify says. Clips under ten seconds
-count less. The accuracy is that of cross-validation by artist, everything fitted anew in each fold;
-songs are counted where the recording is as long as Spotify says.
+`tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015), and `songs/audio` and
+`songs/tracks.csv` with `file`, `artist`, `duration_agrees` and the `tempo` that Spotify says. Clips
+under ten seconds count less. The accuracy is that of cross-validation by artist, everything fitted
+anew in each fold; songs are counted where the recording is as long as Spotify says.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def choose(terms: list[Doubles], right: list[NDArray[np.bool_]], counts: list[fl
         return float(total), SHRINK * weights + np.einsum("nkd,nk->d", scaled, step)
 
     fitted: Doubles = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B").x
-    return fitted / spread
+    weights: Doubles = fitted / spread
+    return weights
 
 
 def annotated(folder: Path) -> pd.DataFrame:

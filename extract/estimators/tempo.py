@@ -2,8 +2,9 @@
 
 The strength of a period comes from a comb: the autocorrelation at the period and at its multiples.
 That leaves the octave open, about which listeners disagree too. A regression, fitted to tempi that
-people tapped (`extract/estimators/tempo.md`), estimates how fast music of this kind is, and decides together with
-the strength of each pulse and the turns that bass drum and snare drum take.
+people tapped (`extract/estimators/tempo.md`), estimates how fast music of this
+kind is, and decides together with the strength of each pulse and the turns that bass drum and snare
+drum take.
 
 References
 ----------
@@ -40,7 +41,6 @@ __all__ = [
     "octaves",
     "pulses",
     "terms",
-    "within",
 ]
 
 Floats = NDArray[np.float32]
@@ -322,29 +322,3 @@ def clues(tempo_pattern: Doubles, fluctuation_pattern: Doubles, peak_rate: float
     moving = fluctuation_pattern.reshape(-1, 8)
     halves = [moving[:, low:high].mean(axis=1) for low, high in pairwise((0, 3, 8))]
     return np.concatenate([tempo_pattern, *halves, [peak_rate]])
-
-
-def within(bpm: float, lowest: float, highest: float) -> float:
-    """Bring a tempo into a range by doubling or halving it, as DJ programs do.
-
-    Parameters
-    ----------
-    bpm : float
-        Beats per minute; NaN stays NaN.
-    lowest, highest : float
-        The range. Where it is narrower than an octave and no octave of the tempo lies in it, the
-        tempo stays as it is.
-
-    Examples
-    --------
-    >>> within(70, 88, 175), within(240, 88, 175), within(120, 88, 175)
-    (140, 120.0, 120)
-    >>> within(100, 120, 180)
-    100
-    """
-    folded = bpm
-    while folded < lowest:
-        folded *= 2
-    while folded > highest:
-        folded /= 2
-    return folded if lowest <= folded <= highest else bpm
