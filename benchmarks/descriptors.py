@@ -5,9 +5,9 @@ a standard defines, and recordings of which it is known what they are. What was 
 is measured by cross-validation: no artist is on both sides. Intervals of 95 % come from a bootstrap
 over artists. Essentia joins where it is installed (``pip install essentia``).
 
-The audio is not part of this project; the folder holds ``gtzan/``, ``emotify/``, ``panda4q/``,
-``librosa/`` and ``spotify/``. What is measured here stands on the pages of the descriptors and,
-with --readme, in the README.
+The audio is not part of this project; the folder holds ``gtzan/``, ``songs/``, ``mixed/``,
+``emotify/``, ``panda4q/``, ``librosa/`` and ``spotify/``. What is measured here stands on the pages
+of the descriptors and, with --readme, in the README.
 
 example:
 
@@ -362,93 +362,112 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
     )
 
 
-def estimate_rows(truth: fit_spotify_truth.Truth, data: Path) -> Iterator[Row]:
+OF_SONGS = "Spotify's value of the song, modern songs"
+OF_GTZAN = "Spotify's value of the song, GTZAN's clips with audio (most 2–3 s)"
+
+
+def estimate_rows(corpora: fit_spotify_truth.Corpora, data: Path) -> Iterator[Row]:
     """Spotify's seven estimates against its own values, and what else is known."""
     columns = pd.read_csv(data / "gtzan/features_30_sec.csv").set_index("filename")
     columns.index = columns.index.str.removesuffix(".wav")
     columns = columns.drop(columns=["length", "label"])
+    plain, embedded = (fit_spotify_truth.Truth(corpora, own) for own in (False, True))
     for name in SCALES:
-        found: Any
-        found, _, _ = fit_spotify.measure(truth, name)
+        found = fit_spotify.measure(plain, name).metrics
+        beside = fit_spotify.measure(embedded, name).metrics
         baseline = "SVR on the 57 librosa columns of GTZAN's table (30 s)"
-        heard, every = tutorial(truth, name, columns)
-        low, high = found["interval"]
+        others = {baseline: tutorial(plain, columns, name)}
+        for corpus, what in (("songs", OF_SONGS), ("gtzan", OF_GTZAN)):
+            own, more = found[corpus], beside[corpus]
+            for rows, called in ((own, ""), (more, ", with musicnn")):
+                yield Row(
+                    name,
+                    f"rank correlation{called}",
+                    what,
+                    rows["n"],
+                    rows["rank_correlation"],
+                    *rows["interval"],
+                    others if corpus == "gtzan" and not called else {},
+                    brief=True,
+                )
+            yield Row(
+                name,
+                "mean absolute difference",
+                what,
+                own["n"],
+                own["mean_absolute_error"],
+                others={
+                    "with musicnn": more["mean_absolute_error"],
+                    "the median of all songs": own["mean_absolute_error_of_median"],
+                },
+            )
         yield Row(
             name,
-            "rank correlation",
-            "Spotify's value of the song, clips with audio (most 2–3 s)",
-            found["n"],
-            found["rank_correlation"],
-            low,
-            high,
-            {baseline: heard},
-            brief=True,
-        )
-        low, high = found["interval_with_tables"]
-        yield Row(
-            name,
-            "rank correlation",
-            "Spotify's value of the song, also clips known from public tables alone",
-            found["n_with_tables"],
-            found["rank_correlation_with_tables"],
-            low,
-            high,
-            {baseline: every},
-        )
-        yield Row(
-            name,
-            "mean absolute difference",
-            "Spotify's value of the song, clips with audio",
-            found["n"],
-            found["mean_absolute_error"],
-            others={"the median of all songs": found["mean_absolute_error_of_median"]},
+            "rank correlation of one window of 6 s",
+            OF_SONGS,
+            found["songs"]["n"],
+            found["songs"]["rank_correlation_of_a_window"],
+            others={"with musicnn": beside["songs"]["rank_correlation_of_a_window"]},
         )
         if "quadrants_auc" in found:
             yield Row(
                 name,
                 "how often a song of the upper half is above one of the lower",
                 "4Q, annotated",
-                len(truth.quadrants),
+                len(plain.quadrants),
                 found["quadrants_auc"],
+                others={"with musicnn": beside["quadrants_auc"]},
             )
-        if "unseen_speakers" in found:
+        if "speakers" in found:
             yield Row(
                 name,
-                "least value of a speaker that was not learned from",
+                "share of speakers, not learned from, above 0.66",
                 "recordings of speech",
-                len(found["unseen_speakers"]),
-                min(found["unseen_speakers"].values()),
+                found["speakers"],
+                found["speakers_above_0.66"],
+                others={"with musicnn": beside["speakers_above_0.66"]},
             )
             yield Row(
                 name,
                 "share of songs above 0.66",
                 "Emotify and 4Q",
-                len(truth.emotify) + len(truth.panda4q),
+                found["music"],
                 found["music_above_0.66"],
+                others={"with musicnn": beside["music_above_0.66"]},
             )
+    line = fit_spotify.fit_loudness(corpora, plain)
+    yield Row(
+        "loudness",
+        "mean absolute difference of the set `spotify`, dB",
+        OF_SONGS,
+        int(line["n"]),
+        line["mean_absolute_error"],
+        others={
+            "the LUFS": line["mean_absolute_error_of_lufs"],
+            "the median of all songs": line["mean_absolute_error_of_median"],
+        },
+        brief=True,
+    )
 
 
-def tutorial(
-    truth: fit_spotify_truth.Truth, name: str, columns: pd.DataFrame
-) -> tuple[float, float]:
-    """Return the rank correlation of a support-vector regression, with audio and of all songs."""
+def tutorial(truth: fit_spotify_truth.Truth, columns: pd.DataFrame, name: str) -> float:
+    """Return the rank correlation of a support-vector regression for GTZAN's clips with audio."""
     values = truth.values(name)
-    heard = values.index.isin(truth.gtzan.index)
+    clips = values.index[values.index.isin(columns.index)]
+    heard = clips.isin(truth.gtzan.index)
     scores = []
     for seed in range(fit_spotify.SEEDS):
-        found = pd.Series(np.nan, values.index)
+        found = pd.Series(np.nan, clips)
         for train, test in fit_spotify.folds(truth, name, seed):
             learner = make_pipeline(
                 StandardScaler(),
                 TransformedTargetRegressor(SVR(), transformer=StandardScaler()),
             )
-            learner.fit(columns.loc[train], truth.songs.loc[train, name])
-            found[test] = learner.predict(columns.loc[test])
-        scores.append(
-            [spearmanr(found[rows], values[rows]).statistic for rows in (heard, slice(None))]
-        )
-    with_audio, every = np.mean(scores, axis=0)
-    return float(with_audio), float(every)
+            known, asked = train.intersection(clips), test.intersection(clips)
+            learner.fit(columns.loc[known], truth.songs.loc[known, name])
+            found[asked] = learner.predict(columns.loc[asked])
+        scores.append(spearmanr(found[heard], values[clips[heard]]).statistic)
+    return float(np.mean(scores))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -478,6 +497,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder of the corpora")
     parser.add_argument("-o", "--output", type=Path, help="where to save the numbers as JSON")
     parser.add_argument("--readme", type=Path, help="a README whose table is to be replaced")
+    parser.add_argument("--tables", type=Path, help="folder of descriptors kept by fit_spotify.py")
     arguments = parser.parse_args()
     if not (arguments.data / "gtzan").is_dir():
         parser.error(f"{arguments.data}: holds no folder gtzan; see the top of this file")
@@ -489,7 +509,9 @@ def main() -> None:
         lambda: beat_rows(clips),
         lambda: key_rows(arguments.data, clips),
         lambda: loudness_rows(arguments.data, clips),
-        lambda: estimate_rows(fit_spotify_truth.Truth(arguments.data), arguments.data),
+        lambda: estimate_rows(
+            fit_spotify_truth.Corpora(arguments.data, arguments.tables), arguments.data
+        ),
     ]
     rows: list[Row] = []
     for part in parts:

@@ -279,7 +279,8 @@ class SpotifySet(DescriptorSet):
     """The audio columns of Spotify's tables: their names, order, scales and types.
 
     After them come the confidences of those that have one, which are in no table of Spotify's.
-    Loudness is on Spotify's scale, and not in LUFS (see `spotify.on_spotify_scale`). The estimates are calibrated for the default settings alone.
+    Loudness is on Spotify's scale, and not in LUFS (see `spotify.on_spotify_scale`). The estimates
+    are calibrated for the default settings alone.
     """
 
     configurable: bool = False

@@ -241,7 +241,7 @@ def paper_frame_rms():
 
 def weighted_sum(name, row):
     """An estimate written out, from the weights in the file."""
-    known = json.loads((ESTIMATORS / "spotify.json").read_text(encoding="utf-8"))
+    known = json.loads((ESTIMATORS / "spotify.json").read_text(encoding="utf-8"))["descriptors"]
     values = (np.array([row[name] for name in known["columns"]]) - known["mean"]) / np.array(
         known["deviation"]
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 
 import numpy as np
@@ -13,25 +12,30 @@ from hypothesis import strategies as st
 
 import earmark
 from earmark.extract.config import DEFAULTS, Settings
+from earmark.extract.descriptors.perceptual import EMBEDDING
 from earmark.extract.engine import registry
-from earmark.extract.estimators.spotify import MATCHED, SCALES, WEIGHTS, calibrated
+from earmark.extract.estimators.spotify import FITS, MATCHED, SCALES, WEIGHTS, calibrated
 
-KNOWN = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+STORED = json.loads(WEIGHTS.read_text(encoding="utf-8"))
+KNOWN = STORED["descriptors"]
 MEANS = dict(zip(KNOWN["columns"], KNOWN["mean"], strict=True))
 
 
-def test_every_estimate_has_its_weights_and_every_weight_its_column():
+@pytest.mark.parametrize("fit", FITS)
+def test_every_estimate_has_its_weights_and_every_weight_its_column(fit):
+    known = STORED[fit]
     estimates = {e.name for e in registry.in_set("default") if e.kind == "estimate"}
-    assert estimates == set(SCALES) == set(KNOWN["weights"]) == set(KNOWN["offset"])
+    assert estimates == set(SCALES) == set(known["weights"]) == set(known["offset"])
+    more = EMBEDDING if fit == FITS[0] else ()
     for name in estimates:
         columns = {
             column.name
-            for need in registry.get(name).needs
+            for need in (*registry.get(name).needs, *more)
             for column in registry.get(need).columns(DEFAULTS)
         }
-        assert set(KNOWN["columns"]) <= columns
-        assert len(KNOWN["weights"][name]) == len(KNOWN["columns"])
-    assert set(KNOWN["spread"]) == set(KNOWN["fitted"]) == set(MATCHED)
+        assert set(known["columns"]) <= columns
+        assert len(known["weights"][name]) == len(known["columns"])
+    assert set(known["spread"]) == set(known["fitted"]) == set(MATCHED)
 
 
 @pytest.mark.parametrize("name", SCALES)
@@ -109,35 +113,42 @@ def test_the_estimates_go_with_what_people_hear(shared):
     assert by_genre["danceability"].idxmin() == "classical"
 
 
-def test_weights_have_the_signs_that_are_known():
-    from earmark.extract.estimators.fit_spotify import SIGNS
-
-    signs = 0
-    for name, known in SIGNS.items():
-        weights = dict(zip(KNOWN["columns"], KNOWN["weights"][name], strict=True))
-        for pattern, sign in known.items():
-            columns = fnmatch.filter(weights, pattern)
-            assert columns, pattern
-            assert all(sign * weights[column] >= 0 for column in columns)
-            signs += len(columns)
-    assert signs > 30
-
-
-def test_the_fit_finds_weights_and_keeps_to_the_signs():
-    from types import SimpleNamespace
-
+def test_the_fit_finds_weights_and_chooses_a_penalty():
     from earmark.extract.estimators import fit_spotify
+    from earmark.extract.estimators.fit_spotify_truth import Examples
 
     generator = np.random.default_rng(0)
-    columns = ["onset_rate", "spectral_contrast_00_mean", "mode"]
     inputs = generator.normal(size=(100_000, 3))
-    # Energy falls with contrast: a weight that says otherwise becomes 0.
     values = inputs @ [0.5, 0.3, -0.2] + 1
-    examples = fit_spotify.Examples(inputs, values, np.ones(len(values)))
-    truth = SimpleNamespace(columns=columns)
-    found = fit_spotify.fit(truth, "energy", examples)
-    assert found.weights == pytest.approx([0.5, 0, -0.2], abs=0.01)
-    assert found.offset == pytest.approx(1, abs=0.01)
-    found = fit_spotify.fit(truth, "liveness", examples)
+    groups = (np.arange(len(values)) % 50).astype(str)
+    found = fit_spotify.fit(Examples(inputs, values, np.ones(len(values)), groups))
     assert found.weights == pytest.approx([0.5, 0.3, -0.2], abs=0.01)
+    assert found.offset == pytest.approx(1, abs=0.01)
     assert found.predict(inputs[:2]) == pytest.approx(values[:2], abs=0.02)
+    # Of noise nothing is learned: the weights are those of the greatest penalty.
+    few = Examples(inputs[:200], generator.normal(size=200), np.ones(200), groups[:200])
+    greatest = fit_spotify.Sums.of(few).ridge(fit_spotify.PENALTIES[-1])
+    assert fit_spotify.fit(few).weights == pytest.approx(greatest.weights)
+
+
+def test_rows_with_the_embedding_get_the_fit_that_looks_at_it(demo):
+    path = demo / "jazz-120bpm-b-flat-major.wav"
+    plain, more = (earmark.features(path, set=name) for name in ("default", "default+musicnn"))
+    shared = plain.index.difference(SCALES)
+    assert more[shared].equals(plain[shared])
+    # All that the second fit looks at, but for one descriptor that is in no table.
+    with_peaks = {**more, "peak_rate": more["onset_rate"]}
+    without = {k: v for k, v in with_peaks.items() if not k.startswith(("musicnn", "tag_"))}
+    for name in set(SCALES) - {"liveness"}:
+        assert more[name] == pytest.approx(calibrated(name, with_peaks), abs=0.02)
+        assert plain[name] == pytest.approx(calibrated(name, without), abs=0.02)
+    assert not np.allclose(more[list(SCALES)].astype(float), plain[list(SCALES)].astype(float))
+
+
+def test_loudness_of_the_spotify_set_is_on_its_scale(demo):
+    path = demo / "waltz-96bpm-f-major.flac"
+    theirs, ours = (earmark.features(path, set=name)["loudness"] for name in ("spotify", "default"))
+    line = STORED["loudness"]
+    assert theirs == pytest.approx(line["slope"] * ours + line["offset"], abs=1e-3)
+    assert earmark.features(path, set="loudness")["loudness"] == ours
+    assert line["mean_absolute_error"] < 2

@@ -36,7 +36,7 @@ from earmark.extract.engine import aggregate, registry, single_pass
 from earmark.extract.estimators.spotify import SCALES, standardised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["QUADRANTS", "Corpora", "Doubles", "Examples", "Truth"]
@@ -296,11 +296,24 @@ class Truth:
             high = self.quadrants["quadrant"].isin(QUADRANTS[name])
             targets = mean + QUADRANT_DISTANCE * spread * (2.0 * high - 1)
             add(self.rows["panda4q"], targets, QUADRANT, pd.Series(high.index, high.index))
+        for rows, known, weight, own in self._beside(name, skip):
+            add(rows, known, weight, own)
+        return Examples(
+            np.concatenate([rows.to_numpy() for rows, _, _, _ in parts]),
+            np.concatenate([np.asarray(target, np.float64) for _, target, _, _ in parts]),
+            np.concatenate([weights for _, _, weights, _ in parts]),
+            np.concatenate([np.asarray(groups, str) for _, _, _, groups in parts]),
+        )
+
+    def _beside(
+        self, name: str, skip: Mapping[str, object]
+    ) -> Iterator[tuple[pd.DataFrame, pd.Series, float, pd.Series]]:
+        """Yield recordings of which it is known what they are, with what each counts."""
         if name in ("speechiness", "instrumentalness"):
             spoken = self.speakers().difference(_index(skip.get("speakers")))
             value, weight = (SPOKEN, SPEECH_WEIGHT) if name == "speechiness" else (0.0, SUNG_WEIGHT)
             targets = pd.Series(float(SCALES[name].forth(np.array(value))), spoken)
-            add(self.rows["mixed"], targets, weight, pd.Series(spoken, spoken))
+            yield self.rows["mixed"], targets, weight, pd.Series(spoken, spoken)
         if name == "instrumentalness":
             value = float(SCALES[name].forth(np.array(INSTRUMENTAL)))
             left_out = _index(skip.get("recordings"))
@@ -308,13 +321,7 @@ class Truth:
                 played = self.played(corpus).difference(left_out)
                 # A source is one composer, or one library: it is on one side.
                 groups = self.mixed["source"] if corpus == "mixed" else pd.Series(played, played)
-                add(self.rows[corpus], pd.Series(value, played), INSTRUMENTAL_WEIGHT, groups)
-        return Examples(
-            np.concatenate([rows.to_numpy() for rows, _, _, _ in parts]),
-            np.concatenate([np.asarray(target, np.float64) for _, target, _, _ in parts]),
-            np.concatenate([weights for _, _, weights, _ in parts]),
-            np.concatenate([np.asarray(groups, str) for _, _, _, groups in parts]),
-        )
+                yield self.rows[corpus], pd.Series(value, played), INSTRUMENTAL_WEIGHT, groups
 
     def played(self, corpus: str) -> pd.Index:
         """Return the recordings of a corpus in which nobody sings."""

@@ -1,8 +1,9 @@
 """Spotify's estimates as weighted sums of descriptors, on the scales of Spotify's table.
 
 There are two fits: one of descriptors that are defined, and one that looks at the activations of
-`musicnn` beside them, for rows that have these. The weights are data (``spotify.json``). The card beside them (``spotify.md``) says what they were
-fitted to and how large their errors are; ``fit_spotify.py`` writes both.
+`musicnn` beside them, for rows that have these. The weights are data (``spotify.json``). The card
+beside them (``spotify.md``) says what they were fitted to and how large their errors are;
+``fit_spotify.py`` writes both.
 """
 
 from __future__ import annotations
