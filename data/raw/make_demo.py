@@ -251,13 +251,13 @@ def sung(throat: Throat, note: int, seconds: float) -> Audio:
         np.interp(place, steps, np.eye(len(steps))[i]) * mouth(folds, vowel, throat.size)
         for i, vowel in enumerate(throat.vowels)
     )
-    sound = sound / np.abs(sound).max()
-    sound *= np.interp(t, [0, throat.attack, seconds, t[-1]], [0, 1, 0.8, 0])
+    note_sung: Audio = sound / np.abs(sound).max()
+    note_sung *= np.interp(t, [0, throat.attack, seconds, t[-1]], [0, 1, 0.8, 0])
     if throat.consonant:
         hiss = band(chance.normal(0, 1, t.size), throat.consonant / 1.4, throat.consonant * 1.4)
-        sound *= np.clip((t - 0.03) / 0.03, 0, 1)
-        sound += 0.6 * hiss / np.abs(hiss).max() * np.exp(-(((t - 0.025) / 0.025) ** 2))
-    return sound
+        note_sung *= np.clip((t - 0.03) / 0.03, 0, 1)
+        note_sung += 0.6 * hiss / np.abs(hiss).max() * np.exp(-(((t - 0.025) / 0.025) ** 2))
+    return note_sung
 
 
 def kick(deep: float = 48, ring: float = 0.13, click: float = 1.0) -> Audio:
@@ -331,7 +331,8 @@ def presence(sound: Audio, gain: float) -> Audio:
 
 def level(sound: Audio) -> Audio:
     """Give a sound an effective value of one."""
-    return sound / np.sqrt(np.mean(sound**2))
+    scaled: Audio = sound / np.sqrt(np.mean(sound**2))
+    return scaled
 
 
 def echo(mix: Audio, seconds: float, feedback: float = 0.4) -> Audio:
