@@ -27,6 +27,8 @@ MODULES = sorted(
     )
 )
 
+COMMAND_LINE = {"earmark.commands", "earmark.pipeline", "earmark.app"}
+
 HEAVY = {"av", "librosa", "numba", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "xgboost"}
 
 
@@ -67,8 +69,8 @@ def test_a_module_has_a_docstring_and_imports_only_what_lies_below_it(name):
     tree = ast.parse((ROOT / name).read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     above = {
-        "extract": {"earmark.classify", "earmark.pipeline", "earmark.app"},
-        "classify": {"earmark.pipeline", "earmark.app"},
+        "extract": {"earmark.classify", *COMMAND_LINE},
+        "classify": COMMAND_LINE,
     }.get(name.partition("/")[0], set())
     assert not [
         module
@@ -137,6 +139,13 @@ def test_nothing_persists_or_imports_the_folders_by_their_own_names():
                 names = [node.module or ""]
             tops = {each.partition(".")[0] for each in names}
             assert not tops & {"extract", "classify", "pipeline", "app"}, name
+
+
+def test_every_command_is_in_the_command_line():
+    from earmark import pipeline
+
+    names = {Path(name).stem for name in MODULES if name.startswith("earmark/commands/")}
+    assert sorted(pipeline.COMMANDS) == sorted(name for name in names if not name.startswith("_"))
 
 
 def test_the_command_line_answers_before_anything_heavy_is_loaded():

@@ -1,0 +1,112 @@
+"""Predictions, and what spoke for them, on the screen."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from earmark.commands._console import SHOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+WEAK = 0.3
+"""Probability below which a genre gets a question mark."""
+
+
+def show_predictions(found: pd.DataFrame) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(header_style="bold")
+    grid.add_column("track", overflow="fold")
+    grid.add_column("genre")
+    grid.add_column("%", justify="right")
+    grid.add_column("or")
+    if "tags" in found:
+        grid.add_column("tags")
+    ranks = [
+        int(name.removeprefix("genre_")) for name in map(str, found) if name.startswith("genre_")
+    ]
+    for row in found.head(SHOWN).to_dict("records"):
+        named = isinstance(row["genre"], str)
+        sound = row["probability"] >= 0
+        others = [
+            f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
+        ]
+        # Text, not markup: a file may be called anything.
+        cells: list[Text | str] = [
+            Text(row["path"]),
+            Text(marked(row["genre"], row["probability"])),
+            f"{100 * row['probability']:.0f}" if sound else "",
+            Text(", ".join(others) if named else ""),
+        ]
+        if "tags" in found:
+            tags = row["tags"]
+            cells.append(Text(tags.replace(";", ",") if isinstance(tags, str) else ""))
+        grid.add_row(*cells)
+    # Where the output is no screen, lines must not be cut to an imagined width.
+    console = Console() if sys.stdout.isatty() else Console(width=120)
+    console.print(grid)
+    if len(found) > SHOWN:
+        print(f"… and {len(found) - SHOWN} more")
+
+
+def marked(genre: object, probability: float) -> str:
+    """Return a genre with what says that it is weak, unsure or missing."""
+    if not isinstance(genre, str):
+        return "?" if probability >= 0 else "–"
+    return f"{genre} ?" if probability < WEAK else genre
+
+
+def show_doubts(found: pd.DataFrame, min_probability: float) -> None:
+    """Count the tracks without a genre, and those whose genre is weak."""
+    silent = found["probability"].isna()
+    unsure = found["genre"].isna() & ~silent
+    weak = found["genre"].notna() & (found["probability"] < WEAK)
+    if silent.any():
+        print(f"{silent.sum()} without a genre: silent, or shorter than a tenth of a second")
+    if unsure.any():
+        print(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
+    if weak.any():
+        print(f"{weak.sum()} with a question mark: less than {100 * WEAK:.0f} % sure")
+
+
+def show_reasons(reasons: pd.DataFrame) -> None:
+    """Show for each track what spoke for its genre and what against it, in words."""
+    from earmark.classify.reasons import told
+
+    for path, own in reasons.groupby("path", sort=False):
+        print(f"{path}: {own['genre'].iloc[0]}")
+        for sign, word in ((1, "for"), (-1, "against")):
+            if found := told(own, sign):
+                print(f"  {word:<8} {'; '.join(found)}")
+
+
+def show_columns(reasons: pd.DataFrame) -> None:
+    """Show for each track which descriptors spoke for its genre and which against it."""
+    for path, own in list(reasons.groupby("path", sort=False))[:SHOWN]:
+        print(f"{path}: {own['genre'].iloc[0]}")
+        for sign, word in ((1, "for"), (-1, "against")):
+            spoke = own[own["contribution"] * sign > 0]
+            found = [
+                f"{row.feature} {row.value:.3g} ({row.contribution:+.2f})"
+                for row in spoke.itertuples()
+            ]
+            if found:
+                print(f"  {word:<8} {', '.join(found)}")
+
+
+def show_segments(segments: pd.DataFrame) -> None:
+    """Show the genres of each track in order, each with when it begins."""
+    for path, own in list(segments.groupby("path", sort=False))[:SHOWN]:
+        print(path)
+        for row in own.head(SHOWN).to_dict("records"):
+            minutes, seconds = divmod(round(row["start"]), 60)
+            chance = row["probability"]
+            sure = f" {100 * chance:.0f} %" if chance >= 0 else ""
+            print(f"  {minutes:3}:{seconds:02}  {marked(row['genre'], chance)}{sure}")
+        if len(own) > SHOWN:
+            print(f"  … and {len(own) - SHOWN} more")

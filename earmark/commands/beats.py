@@ -1,0 +1,25 @@
+"""`earmark beats`: the beats of an audio file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.commands._console import say
+
+EXAMPLE = "earmark beats song.mp3 > song.beats"
+
+
+def command(
+    track: Annotated[Path, typer.Argument(help="An audio file.")],
+) -> None:
+    """Find the beats of an audio file: a line for each, its second and its number in the bar."""
+    import earmark
+
+    found = earmark.beats(track)
+    if not len(found):
+        say(f"{track}: nothing repeats in it, so that it has no beats")
+    for second, beat in found.itertuples(index=False):
+        print(f"{second:.3f}\t{beat}")

@@ -1,0 +1,252 @@
+"""`earmark classify`: the genre of audio files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+from typer.core import TyperCommand
+
+from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
+from earmark.commands._options import (
+    Quiet,
+    Strict,
+    Timeout,
+    Workers,
+    default_folder,
+    process_count,
+)
+from earmark.commands._predictions import (
+    show_columns,
+    show_doubts,
+    show_predictions,
+    show_reasons,
+    show_segments,
+)
+
+if TYPE_CHECKING:
+    from earmark.classify.model.bundle import Bundle
+    from earmark.classify.score import Scored
+    from earmark.classify.trained import Trained
+    from earmark.extract.feature_table import FeatureTable
+
+EXAMPLE = "earmark classify ~/Music -o genres.csv --model models/mine"
+
+
+class OptionalValues(TyperCommand):
+    """A command some options of which may stand without their value.
+
+    What follows such an option is its value only if it could be one: `--explain ~/Music` names a
+    folder, `--explain columns` and `--explain=columns` do not.
+    """
+
+    VALUES: ClassVar[dict[str, tuple[str, str]]] = {
+        "--explain": ("families", r"families|columns"),
+        "--segments": ("30", r"\d+(\.\d*)?"),
+    }
+    """By option: what it means without a value, and what its values look like."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give options their values before the arguments are parsed."""
+        given: list[str] = []
+        rest = list(args)
+        while rest:
+            argument = rest.pop(0)
+            if argument == "--":
+                given += [argument, *rest]
+                break
+            if argument in self.VALUES:
+                usual, values = self.VALUES[argument]
+                own = rest.pop(0) if rest and re.fullmatch(values, rest[0]) else usual
+                argument = f"{argument}={own}"
+            given.append(argument)
+        return super().parse_args(ctx, given)
+
+
+class Reasons(StrEnum):
+    """How reasons are told."""
+
+    families = "families"
+    columns = "columns"
+
+
+PARSER = OptionalValues
+
+
+def command(
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option("-m", "--model", help="Directory of a model; by default the one shipped."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The predictions (.csv, .parquet, .jsonl). By default predictions.csv, in "
+            "data/features where there is such a folder.",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
+    min_probability: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Leave the genre empty where it is less probable.",
+            metavar="P",
+        ),
+    ] = 0.0,
+    explain: Annotated[
+        Reasons | None,
+        typer.Option(
+            "--explain",
+            help="Also say what spoke for each genre and what against it: in words on the screen, "
+            "or with '--explain=columns' by descriptor; OUTPUT.explained.csv has the descriptors.",
+            metavar="[families|columns]",
+        ),
+    ] = None,
+    tags: Annotated[
+        bool,
+        typer.Option(
+            "--tags",
+            help="Also name the strongest tags, such as 'guitar' or 'female vocalists', as a "
+            "network hears them; the columns tags and tag_probabilities of the predictions.",
+        ),
+    ] = False,
+    segments: Annotated[
+        float | None,
+        typer.Option(
+            "--segments",
+            min=3,
+            help="Also judge parts of about this many seconds, 30 by default, of DJ mixes and live "
+            "sets by themselves: OUTPUT.segments.csv. Neighbours of the same genre are joined.",
+            metavar="[SECONDS]",
+        ),
+    ] = None,
+    workers: Workers = 0,
+    timeout: Timeout = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the genre of audio files: a table on the screen and a file of predictions."""
+    import earmark
+    from earmark.classify import score, sound_tags
+    from earmark.extract import tables
+    from earmark.extract.batch import run
+
+    bundle = earmark.load(model)
+    output = output or default_folder() / "predictions.csv"
+    tables.check_output(output, "predictions")
+    explained = _beside(output, "explained", "reasons" if explain else None)
+    timeline = _beside(output, "segments", None if segments is None else "segments")
+    failures: Sequence[Sequence[str]] = []
+    notes: Sequence[Sequence[str]] = []
+    if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
+        table = parts = tables.read(sources[0])
+        if model is None and not set(bundle.inputs) <= set(table.frame):
+            bundle = _light_for(table, bundle)
+        _say_of_table(bundle, table)
+    else:
+        where = str(model or "the default model")
+        extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
+        extraction = replace(extraction, timeout=timeout)
+        result = run.extract(
+            sources, extraction, workers=process_count(workers), progress=not quiet
+        )
+        parts, table = result.held[0], result.held[-1]
+        failures, notes = result.failures, result.notes
+        say_unsearched(result)
+    scored = score.scored(bundle, table)
+    found = scored.predictions(top, min_probability)
+    if tags:
+        found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
+    if segments is not None:
+        timed = scored if parts is table else score.scored(bundle, parts)
+        over_time = timed.segments(segments, top, min_probability)
+    listed = tables.write_failures(failures, output)
+    if len(found):
+        tables.write(found, output)
+        show_predictions(found)
+        print(f"{len(found)} tracks: {output}")
+        _say_synthetic(sources, found["path"])
+        if explain:
+            _explain(scored, explain, explained)
+        if segments is not None:
+            tables.write(over_time, timeline)
+            show_segments(over_time)
+            print(f"genres over time: {timeline}")
+    else:
+        say(f"nothing could be analysed; no {output} was written")
+    show_doubts(found, min_probability)
+    show_notes(notes, tables.write_notes(notes, output))
+    finish(len(found), failures, listed, strict)
+
+
+def _beside(output: Path, name: str, kind: str | None) -> Path:
+    """Return where a second table goes; one of that kind must be free to stand there."""
+    from earmark.extract import tables
+
+    path = output.with_name(f"{output.stem}.{name}{output.suffix}")
+    if kind is not None:
+        tables.check_output(path, kind)
+    return path
+
+
+def _light_for(table: FeatureTable, default: Trained) -> Trained:
+    """Return the light model where a table has all that it looks at, and say so."""
+    import earmark
+
+    light = earmark.load("light")
+    if not set(light.inputs) <= set(table.frame):
+        return default
+    say(
+        f"{table.source} holds no learned embedding: the model light is taken, which is less often "
+        "right; `earmark extract --set default+musicnn` makes a table for the default model"
+    )
+    return light
+
+
+def _say_of_table(bundle: Bundle, table: FeatureTable) -> None:
+    """Say what a table that a model is to classify is taken for."""
+    if bundle.fingerprint and not table.provenance:
+        say(
+            f"{table.source} does not say with which settings it was made, as Parquet does; it "
+            "is taken to be made like the model's"
+        )
+    if bundle.windows and not table.windowed and set(bundle.inputs) <= set(table.frame):
+        say(
+            f"{table.source} has a row per track, and the model was trained on windows of "
+            f"{bundle.windows:g} s: it is less right so than on the files themselves"
+        )
+
+
+def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
+    """Say which tracks nobody played."""
+    from earmark.classify import demo
+
+    if count := len(demo.synthetic(sources, paths)):
+        which = "1 of them is a demo track" if count == 1 else f"{count} of them are demo tracks"
+        say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
+
+
+def _explain(scored: Scored, how: Reasons, output: Path) -> None:
+    """Write what spoke for the genre of each track and what against it, and show it."""
+    from earmark.extract import tables
+
+    columns = scored.explanations()
+    tables.write(columns, output)
+    if how is Reasons.columns:
+        show_columns(columns)
+    else:
+        show_reasons(scored.reasons(scored.paths[:SHOWN]))
+    print(f"what spoke for and against each: {output}")

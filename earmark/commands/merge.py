@@ -1,0 +1,41 @@
+"""`earmark merge`: several tables become one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "earmark merge rock.parquet jazz.parquet -o all.parquet"
+
+
+def command(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE..."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format.",
+            show_default=False,
+        ),
+    ],
+) -> None:
+    """Join tables that were made alike: with the same set, settings and versions of descriptors.
+
+    A row that several tables have is there once. A path that stands for different files in them is
+    refused, as are tables that do not say how they were made.
+    """
+    from earmark.extract import feature_table, tables
+
+    tables.check_output(output, "features")
+    parts = [tables.read(source) for source in sources]
+    merged = feature_table.merge(parts)
+    tables.write(merged, output)
+    twice = sum(map(len, parts)) - len(merged)
+    repeated = f" ({twice} were there more than once)" if twice else ""
+    print(f"{len(merged)} rows of {merged.paths.nunique()} tracks{repeated}: {output}")

@@ -1,0 +1,39 @@
+"""`earmark similar`: tracks that sound alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.commands._console import say
+
+EXAMPLE = "earmark similar 'Miles Davis/So What.mp3' features.parquet"
+
+
+def command(
+    track: Annotated[
+        str,
+        typer.Argument(help="A track as the table names it, or an audio file.", metavar="TRACK"),
+    ],
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
+    duplicates: Annotated[
+        bool, typer.Option("--duplicates", help="Also name the same recording in another file.")
+    ] = False,
+) -> None:
+    """Find the tracks of a table that sound most like a track: a line each, similarity and path.
+
+    1 is alike in everything, 0 is nothing in common, below that the two differ from the average
+    track in opposite ways.
+    """
+    from earmark.classify.dataset import build
+    from earmark.classify.library import similar
+    from earmark.extract import tables
+
+    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates)
+    if not len(found):
+        say(f"{track}: nothing is like it: it is silent, or the only one")
+    for path, alike in found.itertuples(index=False):
+        print(f"{alike:.3f}\t{build.one_line(path)}")
