@@ -322,7 +322,7 @@ class SpotifySet(DescriptorSet):
 SETS: dict[str, FeatureSet] = {
     "default": DescriptorSet("default", 5),
     "spotify": SpotifySet("spotify", 2),
-    "loudness": DescriptorSet("loudness", 1),
+    "loudness": DescriptorSet("loudness", 2),
     "musicnn": DescriptorSet("musicnn", 2, configurable=False),
     "default+musicnn": DescriptorSet("default+musicnn", 2),
     "gtzan": PublishedSet("gtzan", 1),
