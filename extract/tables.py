@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import tempfile
@@ -38,6 +39,7 @@ __all__ = [
     "metadata",
     "notes_path",
     "read",
+    "text",
     "write",
     "write_failures",
     "write_notes",
@@ -255,6 +257,21 @@ def _write_csv(
 ) -> None:
     lines = cast("TextIO", _Lines(file))
     table.to_csv(lines, lineterminator="\r\n", index=index, header=header)
+
+
+def text(table: pd.DataFrame, ending: str) -> str:
+    """Return what a file with the ending .csv or .jsonl holds of a table.
+
+    Examples
+    --------
+    >>> print(text(pd.DataFrame({"path": ["a.mp3"], "tempo": [120.0]}), ".jsonl"), end="")
+    {"path": "a.mp3", "tempo": 120.0}
+    """
+    if ending == ".jsonl":
+        return _json_lines(table)
+    file = io.StringIO()
+    _write_csv(table, file, index=False)
+    return file.getvalue()
 
 
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
