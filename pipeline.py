@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import warnings
 from typing import Annotated, NoReturn
@@ -26,6 +27,7 @@ COMMANDS = (
     "similar",
     "merge",
     "info",
+    "doctor",
     "app",
 )
 """In the order in which the help names them; each is a module of `earmark.commands`."""
@@ -33,9 +35,11 @@ COMMANDS = (
 app = typer.Typer(
     name="earmark",
     help="Turn a folder of music into a table of audio descriptors and a genre for every track.",
-    epilog="Example:  earmark classify ~/Music -o genres.csv",
+    epilog="Example:  earmark classify ~/Music -o genres.csv\n\n"
+    "Exit status:  0 done, what failed is named; 1 nothing could be done, or with --strict "
+    "something failed; 2 wrong usage; 130 interrupted; 141 nobody reads the output.\n\n"
+    "Results go to stdout, progress and notes to stderr.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -79,6 +83,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except EarmarkError as error:
         say(str(error))
         sys.exit(1)
+    except BrokenPipeError:
+        # Whoever read the result has seen enough; nothing more may be written at the end, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STDOUT = Path("-")
 """As an output: stdout instead of a file."""
 
+NOWHERE = "with '-o -' the result is printed, and there is no file to stand beside"
+
 
 PATHS = {"path", "track"}
 """Columns whose cells are told apart by their ends."""
@@ -41,6 +43,11 @@ As = Annotated[
     Format,
     typer.Option("--format", help="Print a table for people, or all of the result as CSV or JSON."),
 ]
+
+
+def printed(output: Path, form: Format) -> Format:
+    """Return how a result is printed: with ``-o -`` for programs, whatever else was asked for."""
+    return Format.csv if output == STDOUT and form is Format.table else form
 
 
 def show(
@@ -119,7 +126,8 @@ def grid(rows: pd.DataFrame) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    cells = {name: [_cell(value) for value in rows[name].head(SHOWN)] for name in rows}
+    names = [str(name) for name in rows]
+    cells = {name: [_cell(value) for value in rows[name].head(SHOWN)] for name in names}
     widths = {name: max(map(cell_len, (name, *texts))) for name, texts in cells.items()}
     frame = 3 * len(widths) + 1
     terminal = shutil.get_terminal_size((0, 0)).columns

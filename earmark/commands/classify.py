@@ -21,6 +21,7 @@ from earmark.commands._options import (
     default_folder,
     process_count,
 )
+from earmark.commands._output import NOWHERE, STDOUT, As, Format, printed, show
 from earmark.commands._predictions import (
     show_columns,
     show_doubts,
@@ -93,7 +94,7 @@ def command(
             "-o",
             "--output",
             help="The predictions (.csv, .parquet, .jsonl). By default predictions.csv, in "
-            "data/features where there is such a folder.",
+            "data/features where there is such a folder; - prints them and writes nothing.",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
@@ -135,6 +136,7 @@ def command(
     ] = None,
     workers: Workers = 0,
     timeout: Timeout = None,
+    form: As = Format.table,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
@@ -146,7 +148,11 @@ def command(
 
     bundle = earmark.load(model)
     output = output or default_folder() / "predictions.csv"
-    tables.check_output(output, "predictions")
+    to_stdout = output == STDOUT
+    if to_stdout and (explain or segments is not None):
+        raise typer.BadParameter(NOWHERE, param_hint="--explain, --segments")
+    if not to_stdout:
+        tables.check_output(output, "predictions")
     explained = _beside(output, "explained", "reasons" if explain else None)
     timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
@@ -173,22 +179,27 @@ def command(
     if segments is not None:
         timed = scored if parts is table else score.scored(bundle, parts)
         over_time = timed.segments(segments, top, min_probability)
-    listed = tables.write_failures(failures, output)
+    listed = None if to_stdout else tables.write_failures(failures, output)
     if len(found):
-        tables.write(found, output)
-        show_predictions(found)
-        print(f"{len(found)} tracks: {output}")
+        if not to_stdout:
+            tables.write(found, output)
+        show(found, printed(output, form), lambda: show_predictions(found))
+        say(
+            f"{len(found)} {'track' if len(found) == 1 else 'tracks'}"
+            + (f": {output}" if not to_stdout else "")
+        )
         _say_synthetic(sources, found["path"])
         if explain:
-            _explain(scored, explain, explained)
+            _explain(scored, explain, explained, form)
         if segments is not None:
             tables.write(over_time, timeline)
-            show_segments(over_time)
-            print(f"genres over time: {timeline}")
+            if form is Format.table:
+                show_segments(over_time)
+            say(f"genres over time: {timeline}")
     else:
         say(f"nothing could be analysed; no {output} was written")
     show_doubts(found, min_probability)
-    show_notes(notes, tables.write_notes(notes, output))
+    show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)
 
 
@@ -239,14 +250,15 @@ def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
         say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
 
 
-def _explain(scored: Scored, how: Reasons, output: Path) -> None:
+def _explain(scored: Scored, how: Reasons, output: Path, form: Format) -> None:
     """Write what spoke for the genre of each track and what against it, and show it."""
     from earmark.extract import tables
 
     columns = scored.explanations()
     tables.write(columns, output)
-    if how is Reasons.columns:
-        show_columns(columns)
-    else:
-        show_reasons(scored.reasons(scored.paths[:SHOWN]))
-    print(f"what spoke for and against each: {output}")
+    if form is Format.table:
+        if how is Reasons.columns:
+            show_columns(columns)
+        else:
+            show_reasons(scored.reasons(scored.paths[:SHOWN]))
+    say(f"what spoke for and against each: {output}")

@@ -29,6 +29,7 @@ from earmark.commands._options import (
     WhereToTrain,
     names_in,
 )
+from earmark.commands._output import As, Format
 
 EXAMPLE = "earmark train features.parquet --labels labels.csv -o models/mine"
 
@@ -54,6 +55,7 @@ def command(
     tune: Tune = 0,
     seed: Seed = 0,
     device: WhereToTrain = Device.cpu,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on a table and labels, and say honestly how right it is.
@@ -90,5 +92,5 @@ def command(
         say("writing model and report")
     pickles = train.pickles(bundle, data)
     train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
-    show_evaluation(evaluation.metrics)
-    print(f"model, card and report.html: {output}")
+    show_evaluation(evaluation.metrics, form)
+    say(f"model, card and report.html: {output}")
