@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import settings
 
 from earmark import pipeline
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, track
 
 ROOT = Path(__file__).parent.parent
 
@@ -64,14 +64,28 @@ def tone(tmp_path):
 def analysed(monkeypatch):
     """The names of the tracks that are analysed in this process."""
     seen = []
-    analyse = run.analyse
+    analyse = track.analyse
 
-    def counted(track, job):
-        seen.append(track.path)
-        return analyse(track, job)
+    def counted(each, *rest):
+        seen.append(each.path)
+        return analyse(each, *rest)
 
-    monkeypatch.setattr(run, "analyse", counted)
+    monkeypatch.setattr(track, "analyse", counted)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def _few_tracks_are_analysed_here(request, monkeypatch):
+    """Spare the tests of the command line the start of a worker; some are of workers themselves."""
+    if request.node.get_closest_marker("processes"):
+        return
+    run = executors.Processes.run
+
+    def here(pool, tracks, job):
+        few = len(tracks) < 2 * executors.TRACKS_PER_WORKER
+        return executors.Here().run(tracks, job) if few else run(pool, tracks, job)
+
+    monkeypatch.setattr(executors.Processes, "run", here)
 
 
 @pytest.fixture

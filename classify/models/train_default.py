@@ -38,7 +38,7 @@ from earmark.classify.model.ensemble import mixed, softmax
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.models.train_speech import SPEECH, Clip, made
 from earmark.extract import schema, tables
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, run
 from earmark.extract.config import DEFAULTS
 from earmark.extract.feature_table import FeatureTable
 from earmark.extract.sets import SPOTIFY_COLUMNS
@@ -218,7 +218,9 @@ CORPORA: dict[str, Callable[[Path], pd.DataFrame]] = {
 def extracted(sources: list[Path]) -> FeatureTable:
     """Extract all that any of the models looks at."""
     extraction = run.Extraction(MODELS["default"].set, DEFAULTS)
-    table = run.extract(sources, extraction, workers=2, progress=True).table.copy()
+    table = run.extract(
+        sources, extraction, executor=executors.Processes(2), progress=True
+    ).table.copy()
     return FeatureTable(table, tables.metadata(extraction.schema))
 
 

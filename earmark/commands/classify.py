@@ -145,6 +145,7 @@ def command(
     from earmark.classify import score, sound_tags
     from earmark.extract import tables
     from earmark.extract.batch import run
+    from earmark.extract.batch.executors import Processes
 
     bundle = earmark.load(model)
     output = output or default_folder() / "predictions.csv"
@@ -167,7 +168,7 @@ def command(
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(
-            sources, extraction, workers=process_count(workers), progress=not quiet
+            sources, extraction, executor=Processes(process_count(workers)), progress=not quiet
         )
         parts, table = result.held[0], result.held[-1]
         failures, notes = result.failures, result.notes

@@ -74,6 +74,7 @@ def command(
     """
     from earmark.extract import tables
     from earmark.extract.batch import run
+    from earmark.extract.batch.executors import Processes
 
     if tracks_output and windows is None:
         raise typer.BadParameter(
@@ -91,7 +92,7 @@ def command(
         output=output,
         tracks_output=tracks_output,
         header_rows=header_rows,
-        workers=process_count(workers),
+        executor=Processes(process_count(workers)),
         progress=not quiet,
     )
     tracks = result.described

@@ -11,19 +11,17 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from earmark.extract import _compat, sets, tables
+from earmark.extract import sets, tables
 from earmark.extract.audio import sources as files
 from earmark.extract.batch.checkpoint import Memory, Parts
+from earmark.extract.batch.executors import Executor, Here
 from earmark.extract.batch.track import (
+    Analysis,
     Extraction,
     Outcome,
-    analyse,
-    failed,
     failure,
-    numbered,
-    warm,
 )
-from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
+from earmark.extract.errors import FindError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
 from earmark.extract.provenance import Provenance
 
@@ -33,77 +31,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from earmark.extract.audio.sources import Track
     from earmark.extract.schema import Schema
 
-__all__ = ["Extraction", "Result", "extract", "outcomes", "tabulate"]
+__all__ = ["Extraction", "Result", "extract", "tabulate"]
 
 ROWS_AT_ONCE = 10_000
 """Rows that are laid together to be written: a table of millions is never held."""
-
-TRACKS_PER_WORKER = 12
-"""A worker takes seconds to start: it pays only for this many tracks or more."""
-
-
-def outcomes(
-    tracks: Sequence[Track], extraction: Extraction, workers: int = 1
-) -> Iterator[tuple[int, Outcome]]:
-    """Analyse tracks and yield their index and outcome, in the order in which they finish.
-
-    A file that kills its worker becomes a failure; the others are analysed all the same.
-    """
-    workers = max(1, min(workers, len(tracks) // TRACKS_PER_WORKER))
-    if workers == 1:
-        for index, track in enumerate(tracks):
-            yield index, analyse(track, extraction)
-        return
-
-    worker_killed = _compat.worker_killed_error()
-    warm(extraction)
-    waiting = set(range(len(tracks)))
-    while waiting:
-        begun: set[int] = set()
-        try:
-            for index, outcome in _parallel(
-                tracks, sorted(waiting), extraction, workers, begun.add
-            ):
-                waiting.discard(index)
-                yield index, outcome
-        except worker_killed:
-            # Whoever was being analysed may have done it: each goes alone, the rest together.
-            for index in sorted(begun & waiting):
-                waiting.discard(index)
-                try:
-                    yield from _parallel(tracks, [index], extraction, 2, begun.add)
-                except worker_killed:
-                    error = AnalyseError(
-                        tracks[index].path, "killed the process that read it (damaged, or too big)"
-                    )
-                    yield index, failed(tracks[index].path, error)
-
-
-def _parallel(
-    tracks: Sequence[Track],
-    indices: Iterable[int],
-    extraction: Extraction,
-    workers: int,
-    begin: Callable[[int], object],
-) -> Iterator[tuple[int, Outcome]]:
-    import joblib
-
-    def tasks() -> Iterator[object]:
-        for index in indices:
-            begin(index)
-            yield joblib.delayed(numbered)(index, tracks[index], extraction)
-
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(
-            n_jobs=workers,
-            return_as="generator_unordered",
-            batch_size="auto",
-            pre_dispatch=2 * workers,
-        )
-        yield from pool(tasks())
 
 
 def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
@@ -178,7 +111,7 @@ def extract(
     output: Path | None = None,
     tracks_output: Path | None = None,
     header_rows: int = 1,
-    workers: int = 1,
+    executor: Executor | None = None,
     progress: bool = False,
 ) -> Result:
     """Analyse every audio file of the sources.
@@ -197,8 +130,8 @@ def extract(
         Where the table with a row per track goes, of a job that asks for both.
     header_rows : {1, 3}
         Rows of the header of a CSV; three as the Free Music Archive's table has them.
-    workers : int
-        Processes; the table is the same for any number.
+    executor : Executor, optional
+        Who analyses the tracks; by default this process. The table is the same for any.
     progress : bool
         Show a bar on stderr.
 
@@ -211,6 +144,7 @@ def extract(
     SettingsError
         Three header rows for what has them not.
     """
+    executor = executor or Here()
     sources = list(sources)
     headers = sets.get(extraction.set).headers if header_rows == 3 else ()
     if header_rows == 3 and (
@@ -235,7 +169,7 @@ def extract(
     rest = [index for index in range(len(tracks)) if index not in outcome_at]
     try:
         for at, outcome in _with_progress(
-            outcomes([tracks[index] for index in rest], extraction, workers),
+            executor.run([tracks[index] for index in rest], Analysis(extraction)),
             len(tracks),
             len(outcome_at),
             progress,

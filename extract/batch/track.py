@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -19,21 +18,25 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
     from earmark.extract.audio.sources import Track
 
+    Allow = Callable[[float], object]
+
 __all__ = [
+    "SECONDS_PER_FILE",
+    "Analysis",
     "Extraction",
+    "Job",
     "Outcome",
     "analyse",
     "error_of",
     "failed",
     "failure",
-    "numbered",
     "one_thread",
     "stamp",
     "warm",
@@ -42,6 +45,8 @@ __all__ = [
 SECONDS_PER_FILE = 30.0
 TIMES_REAL_TIME = 20.0
 """A file may take this many seconds and, beside, its length divided by this."""
+
+NO_MEMORY = "needs more memory than a worker may take; leave it out, or allow more with --memory"
 
 EMPTY = "holds no samples; copy it again from where it came"
 
@@ -166,13 +171,64 @@ def failed(path: str, error: FileError) -> Outcome:
     return Outcome(path, "", nothing, nothing, nothing.reshape(0, 0), failure(path, error))
 
 
-def analyse(track: Track, extraction: Extraction) -> Outcome:
-    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception."""
+class Job(Protocol):
+    """What is done with each of many tracks; it can be sent to another process."""
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Do it: whatever goes wrong is a failure, and no exception.
+
+        Parameters
+        ----------
+        track : Track
+            The track.
+        allow : callable
+            Is told how many seconds the track may take in all, whenever that becomes more.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Load what every track would wait for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The job of describing tracks.
+
+    Parameters
+    ----------
+    extraction : Extraction
+        What to compute.
+    """
+
+    extraction: Extraction
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Analyse a track."""
+        return analyse(track, self.extraction, allow)
+
+    def warm(self) -> None:
+        """Compile or load every kernel."""
+        warm(self.extraction)
+
+
+def analyse(track: Track, extraction: Extraction, allow: Allow = lambda _: None) -> Outcome:
+    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception.
+
+    Parameters
+    ----------
+    track, extraction
+        What to compute of which file.
+    allow : callable, optional
+        As of a `Job`.
+    """
     before = stamp(track)
     try:
-        outcome = _analyse(track, extraction)
+        outcome = _analyse(track, extraction, allow)
     except FileError as error:
         outcome = failed(track.path, error)
+    except MemoryError:
+        outcome = failed(track.path, AnalyseError(track.path, NO_MEMORY))
     except Exception as error:
         # A file that breaks what nobody foresaw must not end the run of all the others.
         message = f"could not be analysed ({type(error).__name__}: {error}); please report it"
@@ -180,27 +236,9 @@ def analyse(track: Track, extraction: Extraction) -> Outcome:
     return replace(outcome, stamp=before)
 
 
-def numbered(index: int, track: Track, extraction: Extraction) -> tuple[int, Outcome]:
-    """Analyse one file of many: what is sent to workers.
-
-    It stands here and not where the files are handed out, so that workers import what analysis
-    needs and nothing else.
-    """
-    outcome = analyse(track, extraction)
-    _settle()
-    return index, outcome
-
-
-@lru_cache(maxsize=1)
-def _settle() -> None:
-    """Spare what is loaded by now the search for garbage, which workers are made to do often."""
-    gc.collect()
-    gc.freeze()
-
-
-def _analyse(track: Track, extraction: Extraction) -> Outcome:
+def _analyse(track: Track, extraction: Extraction, allow: Allow) -> Outcome:
     with one_thread(), decode.open_audio(track.location) as audio:
-        rows = extraction.rows(_in_time(track, audio, extraction.timeout))
+        rows = extraction.rows(_in_time(track, audio, extraction.timeout, allow))
     if not rows.duration:
         raise DecodeError(track.path, EMPTY)
     try:
@@ -212,21 +250,27 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=notes)
 
 
-def _in_time(track: Track, audio: decode.Audio, timeout: float | None) -> decode.Audio:
+def _in_time(
+    track: Track, audio: decode.Audio, timeout: float | None, allow: Allow
+) -> decode.Audio:
     """Let nobody read from a file for longer than the time that it may take."""
     begun = time.monotonic()
 
     def blocks() -> Iterator[NDArray[np.float32]]:
-        samples = 0
+        samples, told = 0, 0.0
         for block in audio.blocks:
             samples += len(block)
+            length = samples / audio.sample_rate
+            allowed = timeout or SECONDS_PER_FILE + length / TIMES_REAL_TIME
+            if allowed - told >= 1:
+                told = allowed
+                allow(allowed)
             yield block
-            allowed = timeout or SECONDS_PER_FILE + samples / audio.sample_rate / TIMES_REAL_TIME
             if time.monotonic() - begun > allowed:
                 raise AnalyseError(
                     track.path,
-                    f"took longer than {allowed:.0f} s, and {samples / audio.sample_rate:.0f} s of "
-                    "it were read; allow more with --timeout",
+                    f"took longer than {allowed:.0f} s, and {length:.0f} s of it were read; allow "
+                    "more with --timeout",
                 )
 
     return replace(audio, blocks=blocks())
