@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -65,3 +69,88 @@ def test_a_row_is_a_line_that_fits_the_terminal(columns, monkeypatch):
 def test_without_a_terminal_nothing_is_cut(monkeypatch):
     monkeypatch.delenv("COLUMNS", raising=False)
     assert "x" * 500 in grid(ROWS.assign(path="x" * 500))
+
+
+def test_predictions_go_to_stdout_alone(cli, demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = tmp_path / "t.csv"
+    cli("extract", demo, "-o", table, "-q")
+    _, printed, said = cli("classify", table, "-o", "-", "-m", "light", "-q")
+    assert len(pd.read_csv(io.StringIO(printed))) == 6
+    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    _, out, said = cli("classify", table, "-m", "light", "--format", "json", "-q")
+    written = pd.read_csv("predictions.csv")
+    assert [row["genre"] for row in json.loads(out)] == written["genre"].tolist()
+    assert "6 tracks: predictions.csv" in said
+    status, out, said = cli("classify", table, "-o", "-", "--segments", "-q")
+    assert (status, out) == (2, "")
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_a_classified_track_is_one_line_and_genres_are_counted(
+    cli, demo, tmp_path, monkeypatch, columns
+):
+    table = tmp_path / "t.csv"
+    cli("extract", demo, "-o", table, "-q")
+    rows = pd.read_csv(table)
+    rows["path"] = [f"Some artist/An album of a long name/{path}" for path in rows["path"]]
+    rows.to_csv(table, index=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    _, out, _ = cli("classify", table, "-m", "light", "-o", tmp_path / "p.csv", "-q")
+    lines = out.splitlines()
+    assert len(lines) == 6 + 4 + 1
+    assert max(map(cell_len, lines[:-1])) <= columns
+    assert sum(int(each.rsplit(" ", 1)[1]) for each in lines[-1].split(", ")) == 6
+
+
+def test_what_is_no_table_is_printed_for_programs_too(cli, demo, tmp_path):
+    track = demo / "jazz-120bpm-b-flat-major.wav"
+    assert json.loads(cli("info", track, "--format", "json")[1])["tempo"] == pytest.approx(
+        120, 0.02
+    )
+    beats = pd.read_csv(io.StringIO(cli("beats", track, "--format", "csv")[1]))
+    assert beats.columns.tolist() == ["time", "beat"]
+    table, other = tmp_path / "t.parquet", tmp_path / "u.parquet"
+    cli("extract", track, "-o", table, "-q")
+    cli("extract", demo / "metal-150bpm-e-minor.m4a", "-o", other, "-q")
+    about = json.loads(cli("info", table, "--format", "json")[1])
+    assert (about["rows"], about["kind"]) == (1, "features")
+    assert len(json.loads(cli("merge", table, other, "-o", "-", "--format", "json")[1])) == 2
+    page = json.loads(cli("info", "tempo", "--format", "json")[1])["page"]
+    assert page == cli("info", "tempo")[1]
+
+
+def test_the_doctor_names_what_is_missing_and_what_to_do(cli, monkeypatch):
+    from earmark import diagnosis
+
+    status, out, _ = cli("doctor", "--format", "json")
+    found = {row["what"]: row for row in json.loads(out)}
+    assert status == 0
+    assert {"ffmpeg", "libsndfile", "numba", "cores", "analysis", "model"} <= found.keys()
+    monkeypatch.setattr(diagnosis, "CODECS", ("flac", "no-such-codec"))
+    status, out, _ = cli("doctor", "--format", "csv")
+    rows = pd.read_csv(io.StringIO(out)).set_index("what")
+    assert status == 1
+    assert "cannot read no-such-codec" in rows.loc["ffmpeg", "detail"]
+    assert "pip install" in rows.loc["ffmpeg", "remedy"]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(demo):
+    command = f"{sys.executable} -m earmark info tempo --format json | head -c 5"
+    done = subprocess.run(
+        ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=demo.parents[1],
+    )
+    assert (done.stderr, done.stdout.split()[-1]) == ("", "141")
+
+
+def test_commands_are_completed(demo):
+    script = Path(sys.executable).with_name("earmark")
+    asked = {"_EARMARK_COMPLETE": "complete_bash", "COMP_WORDS": "earmark cla", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [script], env={**os.environ, **asked}, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == ["classify"]

@@ -31,6 +31,8 @@ from earmark.commands._predictions import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.score import Scored
     from earmark.classify.trained import Trained
@@ -182,21 +184,15 @@ def command(
         over_time = timed.segments(segments, top, min_probability)
     listed = None if to_stdout else tables.write_failures(failures, output)
     if len(found):
+        show(found, printed(output, form), lambda: show_predictions(found))
         if not to_stdout:
             tables.write(found, output)
-        show(found, printed(output, form), lambda: show_predictions(found))
-        say(
-            f"{len(found)} {'track' if len(found) == 1 else 'tracks'}"
-            + (f": {output}" if not to_stdout else "")
-        )
+            say(f"{len(found)} {'track' if len(found) == 1 else 'tracks'}: {output}")
         _say_synthetic(sources, found["path"])
         if explain:
             _explain(scored, explain, explained, form)
         if segments is not None:
-            tables.write(over_time, timeline)
-            if form is Format.table:
-                show_segments(over_time)
-            say(f"genres over time: {timeline}")
+            _over_time(over_time, timeline, form)
     else:
         say(f"nothing could be analysed; no {output} was written")
     show_doubts(found, min_probability)
@@ -249,6 +245,16 @@ def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
     if count := len(demo.synthetic(sources, paths)):
         which = "1 of them is a demo track" if count == 1 else f"{count} of them are demo tracks"
         say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
+
+
+def _over_time(segments: pd.DataFrame, output: Path, form: Format) -> None:
+    """Write the genres of the parts of each track, and show them."""
+    from earmark.extract import tables
+
+    tables.write(segments, output)
+    if form is Format.table:
+        show_segments(segments)
+    say(f"genres over time: {output}")
 
 
 def _explain(scored: Scored, how: Reasons, output: Path, form: Format) -> None:

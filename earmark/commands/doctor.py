@@ -14,7 +14,7 @@ def command(form: As = Format.table) -> None:
 
     Exits with 1 if anything that Earmark needs is missing or does not work.
     """
-    from earmark.extract import diagnosis
+    from earmark import diagnosis
 
     found = diagnosis.table()
     show(found, form)

@@ -39,7 +39,11 @@ def command(
     else:
         values = earmark.features(thing)
         lines = [f"{name} {value:g}" for name, value in values.items()]
-        show(values.to_dict(), form, lambda: print(*lines, sep="\n"))
+        show(
+            {str(name): value for name, value in values.items()},
+            form,
+            lambda: print(*lines, sep="\n"),
+        )
 
 
 def _show_model(bundle: Trained, form: Format) -> None:
