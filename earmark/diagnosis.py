@@ -8,12 +8,13 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pandas as pd
 
 __all__ = ["BROKEN", "MISSING", "OK", "Finding", "findings", "table"]

@@ -51,7 +51,7 @@ def third_party(*places, without=()):
 
 def test_the_package_declares_exactly_what_it_imports():
     extras = project()["optional-dependencies"]
-    optional = set().union(*(names(extras[extra]) for extra in ("app", "tags", "tune")))
+    optional = set().union(*(names(extras[extra]) for extra in ("app", "cluster", "tags", "tune")))
     found = third_party(*PACKAGE, without=ELSEWHERE)
     assert found == names(project()["dependencies"]) | optional
 
@@ -73,7 +73,7 @@ def test_what_an_extra_brings_is_imported_nowhere_else(extra, places):
 def test_tests_import_what_the_extra_for_them_brings():
     extras = project()["optional-dependencies"]
     declared = names(project()["dependencies"]).union(
-        *(names(extras[extra]) for extra in ("app", "tags", "tune", "test"))
+        *(names(extras[extra]) for extra in ("app", "cluster", "tags", "tune", "test"))
     )
     local = {
         path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
@@ -85,7 +85,7 @@ def test_pinned_versions_hold_every_dependency_and_no_address():
     text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     extras = project()["optional-dependencies"]
     needed = names(project()["dependencies"]).union(
-        *(names(extras[extra]) for extra in ("app", "tags", "tune"))
+        *(names(extras[extra]) for extra in ("app", "cluster", "tags", "tune"))
     )
     pinned = {line.partition("==")[0] for line in text.splitlines()}
     assert needed <= pinned

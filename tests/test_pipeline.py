@@ -66,7 +66,7 @@ def test_bad_files_are_named_and_the_others_classified(cli, demo, tmp_path):
     soundfile.write(music / "one sample.wav", np.zeros(1), 44100)
     (music / "good.ogg").write_bytes((demo / "reggae-76bpm-g-major.ogg").read_bytes())
     output = tmp_path / "genres.csv"
-    status, out, err = cli("classify", music, tmp_path / "none", "-o", output, "-q")
+    status, _out, err = cli("classify", music, tmp_path / "none", "-o", output, "-q")
     assert status == 0
     genres = pd.read_csv(output).set_index("path")["genre"]
     assert genres.isna().to_dict() == {

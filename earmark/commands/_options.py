@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from earmark.extract.batch.executors import Executor
 
 
 class Device(StrEnum):
@@ -36,6 +39,16 @@ Sources = Annotated[
 Workers = Annotated[
     int,
     typer.Option("--workers", "-j", min=0, help="Processes; 0 takes one per core.", metavar="N"),
+]
+
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Analyse on a cluster of Dask's (needs 'earmark[cluster]'): the address of its "
+        "scheduler, or 'local' to start one here.",
+        metavar="tcp://HOST:8786|local",
+    ),
 ]
 
 
@@ -165,6 +178,17 @@ WhereToTrain = Annotated[Device, typer.Option("--device", help="Where to train."
 def names_in(given: str | None) -> list[str]:
     """Split names at commas."""
     return [name.strip() for name in (given or "").split(",") if name.strip()]
+
+
+def executor(scheduler: str | None, workers: int) -> Executor:
+    """Return who analyses the tracks of a run."""
+    if scheduler is not None:
+        from earmark.extract.batch.cluster import Cluster
+
+        return Cluster(scheduler, process_count(workers))
+    from earmark.extract.batch.executors import Processes
+
+    return Processes(process_count(workers))
 
 
 def process_count(wanted: int) -> int:

@@ -15,11 +15,12 @@ from typer.core import TyperCommand
 from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
     Quiet,
+    Scheduler,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    executor,
 )
 from earmark.commands._output import NOWHERE, STDOUT, As, Format, printed, show
 from earmark.commands._predictions import (
@@ -137,6 +138,7 @@ def command(
         ),
     ] = None,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     timeout: Timeout = None,
     form: As = Format.table,
     strict: Strict = False,
@@ -147,7 +149,6 @@ def command(
     from earmark.classify import score, sound_tags
     from earmark.extract import tables
     from earmark.extract.batch import run
-    from earmark.extract.batch.executors import Processes
 
     bundle = earmark.load(model)
     output = output or default_folder() / "predictions.csv"
@@ -170,7 +171,7 @@ def command(
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(
-            sources, extraction, executor=Processes(process_count(workers)), progress=not quiet
+            sources, extraction, executor=executor(scheduler, workers), progress=not quiet
         )
         parts, table = result.held[0], result.held[-1]
         failures, notes = result.failures, result.notes

@@ -11,12 +11,13 @@ from earmark.commands._console import finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
     Config,
     Quiet,
+    Scheduler,
     Sources,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    executor,
     read_settings,
 )
 
@@ -61,6 +62,7 @@ def command(
         ),
     ] = 1,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     timeout: Timeout = None,
     config: Config = None,
     strict: Strict = False,
@@ -74,7 +76,6 @@ def command(
     """
     from earmark.extract import tables
     from earmark.extract.batch import run
-    from earmark.extract.batch.executors import Processes
 
     if tracks_output and windows is None:
         raise typer.BadParameter(
@@ -92,7 +93,7 @@ def command(
         output=output,
         tracks_output=tracks_output,
         header_rows=header_rows,
-        executor=Processes(process_count(workers)),
+        executor=executor(scheduler, workers),
         progress=not quiet,
     )
     tracks = result.described

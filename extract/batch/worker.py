@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.track import Job
 
-__all__ = ["Message", "WorkerProcess", "main"]
+__all__ = ["Message", "WorkerProcess", "main", "packed", "unpacked"]
 
 JOB, TRACK, READY, ALLOW, DONE, LAST, END = b"J", b"T", b"R", b"A", b"D", b"L", b"E"
 """Kinds of frames: the parent sends the job and tracks, the worker the rest. `LAST` is an outcome
@@ -63,7 +63,7 @@ class Message(NamedTuple):
     @property
     def outcome(self) -> Outcome:
         """What became of the track, of a message of the kind `DONE` or `LAST`."""
-        return _unpacked(self.data)
+        return unpacked(self.data)
 
 
 class WorkerProcess:
@@ -170,7 +170,8 @@ def _read(stream: BinaryIO) -> tuple[bytes, bytes]:
     return kind, data
 
 
-def _packed(outcome: Outcome) -> bytes:
+def packed(outcome: Outcome) -> bytes:
+    """Return an outcome as bytes that nobody has to unpickle."""
     head = json.dumps(
         [
             outcome.path,
@@ -186,7 +187,8 @@ def _packed(outcome: Outcome) -> bytes:
     return b"".join([struct.pack("<Q", len(head)), head, *numbers])
 
 
-def _unpacked(data: bytes) -> Outcome:
+def unpacked(data: bytes) -> Outcome:
+    """Return the outcome that was `packed`."""
     (length,) = struct.unpack("<Q", data[:8])
     path, sha256, (rows, columns), failure, stamp, notes = json.loads(data[8 : 8 + length])
     numbers = np.frombuffer(data, np.float64, offset=8 + length).copy()
@@ -226,7 +228,7 @@ def main() -> None:
             outcome = job(track, lambda seconds: _write(to_parent, ALLOW, b"%f" % seconds))
             # What an allocation that failed has left behind, nobody knows.
             spent = outcome.failure is not None and outcome.failure[3] == NO_MEMORY
-            _write(to_parent, LAST if spent else DONE, _packed(outcome))
+            _write(to_parent, LAST if spent else DONE, packed(outcome))
     except (EOFError, BrokenPipeError):
         os._exit(0)
 
