@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import signal
 import sys
-import warnings
+from collections.abc import Iterator
 from typing import Annotated, NoReturn
 
 import typer
@@ -65,14 +67,34 @@ for _name in COMMANDS:
     )
 
 
+class Terminated(KeyboardInterrupt):
+    """The system asks the program to end (SIGTERM): it does as after Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:
+        # Only the main thread may be told.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit status."""
     from earmark.extract.errors import EarmarkError, SettingsError
 
-    # Said by joblib when a run is interrupted; what was finished is kept all the same.
-    warnings.filterwarnings("ignore", message=".*successfully executed but not used")
     try:
-        app(args=arguments)
+        with _terminable():
+            app(args=arguments)
     except SettingsError as error:
         say(str(error))
         sys.exit(2)
@@ -82,9 +104,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("stopped; an extraction goes on where it was when the same command is given again")
-        sys.exit(130)
+    except KeyboardInterrupt as stop:
+        say(str(stop) or "stopped")
+        sys.exit(143 if isinstance(stop, Terminated) else 130)
     sys.exit(0)
 
 

@@ -48,6 +48,23 @@ Timeout = Annotated[
 ]
 
 
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="Gibibytes that one worker may take (on Linux); by default 4.",
+        metavar="GIB",
+        show_default=False,
+    ),
+]
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace what stands there, whatever would be lost by it."),
+]
+
+
 Config = Annotated[
     Path | None, typer.Option(help="Settings of the analysis, TOML (see configs/default.toml).")
 ]
@@ -173,6 +190,13 @@ def process_count(wanted: int) -> int:
     import joblib
 
     return int(joblib.cpu_count())
+
+
+def processes(workers: int, memory: float | None) -> Any:
+    """Return the workers of a command."""
+    from earmark.extract.batch.executors import MEMORY, Processes
+
+    return Processes(process_count(workers), int(memory * 2**30) if memory else MEMORY)
 
 
 def read_settings(config: Path | None) -> Any:

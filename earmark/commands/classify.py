@@ -14,12 +14,13 @@ from typer.core import TyperCommand
 
 from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
+    Memory,
     Quiet,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    processes,
 )
 from earmark.commands._predictions import (
     show_columns,
@@ -78,7 +79,7 @@ class Reasons(StrEnum):
 PARSER = OptionalValues
 
 
-def command(
+def command(  # noqa: PLR0915
     sources: Annotated[
         list[str],
         typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
@@ -135,15 +136,18 @@ def command(
     ] = None,
     workers: Workers = 0,
     timeout: Timeout = None,
+    memory: Memory = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the genre of audio files: a table on the screen and a file of predictions."""
+    """Find the genre of audio files: a table on the screen and a file of predictions.
+
+    A run that was interrupted goes on where it was when the same command is given again.
+    """
     import earmark
     from earmark.classify import score, sound_tags
     from earmark.extract import tables
     from earmark.extract.batch import run
-    from earmark.extract.batch.executors import Processes
 
     bundle = earmark.load(model)
     output = output or default_folder() / "predictions.csv"
@@ -152,6 +156,7 @@ def command(
     timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
+    kept = None
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         table = parts = tables.read(sources[0])
         if model is None and not set(bundle.inputs) <= set(table.frame):
@@ -162,8 +167,13 @@ def command(
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(
-            sources, extraction, executor=Processes(process_count(workers)), progress=not quiet
+            sources,
+            extraction,
+            executor=processes(workers, memory),
+            progress=not quiet,
+            keep=output,
         )
+        kept = result.kept
         parts, table = result.held[0], result.held[-1]
         failures, notes = result.failures, result.notes
         say_unsearched(result)
@@ -188,6 +198,8 @@ def command(
             print(f"genres over time: {timeline}")
     else:
         say(f"nothing could be analysed; no {output} was written")
+    if kept is not None:
+        kept.remove()
     show_doubts(found, min_probability)
     show_notes(notes, tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)

@@ -10,13 +10,15 @@ import typer
 from earmark.commands._console import finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
     Config,
+    Force,
+    Memory,
     Quiet,
     Sources,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    processes,
     read_settings,
 )
 
@@ -60,21 +62,32 @@ def command(
             help="3 for a CSV of the set fma with the header of the published one.", metavar="1|3"
         ),
     ] = 1,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take the rows of files out that are gone.")
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Try files again that failed before and have not changed."
+        ),
+    ] = False,
+    force: Force = False,
     workers: Workers = 0,
     timeout: Timeout = None,
+    memory: Memory = None,
     config: Config = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
     """Analyse audio files: a table with a row of descriptors per track.
 
-    What could not be analysed is listed in TABLE.failures.csv beside the table, and what is odd
-    about others in TABLE.notes.csv. A run that was interrupted goes on where it was when the same
-    command is given again.
+    Given again, the command analyses what is new or changed and keeps the rest, also what was
+    renamed or is gone; a run that was interrupted goes on where it was. What could not be analysed
+    is listed in TABLE.failures.csv beside the table, what is odd about others in TABLE.notes.csv,
+    and what was done in TABLE.report.json; TABLE.files.parquet is how files are known again.
     """
     from earmark.extract import tables
     from earmark.extract.batch import run
-    from earmark.extract.batch.executors import Processes
 
     if tracks_output and windows is None:
         raise typer.BadParameter(
@@ -92,15 +105,22 @@ def command(
         output=output,
         tracks_output=tracks_output,
         header_rows=header_rows,
-        executor=Processes(process_count(workers)),
+        executor=processes(workers, memory),
         progress=not quiet,
+        prune=prune,
+        retry_failed=retry_failed,
+        force=force,
     )
     tracks = result.described
+    total = tracks + result.counts.gone - result.counts.pruned
     rows = f" in {result.rows} windows" if windows else ""
     if tracks:
-        print(f"{tracks} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
+        print(f"{total} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
+    elif output.exists():
+        say(f"nothing could be analysed; {output} is as it was")
     else:
         say(f"nothing could be analysed; no {output} was written")
+    say(str(result.counts))
     say_unsearched(result)
     show_notes(result.notes, tables.notes_path(output))
     finish(tracks, result.failures, tables.failures_path(output), strict)

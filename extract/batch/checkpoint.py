@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +12,16 @@ import pandas as pd
 import pyarrow as pa
 
 from earmark.extract import tables
-from earmark.extract.batch.track import Extraction, Outcome, stamp
+from earmark.extract.batch.track import Extraction, Outcome
 from earmark.extract.errors import WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earmark.extract.audio.sources import Track
 
-__all__ = ["Memory", "Parts"]
+__all__ = ["Finished", "Memory", "Parts"]
 
 SECONDS_PER_PART = 5.0
 ROWS_PER_PART = 5000
@@ -34,6 +35,30 @@ OPEN_PARTS = 8
 """Parts that are held while they are read in order: neighbours finish about together."""
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run has to know of a track that is finished, without its rows.
+
+    Parameters
+    ----------
+    sha256 : str
+        Its content.
+    failure : tuple of str, optional
+        Why it could not be analysed.
+    seconds : float
+        How long it is.
+    """
+
+    sha256: str
+    failure: tuple[str, str, str, str] | None
+    seconds: float
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Finished:
+        """Return that of an outcome."""
+        return cls(outcome.sha256, outcome.failure, outcome.audio_seconds)
 
 
 class Parts:
@@ -52,40 +77,43 @@ class Parts:
         self._count = 0
         self._keys: dict[int, Key] = {}
         self._where: dict[Key, Path] = {}
+        self._opened: dict[Path, dict[Key, Outcome]] = {}
 
     def _name(self) -> str:
-        windows = "" if self._extraction.windows is None else f"-{self._extraction.windows:g}s"
-        tracks = "-tracks" if windows and self._extraction.tracks else ""
-        return f"{self._extraction.schema.fingerprint}{windows}{tracks}"
+        return self._extraction.made
 
-    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
-        """Return the indices of tracks whose outcomes of an earlier run still hold.
+    def finished(self, tracks: Sequence[Track], stamps: Sequence[str]) -> dict[int, Finished]:
+        """Return what became of tracks in a run that was interrupted, where it still holds.
 
-        Each comes with its failure, or None where there are rows.
+        Parameters
+        ----------
+        tracks : sequence of Track
+            Those of this run.
+        stamps : sequence of str
+            Of their files, now.
         """
-        failures: dict[Key, tuple[str, ...] | None] = {}
+        found: dict[Key, Finished] = {}
         for part in sorted(self.folder.glob(f"{self._name()}-{DIGITS}.parquet")):
             self._count += 1
             # A part that was damaged, by a power cut say, is as good as none.
             with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
                 for key, outcome in self._load(part).items():
                     self._where[key] = part
-                    failures[key] = outcome.failure
-        keys = ((index, (track.path, stamp(track))) for index, track in enumerate(tracks))
-        self._keys = {index: key for index, key in keys if key in failures}
-        return {index: failures[key] for index, key in self._keys.items()}
+                    found[key] = Finished.of(outcome)
+        # Without a stamp, nothing is to be believed.
+        keys = ((track.path, stamp) for track, stamp in zip(tracks, stamps, strict=True))
+        self._keys = {index: key for index, key in enumerate(keys) if key[1] and key in found}
+        return {index: found[key] for index, key in self._keys.items()}
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield the outcomes of all tracks in order, a few parts in memory at a time."""
-        opened: dict[Path, dict[Key, Outcome]] = {}
-        for index in sorted(self._keys):
-            key = self._keys[index]
-            part = self._where[key]
-            # Put at the end, as the last one to go.
-            opened[part] = opened.pop(part) if part in opened else self._reload(part)
-            if len(opened) > OPEN_PARTS:
-                del opened[next(iter(opened))]
-            yield opened[part][key]
+    def outcome(self, index: int) -> Outcome:
+        """Return what became of a track; a few parts are held, for neighbours come together."""
+        key = self._keys[index]
+        part, opened = self._where[key], self._opened
+        # Put at the end, as the last one to go.
+        opened[part] = opened.pop(part) if part in opened else self._reload(part)
+        if len(opened) > OPEN_PARTS:
+            del opened[next(iter(opened))]
+        return opened[part][key]
 
     def _reload(self, part: Path) -> dict[Key, Outcome]:
         try:
@@ -164,7 +192,11 @@ class Memory:
     def __init__(self) -> None:
         self._held: dict[int, Outcome] = {}
 
-    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:  # noqa: ARG002
+    def finished(
+        self,
+        tracks: Sequence[Track],  # noqa: ARG002
+        stamps: Sequence[str],  # noqa: ARG002
+    ) -> dict[int, Finished]:
         """Return none: nothing is known of earlier runs."""
         return {}
 
@@ -172,12 +204,12 @@ class Memory:
         """Take the finished outcome of a track."""
         self._held[index] = outcome
 
+    def outcome(self, index: int) -> Outcome:
+        """Return what became of a track."""
+        return self._held[index]
+
     def save(self) -> None:
         """Do nothing: all is held."""
 
     def remove(self) -> None:
         """Do nothing: it goes by itself."""
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield the outcomes of all tracks in order."""
-        return (self._held[index] for index in sorted(self._held))
