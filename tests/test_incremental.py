@@ -114,8 +114,8 @@ def test_identical_content_is_analysed_once(music, tmp_path, analysed):
     shutil.copyfile(music / "3.wav", music / "also.wav")
     shutil.copyfile(music / "bad.mp3", music / "worse.mp3")
     result = run.extract([music], EXTRACTION, output=tmp_path / "t.parquet")
-    assert "also.wav" in analysed
-    assert "3.wav" not in analysed
+    assert "3.wav" in analysed
+    assert "also.wav" not in analysed
     assert len(analysed) == 7
     table = result.table.set_index("path")
     assert table.loc["3.wav"].equals(table.loc["also.wav"])
@@ -172,7 +172,7 @@ def test_what_failed_by_circumstances_is_tried_again(music, tmp_path, monkeypatc
     output = tmp_path / "t.parquet"
     slow = run.Extraction("loudness", timeout=1e-6)
     result = run.extract([music], slow, output=output)
-    assert [row[2] for row in result.failures] == ["AnalyseError"] * 6 + ["DecodeError"]
+    assert sorted(row[2] for row in result.failures) == ["AnalyseError"] * 6 + ["DecodeError"]
     assert not output.exists()
     analysed.clear()
     again(music, output)

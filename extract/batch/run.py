@@ -230,7 +230,8 @@ def extract(
             kept=store if isinstance(store, Parts) else None,
         )
     good = [track.path for index, track in enumerate(tracks) if index not in failure_of]
-    if len(todo.standing) == described and there.same_order([*good, *found.gone]):
+    own = all(tracks[index].path == name for index, name in todo.standing.items())
+    if own and len(todo.standing) == described and there.same_order([*good, *found.gone]):
         rows = there.tables[0].count
         found.stays()
     elif described or found.gone:
