@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import signal
 import sys
-from collections.abc import Iterator
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -60,32 +61,38 @@ def _options(
     pass
 
 
-for _name in COMMANDS:
-    _module = importlib.import_module(f"earmark.commands.{_name}")
-    app.command(_name, cls=getattr(_module, "PARSER", None), epilog=f"Example:  {_module.EXAMPLE}")(
-        _module.command
-    )
-
-
 class Terminated(KeyboardInterrupt):
     """The system asks the program to end (SIGTERM): it does as after Ctrl-C."""
 
 
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command say how to go on when it is stopped; Typer would end without a word."""
+
     def stop(*_: object) -> None:
         raise Terminated
 
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
         # Only the main thread may be told.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, stop)
+        try:
+            command(**options)
+        except KeyboardInterrupt as stopped:
+            say(str(stopped) or "stopped")
+            raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
+        finally:
+            with contextlib.suppress(ValueError):
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    return run
+
+
+for _name in COMMANDS:
+    _module = importlib.import_module(f"earmark.commands.{_name}")
+    app.command(_name, cls=getattr(_module, "PARSER", None), epilog=f"Example:  {_module.EXAMPLE}")(
+        _stoppable(_module.command)
+    )
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -93,8 +100,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     from earmark.extract.errors import EarmarkError, SettingsError
 
     try:
-        with _terminable():
-            app(args=arguments)
+        app(args=arguments)
     except SettingsError as error:
         say(str(error))
         sys.exit(2)
@@ -104,9 +110,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
-    except KeyboardInterrupt as stop:
-        say(str(stop) or "stopped")
-        sys.exit(143 if isinstance(stop, Terminated) else 130)
     sys.exit(0)
 
 
