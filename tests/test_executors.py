@@ -177,7 +177,7 @@ def test_a_run_that_is_stopped_says_within_two_seconds_how_to_go_on(
     folder = tmp_path / "music"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    for index in range(400):
+    for index in range(1000):
         soundfile.write(folder / f"{index}.wav", rng.normal(0, 0.1, 44100), 22050)
     output = tmp_path / "t.csv"
     arguments = [sys.executable, "-c", CLI, command, str(folder), "-o", str(output), "-q"]
@@ -195,10 +195,10 @@ def test_a_run_that_is_stopped_says_within_two_seconds_how_to_go_on(
     _, said = process.communicate(timeout=30)
     assert time.monotonic() - began < 2
     assert process.returncode == status
-    assert "of 400 files, which are kept in" in said
+    assert "of 1,000 files, which are kept in" in said
     assert "the same command goes on from there" in said
-    kept = int(said.split("stopped after ")[1].split(" ")[0])
-    assert 0 < kept < 400
+    kept = int(said.split("stopped after ")[1].split(" ")[0].replace(",", ""))
+    assert 0 < kept < 1000
     assert not output.exists()
     parts = run.Parts(output, _extraction(command))
     from earmark.extract.audio import sources

@@ -235,7 +235,11 @@ def extract(
         rows = there.tables[0].count
         found.stays()
     elif described or found.gone:
-        rows = _write(found.outcomes(), paths, schemas, headers)
+        try:
+            rows = _write(found.outcomes(), paths, schemas, headers)
+        except KeyboardInterrupt as error:
+            _say_how_to_go_on(error, store, len(tracks), len(tracks))
+            raise
     else:
         # A table that stands there is worth more than an empty one.
         rows = sum(len(outcome.starts) for outcome in found.outcomes())
@@ -263,6 +267,16 @@ def _failures(
         row = finished[first].failure
         found[index] = (tracks[index].path, *row[1:]) if row else None
     return {index: row for index, row in found.items() if row}
+
+
+def _say_how_to_go_on(
+    error: KeyboardInterrupt, store: Parts | Memory, done: int, total: int
+) -> None:
+    if isinstance(store, Parts):
+        error.args = (
+            f"stopped after {done:,} of {total:,} files, which are kept in {store.folder}; the "
+            "same command goes on from there",
+        )
 
 
 @dataclass
@@ -366,11 +380,7 @@ def _analyse(
                 store.add(rest[at], outcome)
     except KeyboardInterrupt as error:
         count = done + len(finished) - (len(todo.analysed) - len(rest))
-        place = f" in {store.folder}" if isinstance(store, Parts) else ""
-        error.args = (
-            f"stopped after {count:,} of {len(tracks):,} files, which are kept{place}; the same "
-            "command goes on from there",
-        )
+        _say_how_to_go_on(error, store, count, len(tracks))
         raise
     finally:
         store.save()
