@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.extract.batch.track import Digest, stamp
+from earmark.extract.batch.track import Digest
 from earmark.extract.errors import WriteError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.executors import Executor
@@ -57,7 +57,13 @@ class Plan:
 
 
 def plan(
-    tracks: Sequence[Track], there: Standing, executor: Executor, *, retry_failed: bool
+    tracks: Sequence[Track],
+    stamps: list[str],
+    there: Standing,
+    finished: Mapping[int, str],
+    executor: Executor,
+    *,
+    retry_failed: bool,
 ) -> Plan:
     """Decide what is to be done with each track.
 
@@ -65,8 +71,13 @@ def plan(
     ----------
     tracks : sequence of Track
         All that were found.
+    stamps : list of str
+        Of their files.
     there : Standing
         What is known.
+    finished : mapping
+        The content of tracks that an interrupted run has finished, by index; empty where it is not
+        known.
     executor : Executor
         Who reads files whose content has to be known.
     retry_failed : bool
@@ -78,7 +89,7 @@ def plan(
         A track would take the name of another that is still there.
     """
     ledger = there.ledger
-    result = Plan([stamp(track) for track in tracks])
+    result = Plan(stamps)
     _check_names(tracks, ledger)
     open_ = []
     for index, track in enumerate(tracks):
@@ -92,7 +103,7 @@ def plan(
             result.counts["unchanged"] += 1
         else:
             open_.append(index)
-    digests = _digests(tracks, open_, result.stamps, there, executor)
+    digests = {**finished, **_digests(tracks, open_, stamps, there, finished, executor)}
     names = {track.path for track in tracks}
     by_content = _by_content(there, names)
     first: dict[str, int] = {}
@@ -126,6 +137,7 @@ def _digests(
     open_: Sequence[int],
     stamps: Sequence[str],
     there: Standing,
+    finished: Mapping[int, str],
     executor: Executor,
 ) -> dict[int, str]:
     """Return the content of those files that may be known under some name."""
@@ -137,6 +149,7 @@ def _digests(
         index
         for index in open_
         if stamps[index]
+        and index not in finished
         and (
             unknown
             or sizes[_size(stamps[index])] > 1

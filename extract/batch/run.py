@@ -25,6 +25,7 @@ from earmark.extract.batch.track import (
     Extraction,
     Outcome,
     failure,
+    stamp,
 )
 from earmark.extract.errors import FindError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
@@ -193,13 +194,16 @@ def extract(
         force=force,
         readable=not headers,
     )
-    todo = plan(tracks, there, executor, retry_failed=retry_failed)
     beside = output or keep
     store: Parts | Memory = Parts(beside, extraction) if beside else Memory()
+    stamps = [stamp(track) for track in tracks]
+    finished = store.finished(tracks, stamps)
+    contents = {index: known.sha256 for index, known in finished.items()}
+    todo = plan(tracks, stamps, there, contents, executor, retry_failed=retry_failed)
     open_ = set(todo.analysed)
     finished = {
         index: known
-        for index, known in store.finished(tracks, todo.stamps).items()
+        for index, known in finished.items()
         if index in open_ and not (known.failure and retry_failed)
     }
     effort = _analyse(tracks, todo, finished, extraction, executor, store, progress)
@@ -298,7 +302,7 @@ class _Found:
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what became of tracks in order, but of those that failed in an earlier run."""
         for index, track in enumerate(self.tracks):
-            stamp = self.todo.stamps[index]
+            believed = self.todo.stamps[index]
             if index in self.todo.failed:
                 self.entries.append(self.there.ledger[track.path])
                 continue
@@ -307,8 +311,8 @@ class _Found:
             else:
                 outcome = self.store.outcome(self.todo.copies.get(index, index)).named(track.path)
                 # What was circumstances in one run may go well in the next.
-                stamp = outcome.stamp and stamp
-            self._note(Entry.of(outcome, where(track), stamp))
+                believed = outcome.stamp and believed
+            self._note(Entry.of(outcome, where(track), believed))
             yield outcome
         yield from map(self.there.outcome, self.gone)
 
