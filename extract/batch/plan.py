@@ -6,6 +6,7 @@ file of its size is known, the content decides: it is analysed once, under howev
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -165,7 +166,8 @@ def _digests(
 
 def where(track: Track) -> str:
     """Return where a track is, as a ledger says it."""
-    return printable(track.location.absolute())
+    # Much quicker than the same of a Path.
+    return printable(os.path.abspath(track.location))  # noqa: PTH100
 
 
 def _size(stamp: str) -> str:

@@ -200,11 +200,10 @@ def extract(
     finished = store.finished(tracks, stamps)
     contents = {index: known.sha256 for index, known in finished.items()}
     todo = plan(tracks, stamps, there, contents, executor, retry_failed=retry_failed)
-    open_ = set(todo.analysed)
     finished = {
-        index: known
-        for index, known in finished.items()
-        if index in open_ and not (known.failure and retry_failed)
+        index: finished[index]
+        for index in todo.analysed
+        if index in finished and not (retry_failed and finished[index].failure)
     }
     effort = _analyse(tracks, todo, finished, extraction, executor, store, progress)
     failure_of = _failures(tracks, todo, finished, there)

@@ -134,11 +134,11 @@ class Rows:
         self._starts = [0]
         self._frame = None if path.suffix.lower() == ".parquet" else tables.read(path).frame
         for keys in self._keys():
-            paths = keys["path"].to_numpy(object)
+            paths, contents = (keys[name].to_numpy(object) for name in ("path", "sha256"))
             edges = [0, *(np.flatnonzero(paths[1:] != paths[:-1]) + 1).tolist(), len(paths)]
             for first, end in pairwise(edges):
                 if first < end:
-                    self._add(str(paths[first]), keys["sha256"].iloc[first], first, end)
+                    self._add(str(paths[first]), str(contents[first]), first, end)
             self.count += len(keys)
             self._starts.append(self.count)
         self._group = lru_cache(maxsize=GROUPS_HELD)(self._read)
