@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,9 @@ ROWS_PER_PART = 5000
 
 DIGITS = "[0-9]" * 6
 """How parts are numbered: windows and tracks stand before, and must not be taken for it."""
+
+TOLD = ("path", "stamp", "sha256", "notes", "stage", "error", "message")
+"""What a part says of every row, beside where it starts, how long it is, and the values."""
 
 OPEN_PARTS = 8
 """Parts that are held while they are read in order: neighbours finish about together."""
@@ -125,21 +129,20 @@ class Parts:
 
     def _load(self, part: Path) -> dict[Key, Outcome]:
         rows = pd.read_parquet(part)
-        names = self._extraction.schema.names
+        values = rows[self._extraction.schema.names].to_numpy(np.float64)
+        starts, seconds = rows["start"].to_numpy(), rows["seconds"].to_numpy()
+        told = list(zip(*(rows[name].tolist() for name in TOLD), strict=True))
+        # The rows of a track lie together.
+        firsts = [at for at in range(len(rows)) if not at or told[at][:2] != told[at - 1][:2]]
         found = {}
-        for _, own in rows.groupby(["path", "stamp"], sort=False):
-            first = own.iloc[0]
-            path, unchanged = str(first["path"]), str(first["stamp"])
-            failure = (path, first["stage"], first["error"], first["message"])
+        for first, end in pairwise([*firsts, len(rows)]):
+            path, unchanged, sha256, notes, *failure = told[first]
+            stage, error, message = failure
             found[path, unchanged] = Outcome(
-                path,
-                first["sha256"],
-                own["start"].to_numpy(),
-                own["seconds"].to_numpy(),
-                own[names].to_numpy(np.float64),
-                failure if first["stage"] else None,
-                unchanged,
-                tuple(first["notes"].splitlines()),
+                *(path, sha256, starts[first:end], seconds[first:end], values[first:end]),
+                failure=(path, stage, error, message) if stage else None,
+                stamp=unchanged,
+                notes=tuple(notes.splitlines()),
             )
         return found
 
@@ -156,21 +159,30 @@ class Parts:
         if not self._held:
             return
         names = self._extraction.schema.names
-        records = []
-        for outcome in self._held:
-            stage, error, message = (outcome.failure or ("", "", "", ""))[1:]
-            failed = outcome.failure is not None
-            values = np.full((1, len(names)), np.nan) if failed else outcome.values
-            rows = pd.DataFrame(values, columns=names)
-            rows["path"], rows["stamp"] = outcome.path, outcome.stamp
-            rows["sha256"] = outcome.sha256
-            rows["start"] = 0.0 if failed else outcome.starts
-            rows["seconds"] = 0.0 if failed else outcome.seconds
-            rows["notes"] = "\n".join(outcome.notes)
-            rows["stage"], rows["error"], rows["message"] = stage, error, message
-            records.append(rows)
+        # A failure is a row without values.
+        counts = [len(outcome.starts) or 1 for outcome in self._held]
+        nothing, zero = np.full((1, len(names)), np.nan), np.zeros(1)
+        values, starts, seconds = (
+            np.concatenate([pick(outcome) for outcome in self._held])
+            for pick in (
+                lambda outcome: outcome.values if len(outcome.starts) else nothing,
+                lambda outcome: outcome.starts if len(outcome.starts) else zero,
+                lambda outcome: outcome.seconds if len(outcome.starts) else zero,
+            )
+        )
+        told = [
+            (outcome.path, outcome.stamp, outcome.sha256, "\n".join(outcome.notes))
+            + (outcome.failure or ("", "", "", ""))[1:]
+            for outcome in self._held
+        ]
+        texts = {
+            name: np.repeat(np.array(column, object), counts)
+            for name, column in zip(TOLD, zip(*told, strict=True), strict=True)
+        }
+        about = pd.DataFrame({**texts, "start": starts, "seconds": seconds})
+        rows = pd.concat([pd.DataFrame(values, columns=names), about], axis=1)
         part = self.folder / f"{self._name()}-{self._count:06d}.parquet"
-        tables.write(pd.concat(records, ignore_index=True), part)
+        tables.write(rows, part)
         self._where |= {(outcome.path, outcome.stamp): part for outcome in self._held}
         self._count += 1
         self._held.clear()
