@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -191,3 +193,34 @@ def test_a_model_is_the_old_one_or_the_new_one(tmp_path, monkeypatch, number):
     model = storage.SPOTIFY if number == 7 else storage.LIGHT
     assert storage.load(directory).model == storage.load(model).model
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def data(set_name="default-4", tracks=10, genres=("rock", "pop"), settings=None, windows=None):
+    """What a model would be trained on, as far as it is looked at."""
+    labels = pd.Series([genres[index % len(genres)] for index in range(tracks)])
+    about = {"set": set_name, "settings": settings or {}, "windows": windows}
+    return SimpleNamespace(labels=labels, tracks=pd.Series(range(tracks)).astype(str), about=about)
+
+
+def test_a_model_is_not_replaced_by_one_that_knows_less(tmp_path):
+    directory = tmp_path / "model"
+    storage.copy(storage.LIGHT, directory)
+    old = storage.load(directory)
+    same = {
+        "set_name": old.set,
+        "tracks": old.metrics["tracks"],
+        "genres": old.genres,
+        "settings": old.settings,
+        "windows": old.windows,
+    }
+    storage.check_replaced(directory, data(**same))
+    storage.check_replaced(tmp_path / "none", data())
+    for changed, message in (
+        ({"set_name": "spotify-1"}, r"looks at the set default.*, not spotify-1"),
+        ({"settings": {**old.settings, "fmax": 1.0}}, "made with other settings"),
+        ({"windows": 7.0}, "with other rows"),
+        ({"genres": old.genres[1:]}, f"knows genres that the new one would not .{old.genres[0]}"),
+        ({"tracks": old.metrics["tracks"] - 1}, r"was trained on [\d,]+ tracks, and these are"),
+    ):
+        with pytest.raises(WriteError, match=f"{message}.*; name another, or replace it with --f"):
+            storage.check_replaced(directory, data(**{**same, **changed}))

@@ -171,8 +171,10 @@ class Parts:
             )
         )
         told = [
-            (outcome.path, outcome.stamp, outcome.sha256, "\n".join(outcome.notes))
-            + (outcome.failure or ("", "", "", ""))[1:]
+            (
+                *(outcome.path, outcome.stamp, outcome.sha256, "\n".join(outcome.notes)),
+                *(outcome.failure or ("", "", "", ""))[1:],
+            )
             for outcome in self._held
         ]
         texts = {
