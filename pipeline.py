@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
 import os
+import signal
 import sys
-import warnings
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -62,10 +65,37 @@ def _options(
     pass
 
 
+class Terminated(KeyboardInterrupt):
+    """The system asks the program to end (SIGTERM): it does as after Ctrl-C."""
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command say how to go on when it is stopped; Typer would end without a word."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        # Only the main thread may be told.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, stop)
+        try:
+            command(**options)
+        except KeyboardInterrupt as stopped:
+            say(str(stopped) or "stopped")
+            raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
+        finally:
+            with contextlib.suppress(ValueError):
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    return run
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"earmark.commands.{_name}")
     app.command(_name, cls=getattr(_module, "PARSER", None), epilog=f"Example:  {_module.EXAMPLE}")(
-        _module.command
+        _stoppable(_module.command)
     )
 
 
@@ -73,8 +103,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit status."""
     from earmark.extract.errors import EarmarkError, SettingsError
 
-    # Said by joblib when a run is interrupted; what was finished is kept all the same.
-    warnings.filterwarnings("ignore", message=".*successfully executed but not used")
     try:
         app(args=arguments)
     except SettingsError as error:
@@ -90,9 +118,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("stopped; an extraction goes on where it was when the same command is given again")
-        sys.exit(130)
     sys.exit(0)
 
 

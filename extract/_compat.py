@@ -1,4 +1,4 @@
-"""Where the extraction reaches into the internals of a library, which may change with any version."""
+"""Where the extraction reaches into internals of a library, which may change any time."""
 
 from __future__ import annotations
 

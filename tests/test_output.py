@@ -103,6 +103,16 @@ def test_a_classified_track_is_one_line_and_genres_are_counted(
     assert sum(int(each.rsplit(" ", 1)[1]) for each in lines[-1].split(", ")) == 6
 
 
+def test_a_table_is_extracted_to_stdout(cli, demo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    track = demo / "jazz-120bpm-b-flat-major.wav"
+    _, out, _ = cli("extract", track, "-o", "-", "-q")
+    assert pd.read_csv(io.StringIO(out))["tempo"].tolist() == pytest.approx([120], 0.02)
+    assert not list(tmp_path.iterdir())
+    _, out, _ = cli("extract", track, "-o", "t.csv", "-q", "--format", "json")
+    assert json.loads(out)["tracks"] == 1
+
+
 def test_what_is_no_table_is_printed_for_programs_too(cli, demo, tmp_path):
     track = demo / "jazz-120bpm-b-flat-major.wav"
     assert json.loads(cli("info", track, "--format", "json")[1])["tempo"] == pytest.approx(

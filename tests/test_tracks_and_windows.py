@@ -79,7 +79,9 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
         "music",
         "tracks.parquet",
         "windows.failures.csv",
+        "windows.files.parquet",
         "windows.parquet",
+        "windows.report.json",
     ]
     failures = pd.read_csv(tmp_path / "windows.failures.csv")
     assert failures["path"].tolist() == ["bad.mp3"]

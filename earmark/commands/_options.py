@@ -61,6 +61,23 @@ Timeout = Annotated[
 ]
 
 
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="Gibibytes that one worker may take (on Linux); by default 4.",
+        metavar="GIB",
+        show_default=False,
+    ),
+]
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace what stands there, whatever would be lost by it."),
+]
+
+
 Config = Annotated[
     Path | None, typer.Option(help="Settings of the analysis, TOML (see configs/default.toml).")
 ]
@@ -180,23 +197,24 @@ def names_in(given: str | None) -> list[str]:
     return [name.strip() for name in (given or "").split(",") if name.strip()]
 
 
-def executor(scheduler: str | None, workers: int) -> Executor:
-    """Return who analyses the tracks of a run."""
-    if scheduler is not None:
-        from earmark.extract.batch.cluster import Cluster
-
-        return Cluster(scheduler, process_count(workers))
-    from earmark.extract.batch.executors import Processes
-
-    return Processes(process_count(workers))
-
-
 def process_count(wanted: int) -> int:
     if wanted:
         return wanted
     import joblib
 
     return int(joblib.cpu_count())
+
+
+def processes(workers: int, memory: float | None, scheduler: str | None = None) -> Executor:
+    """Return the workers of a command: processes here, or a cluster."""
+    from earmark.extract.batch.executors import MEMORY, Processes
+
+    held = int(memory * 2**30) if memory else MEMORY
+    if scheduler is None:
+        return Processes(process_count(workers), held)
+    from earmark.extract.batch.cluster import Cluster
+
+    return Cluster(scheduler, process_count(workers), held)
 
 
 def read_settings(config: Path | None) -> Any:

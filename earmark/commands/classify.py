@@ -14,13 +14,14 @@ from typer.core import TyperCommand
 
 from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
+    Memory,
     Quiet,
     Scheduler,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    executor,
+    processes,
 )
 from earmark.commands._output import NOWHERE, STDOUT, As, Format, printed, show
 from earmark.commands._predictions import (
@@ -82,7 +83,7 @@ class Reasons(StrEnum):
 PARSER = OptionalValues
 
 
-def command(
+def command(  # noqa: PLR0915
     sources: Annotated[
         list[str],
         typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
@@ -141,10 +142,14 @@ def command(
     scheduler: Scheduler = None,
     timeout: Timeout = None,
     form: As = Format.table,
+    memory: Memory = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the genre of audio files: a table on the screen and a file of predictions."""
+    """Find the genre of audio files: a table on the screen and a file of predictions.
+
+    A run that was interrupted goes on where it was when the same command is given again.
+    """
     import earmark
     from earmark.classify import score, sound_tags
     from earmark.extract import tables
@@ -161,6 +166,7 @@ def command(
     timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
+    kept = None
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         table = parts = tables.read(sources[0])
         if model is None and not set(bundle.inputs) <= set(table.frame):
@@ -171,8 +177,13 @@ def command(
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(
-            sources, extraction, executor=executor(scheduler, workers), progress=not quiet
+            sources,
+            extraction,
+            executor=processes(workers, memory, scheduler),
+            progress=not quiet,
+            keep=None if to_stdout else output,
         )
+        kept = result.kept
         parts, table = result.held[0], result.held[-1]
         failures, notes = result.failures, result.notes
         say_unsearched(result)
@@ -185,9 +196,10 @@ def command(
         over_time = timed.segments(segments, top, min_probability)
     listed = None if to_stdout else tables.write_failures(failures, output)
     if len(found):
-        show(found, printed(output, form), lambda: show_predictions(found))
         if not to_stdout:
             tables.write(found, output)
+        show(found, printed(output, form), lambda: show_predictions(found))
+        if not to_stdout:
             say(f"{len(found)} {'track' if len(found) == 1 else 'tracks'}: {output}")
         _say_synthetic(sources, found["path"])
         if explain:
@@ -196,6 +208,8 @@ def command(
             _over_time(over_time, timeline, form)
     else:
         say(f"nothing could be analysed; no {output} was written")
+    if kept is not None:
+        kept.remove()
     show_doubts(found, min_probability)
     show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)

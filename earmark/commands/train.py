@@ -13,6 +13,7 @@ from earmark.commands._options import (
     Audio,
     Device,
     Folds,
+    Force,
     GenreList,
     Genres,
     Group,
@@ -54,6 +55,7 @@ def command(
     repeats: Repeats = None,
     tune: Tune = 0,
     seed: Seed = 0,
+    force: Force = False,
     device: WhereToTrain = Device.cpu,
     form: As = Format.table,
     quiet: Quiet = False,
@@ -78,6 +80,8 @@ def command(
         audio=audio,
         genre_list=genre_list.value,
     )
+    if not force:
+        storage.check_replaced(output, data)
     evaluation, bundle = train.train(
         data,
         GenreClassifier(device=usable_device(device.value)),

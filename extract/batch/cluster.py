@@ -3,8 +3,8 @@
 Tracks are sent as what they are called and where they are, never as bytes: every worker must reach
 the same files under the same names. Results come back one by one. A worker that dies loses what it
 was doing to others; a scheduler that is started again is connected to again, and gets what was not
-finished. Whoever may reach a scheduler can run code on it, as always with Dask: keep it in a network
-that is trusted, or use its TLS.
+finished. Whoever may reach a scheduler can run code on it, as always with Dask: keep it in a
+network that is trusted, or use its TLS.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from earmark.extract.batch import worker
-from earmark.extract.batch.executors import DEATHS, GRACE, START_LIMIT
+from earmark.extract.batch.executors import DEATHS, GRACE, MEMORY, START_LIMIT
 from earmark.extract.batch.track import SECONDS_PER_FILE, Outcome, failed
 from earmark.extract.errors import AnalyseError, SettingsError
 
@@ -37,7 +37,7 @@ LOCAL = "local"
 """Instead of an address: a scheduler and workers that are started here, and end with the run."""
 
 AHEAD = 4
-"""Tracks that are out per thread of the workers: they need not wait, and the scheduler stays small."""
+"""Tracks that are out per thread of the workers: they need not wait, the scheduler stays small."""
 
 PATIENCE = 300.0
 """Seconds in which a scheduler that has gone must be back."""
@@ -53,10 +53,13 @@ class Cluster:
         Of the scheduler, such as ``tcp://host:8786``, or ``local``.
     workers : int
         How many are started by ``local``.
+    memory : int, optional
+        Bytes that each process that analyses may hold (on Linux); None for no limit.
     """
 
     address: str
     workers: int = 1
+    memory: int | None = MEMORY
 
     def run(self, tracks: Sequence[Track], job: Job) -> Iterator[tuple[int, Outcome]]:
         """Work on tracks; see `Executor.run`.
@@ -80,15 +83,15 @@ class Cluster:
                         n_workers=self.workers, threads_per_worker=1, dashboard_address=None
                     )
                 )
-            yield from _Run(address, tracks, job).outcomes()
+            yield from _Run(address, tracks, job, self.memory).outcomes()
 
 
 class _Run:
     """One run on a cluster."""
 
-    def __init__(self, address: Any, tracks: Sequence[Track], job: Job) -> None:
+    def __init__(self, address: Any, tracks: Sequence[Track], job: Job, memory: int | None) -> None:
         self._address, self._tracks = address, tracks
-        self._job = pickle.dumps(job)
+        self._job = pickle.dumps((job, memory))
         self._waiting = deque(range(len(tracks)))
         self._out: dict[Any, int] = {}
         self._name = uuid.uuid4().hex
@@ -204,8 +207,8 @@ class _Seat:
             if self._process is None:
                 self._said = SimpleQueue()
                 # The job comes from the run, which is trusted as every client of Dask's is.
-                job = pickle.loads(self.job)  # noqa: S301
-                self._process = worker.WorkerProcess(job, self._said.put)
+                job, memory = pickle.loads(self.job)  # noqa: S301
+                self._process = worker.WorkerProcess(job, self._said.put, memory)
                 if self._next(time.monotonic() + START_LIMIT) is None:
                     self.close()
                     reason = "it does not start"

@@ -20,10 +20,12 @@ from earmark.extract.batch.worker import Message, WorkerProcess
 from earmark.extract.errors import AnalyseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterator, Sequence
 
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.track import Job
+
+    Outcomes = Generator[tuple[int, Outcome], None, None]
 
 __all__ = ["MEMORY", "TRACKS_PER_WORKER", "Executor", "Here", "Processes"]
 
@@ -53,10 +55,10 @@ have ended it, such as a system that is out of memory."""
 class Executor(Protocol):
     """Whoever can work on many tracks."""
 
-    def run(self, tracks: Sequence[Track], job: Job) -> Iterator[tuple[int, Outcome]]:
+    def run(self, tracks: Sequence[Track], job: Job) -> Outcomes:
         """Work on tracks and yield the index and outcome of each, once, as they finish.
 
-        Closing the iterator ends what runs, at once. An outcome is what ``job(track, allow)``
+        Closing the generator ends what runs, at once. An outcome is what ``job(track, allow)``
         returns, or `failed` with an `AnalyseError` where it could not return.
 
         Parameters
@@ -73,7 +75,7 @@ class Executor(Protocol):
 class Here:
     """Works on one track after another in this process; a track ends by itself, or never."""
 
-    def run(self, tracks: Sequence[Track], job: Job) -> Iterator[tuple[int, Outcome]]:
+    def run(self, tracks: Sequence[Track], job: Job) -> Outcomes:
         """Work on tracks in their order; see `Executor.run`."""
         for index, track in enumerate(tracks):
             yield index, job(track, lambda _: None)
@@ -98,7 +100,7 @@ class Processes:
     memory: int | None = MEMORY
     isolate: bool = True
 
-    def run(self, tracks: Sequence[Track], job: Job) -> Iterator[tuple[int, Outcome]]:
+    def run(self, tracks: Sequence[Track], job: Job) -> Outcomes:
         """Work on tracks; see `Executor.run`.
 
         Raises

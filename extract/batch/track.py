@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import time
 from dataclasses import dataclass, replace
@@ -26,10 +27,12 @@ if TYPE_CHECKING:
     from earmark.extract.audio.sources import Track
 
     Allow = Callable[[float], object]
+    Failure = tuple[str, str, str, str]
 
 __all__ = [
     "SECONDS_PER_FILE",
     "Analysis",
+    "Digest",
     "Extraction",
     "Job",
     "Outcome",
@@ -45,6 +48,20 @@ __all__ = [
 SECONDS_PER_FILE = 30.0
 TIMES_REAL_TIME = 20.0
 """A file may take this many seconds and, beside, its length divided by this."""
+
+BLOCK, SLOWEST = 2**24, 100_000
+"""Bytes that are summed up at a time, and in a second at the least."""
+
+CIRCUMSTANCES = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENODEV"),
+        *("ENETDOWN", "ENETUNREACH", "ECONNRESET", "ENXIO", "EACCES", "EPERM", "ENOENT"),
+        *("EMFILE", "ENFILE", "ENOMEM"),
+    )
+    if hasattr(errno, name)
+)
+"""Errors of the system that say nothing of a file: it may be read another time."""
 
 NO_MEMORY = "needs more memory than a worker may take; leave it out, or allow more with --memory"
 
@@ -87,6 +104,13 @@ class Extraction:
             raise SettingsError(
                 f"the set {self.set} is defined with settings of its own; leave others out"
             )
+
+    @property
+    def made(self) -> str:
+        """What tells rows apart that cannot be used for one another."""
+        windows = "" if self.windows is None else f"-{self.windows:g}s"
+        tracks = "-tracks" if windows and self.tracks else ""
+        return f"{self.schema.fingerprint}{windows}{tracks}"
 
     @property
     def schema(self) -> schemas.Schema:
@@ -138,7 +162,8 @@ class Outcome:
     failure : tuple of str, optional
         Path, stage, error and message; then there are no rows.
     stamp : str
-        Of the file before it was analysed; see `stamp`.
+        Of the file before it was analysed (see `stamp`); empty where it was circumstances and not
+        the file that made it fail, so that another attempt may be better.
     notes : tuple of str
         What is odd about a file that was analysed all the same, a sentence each.
     """
@@ -151,6 +176,17 @@ class Outcome:
     failure: tuple[str, str, str, str] | None = None
     stamp: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def audio_seconds(self) -> float:
+        """How long the track is; 0 where nobody knows."""
+        whole = np.isnan(self.starts)
+        return float((self.seconds[whole][:1] if whole.any() else self.seconds).sum())
+
+    def named(self, path: str) -> Outcome:
+        """Return the same for another file of the same content."""
+        failure = (path, *self.failure[1:]) if self.failure else None
+        return replace(self, path=path, failure=failure)
 
 
 def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
@@ -225,15 +261,48 @@ def analyse(track: Track, extraction: Extraction, allow: Allow = lambda _: None)
     before = stamp(track)
     try:
         outcome = _analyse(track, extraction, allow)
-    except FileError as error:
+    except DecodeError as error:
         outcome = failed(track.path, error)
+        if _by_circumstances(error) or stamp(track) != before:
+            before = ""
+    except FileError as error:
+        outcome, before = failed(track.path, error), ""
     except MemoryError:
-        outcome = failed(track.path, AnalyseError(track.path, NO_MEMORY))
+        outcome, before = failed(track.path, AnalyseError(track.path, NO_MEMORY)), ""
     except Exception as error:
         # A file that breaks what nobody foresaw must not end the run of all the others.
         message = f"could not be analysed ({type(error).__name__}: {error}); please report it"
-        outcome = failed(track.path, AnalyseError(track.path, message))
+        outcome, before = failed(track.path, AnalyseError(track.path, message)), ""
     return replace(outcome, stamp=before)
+
+
+def _by_circumstances(error: DecodeError) -> bool:
+    """Tell whether a disk, a network or a permission failed, and not the file."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in CIRCUMSTANCES
+
+
+class Digest:
+    """The job of finding out what the content of tracks is."""
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Sum up the bytes of a file."""
+        try:
+            digest = hashlib.sha256()
+            with track.location.open("rb") as handle:
+                read = 0
+                while block := handle.read(BLOCK):
+                    digest.update(block)
+                    read += len(block)
+                    allow(SECONDS_PER_FILE + read / SLOWEST)
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}"
+            return failed(track.path, DecodeError(track.path, message))
+        nothing = np.empty(0)
+        return Outcome(track.path, digest.hexdigest(), nothing, nothing, nothing.reshape(0, 0))
+
+    def warm(self) -> None:
+        """Load nothing: it is all there."""
 
 
 def _analyse(track: Track, extraction: Extraction, allow: Allow) -> Outcome:

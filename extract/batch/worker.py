@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
-import earmark
 from earmark.extract.batch.track import NO_MEMORY, Outcome
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class WorkerProcess:
     def __init__(
         self, job: Job, hear: Callable[[Message], object], memory: int | None = None
     ) -> None:
-        root = str(Path(earmark.__file__).parents[1])
+        root = str(Path(str(sys.modules["earmark"].__file__)).parents[1])
         paths = os.environ.get("PYTHONPATH")
         self._process = subprocess.Popen(
             [sys.executable, "-c", CODE, str(memory or 0)],
