@@ -83,7 +83,7 @@ class Reasons(StrEnum):
 PARSER = OptionalValues
 
 
-def command(  # noqa: PLR0915
+def command(  # noqa: PLR0912, PLR0915
     sources: Annotated[
         list[str],
         typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),

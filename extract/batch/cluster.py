@@ -16,6 +16,7 @@ import time
 import uuid
 from collections import deque
 from dataclasses import dataclass
+from functools import lru_cache
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from earmark.extract.batch.track import SECONDS_PER_FILE, Outcome, failed
 from earmark.extract.errors import AnalyseError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.track import Job
@@ -61,7 +62,7 @@ class Cluster:
     workers: int = 1
     memory: int | None = MEMORY
 
-    def run(self, tracks: Sequence[Track], job: Job) -> Iterator[tuple[int, Outcome]]:
+    def run(self, tracks: Sequence[Track], job: Job) -> Generator[tuple[int, Outcome], None, None]:
         """Work on tracks; see `Executor.run`.
 
         Raises
@@ -72,18 +73,19 @@ class Cluster:
         if not tracks:
             return
         try:
-            import distributed
+            import distributed  # noqa: F401
         except ImportError as error:
             raise SettingsError("--scheduler needs Dask: pip install 'earmark[cluster]'") from error
-        with contextlib.ExitStack() as stack:
-            address: Any = self.address
-            if address == LOCAL:
-                address = stack.enter_context(
-                    distributed.LocalCluster(
-                        n_workers=self.workers, threads_per_worker=1, dashboard_address=None
-                    )
-                )
-            yield from _Run(address, tracks, job, self.memory).outcomes()
+        address = _local(self.workers) if self.address == LOCAL else self.address
+        yield from _Run(address, tracks, job, self.memory).outcomes()
+
+
+@lru_cache(maxsize=1)
+def _local(workers: int) -> Any:
+    """Return a scheduler and workers on this machine, which Dask ends with this process."""
+    import distributed
+
+    return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
 
 
 class _Run:
@@ -96,7 +98,7 @@ class _Run:
         self._out: dict[Any, int] = {}
         self._name = uuid.uuid4().hex
 
-    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+    def outcomes(self) -> Generator[tuple[int, Outcome], None, None]:
         patience = 30.0
         while self._waiting or self._out:
             client = self._connected(patience)
@@ -132,7 +134,7 @@ class _Run:
                     f"--scheduler {self._address}: {error}; name it like tcp://host:8786, or local"
                 ) from error
 
-    def _until_lost(self, client: Any) -> Iterator[tuple[int, Outcome]]:
+    def _until_lost(self, client: Any) -> Generator[tuple[int, Outcome], None, None]:
         """Yield outcomes until all are there, or the scheduler has gone."""
         import distributed
 
