@@ -30,7 +30,8 @@ class GenreList(StrEnum):
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="Audio files, and folders searched at every depth. Tracks are called by their path in "
+        help="Audio files, folders searched at every depth, and lists: '@list.txt' has one on "
+        "each line, '-' is such a list on stdin. Tracks are called by their path in "
         "the folder; where several folders are named, the folder as it was named goes before it."
     ),
 ]
