@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -40,7 +39,7 @@ app = typer.Typer(
     help="Turn a folder of music into a table of audio descriptors and a genre for every track.",
     epilog="Example:  earmark classify ~/Music -o genres.csv\n\n"
     "Exit status:  0 done, what failed is named; 1 nothing could be done, or with --strict "
-    "something failed; 2 wrong usage; 130 interrupted; 141 nobody reads the output.\n\n"
+    "something failed; 2 wrong usage; 130 interrupted (143 by SIGTERM).\n\n"
     "Results go to stdout, progress and notes to stderr.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -111,10 +110,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except EarmarkError as error:
         say(str(error))
         sys.exit(1)
-    except BrokenPipeError:
-        # Whoever read the result has seen enough; nothing more may be written at the end, either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)

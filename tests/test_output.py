@@ -77,7 +77,7 @@ def test_predictions_go_to_stdout_alone(cli, demo, tmp_path, monkeypatch):
     cli("extract", demo, "-o", table, "-q")
     _, printed, said = cli("classify", table, "-o", "-", "-m", "light", "-q")
     assert len(pd.read_csv(io.StringIO(printed))) == 6
-    assert [path.name for path in tmp_path.iterdir()] == ["t.csv"]
+    assert not list(tmp_path.glob("*predictions*"))
     _, out, said = cli("classify", table, "-m", "light", "--format", "json", "-q")
     written = pd.read_csv("predictions.csv")
     assert [row["genre"] for row in json.loads(out)] == written["genre"].tolist()
@@ -145,16 +145,14 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(cli, monkeypatch):
     assert "pip install" in rows.loc["ffmpeg", "remedy"]
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(demo):
-    command = f"{sys.executable} -m earmark info tempo --format json | head -c 5"
-    done = subprocess.run(
-        ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=demo.parents[1],
-    )
-    assert (done.stderr, done.stdout.split()[-1]) == ("", "141")
+def test_a_reader_that_has_gone_is_told_nothing(demo):
+    command = [sys.executable, "-m", "earmark", "info", "tempo", "--format", "json"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=demo.parents[1]
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 1
 
 
 def test_commands_are_completed(demo):

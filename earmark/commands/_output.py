@@ -75,6 +75,8 @@ def show(
     if form is not Format.table and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
     sys.stdout.write(_text(result, form))
+    # Whoever reads it may have gone: it must be known here, not when the program ends.
+    sys.stdout.flush()
 
 
 def _text(result: pd.DataFrame | Mapping[str, Any], form: Format) -> str:
