@@ -22,6 +22,8 @@ COMMANDS = (
     "evaluate",
     "insights",
     "beats",
+    "tag",
+    "untag",
     "playlist",
     "similar",
     "merge",
