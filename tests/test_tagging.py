@@ -35,41 +35,38 @@ mutagen = pytest.importorskip("mutagen")
 
 from mutagen import apev2, id3  # noqa: E402
 
-FFMPEG = {
-    "flac": ("flac", ".flac"),
-    "vorbis": ("libvorbis", ".ogg"),
-    "opus": ("libopus", ".opus"),
-    "aac": ("aac", ".m4a"),
-    "mp3": ("libmp3lame", ".mp3"),
-    "wma": ("wmav2", ".wma"),
-    "wavpack": ("wavpack", ".wv"),
-    "wav": ("pcm_s16le", ".wav"),
-    "aiff": ("pcm_s16be", ".aiff"),
-    "tta": ("tta", ".tta"),
+SOUNDFILE = {
+    "flac.flac": ("FLAC", "PCM_16", 44100),
+    "vorbis.ogg": ("OGG", "VORBIS", 44100),
+    "opus.opus": ("OGG", "OPUS", 48000),
+    "mp3.mp3": ("MP3", "MPEG_LAYER_III", 44100),
+    "wav.wav": ("WAV", "PCM_16", 44100),
+    "aiff.aiff": ("AIFF", "PCM_16", 44100),
 }
-"""Formats, by how PyAV is asked for them."""
+FFMPEG = {"aac.m4a": "aac", "wma.wma": "wmav2", "wavpack.wv": "wavpack", "tta.tta": "tta"}
+"""Formats, and what writes them."""
+
+COUNT = len(SOUNDFILE) + len(FFMPEG)
 
 
-def encode(source, target, codec):
-    """Write a file of another format, with tags of its own."""
+def encode(samples, rate, target, codec):
+    """Write a file with FFmpeg, with tags of its own."""
     import av
 
-    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+    with av.open(str(target), "w") as made:
         made.metadata.update({"title": "Título", "comment": "kept"})
-        rate = 48000 if codec == "libopus" else 44100
         stream = made.add_stream(codec, rate=rate)
         stream.layout = "stereo"
+        if codec in ("aac", "wmav2"):
+            stream.bit_rate = 128_000
+        stream.format = stream.codec_context.codec.audio_formats[0]
+        whole = av.AudioFrame.from_ndarray(samples.T.astype("f4").copy(), "fltp", "stereo")
+        whole.sample_rate = rate
         resampler = av.AudioResampler(
-            stream.codec_context.format.name if stream.codec_context.format else "s16",
-            "stereo",
-            rate,
-            frame_size=stream.codec_context.frame_size or 0,
+            stream.format, "stereo", rate, frame_size=stream.codec_context.frame_size or 1024
         )
-        for frame in given.decode(audio=0):
-            for piece in resampler.resample(frame):
-                made.mux(stream.encode(piece))
-        for piece in resampler.resample(None):
-            made.mux(stream.encode(piece))
+        for frame in [*resampler.resample(whole), *resampler.resample(None)]:
+            made.mux(stream.encode(frame))
         made.mux(stream.encode(None))
 
 
@@ -77,14 +74,16 @@ def encode(source, target, codec):
 def formats(demo, tmp_path_factory):
     """A real file of each format."""
     folder = tmp_path_factory.mktemp("formats")
-    short = folder / "source.wav"
     import soundfile
 
     samples, rate = soundfile.read(demo / "jazz-120bpm-b-flat-major.wav", frames=100_000)
-    soundfile.write(short, samples, rate)
-    for name, (codec, suffix) in FFMPEG.items():
-        encode(short, folder / f"{name}{suffix}", codec)
-    short.unlink()
+    samples = np.column_stack([samples, samples]) if samples.ndim == 1 else samples
+    for name, (kind, subtype, rate) in SOUNDFILE.items():
+        with soundfile.SoundFile(folder / name, "w", rate, 2, subtype, format=kind) as file:
+            file.title = "Titulo"
+            file.write(samples)
+    for name, codec in FFMPEG.items():
+        encode(samples, 44100, folder / name, codec)
     return folder
 
 
@@ -141,7 +140,7 @@ def test_every_format_is_written_and_brought_back_to_the_byte(music, tmp_path):
     times = {path.name: path.stat().st_mtime_ns for path in music.iterdir()}
     sounds = {path.name: sound.digest(path) for path in music.iterdir()}
     done = carried_out(planned(music), tmp_path / "j.journal")
-    assert (done.counts, done.left) == ({"written": len(FFMPEG)}, [])
+    assert (done.counts, done.left) == ({"written": COUNT}, [])
     for path in music.iterdir():
         tags = fields.open_tags(path)
         assert tags.get("genre") == ["hiphop"], path
@@ -162,7 +161,7 @@ def test_every_format_is_written_and_brought_back_to_the_byte(music, tmp_path):
     # Ours are known again: nothing is to do.
     assert not planned(music).counts.keys() - {"keep", "left"}
     done = undone(tmp_path / "j.journal")
-    assert (done.counts, done.left) == ({"restored": len(FFMPEG)}, [])
+    assert (done.counts, done.left) == ({"restored": COUNT}, [])
     assert contents(music) == before
     assert times == {path.name: path.stat().st_mtime_ns for path in music.iterdir()}
     assert set(restore.compare(entries)["what"]) == {"as before"}
@@ -202,7 +201,7 @@ def test_what_is_there_stays_is_added_to_or_replaced(music, tmp_path):
     key = ("key", ("Am",), "add")
     kept = ("genre", ("Jazz",), "keep")
     # The tempo says the same.
-    tempo = ("bpm", ("119.8",), "keep")
+    tempo = ("bpm", ("120",), "keep")
     assert said() == [kept, tempo, key]
     assert said(mode="append") == [("genre", ("Jazz", "Hip-Hop/Rap"), "append"), tempo, key]
     assert said(mode="overwrite") == [("genre", ("Hip-Hop/Rap",), "replace"), tempo, key]
@@ -241,19 +240,16 @@ def test_fields_are_undone_one_by_one(music, tmp_path):
     before = contents(music)
     carried_out(planned(music, values.Wanted()), tmp_path / "j.journal")
     done = undone(tmp_path / "j.journal", fields=["bpm"])
-    assert done.counts == {"restored by field": len(FFMPEG)}
+    assert done.counts == {"restored by field": COUNT}
     for path in music.iterdir():
         tags = fields.open_tags(path)
         assert (tags.get("bpm"), tags.get("key")) == ([], ["Am"])
     # And that is undone, too, and then the rest.
-    undone(tmp_path / "j.undone")
-    undone(tmp_path / "j.journal".replace("x", "x") if False else _again(tmp_path))
+    shutil.move(tmp_path / "j.undone", tmp_path / "once.journal")
+    undone(tmp_path / "once.journal")
+    shutil.copy(tmp_path / "j.journal", tmp_path / "k.journal")
+    undone(tmp_path / "k.journal")
     assert contents(music) == before
-
-
-def _again(folder):
-    shutil.copy(folder / "j.journal", folder / "k.journal")
-    return folder / "k.journal"
 
 
 def test_other_tags_of_any_kind_stay(music, tmp_path):
@@ -274,7 +270,7 @@ def test_other_tags_of_any_kind_stay(music, tmp_path):
     written = fields.open_tags(path)
     own = [change.field for change in planned(music, rows=rows).files[0].changes]
     assert written.others([*own, "earmark"]) == kept.others([*own, "earmark"])
-    assert len(others) > 5
+    assert len(others) == 5
     # The version stays, and so does the old tag at the end.
     assert written.version == 3
     assert path.read_bytes()[-128:] == before[-128:]
@@ -293,7 +289,7 @@ def with_text(path, data):
         ("two", "two tags of ID3v2"),
         ("kinds", "has a genre in two kinds of tags"),
         ("junk", "frames that are damaged or there twice (TBPM)"),
-        ("text", "its tags are damaged|cannot hold the tags"),
+        ("text", "its tags cannot be read|cannot hold the tags"),
         ("folder", "is not a regular file"),
         ("gone", "is not in the folder|cannot be read"),
         ("au", "format that cannot hold the tags"),
@@ -307,7 +303,7 @@ def test_what_is_odd_is_left_with_words(music, tmp_path, damage, said):
         tags = id3.ID3()
         tags.add(id3.TIT2(text="x"))
         tags.save(tmp_path / "tag")
-        with_text(path, (tmp_path / "tag").read_bytes())
+        with_text(path, 2 * (tmp_path / "tag").read_bytes())
     elif damage == "kinds":
         tags = apev2.APEv2()
         tags["Genre"] = "Noise"
@@ -326,9 +322,10 @@ def test_what_is_odd_is_left_with_words(music, tmp_path, damage, said):
     elif damage == "gone":
         path.unlink()
     elif damage == "au":
+        path = path.rename(music / "x.au")
         path.write_bytes(b".snd" + bytes(100))
     before = path.read_bytes() if path.is_file() else None
-    rows = rows_of(music)[lambda rows: rows["path"] == "mp3.mp3"]
+    rows = rows_of(music)[lambda rows: rows["path"] == path.name]
     if damage == "gone":
         rows = rows_of(music).iloc[:1].assign(path="mp3.mp3")
     made = planned(music, values.Wanted(), rows, mode="overwrite")
@@ -384,7 +381,7 @@ def test_read_only_and_linked_files_are_said(music, tmp_path):
     before = contents(music)
     made = planned(music, rows=rows)
     notes = {file.path: file.notes for file in made.files}
-    assert notes["mp3.mp3"] == ("has 2 names (hard links)",)
+    assert "has 2 names (hard links)" in notes["mp3.mp3"]
     assert "is a link to" in notes["wav.wav"][0]
     left = dict(carried_out(made, tmp_path / "j.journal").left)
     assert "is read-only" in left["flac.flac"]
@@ -417,7 +414,7 @@ def test_two_rows_of_one_file_and_files_that_changed_are_left(music, tmp_path):
     carried_out(planned(music, rows=rows), tmp_path / "j.journal")
     again = planned(music, rows=rows.assign(key=3))
     assert {file.path for file in again.files if file.left} == set(left)
-    assert again.counts["replace"] == len(FFMPEG) - 1
+    assert again.counts["replace"] == COUNT - 1
 
 
 def test_a_file_that_changes_after_the_plan_is_left(music, tmp_path):
@@ -469,7 +466,7 @@ def test_a_full_disk_loses_nothing(music, tmp_path, monkeypatch, where):
             carried_out(made, tmp_path / "j.journal")
     else:
         done = carried_out(made, tmp_path / "j.journal")
-        assert len(done.left) == len(FFMPEG)
+        assert len(done.left) == COUNT
         assert all("No space left on device" in reason for _, reason in done.left)
     assert contents(music) == before
 
@@ -507,7 +504,11 @@ def killed(work, seconds):
 
 def damaged(folder, good):
     """Return the files that are neither as they were nor as they shall be, and those missing."""
-    return [name for name, sums in good.items() if hashlib.sha256((folder / name).read_bytes()).hexdigest() not in sums]
+    return [
+        name
+        for name, sums in good.items()
+        if hashlib.sha256((folder / name).read_bytes()).hexdigest() not in sums
+    ]
 
 
 def kill_at_random(folder, work_folder, kills, seed):
@@ -562,7 +563,7 @@ def test_a_copy_that_is_left_is_removed_and_one_that_is_finished_is_used(music):
     finished.write_bytes(b"the whole file")
     mine = music / ".earmark-notes.txt"
     mine.write_text("somebody's own")
-    assert safe.clean([music]) == [unfinished, finished] or True
+    assert sorted(safe.clean([music])) == [unfinished, finished]
     assert not unfinished.exists()
     assert not finished.exists()
     assert path.read_bytes() == b"the whole file"
@@ -577,7 +578,7 @@ def test_a_torn_journal_is_read_and_a_damaged_one_refused(music, tmp_path):
     carried_out(planned(music), log)
     whole = log.read_bytes()
     log.write_bytes(whole[:-20])
-    assert len(journal.read(log)) == len(FFMPEG) - 1
+    assert len(journal.read(log)) == COUNT - 1
     log.write_bytes(whole.replace(b'"delta": "', b'"delta": "!', 1))
     with pytest.raises(WriteError, match="line 2 is damaged"):
         journal.read(log)
@@ -595,7 +596,7 @@ def test_files_that_moved_are_found_by_their_sums(music, tmp_path):
     entries = journal.read(tmp_path / "j.journal")
     with journal.Journal(tmp_path / "k.journal") as log:
         done = restore.undo(entries, log)
-        assert len(done.left) == len(FFMPEG)
+        assert len(done.left) == COUNT
         assert "was it moved? --audio names its folder" in done.left[0][1]
         restore.undo(restore.moved(entries, tmp_path / "elsewhere"), log)
     assert contents(tmp_path / "elsewhere") == before
@@ -670,8 +671,9 @@ def test_the_command_plans_writes_verifies_and_undoes(music, tmp_path, cli, monk
     rows = rows_of(music)
     rows.to_csv("genres.csv", index=False)
     status, out, err = cli("tag", "genres.csv", "--audio", music, "--plan", "plan.json", "-q")
-    assert (status, err) == (0, "")
-    assert "nothing was written: 8" in out.replace("nothing was written: 88", "nothing was written: 8")
+    assert status == 0
+    assert "mp3.mp3: has a tag of ID3v1 alone" in err
+    assert "nothing was written: " in out
     assert contents(music) == before
     status, out, _ = cli("tag", "--write", "plan.json", "--journal", "j.journal", "-q")
     assert status == 0

@@ -229,7 +229,7 @@ def _planned(
     wanted = values.Wanted(
         tuple(names_in(fields)) or values.USUAL,
         at_least,
-        keys.value,  # type: ignore[arg-type]
+        keys.value,
         values.genre_names(genre_map) if genre_map else {},
     )
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
@@ -252,7 +252,7 @@ def _planned(
         found.locations,
         wanted,
         mode=mode,
-        albums=albums.value,  # type: ignore[arg-type]
+        albums=albums.value,
         origin=found.origin,
         report=reporter("tags read", quiet),
     )

@@ -332,7 +332,8 @@ class Ape(Tags):
 
     def everything(self) -> list[tuple[str, object]]:
         """Return all items."""
-        return [(name, (item.kind, item._write())) for name, item in self.file.tags.items()]
+        held = [(name, (item.kind, item._write())) for name, item in self.file.tags.items()]
+        return sorted(held, key=lambda each: each[0])
 
 
 class Asf(Tags):
@@ -405,7 +406,7 @@ def open_tags(path: Path) -> Tags:
         raise DecodeError(path, f"cannot be read: {error.strerror or error}") from error
     except Exception as error:
         # Damaged tags break the library in more ways than it has errors for.
-        reason = f"its tags are damaged, so none are written: {str(error)[:LONGEST]}"
+        reason = f"its tags cannot be read, so none are written: {str(error)[:LONGEST]}"
         raise DecodeError(path, reason) from error
     tags.second = _second(path, tags)
     return tags

@@ -216,7 +216,10 @@ def make(
     if "path" not in predictions:
         raise SchemaError("the table has no column 'path' that names the files")
     origin = origin or Origin()
-    rows = predictions.drop_duplicates("path").to_dict("records")
+    records = predictions.drop_duplicates("path").to_dict("records")
+    rows: list[dict[str, object]] = [
+        {str(name): value for name, value in row.items()} for row in records
+    ]
     seen: dict[Path, str] = {}
     known = []
     for number, row in enumerate(rows):
@@ -239,7 +242,8 @@ def table(plan: Plan) -> pd.DataFrame:
         ``path``, ``field``, ``now`` (empty where the file says nothing; several values have
         semicolons between them), ``then`` and ``what``: add, replace, append, keep (it says the
         same, or nothing better is known), or why the file is left, whose row has no field. The
-        field that says which values are Earmark's is not named. Values are cut as in `earmark.classify.dataset.tags.read`.
+        field that says which values are Earmark's is not named. Values are cut as in
+        `earmark.classify.dataset.tags.read`.
     """
     rows = []
     for file in plan.files:
@@ -366,6 +370,10 @@ _PLANNED = (
 """All fields that a plan may have, in order."""
 
 
+_COLUMNS = {"genre": "genre", "bpm": "tempo", "key": "mode"}
+"""The columns of fields that are told of even where nothing is known of a track."""
+
+
 def _look(
     row: Mapping[str, object],
     locations: Mapping[str, Path],
@@ -426,7 +434,8 @@ def _elsewhere(path: Path, tags: Tags) -> dict[str, list[str]]:
     if tags.kind == "WAVE" and not tags.get("genre"):
         # RIFF has a genre of its own, and no other of these fields.
         try:
-            return {"genre": found} if (found := file_tags.read(path).get("genre")) else {}
+            genre = file_tags.read(path).get("genre")
+            return {"genre": genre} if genre else {}
         except DecodeError:
             return {}
     return {}
@@ -483,7 +492,7 @@ def _planned(
     if file.left:
         return file
     found = values.of_track(row, wanted)
-    asked = [name for name in wanted.fields if name in ("genre", "bpm", "key")]
+    asked = {name for name, column in _COLUMNS.items() if name in wanted.fields and column in row}
     if "replaygain" in wanted.fields and (level := _level(row)):
         kind = "r128" if known.is_opus else "replaygain"
         every = values.gains(*level[:2], album)
@@ -518,7 +527,7 @@ def _planned(
 def _change(name: str, now: Sequence[str], then: Sequence[str], mode: Mode, ours: bool) -> Change:
     held = tuple(now)
     if not then or _same(name, held, then):
-        return Change(name, held, held if then else (), "keep")
+        return Change(name, held, tuple(then), "keep")
     if not held:
         return Change(name, held, tuple(then), "add")
     if mode == "overwrite" or ours:

@@ -229,7 +229,7 @@ def clean(folders: Iterable[Path]) -> list[Path]:
 
 def _finish(copy: Path, inode: int) -> None:
     """Write a finished copy into the file that it is for."""
-    for entry in os.scandir(copy.parent):
+    for entry in list(os.scandir(copy.parent)):
         if entry.name != copy.name and entry.is_file(follow_symlinks=False):
             there = entry.stat(follow_symlinks=False)
             if there.st_ino == inode and there.st_dev == copy.stat().st_dev:
