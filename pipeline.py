@@ -24,6 +24,7 @@ COMMANDS = (
     "beats",
     "tag",
     "untag",
+    "watch",
     "playlist",
     "similar",
     "merge",

@@ -32,7 +32,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["MARK", "Copy", "check", "clean", "is_being_written"]
+__all__ = ["MARK", "Copy", "check", "clean", "is_being_written", "lock"]
 
 MARK = ".earmark-"
 
@@ -139,7 +139,7 @@ class Copy:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
             self._handle = os.open(self.path, flags, 0o600)
             try:
-                _lock(self._handle)
+                lock(self._handle)
                 if self.filled:
                     shutil.copyfile(self.target, self.path)
             except BaseException:
@@ -292,7 +292,7 @@ def _attributes(path: Path) -> dict[str, bytes]:
         return {}
 
 
-def _lock(handle: int) -> None:
+def lock(handle: int) -> None:
     """Lock a copy as long as it is open; raise BlockingIOError where another has it."""
     if fcntl is not None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -302,7 +302,7 @@ def _lock(handle: int) -> None:
 def _locked(path: Path) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR)
     try:
-        _lock(handle)
+        lock(handle)
         yield
     finally:
         os.close(handle)
