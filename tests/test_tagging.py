@@ -530,7 +530,7 @@ def kill_at_random(folder, work_folder, kills, seed):
         log = work_folder / f"{number}.journal"
         for action in ("tag", "untag"):
             if action == "tag":
-                work = lambda: carried_out(planned(folder), log)  # noqa: E731, B023
+                work = lambda: carried_out(made, log)  # noqa: E731, B023
             else:
                 work = lambda: undone(log)  # noqa: E731, B023
             if action == "untag" and not log.exists():
