@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -529,12 +530,9 @@ def kill_at_random(folder, work_folder, kills, seed):
         number += 1
         log = work_folder / f"{number}.journal"
         for action in ("tag", "untag"):
-            if action == "tag":
-                work = lambda: carried_out(made, log)  # noqa: E731, B023
-            else:
-                work = lambda: undone(log)  # noqa: E731, B023
             if action == "untag" and not log.exists():
                 continue
+            work = partial(undone, log) if action == "untag" else partial(carried_out, made, log)
             counted += killed(work, source.uniform(0, took))
             bad += len(damaged(folder, good))
         # The next run ends it, and cleans up.
