@@ -12,7 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-PACKAGE = ("earmark", "extract", "classify", "pipeline.py", "app.py")
+PACKAGE = ("earmark", "extract", "classify", "beetsplug", "pipeline.py", "app.py")
+
+OPTIONAL = ("app", "beets", "cluster", "tags", "tune", "watch")
 
 DISTRIBUTIONS = {"markdown_it": "markdown-it-py", "sklearn": "scikit-learn"}
 """Where the module is not called as the distribution is."""
@@ -55,7 +57,7 @@ def third_party(*places, without=()):
 
 def test_the_package_declares_exactly_what_it_imports():
     extras = project()["optional-dependencies"]
-    optional = set().union(*(names(extras[extra]) for extra in ("app", "cluster", "tags", "tune")))
+    optional = set().union(*(names(extras[extra]) for extra in OPTIONAL))
     found = third_party(*PACKAGE, without=ELSEWHERE)
     assert found == names(project()["dependencies"]) | optional
 
@@ -81,7 +83,7 @@ def test_what_an_extra_brings_is_imported_nowhere_else(extra, places):
 def test_tests_import_what_the_extra_for_them_brings():
     extras = project()["optional-dependencies"]
     declared = names(project()["dependencies"]).union(
-        *(names(extras[extra]) for extra in ("app", "cluster", "tags", "tune", "test"))
+        *(names(extras[extra]) for extra in (*OPTIONAL, "test"))
     )
     local = {
         path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
