@@ -85,7 +85,7 @@ class Rule:
 
         Examples
         --------
-        >>> tracks = pd.DataFrame({"tempo": [90.0, 124.0, None], "genre": ["Jazz", "House", "House"]})
+        >>> tracks = pd.DataFrame({"tempo": [90.0, 124, None], "genre": ["Jazz", "House", "House"]})
         >>> parse("120 <= tempo <= 130 and genre in ('house', 'techno')").holds(tracks).tolist()
         [False, True, False]
         """
@@ -181,8 +181,10 @@ class _Evaluation:
                 truths = [self.truth(part) for part in parts]
                 joined = truths[0]
                 for other in truths[1:]:
-                    joined = _both(joined, other) if isinstance(sign, ast.And) else _not(
-                        _both(_not(joined), _not(other))
+                    joined = (
+                        _both(joined, other)
+                        if isinstance(sign, ast.And)
+                        else _not(_both(_not(joined), _not(other)))
                     )
                 return joined
             case ast.UnaryOp(op=ast.Not(), operand=part):
