@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.errors import SchemaError
 
-__all__ = ["camelot", "cost", "harmonic", "order", "parse_key"]
+__all__ = ["camelot", "cost", "harmonic", "order", "parse_key", "wheel"]
 
 Doubles = NDArray[np.float64]
 
