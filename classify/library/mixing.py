@@ -64,7 +64,7 @@ def wheel(key: Doubles, mode: Doubles) -> Doubles:
     ndarray of shape (tracks, 2)
         NaN where the key is not known.
     """
-    known = (key >= 0) & (key < 12) & np.isin(mode, (0, 1))
+    known = np.isin(key, range(12)) & np.isin(mode, (0, 1))
     # The relative major lies three semitones above a minor key, and C major at 8.
     major = np.where(known, key + 3 * (mode == 0), 0) % 12
     place = (7 * major + 7) % 12
