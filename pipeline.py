@@ -24,6 +24,8 @@ COMMANDS = (
     "beats",
     "playlist",
     "similar",
+    "duplicates",
+    "export",
     "merge",
     "info",
     "app",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.library import columns, mixing, playlists, rules, similar
+from earmark.classify.library.doubles import TELLING
 from earmark.extract.errors import SchemaError, SettingsError
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ PROBABILITY, MIX, ALIKE = "probability", "mix", "alike"
 
 LIKE = 25
 """Tracks of a playlist of similar ones, unless their number is said."""
-
-
-TELLING = 10
-"""Numbers from which on two tracks with the same ones are one recording: many have one tempo."""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ LEAST = 4.0
 """Seconds that must be compared: of less, chance finds an offset that fits."""
 
 COVERED = 0.8
-"""Share of the shorter sound that must lie within the longer one."""
+"""Share of the shorter sound that must lie within the longer one, and agree with it."""
+
+STRETCH = 3.0
+"""Seconds that are judged by themselves, as in the paper."""
 
 LONGEST = 600.0
 """Seconds that are looked at of a file; the rest of a long mix says nothing new."""
@@ -83,16 +86,19 @@ class Match:
         Seconds by which the second begins later in its file.
     seconds : float
         How much could be compared.
+    agreeing : float
+        Share of the stretches of `STRETCH` seconds that agree by themselves.
     """
 
     distance: float
     offset: float
     seconds: float
+    agreeing: float
 
     @property
     def same(self) -> bool:
         """Whether they are one recording."""
-        return self.distance <= SAME
+        return self.distance <= SAME and self.agreeing >= COVERED
 
 
 def of_file(path: str | Path) -> Fingerprint:
@@ -141,8 +147,9 @@ def of_samples(samples: Floats) -> Fingerprint:
 def match(one: Fingerprint, other: Fingerprint) -> Match:
     """Lay two fingerprints against each other at every offset, and return the best.
 
-    The offset must leave `COVERED` of the shorter sound within the longer one: that part of two
-    pieces are the same, such as a sample that one takes from the other, does not make them one.
+    The offset must leave `COVERED` of the shorter sound within the longer one, and as many of the
+    stretches there must agree: that part of two pieces are the same, such as a sample that one
+    takes from the other, does not make them one.
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
@@ -154,9 +161,24 @@ def match(one: Fingerprint, other: Fingerprint) -> Match:
     needed = max(LEAST * RATE / HOP, COVERED * min(sound.sum() for sound in sounds))
     possible = heard >= needed - 0.5
     if not possible.any():
-        return Match(1.0, 0.0, 0.0)
+        return Match(1.0, 0.0, 0.0, 0.0)
     shares = np.where(possible, agree / np.maximum(heard, 1) / (BANDS - 1), -np.inf)
     best = int(np.argmax(shares))
     offset = best if best <= size // 2 else best - size
     distance = (1 - float(shares[best])) / 2
-    return Match(distance, offset * HOP / RATE, float(heard[best] * HOP / RATE))
+    seconds = float(heard[best] * HOP / RATE)
+    return Match(distance, offset * HOP / RATE, seconds, _agreeing(one, other, offset))
+
+
+def _agreeing(one: Fingerprint, other: Fingerprint, offset: int) -> float:
+    """Return the share of stretches that agree where the second begins so many frames later."""
+    left, right = one.signs[max(-offset, 0) :], other.signs[max(offset, 0) :]
+    length = min(len(left), len(right))
+    products = left[:length] * right[:length]
+    size = round(STRETCH * RATE / HOP)
+    starts = np.arange(0, max(length - size // 2, 1), size)
+    sums = np.add.reduceat(products.sum(axis=1, dtype=np.int64), starts)
+    known = np.add.reduceat(np.count_nonzero(products, axis=1), starts)
+    heard = known > known.max() / 4
+    distances = (1 - sums[heard] / known[heard]) / 2
+    return float((distances <= SAME).mean())

@@ -39,6 +39,7 @@ __all__ = [
     "surest_first",
     "text",
     "write",
+    "write_collection",
     "write_one",
     "write_some",
 ]
@@ -242,6 +243,43 @@ def write_some(
     if single:
         return [write_one(rows, output, paths)], []
     return write(rows, output, by=by, at_least=0, paths=paths, ending=ending, ordered=True)
+
+
+def write_collection(
+    rows: pd.DataFrame, path: Path, paths: Mapping[str, str] | None, *, itunes: bool = False
+) -> int:
+    """Write tracks, and a playlist for each genre, for DJ programs; return how many tracks.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The tracks, with what is known of them.
+    path : Path
+        Where it goes.
+    paths : mapping of str to str, optional
+        As for `text`.
+    itunes : bool
+        In the form of iTunes; by default in that of Rekordbox.
+
+    Raises
+    ------
+    WriteError
+        Somebody else's file stands there.
+    """
+    check(path)
+    tracks = exchange.entries(rows, paths)
+    lists = {"all": tracks}
+    for track in tracks:
+        if track.genre:
+            lists.setdefault(track.genre, []).append(track)
+    made = (
+        exchange.itunes(lists, path.parent)
+        if itunes
+        else exchange.rekordbox(lists, path.parent, __version__)
+    )
+    with tables.atomic(path) as temporary:
+        temporary.write_text(made, encoding="utf-8", newline="\n")
+    return len(tracks)
 
 
 def surest_first(rows: pd.DataFrame) -> pd.DataFrame:
