@@ -58,6 +58,31 @@ def test_edits_of_a_sound_are_the_same_and_others_are_not(music):
     assert not fingerprint.match(whole, fingerprint.of_samples(half)).same
 
 
+def test_a_short_part_is_found_late_in_a_long_sound(music):
+    long, rate = music(4, 45), fingerprint.RATE
+    part = fingerprint.of_samples(long[33 * rate : 43 * rate])
+    found = fingerprint.match(part, fingerprint.of_samples(long))
+    assert found.same
+    assert found.offset == pytest.approx(33, abs=0.05)
+    back = fingerprint.match(fingerprint.of_samples(long), part)
+    assert (back.same, back.offset) == (True, pytest.approx(-33, abs=0.05))
+
+
+def test_the_nearest_of_many_are_the_candidates(monkeypatch):
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(3000, 64)).astype(np.float32)
+    vectors[1500:1600] = vectors[:100] + 0.2 * random.normal(size=(100, 64))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[7] = 0
+    expected = {(place, place + 1500) for place in range(100)} - {(7, 1507)}
+    for sampled in (4096, 300):
+        monkeypatch.setattr(doubles, "SAMPLED", sampled)
+        found = set(map(tuple, doubles.candidates(vectors).tolist()))
+        assert expected <= found
+        assert len(found) < 300
+    assert len(doubles.candidates(vectors[:1])) == 0
+
+
 def test_faster_or_higher_is_another_version(music):
     one = music(1)
     faster = np.interp(np.arange(0, len(one), 1.04), np.arange(len(one)), one).astype(np.float32)

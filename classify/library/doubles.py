@@ -47,7 +47,11 @@ NEAR = 0.5
 MOST = 20
 """Tracks that one is held against, the nearest."""
 
-BLOCK = 1024
+BLOCK, PART = 1024, 20_000
+"""Tracks, and pairs, that are compared at once."""
+
+SAMPLED = 4096
+"""Tracks that tell where the nearest of one begin."""
 
 TELLING = 10
 """Numbers from which on two tracks with the same ones are one recording."""
@@ -157,16 +161,28 @@ def candidates(vectors: NDArray[np.float32]) -> NDArray[np.int64]:
     some = vectors[:: max(1, len(vectors) // 20_000)]
     axes = np.linalg.eigh((some.T @ some).astype(np.float64))[1][:, ::-1][:, : similar.AXES]
     places = vectors @ axes.astype(np.float32)
-    most = min(MOST, len(vectors) - 1)
-    found = []
+    step = max(1, len(vectors) // SAMPLED)
+    enough = (
+        min(-(-4 * MOST // step), len(vectors) - 1) if step > 1 else min(MOST, len(vectors) - 1)
+    )
+    found = [np.empty((0, 2), np.int64)]
     for start in range(0, len(vectors), BLOCK):
         own = np.arange(start, min(start + BLOCK, len(vectors)))
         closeness = places[own] @ places.T
         closeness[np.arange(len(own)), own] = -np.inf
-        near = np.argpartition(closeness, len(vectors) - most, axis=1)[:, -most:]
-        pairs = np.column_stack([own.repeat(most), near.ravel()])
-        cosines = np.einsum("ij,ij->i", vectors[pairs[:, 0]], vectors[pairs[:, 1]])
-        found.append(pairs[cosines >= NEAR])
+        # Where the nearest begin is told by some: to sort all would take most of the time.
+        cut = -np.partition(-closeness[:, ::step], enough - 1, axis=1)[:, enough - 1]
+        rows, near = np.nonzero(closeness >= cut[:, None])
+        cosines = np.concatenate(
+            [
+                np.einsum("ij,ij->i", vectors[own[rows[part]]], vectors[near[part]])
+                for part in (slice(at, at + PART) for at in range(0, len(rows), PART))
+            ]
+        )
+        order = np.lexsort((-cosines, rows))
+        rank = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        kept = order[(rank < MOST) & (cosines[order] >= NEAR)]
+        found.append(np.column_stack([own[rows[kept]], near[kept]]))
     chosen = known[np.concatenate(found)]
     unique: NDArray[np.int64] = np.unique(np.sort(chosen, axis=1), axis=0)
     return unique

@@ -164,7 +164,7 @@ def match(one: Fingerprint, other: Fingerprint) -> Match:
         return Match(1.0, 0.0, 0.0, 0.0)
     shares = np.where(possible, agree / np.maximum(heard, 1) / (BANDS - 1), -np.inf)
     best = int(np.argmax(shares))
-    offset = best if best <= size // 2 else best - size
+    offset = best if best < len(other.signs) else best - size
     distance = (1 - float(shares[best])) / 2
     seconds = float(heard[best] * HOP / RATE)
     return Match(distance, offset * HOP / RATE, seconds, _agreeing(one, other, offset))
