@@ -30,6 +30,8 @@ COMMANDS = (
     "watch",
     "playlist",
     "similar",
+    "duplicates",
+    "export",
     "merge",
     "info",
     "doctor",

@@ -70,6 +70,7 @@ HEADS = {
     FAILURE_COLUMNS[:3]: "failures",
     NOTE_COLUMNS: "notes",
     ("feature", "chroma_cens"): "features",
+    ("recording", "path", "what"): "doubles",
 }
 """How the tables begin that Earmark writes, and what they hold."""
 
@@ -133,7 +134,7 @@ def check_output(path: Path, kind: str) -> None:
     ----------
     path : Path
         Where a table is to go.
-    kind : {"features", "predictions"}
+    kind : {"features", "predictions", "doubles"}
         What it will be: only a table of the same kind is replaced.
 
     Raises

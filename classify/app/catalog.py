@@ -281,5 +281,5 @@ def zip_playlists(
 ) -> bytes:
     """Return a ZIP archive of one playlist per genre."""
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
-        written = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
+        written, _ = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
         return zip_files({playlist.path.name: playlist.path for playlist in written})
