@@ -246,6 +246,16 @@ def test_keys_are_called_as_musicians_call_them(key, mode, name):
     assert grid.key_of(key, mode) == name
 
 
+@pytest.mark.parametrize(
+    ("rows", "there", "found"), [([3], 5, 3), ([3], 3, None), ([0], 0, None), ([], 5, None)]
+)
+def test_a_row_that_is_gone_is_not_selected(monkeypatch, rows, there, found):
+    state = {"table": {"selection": {"rows": rows, "columns": [], "cells": []}}}
+    monkeypatch.setattr(grid.st, "session_state", state)
+    assert grid.picked("table", there) == found
+    assert grid.picked("not drawn yet", there) is None
+
+
 def test_the_charts_show_the_strongest_and_take_names_as_text():
     chart = charts.genres(["<b>rock</b>", "pop", "jazz"], [0.7, 0.296, 0.004], top=2)
     assert list(chart.layout.yaxis.ticktext) == ["&lt;b&gt;rock&lt;/b&gt;", "pop"]

@@ -244,3 +244,17 @@ def test_what_a_session_keeps_goes_with_it(app, tmp_path):
     del app.session_state["track list"]
     gc.collect()
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_search_without_a_hit_is_taken_back(app):
+    name_folder(app, "music")
+    tracks = app.session_state["track list"]
+    run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
+    app.run()
+    search = next(box for box in app.text_input if box.label == "Search")
+    search.set_value("zzz").run()
+    assert any("Nothing found" in element.value for element in app.markdown)
+    next(box for box in app.text_input if box.label == "Search").set_value("").run()
+    assert len(app.dataframe[0].value) == 2
+    assert not app.exception

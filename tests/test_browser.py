@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -402,6 +403,84 @@ def test_a_page_can_be_read_on_a_phone(visit, path, scheme):
     assert dark == [scheme == "dark", scheme == "light"]
     if path == "":
         shot(page, f"phone-{scheme}")
+
+
+WIDGETS = """() => {
+    const main = document.querySelector("[data-testid=stMain]");
+    const kinds = {
+        press: "button:not([disabled]), summary, [role=tab], [role=radio], [role=option], label",
+        type: "input[type=text]:not([disabled]), input:not([type]):not([disabled])",
+        move: "[role=slider]",
+        point: "canvas, .js-plotly-plot",
+    };
+    // A page that is drawn anew takes back what it has offered for download, and Streamlit logs that.
+    const left = "[data-testid=stDownloadButton]";
+    const found = [];
+    for (const [kind, selector] of Object.entries(kinds))
+        for (const scope of [main, ...document.querySelectorAll("[data-baseweb=popover]")])
+            for (const one of scope.querySelectorAll(selector)) {
+                const {x, y, width, height} = one.getBoundingClientRect();
+                if (width && height && one.checkVisibility() && !one.closest(left)) found.push([kind, x, y, width, height]);
+            }
+    return found;
+}"""
+"""What can be pressed, typed into, moved or pointed at, and where."""
+
+TYPED = ("", "jazz", "zzz", "..", "<b>", "0", "music", "-1", "\N{SNOWMAN}")
+
+ACTIONS = int(os.environ.get("EARMARK_MONKEY", "40"))
+"""That the monkey makes on each page."""
+
+
+def act(page, kind, place, rng):
+    """Do something with a widget, wherever in it."""
+    x, y, width, height = place
+    at = x + rng.uniform(0.1, 0.9) * width, y + rng.uniform(0.1, 0.9) * height
+    if not 60 < at[1] < page.viewport_size["height"]:
+        # Wherever it is: what is above lies under the header.
+        page.mouse.move(640, 500)
+        page.mouse.wheel(0, at[1] - 450)
+        return
+    page.mouse.click(*at)
+    if kind == "type":
+        page.keyboard.press("Control+a")
+        page.keyboard.type(rng.choice(TYPED))
+        page.keyboard.press("Enter")
+    elif kind == "move":
+        page.keyboard.press(rng.choice(["Home", "End", "ArrowLeft", "ArrowRight", "PageUp"]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["", "by_hand", "library", "insights", "train"])
+def test_a_monkey_breaks_nothing(visit, app, demo, path):
+    said = len(app.log.read_text(errors="replace"))
+    rng = random.Random(f"{os.environ.get('EARMARK_MONKEY_SEED', 0)} {path}")  # noqa: S311
+    page = visit(path)
+    if path == "":
+        drop(page, *sorted(demo.glob("*.[mow][pga][3gv]"))[:3])
+        page.get_by_text(re.compile("^3 of 3 tracks")).wait_for()
+    elif path == "train":
+        drop(page, ("mine.csv", table().to_csv(index=False).encode()))
+        page.get_by_text("240 rows").wait_for()
+    settled(page)
+    done = []
+    while len(done) < ACTIONS:
+        kinds = {}
+        for kind, *place in page.evaluate(WIDGETS):
+            kinds.setdefault(kind, []).append(place)
+        if not kinds:
+            # Streamlit is between two drawings.
+            page.wait_for_timeout(100)
+            continue
+        kind = rng.choice(sorted(kinds))
+        done.append((kind, place := rng.choice(kinds[kind])))
+        act(page, kind, place, rng)
+        if len(done) % 5 == 0:
+            settled(page)
+        # A menu or a fold that lies over everything.
+        page.keyboard.press("Escape")
+        assert page.locator("[data-testid=stException]").count() == 0, done[-5:]
+        assert "Traceback" not in app.log.read_text(errors="replace")[said:], done[-5:]
 
 
 # --- The server --------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ __all__ = [
     "for_display",
     "key_of",
     "meaning",
+    "picked",
     "select_rows",
     "values",
 ]
@@ -124,6 +125,22 @@ def select_rows(key: str, rows: list[int]) -> Any:
     if st.session_state.get(key, {}).get("selection") != state["selection"]:
         st.session_state[key] = state
     return state
+
+
+def picked(key: str, rows: int) -> int | None:
+    """Return the position of the row that was selected in a table; None where there is none.
+
+    A click may be on its way while the table becomes shorter: a row that is gone is none.
+
+    Parameters
+    ----------
+    key : str
+        The key of the table.
+    rows : int
+        How many rows the table has now.
+    """
+    chosen = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
+    return chosen[0] if chosen and chosen[0] < rows else None
 
 
 @cache

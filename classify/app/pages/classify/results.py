@@ -76,20 +76,23 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
             or (item.analysis and max(item.analysis.probabilities, default=0) >= share / 100)
         )
     ]
+    if not shown:
+        theme.empty_state("Nothing found", "Take a word or a filter away.", ":material/search_off:")
+        return
     table = tabulate(shown)
     # The row of the selected track.
     looked_at = [place for place, item in enumerate(shown) if item is track_list.chosen]
 
     def choose() -> None:
-        picked = st.session_state["classify table"]["selection"]["rows"]
-        if picked:
-            track_list.chosen = shown[picked[0]]
+        place = grid.picked("classify table", len(shown))
+        if place is not None:
+            track_list.chosen = shown[place]
 
     st.dataframe(
         grid.for_display(table),
         hide_index=True,
         column_config=grid.columns(),
-        height=min(38 + 35 * max(len(table), 1), 420),
+        height=min(38 + 35 * len(table), 420),
         on_select=choose,
         selection_mode="single-row",
         selection_default=grid.select_rows("classify table", looked_at),

@@ -121,9 +121,9 @@ def _similar(library: Library, place: int) -> None:
     shown.insert(min(2, len(shown.columns)), "%", 100 * neighbours["similarity"].to_numpy())
 
     def choose() -> None:
-        picked = st.session_state[f"library similar {place}"]["selection"]["rows"]
-        if picked:
-            select(int(neighbours["place"].iloc[picked[0]]))
+        row = grid.picked(f"library similar {place}", len(neighbours))
+        if row is not None:
+            select(int(neighbours["place"].iloc[row]))
 
     st.markdown("##### Similar tracks")
     st.dataframe(

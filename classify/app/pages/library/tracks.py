@@ -49,8 +49,8 @@ def show_tracks(
     looked_at = np.flatnonzero(shown.index == st.session_state.get(SELECTED)).tolist()
 
     def choose() -> None:
-        picked = st.session_state["library rows"]["selection"]["rows"]
-        select(int(shown.index[picked[0]]) if picked else None)
+        place = grid.picked("library rows", len(shown))
+        select(None if place is None else int(shown.index[place]))
 
     st.dataframe(
         grid.for_display(shown),
