@@ -198,12 +198,18 @@ def genres(demo, tmp_path_factory):
 def test_an_uploaded_mp3_gets_the_genre_that_the_command_line_gives(visit, demo, genres):
     name = "house-128bpm-a-minor.mp3"
     page = visit()
-    page.get_by_text("Nothing here yet").wait_for()
+    page.get_by_role("button", name="Try the demo tracks").wait_for()
+    assert page.title() == "Classify · Earmark"
     drop(page, demo / name)
     page.get_by_role("heading", name=f"Why {genres.loc[name, 'genre']}?").wait_for()
     page.get_by_text(name, exact=True).first.wait_for()
     page.get_by_text("mel spectrogram").wait_for()
     page.get_by_role("heading", name="The thirteen values").wait_for()
+    # The answer stands above all else, without scrolling.
+    answer = page.locator(".st-key-headline h3")
+    sync_api.expect(answer).to_contain_text(genres.loc[name, "genre"])
+    assert answer.bounding_box()["y"] < page.get_by_text("mel spectrogram").bounding_box()["y"]
+    assert answer.bounding_box()["y"] < 450
     shot(page, "classify", height=1560)
 
 
@@ -413,14 +419,15 @@ WIDGETS = """() => {
         move: "[role=slider]",
         point: "canvas, .js-plotly-plot",
     };
-    // A page that is drawn anew takes back what it has offered for download, and Streamlit logs that.
+    // A page that is drawn anew takes back its downloads, and Streamlit logs that.
     const left = "[data-testid=stDownloadButton]";
     const found = [];
     for (const [kind, selector] of Object.entries(kinds))
         for (const scope of [main, ...document.querySelectorAll("[data-baseweb=popover]")])
             for (const one of scope.querySelectorAll(selector)) {
                 const {x, y, width, height} = one.getBoundingClientRect();
-                if (width && height && one.checkVisibility() && !one.closest(left)) found.push([kind, x, y, width, height]);
+                if (width && height && one.checkVisibility() && !one.closest(left))
+                    found.push([kind, x, y, width, height]);
             }
     return found;
 }"""
@@ -454,7 +461,7 @@ def act(page, kind, place, rng):
 @pytest.mark.parametrize("path", ["", "by_hand", "library", "insights", "train"])
 def test_a_monkey_breaks_nothing(visit, app, demo, path):
     said = len(app.log.read_text(errors="replace"))
-    rng = random.Random(f"{os.environ.get('EARMARK_MONKEY_SEED', 0)} {path}")  # noqa: S311
+    rng = random.Random(f"{os.environ.get('EARMARK_MONKEY_SEED', 0)} {path}")
     page = visit(path)
     if path == "":
         drop(page, *sorted(demo.glob("*.[mow][pga][3gv]"))[:3])

@@ -90,6 +90,8 @@ class TrackList:
         The folder that they come from; None for what was uploaded.
     more : int
         Tracks of that folder that are left out, because there are too many.
+    outside : int
+        Links of that folder that are not followed, because they lead out of the root.
     chosen : Item, optional
         The one that is shown.
     items : list of Item
@@ -101,6 +103,7 @@ class TrackList:
     folder: Path
     source: Path | None = None
     more: int = 0
+    outside: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _shown: list[Item] = field(default_factory=list)
@@ -215,7 +218,7 @@ class TrackList:
         self.items.clear()
         self._shown.clear()
         self.chosen = self.source = None
-        self.more = 0
+        self.more = self.outside = 0
 
     @property
     def done(self) -> list[Item]:

@@ -15,6 +15,8 @@ from earmark.classify.app.jobs import track_list
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import theme, waiting
 from earmark.classify.app.widgets.waiting import POLL, WAIT
+from earmark.classify.insights import tracks
+from earmark.extract.audio import formats
 from earmark.extract.errors import EarmarkError, FileError, FindError, printable
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from earmark.classify.app.jobs.queue import Job
     from earmark.classify.app.jobs.track_list import TrackList
 
-__all__ = ["choose_sources", "clear", "show_failed"]
+__all__ = ["choose_sources", "clear", "offer_demo", "show_failed", "take_sources"]
 
 ERROR = "classify wrong"
 """The session key of the error about the folder that was named."""
@@ -39,7 +41,7 @@ def choose_sources(track_list: TrackList) -> None:
     with dropped:
         _drop(track_list)
     with named:
-        _name(track_list)
+        _name()
 
 
 def _drop(track_list: TrackList) -> None:
@@ -52,7 +54,6 @@ def _drop(track_list: TrackList) -> None:
         max_upload_size=limits.upload_mb,
         label_visibility="collapsed",
     )
-    show_failed(st.session_state.get("uploads refused", []))
     if not dropped:
         st.caption(
             f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
@@ -82,6 +83,31 @@ def _drop(track_list: TrackList) -> None:
     st.rerun()
 
 
+def take_sources(track_list: TrackList) -> None:
+    """Take in the folder that was named, once it was searched, and say what was not taken."""
+    show_failed(st.session_state.get("uploads refused", []))
+    _take_folder(track_list, app_settings().root)
+    theme.show_remembered_error(ERROR)
+    if track_list.more:
+        st.warning(
+            f"{track_list.more:,} more tracks of the folder were not taken. "
+            "`earmark classify` takes all."
+        )
+    if track_list.outside:
+        links = "1 link leads" if track_list.outside == 1 else f"{track_list.outside:,} links lead"
+        st.caption(f":material/link_off: {links} out of the root folder and were not followed.")
+
+
+def offer_demo(track_list: TrackList) -> None:
+    """Offer the demo tracks to somebody who has no music at hand; a wheel has none."""
+    found = sorted(path for path in tracks.DEMO.glob("*") if path.suffix in formats.MIME_TYPES)
+    if found and st.button("Try the demo tracks", icon=":material/play_circle:", key="demo"):
+        clear(track_list)
+        track_list.source = tracks.DEMO
+        track_list.add([(path.name, path) for path in found])
+        st.rerun()
+
+
 def show_failed(refused: Sequence[tuple[str, str]]) -> None:
     """Show which files were not analysed, and why."""
     for name, why in refused[:SHOWN_ERRORS]:
@@ -100,7 +126,7 @@ def clear(track_list: TrackList) -> None:
         st.session_state.pop(said, None)
 
 
-def _name(track_list: TrackList) -> None:
+def _name() -> None:
     root = app_settings().root
     with st.form("folder", border=False):
         named = st.text_input(
@@ -111,13 +137,6 @@ def _name(track_list: TrackList) -> None:
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
             with theme.remember_error(ERROR):
                 _search(named)
-    _take_folder(track_list, root)
-    theme.show_remembered_error(ERROR)
-    if track_list.more:
-        st.warning(
-            f"{track_list.more:,} more tracks of the folder were not taken. "
-            "`earmark classify` takes all."
-        )
 
 
 def _take_folder(track_list: TrackList, root: Path) -> None:
@@ -133,13 +152,15 @@ def _take_folder(track_list: TrackList, root: Path) -> None:
     if job.state != "cancelled":
         with theme.remember_error(ERROR):
             # A link may lead out of the root.
-            tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
-            if not tracks:
+            found = job.result()
+            inside = [(name, path) for name, path in found if path.is_relative_to(root)]
+            if not inside:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
             most = app_settings().folder_tracks
             clear(track_list)
-            track_list.source, track_list.more = folder, max(0, len(tracks) - most)
-            track_list.add(tracks[:most])
+            track_list.source, track_list.more = folder, max(0, len(inside) - most)
+            track_list.outside = len(found) - len(inside)
+            track_list.add(inside[:most])
     # Last, so that a rerun that interrupts this one takes the tracks.
     del st.session_state["classify finding"]
 
