@@ -289,7 +289,7 @@ def test_the_form_says_what_the_model_says(visit):
     model = earmark.load(storage.SPOTIFY)
     own = form.fields(model)
     genre = sorted(model.typical)[3]
-    values = form.settled(own, {name: row[1] for name, row in model.typical[genre].items()})
+    values = form.settled(own, form.typical_tracks(model)[genre])
 
     def verdict():
         found = model.predict(form.row(model, values)).iloc[0]

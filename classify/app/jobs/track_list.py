@@ -34,6 +34,9 @@ PICTURES = 6
 
 STOPPED = "was not analysed: it was stopped"
 
+WORDS = ("title", "artist", "album")
+"""What the tags say that stands in the table, where they say it of any track."""
+
 TOP = 3
 """Genres of a track in the table, the most probable."""
 
@@ -170,7 +173,9 @@ class TrackList:
         if job.state == "done":
             item.analysis = self._checked(item, TrackAnalysis.of(job.result()))
         else:
-            item.error = job.error or STOPPED
+            # A message begins with the path, which on a server says nothing to anybody.
+            item.error = job.error.removeprefix(f"{item.path}: ") or STOPPED
+            item.error = item.error.replace(str(item.path), item.name)
 
     def _checked(self, item: Item, analysis: TrackAnalysis) -> TrackAnalysis:
         """Leave out a sound that is neither the track's own file nor one that was made of it.
@@ -290,7 +295,8 @@ def table(items: Iterable[Item]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``path, genre, probability, genre_2, …`` and Spotify's thirteen columns, a row per track.
+        ``path``, ``title``, ``artist``, ``album`` as far as any track has them, ``genre,
+        probability, genre_2, …`` and Spotify's thirteen columns, a row per track.
     """
     genres = [f"genre{suffix}" for suffix in _suffixes()]
     probabilities = [f"probability{suffix}" for suffix in _suffixes()]
@@ -299,12 +305,14 @@ def table(items: Iterable[Item]) -> pd.DataFrame:
         if item.analysis is None:
             continue
         row: dict[str, object] = {"path": item.name}
+        row |= {name: getattr(item.analysis, name) or None for name in WORDS}
         named = zip(item.analysis.genres, item.analysis.probabilities, strict=True)
         for genre, probability, (name, share) in zip(genres, probabilities, named, strict=False):
             row |= {genre: name, probability: share}
         rows.append(row | item.analysis.values)
     pairs = [name for pair in zip(genres, probabilities, strict=True) for name in pair]
-    return pd.DataFrame(rows, columns=["path", *pairs, *sets.SPOTIFY_COLUMNS])
+    known = [name for name in WORDS if any(row[name] for row in rows)]
+    return pd.DataFrame(rows, columns=["path", *known, *pairs, *sets.SPOTIFY_COLUMNS])
 
 
 def _suffixes() -> list[str]:

@@ -92,6 +92,7 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
         grid.for_display(table),
         hide_index=True,
         column_config=grid.columns(),
+        placeholder="",
         height=min(38 + 35 * len(table), 420),
         on_select=choose,
         selection_mode="single-row",

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from earmark.classify import demo, reasons
+from earmark.classify import demo
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
-from earmark.classify.app.widgets import charts, grid, headline, player, radar, theme, waiting
+from earmark.classify.app.widgets import (
+    charts,
+    grid,
+    headline,
+    player,
+    radar,
+    reasoning,
+    theme,
+    waiting,
+)
 from earmark.classify.app.widgets.waiting import POLL, WAIT
 
 if TYPE_CHECKING:
@@ -143,10 +152,7 @@ def _why(analysis: TrackAnalysis) -> None:
     """Tell what speaks for the genre and what against it: in words, and behind a fold by column."""
     st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
     families = pd.DataFrame(analysis.families, columns=["family", "words", "contribution"])
-    for sign, heading in ((1, "For it"), (-1, "Against it")):
-        if found := reasons.told(families, sign):
-            lines = "\n".join(f"- {theme.plain(line)}" for line in found)
-            st.markdown(f"{heading}:\n\n{lines}")
+    reasoning.show(families)
     if analysis.tags:
         named = ", ".join(f"{tag} {charts.percent(share)}" for tag, share in analysis.tags)
         st.caption(theme.plain(f"Tags, as a network hears them: {named}"))
