@@ -280,3 +280,9 @@ def test_the_demo_tracks_are_one_click_away(app):
     assert len(tracks.items) == 6
     assert app.title[0].value == "Classify"
     tracks.stop()
+
+
+def test_an_empty_name_is_no_folder(app):
+    name_folder(app, "  ")
+    assert "a dot stands for all of" in app.error[0].value
+    assert not app.session_state["track list"].items

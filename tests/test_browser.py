@@ -490,6 +490,19 @@ def test_a_monkey_breaks_nothing(visit, app, demo, path):
         assert "Traceback" not in app.log.read_text(errors="replace")[said:], done[-5:]
 
 
+def test_the_menu_of_a_phone_says_what_it_is_and_closes(visit):
+    page = visit()
+    page.set_viewport_size({"width": 390, "height": 844})
+    button = page.locator("[data-testid=stExpandSidebarButton]")
+    button.wait_for()
+    assert button.evaluate("box => getComputedStyle(box, '::after').content") == '"Menu"'
+    button.click()
+    page.locator("[data-testid=stSidebar] a", has_text="By hand").click()
+    page.get_by_role("heading", name="By hand", level=1).wait_for()
+    button.wait_for()
+    sync_api.expect(page.locator("[data-testid=stSidebar] a").first).not_to_be_in_viewport()
+
+
 # --- The server --------------------------------------------------------------------------------
 
 

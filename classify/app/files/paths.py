@@ -68,7 +68,9 @@ def resolve_below_root(named: str, root: Path | None = None) -> Path:
         or any(part.startswith(".") for part in path.relative_to(root).parts)
     ):
         raise FindError(
-            printable(named), f"is not there; name a folder or a file below {printable(root)}"
+            printable(named),
+            f"is not there; name a folder or a file below {printable(root)}. Another root is named "
+            "by `earmark app --root FOLDER`, or by the variable EARMARK_APP_ROOT.",
         )
     return path
 

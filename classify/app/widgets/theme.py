@@ -70,13 +70,32 @@ STYLE = """
   @media (max-width: 640px) { .block-container { padding-inline: 1rem; } }
   h1 { letter-spacing: -0.02em; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
+  /* On a phone the pages are behind a button, which says so. */
+  [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
+  [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
 </style>
+"""
+
+CLOSE_MENU = """
+<script>
+  // On a phone the menu lies over the page: it closes when somebody has chosen one.
+  if (!window.earmarkMenu) {
+    window.earmarkMenu = true;
+    document.addEventListener("click", (event) => {
+      const menu = event.target.closest?.("[data-testid=stSidebar]");
+      if (!menu || !event.target.closest("a") || window.innerWidth > 768) return;
+      const close = menu.querySelector("[data-testid=stSidebarCollapseButton] button");
+      setTimeout(() => close?.click(), 50);
+    });
+  }
+</script>
 """
 
 
 def apply_style() -> None:
     """Apply the style sheet that all pages share."""
     st.html(STYLE)
+    st.html(CLOSE_MENU, unsafe_allow_javascript=True)
 
 
 def page_header(title: str, lead: str) -> None:

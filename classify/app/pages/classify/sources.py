@@ -37,20 +37,30 @@ SHOWN_ERRORS = 5
 
 def choose_sources(track_list: TrackList) -> None:
     """Let the user drop files or name a folder, and add their tracks to the track list."""
-    dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
+    dropped, whole, named = st.tabs(
+        [
+            ":material/upload: Drop files",
+            ":material/drive_folder_upload: Drop a folder",
+            ":material/folder: Name a folder",
+        ]
+    )
     with dropped:
         _drop(track_list)
+    with whole:
+        _drop(track_list, folder=True)
     with named:
         _name()
 
 
-def _drop(track_list: TrackList) -> None:
+def _drop(track_list: TrackList, folder: bool = False) -> None:
     limits = app_settings()
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
-        "Audio files",
-        accept_multiple_files=True,
-        key=f"uploads {turn}",
+        "A folder of music" if folder else "Audio files",
+        # Of a folder the browser sends what ends like music, and no text or picture beside it.
+        type=[suffix.removeprefix(".") for suffix in formats.MIME_TYPES] if folder else None,
+        accept_multiple_files="directory" if folder else True,
+        key=f"{'folder' if folder else 'uploads'} {turn}",
         max_upload_size=limits.upload_mb,
         label_visibility="collapsed",
     )
@@ -136,6 +146,9 @@ def _name() -> None:
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
             with theme.remember_error(ERROR):
+                if not named.strip():
+                    # Everything below the root may be more than anybody wants.
+                    raise FindError("no folder", f"was named; a dot stands for all of {root}")
                 _search(named)
 
 
