@@ -137,6 +137,17 @@ def test_a_folder_becomes_a_table(app):
     assert not tracks.items
     assert app.title[0].value == "Earmark"
 
+    # What was cleared by mistake comes back as it was, and one track can go alone.
+    app.button(key="undo").click().run()
+    run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
+    app.run()
+    assert len(app.dataframe[0].value) == 2
+    gone = tracks.chosen
+    app.button(key="remove").click().run()
+    assert gone not in tracks.items
+    assert len(tracks.items) == 2
+    assert not app.exception
+
 
 @pytest.mark.parametrize(
     ("holds", "message"), [("", "holds no audio files"), ("link", "links to elsewhere")]

@@ -490,6 +490,23 @@ def test_a_monkey_breaks_nothing(visit, app, demo, path):
         assert "Traceback" not in app.log.read_text(errors="replace")[said:], done[-5:]
 
 
+def test_keys_play_and_search(visit, demo):
+    page = visit()
+    drop(page, demo / "house-128bpm-a-minor.mp3", demo / "metal-150bpm-e-minor.m4a")
+    page.get_by_text(re.compile("^2 of 2 tracks")).wait_for()
+    page.get_by_text("mel spectrogram").wait_for()
+    settled(page)
+    page.keyboard.press("/")
+    sync_api.expect(page.get_by_role("textbox", name="Search")).to_be_focused()
+    page.keyboard.type(" /")
+    assert page.get_by_role("textbox", name="Search").input_value() == " /"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press(" ")
+    page.locator("button.play[aria-label=Pause]").wait_for()
+    page.keyboard.press(" ")
+    page.locator("button.play[aria-label=Play]").wait_for()
+
+
 def test_the_menu_of_a_phone_says_what_it_is_and_closes(visit):
     page = visit()
     page.set_viewport_size({"width": 390, "height": 844})

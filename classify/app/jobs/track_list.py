@@ -217,6 +217,17 @@ class TrackList:
         for item in self.items:
             item.analysis, item.error = None, ""
 
+    def remove(self, item: Item) -> None:
+        """Remove one track, and show the one that took its place."""
+        if item not in self.items:
+            return
+        place = self.items.index(item)
+        self.stop(item)
+        self.items.remove(item)
+        self._shown = [other for other in self._shown if other is not item]
+        if self.chosen is None or self.chosen is item:
+            self.chosen = self.items[min(place, len(self.items) - 1)] if self.items else None
+
     def clear(self) -> None:
         """Remove all tracks."""
         self.stop()

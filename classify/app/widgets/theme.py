@@ -7,6 +7,7 @@ import logging
 import re
 import unicodedata
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -76,26 +77,12 @@ STYLE = """
 </style>
 """
 
-CLOSE_MENU = """
-<script>
-  // On a phone the menu lies over the page: it closes when somebody has chosen one.
-  if (!window.earmarkMenu) {
-    window.earmarkMenu = true;
-    document.addEventListener("click", (event) => {
-      const menu = event.target.closest?.("[data-testid=stSidebar]");
-      if (!menu || !event.target.closest("a") || window.innerWidth > 768) return;
-      const close = menu.querySelector("[data-testid=stSidebarCollapseButton] button");
-      setTimeout(() => close?.click(), 50);
-    });
-  }
-</script>
-"""
-
 
 def apply_style() -> None:
     """Apply the style sheet that all pages share."""
     st.html(STYLE)
-    st.html(CLOSE_MENU, unsafe_allow_javascript=True)
+    script = Path(__file__).with_name("keys.js").read_text(encoding="utf-8")
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def page_header(title: str, lead: str) -> None:

@@ -11,7 +11,12 @@ from earmark.classify.app import session
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.pages.classify.results import show_results
-from earmark.classify.app.pages.classify.sources import choose_sources, offer_demo, take_sources
+from earmark.classify.app.pages.classify.sources import (
+    choose_sources,
+    offer_demo,
+    offer_undo,
+    take_sources,
+)
 from earmark.classify.app.pages.classify.track import show_track
 from earmark.classify.app.widgets import model_picker, theme
 
@@ -69,6 +74,7 @@ def _welcome() -> None:
     with boxes, theme.errors_shown():
         choose_sources(track_list)
     with demo, theme.errors_shown():
+        offer_undo(track_list)
         offer_demo(track_list)
     with theme.errors_shown():
         take_sources(track_list)

@@ -7,7 +7,7 @@ import streamlit as st
 from earmark.classify.app import session
 from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
-from earmark.classify.app.pages.classify.sources import clear, show_failed
+from earmark.classify.app.pages.classify.sources import put_aside, show_failed
 from earmark.classify.app.pages.classify.tags import show_planned_tags
 from earmark.classify.app.widgets import grid, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
@@ -45,8 +45,14 @@ def _table(track_list: TrackList) -> None:
             track_list.resume()
             st.rerun()
         if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
-            clear(track_list)
+            put_aside(track_list)
             st.rerun()
+        chosen = track_list.chosen
+        if len(track_list.items) > 1 and chosen in done + failed:
+            name = theme.plain(chosen.name, 40)
+            if st.button(f"Remove {name}", icon=":material/close:", disabled=busy, key="remove"):
+                track_list.remove(chosen)
+                st.rerun()
 
 
 def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:

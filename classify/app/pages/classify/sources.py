@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from earmark.classify.app.jobs.queue import Job
     from earmark.classify.app.jobs.track_list import TrackList
 
-__all__ = ["choose_sources", "clear", "offer_demo", "show_failed", "take_sources"]
+__all__ = [
+    "choose_sources",
+    "clear",
+    "offer_demo",
+    "offer_undo",
+    "put_aside",
+    "show_failed",
+    "take_sources",
+]
 
 ERROR = "classify wrong"
 """The session key of the error about the folder that was named."""
@@ -70,7 +78,7 @@ def _drop(track_list: TrackList, folder: bool = False) -> None:
             "together."
         )
         return
-    if track_list.source is not None:
+    if track_list.source is not None or CLEARED in st.session_state:
         clear(track_list)
     scratch = session.scratch()
     refused: list[tuple[str, str]] = []
@@ -128,10 +136,34 @@ def show_failed(refused: Sequence[tuple[str, str]]) -> None:
             st.dataframe(rows, hide_index=True)
 
 
+CLEARED = "classify cleared"
+"""The session key of what was cleared last, which can be brought back."""
+
+
+def put_aside(track_list: TrackList) -> None:
+    """Remove all tracks from the page; their files stay until others come."""
+    kept = [*track_list.items], track_list.source, track_list.more
+    track_list.clear()
+    st.session_state[CLEARED] = kept
+
+
+def offer_undo(track_list: TrackList) -> None:
+    """Offer to bring back what was cleared."""
+    if CLEARED not in st.session_state:
+        return
+    if st.button("Bring back what was cleared", icon=":material/undo:", key="undo"):
+        items, track_list.source, track_list.more = st.session_state.pop(CLEARED)
+        track_list.items += items
+        track_list.resume()
+        track_list.chosen = items[0]
+        st.rerun()
+
+
 def clear(track_list: TrackList) -> None:
     """Remove all tracks, their files and their errors."""
     track_list.clear()
     session.scratch().clear()
+    st.session_state.pop(CLEARED, None)
     for said in ("uploads refused", ERROR):
         st.session_state.pop(said, None)
 
