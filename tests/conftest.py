@@ -11,10 +11,15 @@ import pytest
 import soundfile
 from hypothesis import settings
 
-from earmark import pipeline
-from earmark.extract.batch import run
-
 ROOT = Path(__file__).parent.parent
+
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Processes that compile the same function for the first time at once can damage numba's cache
+    # of it, and then every call of it ends in a segmentation fault: each has a cache of its own.
+    os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".numba_cache" / worker)
+
+from earmark import pipeline  # noqa: E402
+from earmark.extract.batch import run  # noqa: E402
 
 # A busy machine is no fault of the code.
 settings.register_profile("unhurried", deadline=None)
