@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["GROUPS", "TYPICAL", "Field", "fields", "possible", "row", "settled", "typical_tracks"]
 
 TYPICAL = Path(__file__).with_name("typical_tracks.json")
-"""A track of each of Spotify's genres, made by `classify/models/train_typical.py`."""
+"""A track of each of Spotify's genres, made by `classify/app/widgets/train_typical.py`."""
 
 GROUPS = {
     "Feeling": ("danceability", "energy", "valence"),

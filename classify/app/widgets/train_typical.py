@@ -2,7 +2,7 @@
 
 The table is not part of this project; what is kept of it are the values of one track a genre:
 
-    python classify/models/train_typical.py ../shared/data/spotify/spotify_tracks.csv.gz
+    python classify/app/widgets/train_typical.py ../shared/data/spotify/spotify_tracks.csv.gz
 
 The middle of every column by itself is no track at all: with it, 5 of 114 genres were found.
 """
