@@ -12,7 +12,7 @@ from PIL import Image
 import earmark
 from earmark.classify.app.jobs.about_file import COVER, about_file, cover
 from earmark.classify.app.widgets import charts, headline, radar, theme
-from earmark.extract.camelot import camelot, compatible
+from earmark.extract.key_names import camelot, compatible
 
 COVERAGE = {"0.0–0.3": [0.1, 0.31], "0.3–0.9": [0.5, 0.64], "0.9–1.0": [0.4, 0.94]}
 

@@ -16,7 +16,7 @@ PACKAGE = ("earmark", "extract", "classify", "beetsplug", "pipeline.py", "app.py
 
 OPTIONAL = ("app", "beets", "cluster", "tags", "tune", "watch")
 
-DISTRIBUTIONS = {"markdown_it": "markdown-it-py", "sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"PIL": "pillow", "markdown_it": "markdown-it-py", "sklearn": "scikit-learn"}
 """Where the module is not called as the distribution is."""
 
 ELSEWHERE = {"musicnn", "tensorflow"}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from earmark.classify.library import mixing
+from earmark.extract import key_names
 from earmark.extract.errors import SchemaError
 
 # The wheel as it is printed: minor keys have A, major keys B.
@@ -21,21 +22,26 @@ def test_the_wheel_is_that_of_dj_programs_and_is_read_back(pitch):
     name = PITCHES[pitch]
     for mode, wheel, letter in ((0, MINOR, "A"), (1, MAJOR, "B")):
         code = f"{wheel.index(name) + 1}{letter}"
-        assert mixing.camelot(pitch, mode) == code
-        assert mixing.parse_key(code) == (pitch, mode)
-        assert mixing.parse_key(name + ("m" if mode == 0 else "")) == (pitch, mode)
+        assert key_names.camelot(pitch, mode) == code
+        assert key_names.parse_key(code) == (pitch, mode)
+        assert key_names.parse_key(name + ("m" if mode == 0 else "")) == (pitch, mode)
 
 
 def test_what_is_no_key_is_refused_and_an_unknown_one_has_no_code():
     for text in ("13A", "0B", "H", "", "m", "F##", "8C"):
         with pytest.raises(SchemaError, match="is no key"):
-            mixing.parse_key(text)
-    assert mixing.camelot(-1, 0) == mixing.camelot(float("nan"), 1) == mixing.camelot(3, 2) == ""
+            key_names.parse_key(text)
+    assert (
+        key_names.camelot(-1, 0)
+        == key_names.camelot(float("nan"), 1)
+        == key_names.camelot(3, 2)
+        == ""
+    )
 
 
 def test_neighbours_agree_and_others_do_not():
     def place(code):
-        return mixing.wheel(*(np.array([float(v)]) for v in mixing.parse_key(code)))
+        return mixing.wheel(*(np.array([float(v)]) for v in key_names.parse_key(code)))
 
     for other in ("8A", "7A", "9A", "8B"):
         assert mixing.harmonic(place("8A"), place(other)).all()
@@ -60,7 +66,7 @@ def total(order, tempo, key, mode):
 
 
 def test_a_chain_whose_best_order_is_known_is_found():
-    keys = [mixing.parse_key(code) for code in ("5A", "8A", "6A", "9A", "7A", "10A")]
+    keys = [key_names.parse_key(code) for code in ("5A", "8A", "6A", "9A", "7A", "10A")]
     key, mode = np.array(keys, float).T
     found = mixing.order(np.full(6, 120.0), key, mode, start=0)
     assert found.tolist() == [0, 2, 4, 1, 3, 5]

@@ -30,6 +30,7 @@ from earmark.classify.library.tagging import (
     values,
     write,
 )
+from earmark.extract import key_names
 from earmark.extract.errors import DecodeError, SettingsError, WriteError
 
 mutagen = pytest.importorskip("mutagen")
@@ -622,11 +623,11 @@ def test_a_plan_can_be_saved_edited_and_is_checked(music, tmp_path):
 
 def test_keys_are_written_in_three_ways():
     # The wheel that DJs use: neighbours differ by a fifth, the two modes of a number are relative.
-    camelot = [values.key_name(key, 1, "camelot") for key in range(12)]
+    camelot = [key_names.key_name(key, 1, "camelot") for key in range(12)]
     assert camelot == ["8B", "3B", "10B", "5B", "12B", "7B", "2B", "9B", "4B", "11B", "6B", "1B"]
-    minor = [values.key_name(key, 0, "camelot") for key in range(12)]
+    minor = [key_names.key_name(key, 0, "camelot") for key in range(12)]
     assert minor == ["5A", "12A", "7A", "2A", "9A", "4A", "11A", "6A", "1A", "8A", "3A", "10A"]
-    assert [values.key_name(*pair, "openkey") for pair in ((0, 1), (9, 0), (7, 1))] == [
+    assert [key_names.key_name(*pair, "openkey") for pair in ((0, 1), (9, 0), (7, 1))] == [
         "1d",
         "1m",
         "2d",

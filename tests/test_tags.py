@@ -14,8 +14,9 @@ from earmark.classify import _compat
 from earmark.classify.dataset import tags as file_tags
 from earmark.classify.dataset.names import located
 from earmark.classify.library.tagging import plan as plans
-from earmark.classify.library.tagging.values import Wanted, key_name
+from earmark.classify.library.tagging.values import Wanted
 from earmark.extract.errors import DecodeError, FindError, SchemaError, SettingsError
+from earmark.extract.key_names import key_name
 
 mutagen = pytest.importorskip("mutagen")
 

@@ -22,8 +22,8 @@ from earmark.classify.library import library, playlists
 from earmark.classify.model import genre_profiles
 from earmark.classify.model.storage import ABOUT
 from earmark.extract import sets, tables
-from earmark.extract.camelot import camelot, compatible
 from earmark.extract.errors import EarmarkError, FindError, SchemaError
+from earmark.extract.key_names import camelot, compatible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,10 +15,9 @@ import pandas as pd
 
 from earmark.classify import sound_tags
 from earmark.classify.dataset import labels, names, tags
-from earmark.classify.library.mixing import camelot
-from earmark.classify.library.tagging.values import key_name
 from earmark.extract import tables
 from earmark.extract.errors import DecodeError, SchemaError
+from earmark.extract.key_names import camelot, key_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -22,7 +22,7 @@ import pandas as pd
 
 from earmark.classify.dataset import labels
 from earmark.classify.dataset import names as naming
-from earmark.classify.library.tagging.values import key_name
+from earmark.extract.key_names import key_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

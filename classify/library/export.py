@@ -17,9 +17,9 @@ from earmark.classify import reasons, sound_tags
 from earmark.classify.dataset import labels
 from earmark.classify.library import columns
 from earmark.classify.library.playlists import filename
-from earmark.classify.library.tagging.values import key_name
 from earmark.extract import sets, tables
 from earmark.extract.errors import WriteError
+from earmark.extract.key_names import key_name
 from earmark.version import __version__
 
 if TYPE_CHECKING:

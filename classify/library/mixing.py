@@ -12,15 +12,11 @@ one key, within one percent of one tempo, are one stop, and the time depends on 
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.extract.errors import SchemaError
-
-__all__ = ["camelot", "cost", "harmonic", "order", "parse_key", "wheel"]
+__all__ = ["cost", "harmonic", "order", "wheel"]
 
 Doubles = NDArray[np.float64]
 
@@ -35,20 +31,6 @@ FURTHEST = 7.0
 
 MENDED = 600
 """Stops up to which stretches are turned; beyond, it would take long and help little."""
-
-CODE = re.compile(r"(1[0-2]|[1-9])([AB])", re.IGNORECASE)
-
-
-def camelot(key: float, mode: float) -> str:
-    """Return the place of a key on the wheel; empty where the key is not known.
-
-    Examples
-    --------
-    >>> camelot(9, 0), camelot(0, 1), camelot(11, 1)
-    ('8A', '8B', '1B')
-    """
-    number = wheel(np.array([key], float), np.array([mode], float))[0]
-    return f"{int(number[0]) + 1}{'AB'[int(mode)]}" if np.isfinite(number).all() else ""
 
 
 def wheel(key: Doubles, mode: Doubles) -> Doubles:
@@ -69,32 +51,6 @@ def wheel(key: Doubles, mode: Doubles) -> Doubles:
     major = np.where(known, key + 3 * (mode == 0), 0) % 12
     place = (7 * major + 7) % 12
     return np.column_stack([np.where(known, place, np.nan), np.where(known, mode, np.nan)])
-
-
-def parse_key(text: str) -> tuple[int, int]:
-    """Return key and mode that a name or a code of Camelot's says.
-
-    Raises
-    ------
-    SchemaError
-        It is neither.
-
-    Examples
-    --------
-    >>> parse_key("8A"), parse_key("F#m"), parse_key("Bb")
-    ((9, 0), (6, 0), (10, 1))
-    """
-    plain = text.strip()
-    if found := CODE.fullmatch(plain):
-        mode = int(found[2].upper() == "B")
-        major = (int(found[1]) - 8) * 7 % 12
-        return (major - 3 * (mode == 0)) % 12, mode
-    name, minor = (plain[:-1], True) if plain[-1:] == "m" else (plain, False)
-    names = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-    if name[:1].upper() in names and name[1:] in ("", "#", "b", "♯", "♭"):
-        shift = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}[name[1:]]
-        return (names[name[0].upper()] + shift) % 12, int(not minor)
-    raise SchemaError(f"{text!r} is no key: write it like 8A, or like F#m and Bb")
 
 
 def cost(tempo: Doubles, place: Doubles, other_tempo: Doubles, other_place: Doubles) -> Doubles:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from earmark.classify.app.widgets.grid import key_of
-from earmark.extract.camelot import camelot
+from earmark.extract.key_names import camelot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ from earmark.classify.dataset.pooling import per_track
 from earmark.classify.library.tagging.plan import Origin, sha256_of
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, run
 from earmark.extract.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -73,8 +73,10 @@ def of_files(
         A model directory; by default the one that ships.
     level : bool
         Whether loudness and true peak are wanted, which takes a second pass.
-    timeout, workers, progress
+    timeout, progress
         As for `earmark.extract.batch.run.extract`.
+    workers : int
+        Processes that analyse.
 
     Raises
     ------
@@ -85,12 +87,16 @@ def of_files(
     extraction = replace(
         score.extraction_of(bundle, str(model or "the default model")), timeout=timeout
     )
-    result = run.extract(sources, extraction, workers=workers, progress=progress)
+    executor = executors.Processes(workers)
+    result = run.extract(sources, extraction, executor=executor, progress=progress)
     table = result.held[-1]
     rows = _rows(bundle, table)
     if level:
         loud = run.extract(
-            sources, run.Extraction("loudness", timeout=timeout), workers=workers, progress=progress
+            sources,
+            run.Extraction("loudness", timeout=timeout),
+            executor=executor,
+            progress=progress,
         )
         levels = loud.held[0].frame.set_index("path")[[*LEVEL, "duration_ms"]]
         rows = rows.drop(columns=levels.columns.intersection(rows.columns)).join(levels, on="path")

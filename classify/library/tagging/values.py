@@ -7,13 +7,14 @@ import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 
 from earmark.classify import sound_tags
 from earmark.classify.dataset import genres
 from earmark.extract.errors import SettingsError
+from earmark.extract.key_names import Notation, key_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,17 +23,14 @@ __all__ = [
     "FIELDS",
     "GENRE_NAMES",
     "USUAL",
-    "Notation",
     "Wanted",
     "album_loudness",
     "gains",
     "genre_names",
-    "key_name",
     "number",
     "of_track",
 ]
 
-Notation = Literal["musical", "camelot", "openkey"]
 
 FIELDS = ("genre", "bpm", "key", "energy", "mood", "replaygain", "values", "tags")
 """What can be written."""
@@ -48,12 +46,6 @@ REFERENCE = -18.0
 
 REFERENCE_OPUS = -23.0
 """The one of the fields of Opus (RFC 7845)."""
-
-TONICS = (
-    ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"),
-    ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
-)
-"""The twelve tonics as they are written most in major, and in minor."""
 
 MOODS = {
     "happy": "Happy",
@@ -110,25 +102,6 @@ class Wanted:
                 f"keys are not written as {self.notation!r}; choose from "
                 f"{', '.join(get_args(Notation))}"
             )
-
-
-def key_name(key: float, mode: float, notation: Notation = "musical") -> str:
-    """Return a key as it is written in tags; empty where it is not known.
-
-    Examples
-    --------
-    >>> key_name(9, 0), key_name(9, 0, "camelot"), key_name(9, 0, "openkey")
-    ('Am', '8A', '1m')
-    """
-    if not (key in range(12) and mode in (0, 1)):
-        return ""
-    if notation == "musical":
-        return TONICS[0][int(key)] if mode == 1 else f"{TONICS[1][int(key)]}m"
-    # Both count in fifths; a minor key has the number of its relative major.
-    fifths = 7 * int(key if mode == 1 else key + 3) % 12
-    if notation == "openkey":
-        return f"{fifths + 1}{'d' if mode == 1 else 'm'}"
-    return f"{(fifths + 7) % 12 + 1}{'B' if mode == 1 else 'A'}"
 
 
 def of_track(row: Mapping[str, object], wanted: Wanted) -> dict[str, list[str]]:
