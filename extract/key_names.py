@@ -44,7 +44,7 @@ def key_name(key: float, mode: float, notation: Notation = "musical") -> str:
     """
     if not (key in range(12) and mode in (0, 1)):
         return ""
-    pitch, major = int(key), mode == 1
+    pitch, major = int(key), bool(mode == 1)
     if notation == "musical":
         return TONICS[major][pitch] + ("" if major else "m")
     fifths = 7 * (pitch if major else pitch + 3) % 12

@@ -17,6 +17,12 @@ MAJOR = ["B", "F#", "C#", "G#", "D#", "A#", "F", "C", "G", "D", "A", "E"]
 PITCHES = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
 
 
+def test_a_key_of_a_column_has_a_name():
+    key, mode = np.array([9.0, 0.0]), np.array([0.0, 1.0])
+    assert [key_names.key_name(*pair) for pair in zip(key, mode, strict=True)] == ["Am", "C"]
+    assert [key_names.camelot(*pair) for pair in zip(key, mode, strict=True)] == ["8A", "8B"]
+
+
 @pytest.mark.parametrize("pitch", range(12))
 def test_the_wheel_is_that_of_dj_programs_and_is_read_back(pitch):
     name = PITCHES[pitch]

@@ -154,5 +154,11 @@ def command(
         say(str(failure))
     if not made:
         raise SchemaError(f"{table}: no playlist was written; no track has a {by}, or all are kept")
+    folder = output.parent if single else output
+    if audio is None and not (folder / str(chosen["path"].iloc[0])).exists():
+        say(
+            f"paths are those of the table, and from {folder} they lead to no file: --audio FOLDER "
+            "says where the files are"
+        )
     for playlist in made:
         print(f"{playlist.tracks:6}  {playlist.path}")
