@@ -94,7 +94,8 @@ class Scored:
         -------
         DataFrame
             ``path``, ``genre``, ``probability``, ``genre_2``, ``probability_2`` …, a row per
-            track. A track without sound has no genre: its cells are missing.
+            track. A track without sound, or of steady sound alone, has no genre: its cells are
+            missing.
         """
         found = named(self.logits, top, min_probability)
         return found.reindex(self.paths).rename_axis("path").reset_index()
@@ -271,7 +272,7 @@ def scored(bundle: Bundle, table: pd.DataFrame | FeatureTable) -> Scored:
     table = FeatureTable.of(table)
     check(bundle, table)
     frame, paths = table.frame, table.paths
-    audible = table.has_sound_in(bundle.columns).to_numpy()
+    audible = table.has_sound_in(bundle.columns).to_numpy() & ~bundle.steady(frame)
     features = frame.loc[audible, [name for name in bundle.inputs if name in frame]]
     if "explicit" in features:
         features = features.assign(explicit=flags(features["explicit"]))

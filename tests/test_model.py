@@ -201,7 +201,7 @@ def test_the_pickles_take_categories_as_they_are(genres, monkeypatch):
         (lambda d: (d / "model.ubj").write_bytes(b"x"), "is damaged"),
         (
             lambda d: _edit(d, protocol=99),
-            "has protocol 99, and this version of Earmark reads 1, 2, 3",
+            "has protocol 99, and this version of Earmark reads 1, 2, 3, 4",
         ),
         (lambda d: _edit(d, genres=["a", "b"]), "give 3 genres, but it names 5 and 2"),
         (lambda d: _edit(d, inputs=["a"]), "take 5 columns .* but it names 1 and 3"),

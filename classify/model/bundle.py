@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     import xgboost
     from numpy.typing import NDArray
 
-__all__ = ["Bundle"]
+__all__ = ["MOTION", "Bundle"]
+
+MOTION = tuple(f"mfcc_{number:02d}_std" for number in range(1, 6))
+"""How much the timbre of a row moves: the standard deviations of the first cepstral coefficients
+but that of the level."""
 
 VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
 """What only trees with vectors in their leaves have, and the XGBoost from which on they can be
@@ -97,6 +101,9 @@ class Bundle:
     typical : dict
         What tracks of each genre measure (`earmark.classify.model.genre_profiles`); empty where
         nobody knows.
+    least_motion : float
+        What of its timbre moves less has no genre, such as noise and held tones: the largest of
+        `MOTION`. 0 asks for none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -121,6 +128,13 @@ class Bundle:
     metrics: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     typical: genre_profiles.Typical = field(default_factory=dict)
+    least_motion: Annotated[float, Field(strict=True, ge=0, le=1e3)] = 0.0
+
+    def steady(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Tell which rows move so little that they are no music; where it is unknown, none."""
+        known = frame.reindex(columns=list(MOTION))
+        still: NDArray[np.bool_] = (known < self.least_motion).all(axis=1).to_numpy()
+        return still
 
     @property
     def set_name(self) -> str | None:

@@ -50,11 +50,12 @@ __all__ = [
 
 Form = TypeVar("Form", bound=Bundle)
 
-PROTOCOL = 3
+PROTOCOL = 4
 """Raised when a bundle has parts that older versions of Earmark do not know what to do with."""
 
-READABLE = (1, 2, 3)
-"""Protocols that are read. 1 had trees alone, without a temperature; 2 no typical values."""
+READABLE = (1, 2, 3, 4)
+"""Protocols that are read. 1 had trees alone, without a temperature; 2 no typical values,
+3 no least motion."""
 
 DEFAULT = Path(__file__).parents[1] / "models" / "default"
 """The default model that ships with Earmark."""

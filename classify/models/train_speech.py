@@ -10,6 +10,7 @@ some music goes the same way and stays music. Everything is made of a seed, in a
 from __future__ import annotations
 
 import subprocess
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,14 +24,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["SPEECH", "made"]
+__all__ = ["FOLDS", "SPEECH", "Clip", "fold_of", "made"]
 
 SPEECH = "speech"
 
 RATE = 22_050
 SECONDS = 10.0
-LEVELS = (3.0, 20.0)
-"""How many dB a voice lies above the music under it."""
+LEVELS = ((3.0, 8.0), (8.0, 14.0), (14.0, 20.0))
+"""How many dB a voice lies above the music under it; each reading is laid over each kind."""
+
+FOLDS = 3
+"""Into so many parts readers, and music that lies under voices, are dealt."""
 
 TELEPHONE = (300.0, 3400.0)
 """Hz: the band of ITU-T G.712."""
@@ -72,6 +76,14 @@ TEXTS = {
 """Of the Universal Declaration of Human Rights, but for a sentence."""
 
 VOICES = ("m1", "m3", "m7", "f2", "f4", "f5")
+
+
+def fold_of(group: str) -> int:
+    """Tell in which part a reader is, or who made the music under a voice.
+
+    A voice has music of its own part under it: who holds out a part has heard neither.
+    """
+    return zlib.crc32(group.encode()) % FOLDS
 
 
 @dataclass(frozen=True)
@@ -159,41 +171,42 @@ def made(
     -------
     DataFrame
         ``path`` below ``folder/audio``, ``label``, ``group``, ``source`` (the name of the clip that
-        it was made of) and ``made`` (how).
+        it was made of), ``bed`` (that of the music under it, or nothing) and ``made`` (how).
     """
     chance = np.random.default_rng(seed)
     audio, raw = folder / "audio", folder / "raw"
     audio.mkdir(parents=True)
     raw.mkdir()
+    dealt = [[bed for bed in beds if fold_of(bed.group) == fold] for fold in range(FOLDS)]
     rows: list[dict[str, str]] = []
 
-    def write(clip: Clip, how: str, sound: NDArray[np.float64]) -> None:
+    def write(clip: Clip, how: str, sound: NDArray[np.float64], bed: str = "") -> None:
         path = f"{clip.label}-{len(rows):04d}.flac"
         peak = max(abs(sound).max(), 1e-9)
         level = 10 ** (-chance.uniform(0, 12) / 20)
         soundfile.write(audio / path, sound / peak * level, RATE)
         rows.append(
             {"path": path, "label": clip.label, "group": clip.group, "source": clip.name}
-            | {"made": how}
+            | {"bed": bed, "made": how}
         )
 
-    def voice_of(clip: Clip, how: str) -> NDArray[np.float64]:
-        sound = read(clip.path)
-        if how == "telephone":
-            return band(sound, TELEPHONE)
-        if how == "room":
-            return room(sound, chance)
-        if how == "bed":
-            bed = beds[chance.integers(len(beds))]
-            return over(sound, read(bed.path), chance.uniform(*LEVELS))
-        return sound
+    def write_over(clip: Clip, sound: NDArray[np.float64], levels: tuple[float, float]) -> None:
+        own = dealt[fold_of(clip.group)]
+        bed = own[chance.integers(len(own))]
+        write(clip, "bed", over(sound, read(bed.path), chance.uniform(*levels)), bed.name)
 
     for clip in synthesised(raw):
-        for how in ("dry", str(chance.choice(["telephone", "room", "bed", "bed"]))):
-            write(clip, how, voice_of(clip, how))
-    for clip in readings:
-        for how in ("bed", str(chance.choice(["telephone", "room"]))):
-            write(clip, how, voice_of(clip, how))
+        sound = read(clip.path)
+        write(clip, "dry", sound)
+        write(clip, "room", room(sound, chance))
+        write_over(clip, sound, LEVELS[chance.integers(len(LEVELS))])
+    for place, clip in enumerate(readings):
+        sound = read(clip.path)
+        for levels in LEVELS:
+            write_over(clip, sound, levels)
+        write(clip, "room", room(sound, chance))
+        if place % 2:
+            write(clip, "telephone", band(sound, TELEPHONE))
     for clip in music:
         narrow = [TELEPHONE, WIDEBAND][chance.integers(2)]
         how = "telephone" if narrow is TELEPHONE else "wideband"

@@ -21,6 +21,7 @@ import av
 import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
+from scipy import signal
 
 Audio = NDArray[np.float64]  # one voice is (samples,), a mix is (2, samples)
 Voice = Callable[[int, float], Audio]  # (MIDI note, seconds) -> sound
@@ -148,39 +149,125 @@ def tone(patch: Patch, note: int, seconds: float) -> Audio:
     return voiced
 
 
-def string(bright: float, sustain: float) -> Voice:
+def string(bright: float, sustain: float, take: int = 0) -> Voice:
     """Make a plucked string (Karplus-Strong): a burst of noise going round a leaky loop.
 
     The loop is averaged a whole period at a time, and the result stretched to the exact pitch,
-    which a whole number of samples would miss.
+    which a whole number of samples would miss. Takes after the first are played by a hand: each
+    pluck is a little sharp at first, and no two of them are the same.
     """
 
     @lru_cache(maxsize=256)
     def pluck(note: int, seconds: float) -> Audio:
         period = RATE / (440 * 2 ** ((note - 69) / 12))
         size = round(period - 0.5)  # averaging two neighbours delays by the other half sample
-        loop = band(noise(size / RATE, seed=note), high=bright)
+        chance = np.random.default_rng(128 * take + note)
+        loop = band(chance.uniform(-1, 1, size), high=bright)
+        loop -= np.roll(loop, size // 8)  # plucked at an eighth of its length
         loss = np.exp(-period / RATE / sustain)
         turns = []
-        for _ in range(int(seconds * RATE / size) + 2):
+        for _ in range(int(1.01 * seconds * RATE / size) + 2):
             turns.append(loop)
             loop = loss * (loop + np.roll(loop, 1)) / 2
         t, wave = clock(seconds), np.concatenate(turns)
-        wave = np.interp(t * RATE * (size + 0.5) / period, np.arange(wave.size), wave)
+        hand = (chance.normal(0, 3) + 10 * np.exp(-t / 0.05)) * (take > 0)
+        place = np.cumsum(2 ** (hand / 1200)) * (size + 0.5) / period
+        wave = np.interp(place, np.arange(wave.size), wave)
         plucked: Audio = wave / np.abs(wave).max() * np.clip((seconds - t) / 0.02, 0, 1)
         return plucked
 
     return lambda note, seconds: pluck(note, round(seconds, 4))
 
 
-def kick(deep: float = 48, ring: float = 0.13) -> Audio:
+@dataclass(frozen=True)
+class Throat:
+    """A voice: pulses of the vocal folds through the resonances of a mouth.
+
+    Parameters
+    ----------
+    vowels
+        What the mouth moves through while a note lasts, of `VOWELS`.
+    size
+        Of the mouth: below 1 the resonances lie higher, as women's do.
+    breath, rough
+        Noise beside the pulses, and how irregular they are: a shout, a growl.
+    attack, vibrato, slide
+        Seconds, cents at 5.5 Hz, and by how many semitones the pitch falls: speech.
+    consonant
+        Hertz around which a burst of noise lies before the vowel; 0 for none.
+    """
+
+    vowels: str = "a"
+    size: float = 1.0
+    breath: float = 0.02
+    rough: float = 0.0
+    attack: float = 0.02
+    vibrato: float = 0.0
+    slide: float = 0.0
+    consonant: float = 0.0
+
+    def __call__(self, note: int, seconds: float) -> Audio:
+        """Sing a note."""
+        return sung(self, note, round(seconds, 4))
+
+
+VOWELS = {  # formants in hertz, of a man (Peterson and Barney, 1952)
+    "a": (730, 1090, 2440), "e": (530, 1840, 2480), "i": (270, 2290, 3010),
+    "o": (570, 840, 2410), "u": (300, 870, 2240), "y": (390, 1990, 2550), "r": (490, 1350, 1690),
+}  # fmt: skip
+
+
+def mouth(sound: Audio, vowel: str, size: float) -> Audio:
+    """Let three resonances of a vowel and two of every throat ring, side by side."""
+    heard = np.zeros_like(sound)
+    formants = (*VOWELS[vowel], 3400, 4500)
+    for formant, width, gain in zip(
+        formants, (80, 100, 140, 200, 260), (1, 0.6, 0.35, 0.2, 0.1), strict=True
+    ):
+        pole = np.exp((-np.pi * width + 2j * np.pi * formant / size) / RATE)
+        ring = [1, -2 * pole.real, abs(pole) ** 2]
+        heard += gain * signal.lfilter([1 - abs(pole), 0, abs(pole) - 1], ring, sound)
+    return heard
+
+
+@lru_cache(maxsize=512)
+def sung(throat: Throat, note: int, seconds: float) -> Audio:
+    """One note of a voice."""
+    t = clock(seconds + 0.05)
+    chance = np.random.default_rng(note)
+    cents = throat.vibrato * np.sin(2 * np.pi * 5.5 * t) * np.clip(t / 0.4, 0, 1)
+    cents -= 100 * throat.slide * np.linspace(-0.3, 1, t.size)
+    wobble = band(chance.normal(0, 1, t.size), 2, 90 if throat.rough else 12, 1)
+    cents += (15 + 900 * throat.rough) * wobble / max(np.abs(wobble).max(), 1e-9)
+    phase = np.cumsum(440 * 2 ** ((note - 69 + cents / 100) / 12)) / RATE
+    # The folds open gently and close with a snap (Klatt and Klatt, 1990).
+    place = phase % 1
+    pulse = np.where(place < 0.6, 2 * place - 3 * place**2 / 0.6, 0.0)
+    pulse *= 1 + 0.1 * chance.normal(0, 1, int(phase[-1]) + 2)[phase.astype(int)]
+    folds = pulse + throat.breath * chance.normal(0, 1, t.size) * (0.4 + place)
+    steps = np.linspace(0, 1, len(throat.vowels)) if len(throat.vowels) > 1 else np.zeros(1)
+    place = np.clip(t / seconds, 0, 1)
+    sound = sum(
+        np.interp(place, steps, np.eye(len(steps))[i]) * mouth(folds, vowel, throat.size)
+        for i, vowel in enumerate(throat.vowels)
+    )
+    note_sung: Audio = sound / np.abs(sound).max()
+    note_sung *= np.interp(t, [0, throat.attack, seconds, t[-1]], [0, 1, 0.8, 0])
+    if throat.consonant:
+        hiss = band(chance.normal(0, 1, t.size), throat.consonant / 1.4, throat.consonant * 1.4)
+        note_sung *= np.clip((t - 0.03) / 0.03, 0, 1)
+        note_sung += 0.6 * hiss / np.abs(hiss).max() * np.exp(-(((t - 0.025) / 0.025) ** 2))
+    return note_sung
+
+
+def kick(deep: float = 48, ring: float = 0.13, click: float = 1.0) -> Audio:
     """Bass drum: a sine falling to `deep` hertz, with the click of the beater.
 
     It sounds long enough to have a pitch, so tune it to the piece.
     """
     t = clock(ring * 4)
     body = np.sin(2 * np.pi * (deep * t + 5.0 * (1 - np.exp(-t / 0.025)))) * np.exp(-t / ring)
-    return body + band(noise(ring * 4), 800, 5000) * np.exp(-t / 0.004)
+    return body + click * band(noise(ring * 4), 800, 5000) * np.exp(-t / 0.004)
 
 
 def snare(ring: float = 0.09, low: float = 900) -> Audio:
@@ -199,12 +286,53 @@ def clap() -> Audio:
 
 
 def cymbal(ring: float, low: float = 7000, bell: float = 0.4) -> Audio:
-    """Hats, ride, crash: out-of-tune squares (the trick of old drum machines) and noise."""
+    """Cymbals of old drum machines: out-of-tune squares and noise."""
     t = clock(ring * 5)
     metal = sum(np.sign(np.sin(2 * np.pi * f * t)) for f in (821, 1217, 1481, 2093, 2161, 3203))
     sound = band(bell * metal / 6 + (1 - bell) * noise(ring * 5, 3), low, 15e3)
     struck: Audio = sound / np.abs(sound).max() * np.exp(-t / ring) * np.clip(t / 0.001, 0, 1)
     return struck
+
+
+def plate(ring: float, low: float = 7000, bell: float = 0.4, modes: int = 80) -> Audio:
+    """Hats, ride, crash: many modes of a plate, the high ones soonest gone, and noise."""
+    chance = np.random.default_rng(3)
+    t = clock(ring * 5)
+    metal = np.zeros_like(t)
+    for pitch in np.sort(chance.uniform(low * 0.35, 15e3, modes)):
+        fall = np.exp(-t / ring * (0.6 + 0.8 * pitch / 15e3))
+        metal += fall * np.sin(2 * np.pi * (pitch * t + chance.uniform()))
+    metal /= np.abs(metal).max()
+    hiss = noise(ring * 5, 3) * np.exp(-t / ring)
+    sound = band(bell * metal + (1 - bell) * hiss, low, 15e3)
+    struck: Audio = sound / np.abs(sound).max() * np.clip(t / 0.001, 0, 1)
+    return struck
+
+
+def amplifier(sound: Audio, drive: float, low: float = 120.0, high: float = 5000.0) -> Audio:
+    """Overdrive, and the loudspeaker cabinet that cuts its fizz.
+
+    Four times the samples while it is bent, else what bends back from half the rate is heard.
+    """
+    fine = signal.resample_poly(level(band(sound, low, 9000, 1)), 4, 1, axis=-1)
+    bent = np.tanh(np.tanh(drive * fine) * 2 + 0.25)
+    played = signal.resample_poly(bent, 1, 4, axis=-1)[..., : sound.shape[-1]]
+    cabinet = band(played, 90, high, 2)
+    bite = signal.sosfilt(
+        signal.butter(1, (1800, 3800), "bandpass", fs=RATE, output="sos"), cabinet
+    )
+    return level(cabinet + 0.8 * bite)
+
+
+def presence(sound: Audio, gain: float) -> Audio:
+    """Lift what makes voices and sticks clear."""
+    return sound + gain * band(sound, 1500, 9000, 1)
+
+
+def level(sound: Audio) -> Audio:
+    """Give a sound an effective value of one."""
+    scaled: Audio = sound / np.sqrt(np.mean(sound**2))
+    return scaled
 
 
 def echo(mix: Audio, seconds: float, feedback: float = 0.4) -> Audio:
@@ -325,9 +453,12 @@ PLUCK = Patch(20, 1.0, odd=True, decay=0.25, damping=0.15)
 SUB = Patch(4, 2.0, decay=1.5, attack=0.008)
 SAW_BASS = Patch(30, 1.0, decay=0.6, damping=0.15, cents=4)
 MELODICA = Patch(18, 1.1, odd=True, attack=0.04, vibrato=10)
-LEAD = Patch(40, 0.8, attack=0.01, vibrato=18, cents=4)
+BRASS = Patch(16, 1.0, attack=0.03, vibrato=14, release=0.08)
 UPRIGHT = string(bright=1200, sustain=0.7)
 GUITAR = string(bright=5000, sustain=2.0)
+BASS_GUITAR = string(bright=3000, sustain=1.5)
+MUTED = [string(3000, 0.6, take) for take in range(5)]  # by the palm
+OPEN = [string(8000, 3.0, take) for take in range(5)]
 
 
 def house(tempo: float) -> Audio:
@@ -374,8 +505,8 @@ def reggae(tempo: float) -> Audio:
     chart = "G | C | G | D | C | G"
     mix.drum("--------x-------", kick(49, 0.16), Fader(1.0))
     mix.drum("--------x-------", snare(0.06, 1800), Fader(0.6, wet=0.2))
-    mix.drum("x-o-x-o-x-o-x-oo", cymbal(0.03), Fader(0.25, 0.3))
-    mix.comp(chart, "--x---x---x---x-", GUITAR, 0.2, 62, Fader(0.4, -0.5, 0.3))
+    mix.drum("xoxoxoxoxoxoxoxo", plate(0.05, 5000), Fader(0.5, 0.3))
+    mix.comp(chart, "--x---x---x---x-", GUITAR, 0.2, 62, Fader(0.6, -0.5, 0.05))
     mix.comp(chart, "--xo--xo--xo--xo", ORGAN, 0.14, 59, Fader(0.2, 0.5, 0.3))
     on_g = "G1:.75 G1:.25 B1:.5 D2:.5 -:.5 D2:.5 B1:.5 G1:.5 "
     on_c = "C2:.75 C2:.25 E2:.5 G2:.5 -:.5 E2:.5 D2:.5 C2:.5 "
@@ -385,71 +516,95 @@ def reggae(tempo: float) -> Audio:
     dub.line("-:4 -:4 | B4:.5 D5:.5 G5:1 F#5:.5 D5:1.5", MELODICA, Fader(0.28, 0.1, 0.3))
     dub.line("E5:.5 D5:.5 C5:.5 E5:.5 D5:1 -:1 | B4:.5 A4:.5 G4:3", MELODICA, Fader(0.28), 4)
     dub.drum("----x-----------", snare(0.03, 2500), Fader(0.25), bars=(0, 3))
-    return mix.bounce(0.35) + dub.bounce(0.6) + echo(dub.dry, 0.75 * dub.beat, 0.5)
+    return mix.bounce(0.35) + 0.35 * dub.bounce(0.6) + 0.2 * echo(dub.dry, 0.75 * dub.beat, 0.5)
 
 
 def hip_hop(tempo: float) -> Audio:
-    """Boom bap: swung sixteenths, electric piano, a sub that follows the kick, vinyl crackle."""
-    mix = Mix(tempo, bars=6, swing=0.6, grid=0.5, loose=0.003)
+    """Boom bap: swung sixteenths, electric piano, a sub that follows the kick, and a rapper."""
+    mix, voice = (Mix(tempo, bars=6, swing=0.6, grid=0.5, loose=late) for late in (0.006, 0.012))
     chart = "Dm9 | Bbmaj7 | Gm7 | Am7 | Dm9 | Dm9"
-    mix.drum("x------x--x-----", kick(55, 0.15), Fader(1.0))
-    mix.drum("----x-------x---", snare(0.1), Fader(0.8, wet=0.15))
+    mix.drum("x------x--x-----", kick(55, 0.15), Fader(0.8))
+    mix.drum("----x-------x---", snare(0.12, 500), Fader(1.4, wet=0.25))
     mix.drum("----x-------x---", clap(), Fader(0.25, 0.2, 0.2))
-    mix.drum("x-o-x-oox-o-x-o-", cymbal(0.03), Fader(0.35, 0.2))
-    mix.comp(chart, "x------o--------", RHODES, 1.6, 57, Fader(0.35, -0.4, 0.4))
-    mix.comp("D1 | Bb1 | G1 | A1 | D1 | D1", "x------x--x-----", SUB, 0.9, 29, Fader(0.5))
+    mix.drum("x-o-x-oox-o-x-o-", plate(0.03), Fader(0.6, 0.2))
+    mix.comp(chart, "x------o--------", RHODES, 1.6, 57, Fader(0.15, -0.4, 0.4))
+    mix.comp("D1 | Bb1 | G1 | A1 | D1 | D1", "x------x--x-----", SUB, 0.9, 29, Fader(0.3))
     riff = "A4:.5 D5:.5 F5:1 E5:.5 D5:.5 F4:1 -:4 "
-    mix.line(riff * 3, RHODES, Fader(0.45, 0.5, 0.4))
+    mix.line(riff * 3, RHODES, Fader(0.2, 0.5, 0.4))
+    chance = np.random.default_rng(0)
+    for bar in range(1, 6):  # syllables that mean nothing: two vowels and what comes before them
+        steps = ("x-xxx-x-xxx-x-xx", "xxx-x-xxx-xxx-x-")[bar % 2]
+        places = [i for i, step in enumerate(steps) if step == "x"]
+        for start, end in zip(places, [*places[1:], 16], strict=True):
+            syllable = Throat(
+                "".join(chance.choice(list(VOWELS), 2)),
+                breath=0.1,
+                rough=0.02,
+                slide=float(chance.uniform(0, 4)),
+                consonant=float(chance.choice([0, 1800, 3500, 6000])),
+            )
+            stress = start % 4 == 0
+            note = 47 + 3 * stress + int(chance.integers(-2, 3))
+            held = min((end - start) / 4 * voice.beat * 0.8, 0.32)
+            where = Fader(1.0 if stress else 0.75, 0, 0.08)
+            voice.add(bar * 4 + start / 4, syllable(note, held), where)
     dust = noise(mix.dry.shape[1] / RATE, 9)
     crackle = band(np.where(np.abs(dust) > 0.9997, dust, 0), 800, 6000)
-    return band(mix.bounce(0.3), high=11e3, order=1) + 0.4 * crackle
+    beat = band(mix.bounce(0.3), high=11e3, order=1) + 0.4 * crackle
+    return level(presence(beat, 2)) + 0.8 * level(presence(voice.bounce(0.25), 2))
 
 
 def metal(tempo: float) -> Audio:
-    """Galloping palm mutes and power chords, two overdriven guitars hard left and right."""
-    drums, guitars, low, solo = (Mix(tempo, bars=10, loose=0.002) for _ in range(4))
-    drums.drum("x-xxx-xxx-xxx-xx", kick(62, 0.08), Fader(0.8), range(8))
-    drums.drum("x---x---x---x-xx", kick(62, 0.08), Fader(0.8), (8, 9))
-    drums.drum("----x-------x---", snare(0.11), Fader(0.9, 0, 0.2))
-    drums.drum("x---x---x---x---", cymbal(0.25, 5000, 0.7), Fader(0.2, 0.4, 0.1))
-    drums.drum("x---------------", cymbal(0.6, 3500, 0.2), Fader(0.4, -0.4, 0.2), (0, 4, 8))
-    chart = "E5 | E5 | G5 D5 | E5 | E5 | C5 D5 | E5 | G5 A5 | C5 D5 | E5"
-    roots = chart.replace("5", "1")  # palm mutes and bass stay on the lowest string
-    for pan in (-1, 1):  # two takes, never quite together: that is what makes it wide
-        guitars.comp(roots, "x-xox-xox-xox-xo", string(2500, 0.2), 0.22, 40, Fader(0.5, pan))
-        guitars.comp(chart, "x-------x-------", GUITAR, 1.9, 40, Fader(0.45, pan))
-        guitars.comp(roots, "x-------x-------", GUITAR, 1.9, 52, Fader(0.6, pan))
-    low.comp(roots, "x-xxx-xxx-xxx-xx", string(1500, 0.6), 0.24, 28, Fader(0.6))
-    tune = """
-        E4 G4 E4:.5 F#4:.5 G4 | G4:.5 A4:.5 B4 A4:.5 F#4:.5 D4 | E4 G4 E5 D5 | B4 G4 E4:2
-        E4 G4 F#4 D4 | E4 G4 B4:.5 A4:.5 G4 | B4 G4 E5 C5 | G4 E5 F#5 D5 | E5:2 E4:2
-    """
-    solo.line(tune, LEAD, Fader(0.8, 0.1, 0.4), bar=1)
-    # Distort each side whole, chords and all, then cut the fizz as a loudspeaker cabinet does.
-    amps = band(np.tanh(9 * band(guitars.dry, 120, 6000, 1)), 90, 4200)
-    lead = np.tanh(solo.bounce(0.5))
-    return drums.bounce(0.25) + 0.45 * amps + band(low.dry, 40, 900) + 0.7 * lead
+    """Galloping power chords, four takes of a distorted guitar hard left and right, two kicks."""
+    drums, low = (Mix(tempo, bars=10, loose=0.004) for _ in range(2))
+    drums.drum("x" * 16, kick(62, 0.1, 2.0), Fader(1.0))
+    drums.drum("----x-------x---", snare(0.19, 500), Fader(0.6, 0, 0.4))
+    drums.drum("x-x-x-x-x-x-x-x-", plate(0.35, 3500), Fader(0.13, 0.4, 0.1))
+    drums.drum("x---------------", plate(1.2, 2500, 0.3), Fader(0.13, -0.4, 0.2))
+    gallop = "E2:.5 E2:.25 E2:.25 E2:.5 E2:.25 E2:.25 G2:.5 E2:.5 A2:.5 G2:.5"
+    chance = np.random.default_rng(0)
+    sides = []
+    for _ in "LR":
+        side = np.zeros(drums.dry.shape[1])
+        for _ in range(2):  # no two of them quite together: that is what makes it wide
+            guitar = Mix(tempo, bars=10, loose=0.006)
+            guitar.rng = chance
+            for bar in range(10):
+                for beat, beats, note in phrase(gallop):
+                    muted = beats < 0.5
+                    for step, loud in ((0, 1.0), (7, 0.75), (12, 0.75)):
+                        take = int(chance.integers(1, 5))
+                        plucked = MUTED[take] if muted else OPEN[take]
+                        sound = plucked(note + step, 0.97 * beats * guitar.beat)
+                        guitar.add(4 * bar + beat, sound, Fader(loud))
+            hum = chance.normal(0, 0.07, guitar.dry.shape[1])
+            side += amplifier(guitar.dry[0] + hum, 28, 120, 4400)
+        sides.append(side / np.sqrt(2))
+    for bar in range(10):
+        low.line(gallop.replace("2:", "1:"), BASS_GUITAR, Fader(), bar)
+    tape = drums.bounce(0.3) + 0.7 * np.stack(sides) + 0.24 * amplifier(low.dry, 1.5, 30, 2500)
+    return np.tanh(0.4 * level(tape + 0.5 * reverb(tape, 0.55)))
 
 
 def jazz(tempo: float) -> Audio:
-    """Rhythm changes: walking bass, swung ride, seventh chords, a tune on the electric piano."""
+    """Rhythm changes: walking bass, swung ride, seventh chords, a tune on the trumpet."""
     mix = Mix(tempo, bars=6, swing=0.66, loose=0.006)
-    mix.drum("x-xxx-xx", cymbal(0.3, 4500, 0.75), Fader(0.25, 0.4, 0.1))
-    mix.drum("-x-x", cymbal(0.03, 6000), Fader(0.2, -0.2))
-    mix.drum("xxxx", kick(58, 0.08), Fader(0.25))
+    mix.drum("x-xxx-xx", plate(0.3, 4500, 0.75), Fader(0.12, 0.4, 0.1))
+    mix.drum("-x-x", plate(0.03, 6000), Fader(0.2, -0.2))
+    mix.drum("xxxx", kick(58, 0.08, 0.2), Fader(0.15))
     mix.drum("-----o-x", snare(0.05, 1500), Fader(0.15, wet=0.2), (1, 3))
     chart = "Bbmaj7 G7 | Cm7 F7 | Bbmaj7 G7 | Cm7 F7 | Bb7 Eb | Bbmaj7"
     mix.comp(chart, "x--x-o--", PIANO, 0.45, 57, Fader(0.3, -0.3, 0.25))
     walk = """
         Bb1 D2 G1 B1 | C2 Eb2 F2 A1 | Bb1 F2 G2 F2 | C2 G1 F1 A1 | Bb1 D2 Eb2 E2 | F2 F1 Bb1:2
     """
-    mix.line(walk, UPRIGHT, Fader(0.8))
+    mix.line(walk, UPRIGHT, Fader(1.2))
     tune = """
         D5:.5 F5:.5 -:.5 D5:1 Bb4:.5 B4:1 | C5:.5 Eb5:.5 G5:.5 F5:1.5 -:1
         D5:.5 F5:.5 -:.5 G5:.5 F5:.5 D5:.5 B4:1 | G4:.5 Bb4:.5 C5:.5 A4:1.5 -:1
         Bb4:.5 D5:.5 F5:.5 Ab5:.5 G5:1 Bb4:1 | Bb4:3
     """
-    mix.line(tune, RHODES, Fader(0.7, 0.3, 0.35))
+    mix.line(tune, BRASS, Fader(0.3, 0.3, 0.35))
     return mix.bounce(0.35)
 
 
