@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import importlib
+import signal
 import sys
-import warnings
-from typing import Annotated, NoReturn
+from collections.abc import Callable
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -22,10 +25,16 @@ COMMANDS = (
     "evaluate",
     "insights",
     "beats",
+    "tag",
+    "untag",
+    "watch",
     "playlist",
     "similar",
+    "duplicates",
+    "export",
     "merge",
     "info",
+    "doctor",
     "app",
 )
 """In the order in which the help names them; each is a module of `earmark.commands`."""
@@ -33,9 +42,11 @@ COMMANDS = (
 app = typer.Typer(
     name="earmark",
     help="Turn a folder of music into a table of audio descriptors and a genre for every track.",
-    epilog="Example:  earmark classify ~/Music -o genres.csv",
+    epilog="Example:  earmark classify ~/Music -o genres.csv\n\n"
+    "Exit status:  0 done, what failed is named; 1 nothing could be done, or with --strict "
+    "something failed; 2 wrong usage; 130 interrupted (143 by SIGTERM).\n\n"
+    "Results go to stdout, progress and notes to stderr.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -58,10 +69,37 @@ def _options(
     pass
 
 
+class Terminated(KeyboardInterrupt):
+    """The system asks the program to end (SIGTERM): it does as after Ctrl-C."""
+
+
+def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
+    """Have a command say how to go on when it is stopped; Typer would end without a word."""
+
+    def stop(*_: object) -> None:
+        raise Terminated
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        # Only the main thread may be told.
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGTERM, stop)
+        try:
+            command(**options)
+        except KeyboardInterrupt as stopped:
+            say(str(stopped) or "stopped")
+            raise typer.Exit(143 if isinstance(stopped, Terminated) else 130) from None
+        finally:
+            with contextlib.suppress(ValueError):
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    return run
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"earmark.commands.{_name}")
     app.command(_name, cls=getattr(_module, "PARSER", None), epilog=f"Example:  {_module.EXAMPLE}")(
-        _module.command
+        _stoppable(_module.command)
     )
 
 
@@ -69,8 +107,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; errors become one line on stderr and an exit status."""
     from earmark.extract.errors import EarmarkError, SettingsError
 
-    # Said by joblib when a run is interrupted; what was finished is kept all the same.
-    warnings.filterwarnings("ignore", message=".*successfully executed but not used")
     try:
         app(args=arguments)
     except SettingsError as error:
@@ -82,9 +118,6 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except OSError as error:
         say(f"cannot go on: {error.strerror or error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("stopped; an extraction goes on where it was when the same command is given again")
-        sys.exit(130)
     sys.exit(0)
 
 

@@ -18,7 +18,7 @@ from unittest import mock
 from earmark.extract.audio import decode
 from earmark.extract.audio.resample import resampled
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, run
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate, registry
@@ -57,12 +57,12 @@ def features(name: str, windows: float | None = None) -> Callable[[str], int]:
 def folder(name: str, workers: int) -> Callable[[str], int]:
     """Analyse a folder as `earmark extract` does; give the number of rows.
 
-    The first round starts the workers, the later ones find them there.
+    Every round starts the workers anew, as every command does.
     """
     job = Extraction(name, DEFAULTS)
 
     def action(path: str) -> int:
-        result = run.extract([path], job, workers=workers)
+        result = run.extract([path], job, executor=executors.Processes(workers, isolate=False))
         if result.failures:
             raise RuntimeError(": ".join(result.failures[0]))
         return len(result.table)

@@ -41,7 +41,7 @@ import soundfile
 
 import earmark
 from earmark.extract import sets
-from earmark.extract.batch.run import TRACKS_PER_WORKER
+from earmark.extract.batch.executors import TRACKS_PER_WORKER
 from earmark.extract.engine import registry
 from earmark.extract.tables import atomic
 

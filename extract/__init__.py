@@ -257,10 +257,11 @@ def _run(
     sources: Iterable[str | Path], extraction: Extraction, workers: int, progress: bool
 ) -> tuple[pd.DataFrame, ...]:
     from earmark.extract import tables
-    from earmark.extract.batch import run
+    from earmark.extract.batch import executors, run
 
     paths = [sources] if isinstance(sources, str | Path) else sources
-    result = run.extract(paths, extraction, workers=workers, progress=progress)
+    executor = executors.Processes(workers, isolate=False)
+    result = run.extract(paths, extraction, executor=executor, progress=progress)
     if result.failures:
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
         warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)

@@ -1,8 +1,4 @@
-"""Where the extraction reaches into the internals of a library, which may change with any version.
-
-Each has a test that fails when what it relies on is no longer there
-(``tests/test_extract_compat.py``).
-"""
+"""Where the extraction reaches into internals of a library, which may change any time."""
 
 from __future__ import annotations
 
@@ -18,18 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["LibraryMessages", "packer", "positions", "worker_killed_error"]
-
-
-def worker_killed_error() -> type[Exception]:
-    """Return the exception that joblib raises where a worker process was killed.
-
-    It is that of loky, which joblib brings along, and joblib documents no name for it.
-    """
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    error: type[Exception] = TerminatedWorkerError
-    return error
+__all__ = ["LibraryMessages", "packer", "positions"]
 
 
 MOST_PLANES = 8

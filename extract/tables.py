@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import io
 import json
 import os
 import tempfile
@@ -33,11 +35,17 @@ __all__ = [
     "atomic",
     "check_output",
     "check_scales",
+    "column_names",
     "failures_path",
+    "files_path",
     "kind_of",
     "metadata",
     "notes_path",
+    "provenance_of",
     "read",
+    "report_path",
+    "settle",
+    "text",
     "write",
     "write_failures",
     "write_notes",
@@ -58,9 +66,11 @@ HEADS = {
     ("path", "genre", "probability"): "predictions",
     ("path", "genre", "feature", "value", "contribution"): "reasons",
     ("path", "start", "seconds", "genre", "probability"): "segments",
+    ("path", "location", "stamp", "sha256"): "a ledger",
     FAILURE_COLUMNS[:3]: "failures",
     NOTE_COLUMNS: "notes",
     ("feature", "chroma_cens"): "features",
+    ("recording", "path", "what"): "doubles",
 }
 """How the tables begin that Earmark writes, and what they hold."""
 
@@ -85,12 +95,36 @@ def atomic(path: Path) -> Iterator[Path]:
         mask = os.umask(0)
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
+        settle(temporary)
         temporary.replace(path)
+        settle(path.parent)
     except OSError as error:
         raise WriteError(path, f"cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
-            temporary.unlink(missing_ok=True)
+            # In a folder that has become read-only, it stays.
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+
+def settle(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk for good before anything goes on.
+
+    A file that takes the place of another is written before its name is: after a power cut, the
+    name is that of the old one or of the new one, and of either the whole.
+    """
+    if path.is_dir() and os.name == "nt":
+        # There, folders cannot be opened.
+        return
+    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some network folders know no such thing.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(handle)
 
 
 def check_output(path: Path, kind: str) -> None:
@@ -100,7 +134,7 @@ def check_output(path: Path, kind: str) -> None:
     ----------
     path : Path
         Where a table is to go.
-    kind : {"features", "predictions"}
+    kind : {"features", "predictions", "doubles"}
         What it will be: only a table of the same kind is replaced.
 
     Raises
@@ -114,7 +148,11 @@ def check_output(path: Path, kind: str) -> None:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
     if path.is_dir():
         raise WriteError(path, "is a folder; name a file in it")
-    beside = ((failures_path(path), "failures"), (notes_path(path), "notes"))
+    beside = (
+        (failures_path(path), "failures"),
+        (notes_path(path), "notes"),
+        (files_path(path), "a ledger"),
+    )
     for target, due in ((path, kind), *beside):
         if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
             what = f"holds {found}" if found else "is no table of Earmark's"
@@ -135,13 +173,17 @@ def kind_of(path: Path) -> str | None:
                 return None
             names = parquet.names
         else:
-            with path.open(encoding="utf-8") as lines:
-                line = lines.readline(100_000)
-            head = line.rstrip("\r\n").split(",")
-            names = list(json.loads(line)) if line.startswith("{") else head
+            names = column_names(path)
     except (OSError, ValueError, pa.ArrowException):
         return None
     return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
+
+
+def column_names(path: Path) -> list[str]:
+    """Return the names of the columns of a CSV or of JSON lines that Earmark wrote."""
+    with path.open(encoding="utf-8") as lines:
+        line = lines.readline(100_000)
+    return list(json.loads(line)) if line.startswith("{") else line.rstrip("\r\n").split(",")
 
 
 def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None) -> None:
@@ -257,6 +299,21 @@ def _write_csv(
     table.to_csv(lines, lineterminator="\r\n", index=index, header=header)
 
 
+def text(table: pd.DataFrame, ending: str) -> str:
+    """Return what a file with the ending .csv or .jsonl holds of a table.
+
+    Examples
+    --------
+    >>> print(text(pd.DataFrame({"path": ["a.mp3"], "tempo": [120.0]}), ".jsonl"), end="")
+    {"path": "a.mp3", "tempo": 120.0}
+    """
+    if ending == ".jsonl":
+        return _json_lines(table)
+    file = io.StringIO()
+    _write_csv(table, file, index=False)
+    return file.getvalue()
+
+
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
     known = FeatureTable.of(table)
     # Without attributes: the provenance stands in the metadata of ours, and once.
@@ -350,7 +407,7 @@ def read(path: str | Path) -> FeatureTable:
     try:
         if path.suffix.lower() == ".parquet":
             arrow = pq.read_table(path)
-            table = FeatureTable.of(arrow.to_pandas(), str(path), _provenance(arrow.schema))
+            table = FeatureTable.of(arrow.to_pandas(), str(path), provenance_of(arrow.schema))
         elif path.suffix.lower() == ".jsonl":
             table = FeatureTable(pd.read_json(path, lines=True, dtype=False), {}, str(path))
         else:
@@ -369,7 +426,7 @@ def read(path: str | Path) -> FeatureTable:
     return table
 
 
-def _provenance(schema: pa.Schema) -> Mapping[str, Any]:
+def provenance_of(schema: pa.Schema) -> Mapping[str, Any]:
     """Return what the metadata of a Parquet file say of its values."""
     provenance = json.loads((schema.metadata or {}).get(METADATA_KEY, b"{}"))
     if not isinstance(provenance, dict) or not provenance:
@@ -393,6 +450,16 @@ def notes_path(path: Path) -> Path:
     return path.with_name(f"{path.stem}.notes.csv")
 
 
+def files_path(path: Path) -> Path:
+    """Return where the ledger of a table goes: ``x.parquet`` → ``x.files.parquet``."""
+    return path.with_name(f"{path.stem}.files.parquet")
+
+
+def report_path(path: Path) -> Path:
+    """Return where the report on a table goes: ``x.parquet`` → ``x.report.json``."""
+    return path.with_name(f"{path.stem}.report.json")
+
+
 def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None:
     """Write the failures table beside a table, or remove an old one where nothing failed."""
     return _write_beside(failures, FAILURE_COLUMNS, failures_path(path))
@@ -407,7 +474,10 @@ def _write_beside(
     rows: Sequence[Sequence[str]], columns: Sequence[str], target: Path
 ) -> Path | None:
     if not rows:
-        target.unlink(missing_ok=True)
+        try:
+            target.unlink(missing_ok=True)
+        except OSError as error:
+            raise WriteError(target, f"cannot be removed: {error.strerror}") from error
         return None
     write(pd.DataFrame(rows, columns=list(columns)), target)
     return target

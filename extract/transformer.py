@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from earmark.extract import errors
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch import run
-from earmark.extract.batch.track import Extraction, error_of
+from earmark.extract.batch.executors import Processes
+from earmark.extract.batch.track import Analysis, Extraction, error_of
 from earmark.extract.config import DEFAULTS, Settings, parse
 
 if TYPE_CHECKING:
@@ -123,7 +123,8 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         tracks = [Track(path, Path(path)) for path in _paths(X)]
         values = np.full((len(tracks), len(extraction.schema.columns)), np.nan)
         failures = []
-        for index, outcome in run.outcomes(tracks, extraction, self.workers):
+        executor = Processes(self.workers, isolate=False)
+        for index, outcome in executor.run(tracks, Analysis(extraction)):
             if outcome.failure is None:
                 values[index] = outcome.values[0]
                 continue

@@ -19,7 +19,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".numba_cache" / worker)
 
 from earmark import pipeline  # noqa: E402
-from earmark.extract.batch import run  # noqa: E402
+from earmark.extract.batch import executors, track  # noqa: E402
 
 # A busy machine is no fault of the code.
 settings.register_profile("unhurried", deadline=None)
@@ -69,14 +69,28 @@ def tone(tmp_path):
 def analysed(monkeypatch):
     """The names of the tracks that are analysed in this process."""
     seen = []
-    analyse = run.analyse
+    analyse = track.analyse
 
-    def counted(track, job):
-        seen.append(track.path)
-        return analyse(track, job)
+    def counted(each, *rest):
+        seen.append(each.path)
+        return analyse(each, *rest)
 
-    monkeypatch.setattr(run, "analyse", counted)
+    monkeypatch.setattr(track, "analyse", counted)
     return seen
+
+
+@pytest.fixture(autouse=True)
+def _few_tracks_are_analysed_here(request, monkeypatch):
+    """Spare the tests of the command line the start of a worker; some are of workers themselves."""
+    if request.node.get_closest_marker("processes"):
+        return
+    run = executors.Processes.run
+
+    def here(pool, tracks, job):
+        few = len(tracks) < 2 * executors.TRACKS_PER_WORKER
+        return executors.Here().run(tracks, job) if few else run(pool, tracks, job)
+
+    monkeypatch.setattr(executors.Processes, "run", here)
 
 
 @pytest.fixture

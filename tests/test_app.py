@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import io
 import logging
 import os
 import re
@@ -246,6 +248,16 @@ def test_keys_are_called_as_musicians_call_them(key, mode, name):
     assert grid.key_of(key, mode) == name
 
 
+@pytest.mark.parametrize(
+    ("rows", "there", "found"), [([3], 5, 3), ([3], 3, None), ([0], 0, None), ([], 5, None)]
+)
+def test_a_row_that_is_gone_is_not_selected(monkeypatch, rows, there, found):
+    state = {"table": {"selection": {"rows": rows, "columns": [], "cells": []}}}
+    monkeypatch.setattr(grid.st, "session_state", state)
+    assert grid.picked("table", there) == found
+    assert grid.picked("not drawn yet", there) is None
+
+
 def test_the_charts_show_the_strongest_and_take_names_as_text():
     chart = charts.genres(["<b>rock</b>", "pop", "jazz"], [0.7, 0.296, 0.004], top=2)
     assert list(chart.layout.yaxis.ticktext) == ["&lt;b&gt;rock&lt;/b&gt;", "pop"]
@@ -257,6 +269,28 @@ def test_the_charts_show_the_strongest_and_take_names_as_text():
 
 def test_the_environment_of_a_test_says_nothing_of_the_app():
     assert not [name for name in os.environ if name.startswith(settings.PREFIX)]
+
+
+def test_text_is_never_a_formula_in_a_spreadsheet():
+    texts = ["=HYPERLINK(1)", "+1", "-1", "@x", " =1", "a=b", "song.mp3"]
+    table = pd.DataFrame({"path": texts, "energy": np.linspace(-1, 1, 7)})
+    found = pd.read_csv(io.BytesIO(grid.as_csv(table)))
+    assert found["path"].tolist() == [*(f"'{text}" for text in texts[:5]), *texts[5:]]
+    np.testing.assert_allclose(found["energy"], table["energy"])
+    assert grid.risky(table) == ["path"]
+    assert pd.read_parquet(io.BytesIO(grid.as_parquet(table)))["path"].tolist() == texts
+
+
+def test_whole_numbers_are_written_as_such():
+    table = pd.DataFrame({"path": ["a", "b"], "key": [9.0, np.nan], "duration_ms": [1000.4, 2.0]})
+    assert grid.as_csv(table).decode().splitlines()[1:] == ["a,9,1000", "b,,2"]
+
+
+def test_a_table_shows_no_none_and_lengths_as_clocks():
+    table = pd.DataFrame({"path": ["a"], "artist": [None], "duration_ms": [201_400.0]})
+    shown = grid.for_display(table)
+    assert shown["artist"].tolist() == [""]
+    assert shown["duration_ms"].tolist() == [datetime.time(0, 3, 21)]
 
 
 def refused(path, message):
@@ -308,6 +342,8 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "MOST_CELLS", 59_999)
     refused(many, "has 60,000 cells")
     refused(wide, "has 61,000 cells")
+    monkeypatch.setattr(paths, "MOST_COLUMNS", 999)
+    refused(wide, "has 1,000 columns")
     many.write_bytes(b"PAR1 and no more")
     refused(many, "cannot be read as a table")
 

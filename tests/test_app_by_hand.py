@@ -38,13 +38,14 @@ def test_all_that_the_model_looks_at_can_be_set(model, own):
     for field in own.values():
         assert field.meaning
         assert field.low <= field.usual <= field.high
+        assert field.optional == (field.name in build.SPOTIFY_EXTRAS)
 
 
 @pytest.mark.parametrize(
     ("name", "low", "high", "step", "unit"),
     [
         ("energy", 0, 1, 0.01, ""),
-        ("loudness", -70, 20, 0.5, "LUFS"),
+        ("loudness", -60, 0, 0.5, "dB"),
         ("tempo", 38, 270, 1, "BPM"),
         ("popularity", 0, 100, 1, ""),
         ("duration_ms", 0, 1_200_000, 1000, "ms"),
@@ -90,6 +91,39 @@ def test_what_is_not_known_is_as_usual(own):
     assert settled["energy"] == 0.3
     assert settled["tempo"] == own["tempo"].usual
     assert set(settled) == set(own)
+
+
+def test_what_no_file_holds_is_left_out_until_somebody_sets_it(model, own):
+    settled = form.settled(own, {})
+    assert math.isnan(settled["popularity"])
+    assert math.isnan(settled["explicit"])
+    left_out = form.row(model, settled)
+    assert not {"popularity", "explicit"} & set(left_out)
+    # Averaged over, and so no surer than what it averages over.
+    ends = [model.predict(form.row(model, settled | {"popularity": value})) for value in (0, 50)]
+    found = model.predict(left_out)["probability"].iloc[0]
+    assert found < max(one["probability"].iloc[0] for one in ends)
+
+
+@pytest.mark.parametrize("others", [{}, {"popularity": 20.0}])
+def test_what_is_spoken_is_comedy(model, own, others):
+    values = form.settled(own, {"speechiness": 0.95, "liveness": 0.7, **others})
+    assert model.predict(form.row(model, values))["genre"].iloc[0] == "comedy"
+
+
+def test_a_typical_track_of_a_genre_is_found_to_be_of_it(model, own):
+    typical = form.typical_tracks(model)
+    assert list(typical) == list(model.typical)
+    rows = [form.row(model, form.settled(own, values)) for values in typical.values()]
+    found = [model.predict(row, top=1)["genre"].iloc[0] for row in rows]
+    right = sum(map(str.__eq__, found, typical))
+    assert right >= 90
+    assert found[list(typical).index("acoustic")] == "acoustic"
+
+
+def test_a_typical_track_of_a_model_of_ones_own_is_in_its_middle(model):
+    own = dataclasses.replace(model, typical={"mine": {"energy": [0.1, 0.2, 0.3]}})
+    assert form.typical_tracks(own) == {"mine": {"energy": 0.2}}
 
 
 def test_a_model_of_more_than_that_is_refused():
@@ -145,6 +179,7 @@ def test_a_track_of_a_genre_is_of_that_genre_and_another_after_the_sliders(app):
     app.run()
     assert verdict(app) != "sleep"
     assert len(app.get("plotly_chart")) == 3
+    assert any(text.value.startswith("For it:") for text in app.markdown)
     next(button for button in app.button if button.label == "Back to it").click().run()
     assert verdict(app) == "sleep"
 
@@ -154,6 +189,7 @@ def test_selects_and_times_reach_the_model(app):
     app.selectbox("by hand key").set_value(-1.0)
     app.selectbox("by hand time_signature").set_value(3.0)
     app.radio("by hand mode").set_value(0.0)
+    app.checkbox("by hand explicit left out").set_value(False).run()
     app.radio("by hand explicit").set_value(1.0)
     app.slider("by hand duration_ms").set_value(time(0, 3, 21))
     app.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+import re
 import time
 from pathlib import Path
 
@@ -60,7 +61,9 @@ def name_folder(app, named):
 def test_an_empty_page_says_what_to_do(app):
     app.run()
     assert not app.exception
-    assert "Nothing here yet" in app.markdown[0].value
+    assert "Drop a song" in app.caption[0].value
+    assert any("Nothing leaves this computer" in element.value for element in app.caption)
+    assert app.title[0].value == "Earmark"
 
 
 @pytest.mark.parametrize("named", ["..", "/etc", "nowhere", "music/no **song**.mp3/x"])
@@ -82,6 +85,14 @@ def test_reasons_are_told_in_words_and_by_column_behind_a_fold(app, demo, tmp_pa
     assert not app.exception
     written = [element.value for element in app.markdown]
     assert any(text.startswith("For it:\n\n- ") and "than usual" in text for text in written)
+    # The answer comes first, in words, with what such an answer is worth.
+    heads = [place for place, text in enumerate(written) if text.startswith("### ")]
+    assert written[heads[0] - 1] == "##### Reggae in G major"
+    assert re.match(r"### .*\w+ \d+ %", written[heads[0]])
+    assert "of which it was as sure" in written[heads[0] + 1]
+    assert ":gray[Tempo] **76 BPM**" in written
+    assert any(text.startswith(":gray[Key] **G major · 9B**") for text in written)
+    assert any("A demo track: synthetic" in element.value for element in app.caption)
     assert "By descriptor" in [fold.label for fold in app.expander]
 
 
@@ -94,6 +105,7 @@ def test_a_folder_becomes_a_table(app):
     assert not app.exception
     # The link out of the root is passed over, and what is no song is named as it is called.
     assert len(tracks.items) == 3
+    assert any("1 link leads out of the root" in element.value for element in app.caption)
     assert r"no \*\*song\*\*\.mp3" in app.error[0].value
     found = app.dataframe[0].value
     assert found["path"].tolist() == ["jazz-120bpm-b-flat-major.wav", "waltz-96bpm-f-major.flac"]
@@ -123,7 +135,18 @@ def test_a_folder_becomes_a_table(app):
 
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not tracks.items
-    assert "Nothing here yet" in app.markdown[0].value
+    assert app.title[0].value == "Earmark"
+
+    # What was cleared by mistake comes back as it was, and one track can go alone.
+    app.button(key="undo").click().run()
+    run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
+    app.run()
+    assert len(app.dataframe[0].value) == 2
+    gone = tracks.chosen
+    app.button(key="remove").click().run()
+    assert gone not in tracks.items
+    assert len(tracks.items) == 2
+    assert not app.exception
 
 
 @pytest.mark.parametrize(
@@ -136,7 +159,7 @@ def test_a_folder_without_tracks_is_told(app, demo, tmp_path, holds, message):
         (tmp_path / "bare" / "a.mp3").symlink_to(demo / "hip-hop-90bpm-d-minor.mp3")
     name_folder(app, "bare")
     assert message in app.error[0].value
-    assert "Nothing here yet" in app.markdown[0].value
+    assert app.title[0].value == "Earmark"
 
 
 def test_a_search_can_be_stopped(app, monkeypatch):
@@ -229,7 +252,7 @@ def test_failures_alone_can_be_cleared(app, tmp_path):
     run_until(app, lambda: len(tracks.failed) == 7)
     app.run()
     assert len(app.error) == 5
-    assert app.expander[0].label == "2 more"
+    assert "2 more" in [fold.label for fold in app.expander]
     next(button for button in app.button if button.label == "Clear").click().run()
     assert not tracks.items
     assert not app.error
@@ -244,3 +267,33 @@ def test_what_a_session_keeps_goes_with_it(app, tmp_path):
     del app.session_state["track list"]
     gc.collect()
     assert not folder.exists()
+
+
+@pytest.mark.slow
+def test_a_search_without_a_hit_is_taken_back(app):
+    name_folder(app, "music")
+    tracks = app.session_state["track list"]
+    run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
+    app.run()
+    search = next(box for box in app.text_input if box.label == "Search")
+    search.set_value("zzz").run()
+    assert any("Nothing found" in element.value for element in app.markdown)
+    next(box for box in app.text_input if box.label == "Search").set_value("").run()
+    assert len(app.dataframe[0].value) == 2
+    assert not app.exception
+
+
+@pytest.mark.slow
+def test_the_demo_tracks_are_one_click_away(app):
+    app.run()
+    app.button(key="demo").click().run()
+    tracks = app.session_state["track list"]
+    assert len(tracks.items) == 6
+    assert app.title[0].value == "Classify"
+    tracks.stop()
+
+
+def test_an_empty_name_is_no_folder(app):
+    name_folder(app, "  ")
+    assert "a dot stands for all of" in app.error[0].value
+    assert not app.session_state["track list"].items

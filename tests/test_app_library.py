@@ -508,3 +508,26 @@ def test_a_huge_number_is_no_warning():
     own = library.from_table(table)
     assert own.tracks["tempo"].tolist() == [1.0, np.inf]
     assert "tempo" not in own.bounds
+
+
+def test_what_mixes_has_the_tempo_and_a_key_beside_it(app):
+    tracks = pd.DataFrame(
+        {
+            "tempo": [120, 127, 128, 60, 240, 120, 120, 120, np.nan],
+            "key": [9, 9, 9, 4, 0, 7, 9, -1, 9],
+            "mode": [0, 0, 0, 0, 1, 1, 1, 0, 0],
+        }
+    )
+    # A minor at 120: six per cent faster, in E minor at half, in C major at double tempo.
+    found = catalog.mixes(tracks, 0, np.arange(1, 9))
+    assert found.tolist() == [1, 3, 4]
+    app.run()
+    app.session_state["library track"] = 5
+    app.run()
+    box(app, "toggle", "Only what mixes").set_value(True).run()
+    assert not app.exception
+    names = app.dataframe[1].value["track"]
+    assert 0 < len(names) <= 10
+    tempo = songs().set_index("track_name")["tempo"]
+    ratios = tempo[names] / tempo[songs()["track_name"][5]]
+    assert all(min(abs(times * one - 1) for times in (0.5, 1, 2)) <= 0.06 for one in ratios)

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from earmark.extract.audio import decode, ffmpeg
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch import run
+from earmark.extract.batch import track as analysis
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import DecodeError
 
@@ -74,7 +75,7 @@ def samples(path):
 
 def outcome(path):
     """Analyse a file; a failure must be one that somebody foresaw."""
-    found = run.analyse(Track("name", Path(path)), EXTRACTION)
+    found = analysis.analyse(Track("name", Path(path)), EXTRACTION)
     assert found.failure is None or "please report it" not in found.failure[3], found.failure
     return found
 

@@ -138,11 +138,13 @@ def test_duplicates_are_named_and_what_they_would_have_added(cli, tmp_path):
 
 def test_explanations_of_a_table_are_shown_and_written(cli, table, trained, tmp_path):
     output = tmp_path / "genres.csv"
-    status, out, _ = cli("classify", table, "-m", trained, "-o", output, "--explain=columns", "-q")
+    status, out, err = cli(
+        "classify", table, "-m", trained, "-o", output, "--explain=columns", "-q"
+    )
     assert status == 0
     explained = pd.read_csv(tmp_path / "genres.explained.csv")
     assert explained.columns.tolist() == ["path", "genre", "feature", "value", "contribution"]
-    assert f"what spoke for and against each: {tmp_path / 'genres.explained.csv'}" in out
+    assert f"what spoke for and against each: {tmp_path / 'genres.explained.csv'}" in err
     given = pd.read_csv(output).set_index("path")["genre"]
     assert (explained["genre"] == explained["path"].map(given)).all()
     assert set(explained["path"]) == set(given.index)

@@ -124,7 +124,7 @@ def test_the_command_draws_and_says_what_it_saw(cli, invented, tmp_path):
         *("insights", tmp_path / "t.parquet", "-o", tmp_path / "out"),
         *("--labels", tmp_path / "labels.csv", "--theme", "dark"),
     )
-    assert (status, err) == (0, "")
+    assert (status, err) == (0, f"earmark: pictures and index.html: {tmp_path / 'out'}\n")
     assert "36 tracks, 7 descriptors, 3 genres." in out
     assert "metal and folk lead in mean popularity" in out
     assert "not drawn: What is missing: nothing is missing" in out

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 import earmark
 from earmark.classify.dataset import build, names
-from earmark.classify.library import playlists, similar, tags
+from earmark.classify.library import playlists, similar
 from earmark.classify.library.library import open_library
+from earmark.classify.library.tagging import plan as plans
+from earmark.classify.library.tagging.values import Wanted
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import FindError, LabelError
@@ -225,7 +227,9 @@ def test_accents_are_the_same_however_they_are_written(tmp_path, accented):
         assert len(similar.find(name, table)) == 2
     where = playlists.locate(folder, folder, table["path"])
     assert where[NFC] == NFD
-    plan = tags.plan(table[["path"]].assign(genre="x"), folder, ["genre"])
+    files = names.located(table["path"], folder)
+    wanted = Wanted(("genre",))
+    plan = plans.table(plans.make(table[["path"]].assign(genre="x"), files, wanted))
     assert plan["what"].tolist() == ["add"] * 3
 
 

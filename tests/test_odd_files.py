@@ -586,6 +586,7 @@ def test_notes_are_listed_beside_the_table_and_said(damaged, tmp_path, demo, cli
 
 def test_a_run_that_goes_on_keeps_its_notes(damaged, tmp_path, demo, monkeypatch):
     from earmark.extract.batch import run
+    from earmark.extract.batch import track as analysis
 
     extraction = Extraction("loudness")
     output = tmp_path / "table.parquet"
@@ -593,7 +594,7 @@ def test_a_run_that_goes_on_keeps_its_notes(damaged, tmp_path, demo, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         run.extract([damaged], extraction, output=output)
     monkeypatch.undo()
-    monkeypatch.setattr(run, "analyse", lambda *_: pytest.fail("analysed again"))
+    monkeypatch.setattr(analysis, "analyse", lambda *_: pytest.fail("analysed again"))
     assert run.extract([damaged], extraction, output=output).notes
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from earmark.classify.library import playlists
 from earmark.extract import tables
-from earmark.extract.errors import FindError, SchemaError, WriteError
+from earmark.extract.errors import FindError, SchemaError
 
 ROWS = pd.DataFrame(
     {
@@ -90,13 +90,13 @@ def test_no_name_breaks_the_format(rows):
 
 
 def test_a_playlist_for_each_genre_holds_the_sure_tracks_the_surest_first(tmp_path):
-    made = playlists.write(ROWS, tmp_path / "lists")
+    made, _ = playlists.write(ROWS, tmp_path / "lists")
     assert [(one.name, one.path.name, one.tracks) for one in made] == [
         ("jazz", "jazz.m3u8", 1),
         ("rock", "rock.m3u8", 2),
     ]
     assert entries(made[1].path.read_text("utf-8")) == ["c.flac", "b.mp3"]
-    everything = playlists.write(ROWS, tmp_path / "lists", at_least=0)
+    everything, _ = playlists.write(ROWS, tmp_path / "lists", at_least=0)
     assert entries(everything[1].path.read_text("utf-8")) == ["c.flac", "b.mp3", "d.ogg"]
     assert sorted(entry.name for entry in (tmp_path / "lists").iterdir()) == [
         "jazz.m3u8",
@@ -106,7 +106,7 @@ def test_a_playlist_for_each_genre_holds_the_sure_tracks_the_surest_first(tmp_pa
 
 def test_without_probabilities_all_tracks_count_and_are_sorted_by_path(tmp_path):
     rows = ROWS.drop(columns="probability").assign(mood=["x", "y", "x", "x", "x"])
-    made = playlists.write(rows, tmp_path, by="mood")
+    made, _ = playlists.write(rows, tmp_path, by="mood")
     assert entries(made[0].path.read_text("utf-8")) == ["b.mp3", "c.flac", "d.ogg", "e.wav"]
 
 
@@ -139,7 +139,7 @@ def test_no_genre_leaves_the_folder(genre):
 
 def test_genres_that_differ_in_case_or_signs_only_have_files_of_their_own(tmp_path):
     rows = pd.DataFrame({"path": list("abc"), "genre": ["R&B", "r&b", "a/b"]})
-    made = playlists.write(
+    made, _ = playlists.write(
         pd.concat([rows, rows.assign(genre=["a:b"] * 3, path=list("def"))]), tmp_path
     )
     assert sorted(one.path.name for one in made) == [
@@ -150,15 +150,20 @@ def test_genres_that_differ_in_case_or_signs_only_have_files_of_their_own(tmp_pa
     ]
 
 
-def test_other_peoples_files_are_kept_and_nothing_is_written_beside_them(tmp_path):
-    (tmp_path / "rock.m3u8").write_text("#EXTM3U\nmine.mp3\n")
-    with pytest.raises(WriteError, match=r"rock\.m3u8: stands there already and was not made"):
-        playlists.write(ROWS, tmp_path)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["rock.m3u8"]
-    (tmp_path / "rock.m3u8").unlink()
-    (tmp_path / "rock.m3u8").mkdir()
-    with pytest.raises(WriteError, match="was not made by Earmark"):
-        playlists.write(ROWS, tmp_path)
+@pytest.mark.parametrize("ending", [".m3u8", ".xspf", ".xml"])
+def test_other_peoples_files_are_kept_and_the_others_are_written(tmp_path, ending):
+    foreign = tmp_path / f"rock{ending}"
+    foreign.write_text("#EXTM3U\nmine.mp3\n")
+    made, kept = playlists.write(ROWS, tmp_path, ending=ending)
+    assert [one.path.name for one in made] == [f"jazz{ending}"]
+    assert "stands there already and was not made" in str(kept[0])
+    assert foreign.read_text() == "#EXTM3U\nmine.mp3\n"
+    foreign.unlink()
+    foreign.mkdir()
+    assert len(playlists.write(ROWS, tmp_path, ending=ending)[1]) == 1
+    foreign.rmdir()
+    assert len(playlists.write(ROWS, tmp_path, ending=ending)[0]) == 2
+    assert len(playlists.write(ROWS, tmp_path, ending=ending)[0]) == 2
 
 
 def test_one_that_was_made_before_is_replaced(tmp_path):

@@ -199,12 +199,12 @@ def test_a_least_probability_is_one(logits, wrong):
 
 def test_unsure_tracks_are_marked_and_counted(cli, demo, tmp_path):
     output = tmp_path / "genres.csv"
-    status, out, _ = cli("classify", demo, "-o", output, "--min-probability", 1, "-q")
+    status, out, err = cli("classify", demo, "-o", output, "--min-probability", 1, "-q")
     assert status == 0
     found = pd.read_csv(output)
     assert found[["genre", "genre_2", "genre_3"]].isna().all(axis=None)
     assert found["probability"].between(0, 1).all()
-    assert "6 without a genre: less probable than 1" in out
+    assert "6 without a genre: less probable than 1" in err
     assert len(re.findall(r"│ \?  ", out)) == 6
     assert cli("classify", demo, "--min-probability", 1.1, "-q")[0] == 2
 

@@ -20,7 +20,10 @@ from earmark import pipeline
 from earmark.extract import tables
 from earmark.extract.audio import sources
 from earmark.extract.audio.sources import Track
-from earmark.extract.batch import checkpoint, run
+from earmark.extract.batch import checkpoint, executors, run
+from earmark.extract.batch import track as analysis
+from earmark.extract.batch.executors import Processes
+from earmark.extract.batch.track import Analysis
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import aggregate
 from earmark.extract.errors import DecodeError, FindError, SettingsError, WriteError
@@ -60,7 +63,9 @@ def test_every_file_is_a_row_or_a_failure(music, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "music",
         "t.failures.csv",
+        "t.files.parquet",
         "t.parquet",
+        "t.report.json",
     ]
 
 
@@ -87,12 +92,13 @@ def test_an_unknown_set_is_refused():
         run.Extraction("spotfy", DEFAULTS)
 
 
+@pytest.mark.processes
 def test_one_worker_and_two_give_the_same_bytes(music, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    monkeypatch.setattr(executors, "TRACKS_PER_WORKER", 1)
     job = run.Extraction("default", DEFAULTS, 0.5)
     outputs = [tmp_path / name for name in ("one.parquet", "two.parquet")]
     for workers, output in enumerate(outputs, start=1):
-        run.extract([music], job, output=output, workers=workers)
+        run.extract([music], job, output=output, executor=Processes(workers))
     assert outputs[0].read_bytes() == outputs[1].read_bytes()
     lists = [tables.failures_path(output).read_bytes() for output in outputs]
     assert lists[0] == lists[1]
@@ -106,11 +112,12 @@ class Deadly(Track):
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 def test_a_file_that_kills_its_worker_is_a_failure_and_the_others_are_analysed(music, monkeypatch):
-    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    monkeypatch.setattr(executors, "TRACKS_PER_WORKER", 1)
     tracks = [Track(f"{index}.wav", music / f"{index}.wav") for index in range(6)]
     tracks[2] = Deadly("deadly.wav", music / "2.wav")
-    found = dict(run.outcomes(tracks, EXTRACTION, workers=2))
+    found = dict(Processes(2).run(tracks, Analysis(EXTRACTION)))
     assert sorted(found) == list(range(6))
     assert [index for index in found if found[index].failure] == [2]
     assert found[2].failure[:3] == ("deadly.wav", "analyse", "AnalyseError")
@@ -121,17 +128,18 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from earmark.extract.batch import checkpoint, run
+from earmark.extract.batch import track as analysis
 from earmark.extract.config import DEFAULTS
 
-analyse, seen = run.analyse, []
+analyse, seen = analysis.analyse, []
 
-def deadly(track, job):
+def deadly(track, *rest):
     seen.append(track)
     if len(seen) == 5:
         os.kill(os.getpid(), signal.SIGKILL)
-    return analyse(track, job)
+    return analyse(track, *rest)
 
-run.analyse, checkpoint.SECONDS_PER_PART = deadly, 0.0
+analysis.analyse, checkpoint.SECONDS_PER_PART = deadly, 0.0
 run.extract([sys.argv[1]], run.Extraction("default", DEFAULTS), output=Path(sys.argv[2]))
 """
 
@@ -156,15 +164,15 @@ def test_a_run_that_was_killed_goes_on_where_it_was(music, tmp_path, analysed):
 def interrupted(music, tmp_path, monkeypatch):
     """The output of a run that was stopped by Ctrl-C after three tracks."""
     output = tmp_path / "t.parquet"
-    analyse = run.analyse
+    analyse = analysis.analyse
 
-    def stopping(track, job):
+    def stopping(track, *rest):
         if track.path == "3.wav":
             raise KeyboardInterrupt
-        return analyse(track, job)
+        return analyse(track, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "analyse", stopping)
+        patch.setattr(analysis, "analyse", stopping)
         with pytest.raises(KeyboardInterrupt):
             run.extract([music], EXTRACTION, output=output)
     assert len(list(output.with_name("t.parquet.parts").iterdir())) == 1
@@ -180,20 +188,20 @@ def test_a_new_file_of_the_same_name_elsewhere_changes_no_name_and_nothing_is_do
     tone, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    for name in ("one/x.wav", "one/y.wav", "two/z.wav"):
-        tone(name)
-    output, analyse, seen = tmp_path / "t.parquet", run.analyse, []
+    for pitch, name in enumerate(("one/x.wav", "one/y.wav", "two/z.wav"), start=1):
+        tone(name, frequency=100.0 * pitch)
+    output, analyse, seen = tmp_path / "t.parquet", analysis.analyse, []
 
-    def stopping(track, job):
+    def stopping(track, *rest):
         seen.append(track.path)
         if seen.count("two/z.wav") == 1 and track.path == "two/z.wav":
             raise KeyboardInterrupt
-        return analyse(track, job)
+        return analyse(track, *rest)
 
-    monkeypatch.setattr(run, "analyse", stopping)
+    monkeypatch.setattr(analysis, "analyse", stopping)
     with pytest.raises(KeyboardInterrupt):
         run.extract(["one", "two"], EXTRACTION, output=output)
-    tone("two/x.wav")
+    tone("two/x.wav", frequency=400.0)
     table = run.extract(["one", "two"], EXTRACTION, output=output).table
     assert table["path"].tolist() == ["one/x.wav", "one/y.wav", "two/x.wav", "two/z.wav"]
     assert seen == ["one/x.wav", "one/y.wav", "two/z.wav", "two/x.wav", "two/z.wav"]
@@ -203,7 +211,8 @@ def test_a_file_that_changed_meanwhile_is_analysed_again(music, interrupted, ana
     shutil.copyfile(music / "5.wav", music / "0.wav")
     os.utime(music / "0.wav", ns=(0, 0))
     table = run.extract([music], EXTRACTION, output=interrupted).table.set_index("path")
-    assert analysed == ["0.wav", "3.wav", "4.wav", "5.wav", "bad.mp3"]
+    # The last one has the content of the first, which is analysed for both.
+    assert analysed == ["0.wav", "3.wav", "4.wav", "bad.mp3"]
     assert table.loc["0.wav", "sha256"] == table.loc["5.wav", "sha256"]
 
 
@@ -229,13 +238,13 @@ def test_a_folder_of_the_user_with_the_name_of_our_parts_is_not_emptied(music, t
 
 
 def test_a_file_that_goes_between_finding_and_reading_is_a_failure(music, tmp_path, monkeypatch):
-    analyse = run.analyse
+    analyse = analysis.analyse
 
-    def removing(track, job):
+    def removing(track, *rest):
         (music / "3.wav").unlink(missing_ok=True)
-        return analyse(track, job)
+        return analyse(track, *rest)
 
-    monkeypatch.setattr(run, "analyse", removing)
+    monkeypatch.setattr(analysis, "analyse", removing)
     result = run.extract([music], EXTRACTION, output=tmp_path / "t.csv")
     assert len(result.table) == 5
     assert result.failures[0][:2] == ("3.wav", "decode")
@@ -248,7 +257,7 @@ def test_a_disk_that_gives_up_while_the_file_is_hashed_is_a_failure(music, monke
 
     # The disk gives up after the audio was decoded, while the file is read again for its hash.
     monkeypatch.setattr(hashlib, "file_digest", vanish)
-    outcome = run.analyse(Track("0.wav", music / "0.wav"), EXTRACTION)
+    outcome = analysis.analyse(Track("0.wav", music / "0.wav"), EXTRACTION)
     assert outcome.failure[1] == "decode"
     assert "please report it" not in outcome.failure[3]
 
@@ -353,11 +362,11 @@ def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, m
     monkeypatch.setattr(checkpoint, "OPEN_PARTS", 1)
     parts = checkpoint.Parts(tmp_path / "t.parquet", EXTRACTION)
     tracks, _ = sources.find([music])
-    found = {index: run.analyse(track, EXTRACTION) for index, track in enumerate(tracks)}
+    found = dict(executors.Here().run(tracks, Analysis(EXTRACTION)))
     for index in (3, 0, 6, 2, 5, 1, 4):
         parts.add(index, found[index])
     assert len(list(parts.folder.iterdir())) == 7
-    again = list(parts.outcomes())
+    again = [parts.outcome(index) for index in range(7)]
     assert [outcome.path for outcome in again] == [track.path for track in tracks]
     for index, outcome in enumerate(again):
         assert outcome.failure == found[index].failure
@@ -367,12 +376,12 @@ def test_few_parts_are_open_at_once_and_all_are_read_in_order(music, tmp_path, m
 
 def test_a_part_that_goes_while_the_run_goes_on_is_named(music, tmp_path):
     parts = checkpoint.Parts(tmp_path / "t.parquet", EXTRACTION)
-    parts.add(0, run.analyse(Track("0.wav", music / "0.wav"), EXTRACTION))
+    parts.add(0, analysis.analyse(Track("0.wav", music / "0.wav"), EXTRACTION))
     parts.save()
     (part,) = parts.folder.iterdir()
     part.unlink()
     with pytest.raises(WriteError, match="was removed or damaged while the run went on"):
-        list(parts.outcomes())
+        parts.outcome(0)
 
 
 def test_both_tables_cannot_go_to_one_file(music, tmp_path):

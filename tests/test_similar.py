@@ -112,6 +112,80 @@ def test_duplicates_are_named_once_or_when_asked_for(toy):
     ]
 
 
+def test_several_seeds_and_a_way_between_two(toy):
+    index = similar.index(toy.drop(5))
+    assert index.near([0, 2], 2)["path"].tolist() == ["b.mp3", "d.mp3"]
+    assert len(index.near([0, 1, 2, 3, 4], 3)) == 0
+    circle = np.arange(0, 180, 5) * np.pi / 180
+    arc = pd.DataFrame({"path": range(72), "x": [*np.cos(circle), *-np.cos(circle)]})
+    arc["y"] = [*np.sin(circle), *-np.sin(circle)]
+    ready = similar.index(arc)
+    way = ready.between(0, 18, 7)
+    assert way.tolist() == [0, 3, 6, 9, 12, 15, 18]
+    assert ready.between(0, 18, 2).tolist() == [0, 18]
+    assert len(set(ready.between(0, 1, 30).tolist())) == 30
+
+
+def test_many_tracks_are_found_as_by_comparing_all(monkeypatch):
+    random = np.random.default_rng(0)
+    factors = random.normal(size=(8, 60))
+    table = pd.DataFrame(random.normal(size=(5000, 8)) @ factors + random.normal(size=(5000, 60)))
+    table = table.add_prefix("x").assign(path=range(5000))
+    index = similar.index(table)
+    whole = [index.nearest(place, 10, duplicates=True) for place in range(20)]
+    monkeypatch.setattr(similar, "MANY", 1000)
+    monkeypatch.setattr(similar, "AXES", 12)
+    quick = similar.index(table).prepare()
+    for place, expected in enumerate(whole):
+        pd.testing.assert_frame_equal(quick.nearest(place, 10, duplicates=True), expected)
+    # It is the axes that are searched, not all.
+    assert quick.sketch[1].shape == (5000, 12)
+
+
+def test_a_track_is_named_by_words_and_slips_do_no_harm():
+    rows = pd.DataFrame(
+        {
+            "path": ["x/01.mp3", "x/02.mp3", "y/03.mp3"],
+            "artist": ["Björk", "Björk", "Miles Davis"],
+            "title": ["Jóga", "Hyperballad", "So What"],
+            "x": [0.0, 1.0, 2.0],
+        }
+    )
+    source = FeatureTable.of(rows)
+    assert similar.named("miles so what", source) == "y/03.mp3"
+    assert similar.named("bjork: JOGA", source) == "x/01.mp3"
+    assert similar.named("bjrok hyperbalad", source) == "x/02.mp3"
+    assert similar.named("01", source) == "x/01.mp3"
+    with pytest.raises(FindError, match=r"several such tracks: x/01\.mp3; x/02\.mp3; say more"):
+        similar.named("bjork", source)
+    for nothing in ("Coltrane", "", "???"):
+        with pytest.raises(FindError, match="no such track"):
+            similar.named(nothing, source)
+
+
+def test_reasons_say_what_both_have_in_common(cli, tmp_path):
+    random = np.random.default_rng(2)
+    table = pd.DataFrame(
+        {
+            "path": [f"{place}.mp3" for place in range(40)],
+            "spectral_centroid_mean": random.normal(2000, 100, 40),
+            "tempo": random.normal(120, 5, 40),
+            "tag_rock": random.uniform(0, 0.1, 40),
+        }
+    )
+    table.loc[[0, 1], "spectral_centroid_mean"] = 900
+    table.loc[[0, 1], "tag_rock"] = 0.0
+    table.loc[[2, 3], "tag_rock"] = 0.8, 0.7
+    path = tmp_path / "t.parquet"
+    table.to_parquet(path)
+    status, out, _ = cli("similar", "0", path, "-n", 1, "--why")
+    alike, name, reasons = out.rstrip("\n").split("\t")
+    assert (status, name, float(alike) > 0.9) == (0, "1.mp3", True)
+    assert reasons.startswith("timbre: darker than usual")
+    _, out, _ = cli("similar", "2", path, "-n", 1, "--why")
+    assert out.split("\t")[1:] == ["3.mp3", "sounds like: rock\n"]
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_tracks_are_no_error(toy, count):
     index = similar.index(toy.head(count))

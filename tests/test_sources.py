@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import os
 import tempfile
 from collections import Counter
@@ -242,3 +243,22 @@ def test_a_source_in_a_folder_that_may_not_be_entered_is_a_failure(tmp_path, mon
 def test_a_folder_that_is_called_like_a_file_is_searched(tmp_path):
     touch(tmp_path / "live.mp3" / "1.mp3")
     assert names(tmp_path) == ["live.mp3/1.mp3"]
+
+
+def test_a_list_names_sources_line_by_line(tone, tmp_path, monkeypatch):
+    one, other = tone("a b.wav"), tone("folder/#c.wav")
+    names = f"\ufeff# a comment\r\n{one}\r\n\r\n{other.parent}".encode()
+    (tmp_path / "list.txt").write_bytes(names)
+    tracks, failures = files.find([f"@{tmp_path / 'list.txt'}"])
+    assert ([track.location for track in tracks], failures) == ([one, other], [])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(names)))
+    assert files.find(["-"])[0] == tracks == files.find([one, other.parent])[0]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"# nothing\n\n"])
+def test_a_list_that_is_none_is_refused(tmp_path, content):
+    path = tmp_path / "list.txt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(files.FindError, match=r"cannot be read|names no file"):
+        files.find([f"@{path}"])

@@ -12,10 +12,24 @@ import pytest
 
 from earmark.classify import _compat
 from earmark.classify.dataset import tags as file_tags
-from earmark.classify.library import tags
-from earmark.extract.errors import DecodeError, FindError, SchemaError
+from earmark.classify.dataset.names import located
+from earmark.classify.library.tagging import plan as plans
+from earmark.classify.library.tagging.values import Wanted
+from earmark.extract.errors import DecodeError, FindError, SchemaError, SettingsError
+from earmark.extract.key_names import key_name
 
 mutagen = pytest.importorskip("mutagen")
+
+
+FIELDS = ("genre", "bpm", "key")
+
+
+def planned(rows, files, fields=FIELDS, *, at_least=0.0):
+    """Plan as the app does."""
+    if not isinstance(files, dict):
+        files = located(rows["path"], files)
+    wanted = Wanted(tuple(fields), at_least)
+    return plans.table(plans.make(rows, files, wanted, mode="overwrite", albums="none"))
 
 
 def tagged(path, *, genre=None, bpm=None, key=None):
@@ -54,7 +68,7 @@ def test_what_each_format_holds_is_read(music):
     for path in music.iterdir():
         tagged(path, genre="Trip Hop", bpm="91", key="F#m")
         found = file_tags.read(path)
-        assert {name: found[name] for name in tags.FIELDS} == {
+        assert {name: found[name] for name in FIELDS} == {
             "genre": ["Trip Hop"],
             "bpm": ["91"],
             "key": ["F#m"],
@@ -88,7 +102,7 @@ def test_a_plan_says_what_is_there_and_what_would_be(music):
             "mode": [1, 0],
         }
     )
-    plan = tags.plan(rows, music)
+    plan = planned(rows, music)
     assert plan.to_numpy().tolist() == [
         [flac.name, "genre", "classical", "Classical", "keep"],
         [flac.name, "bpm", "95.6", "96", "keep"],
@@ -97,11 +111,11 @@ def test_a_plan_says_what_is_there_and_what_would_be(music):
         [mp3.name, "bpm", "", "128", "add"],
         [mp3.name, "key", "", "", "keep"],
     ]
-    sure = tags.plan(rows, music, ["genre"], at_least=0.5)
+    sure = planned(rows, music, ["genre"], at_least=0.5)
     assert sure["what"].tolist() == ["keep", "keep"]
     named = {row: music / row for row in rows["path"]}
-    pd.testing.assert_frame_equal(tags.plan(rows, named), plan)
-    assert tags.plan(rows, {})["what"].tolist() == ["is not in the folder"] * 2
+    pd.testing.assert_frame_equal(planned(rows, named), plan)
+    assert planned(rows, {})["what"].tolist() == ["is not in the folder"] * 2
     assert before == {path: path.read_bytes() for path in music.iterdir()}
 
 
@@ -114,7 +128,7 @@ def test_a_file_that_cannot_be_read_is_a_row_with_the_reason(music, tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(music / "pipe.mp3")
         names.append("pipe.mp3")
-    plan = tags.plan(pd.DataFrame({"path": names, "genre": "x"}), music)
+    plan = planned(pd.DataFrame({"path": names, "genre": "x"}), music)
     assert plan["path"].tolist() == names
     assert (plan["field"] == "").all()
     said = dict(zip(plan["path"], plan["what"], strict=True))
@@ -177,7 +191,7 @@ def test_a_value_is_no_longer_than_anybody_reads(music):
     tagged(path, genre="x" * 10_000)
     assert file_tags.read(path)["genre"] == ["x" * file_tags.LONGEST]
     tagged(path, genre="\0".join(f"genre {number}" for number in range(100)))
-    plan = tags.plan(pd.DataFrame({"path": [path.name], "genre": "y" * 10_000}), music)
+    plan = planned(pd.DataFrame({"path": [path.name], "genre": "y" * 10_000}), music)
     assert plan["now"].str.startswith("genre 0; genre 1; ").all()
     assert plan[["now", "then"]].map(len).to_numpy().tolist() == [[file_tags.LONGEST] * 2]
 
@@ -191,27 +205,27 @@ def test_a_worker_plans_in_pieces_what_is_planned_at_once(music, monkeypatch):
     files = {name: str(music / name) for name in names}
     said = []
     found = tagging.planned(rows, files, lambda *told: said.append(told))
-    pd.testing.assert_frame_equal(found, tags.plan(rows, music))
+    pd.testing.assert_frame_equal(found, planned(rows, music))
     assert [share for share, _ in said] == [start / len(names) for start in range(0, len(names), 2)]
     assert tagging.planned(rows[:0], {}, print).empty
 
 
 def test_wrong_use_is_said(music, tmp_path):
     rows = pd.DataFrame({"path": ["a"], "genre": ["x"]})
-    with pytest.raises(SchemaError, match="no tag 'mood' can be written; choose from genre"):
-        tags.plan(rows, music, ["mood"])
+    with pytest.raises(SettingsError, match="no tag 'year' can be written; choose from genre"):
+        planned(rows, {}, ["year"])
     with pytest.raises(SchemaError, match="no column 'path'"):
-        tags.plan(rows.drop(columns="path"), music)
+        planned(rows.drop(columns="path"), {})
     with pytest.raises(FindError, match="does not exist"):
-        tags.plan(rows, tmp_path / "none")
+        planned(rows, tmp_path / "none")
     with pytest.raises(DecodeError, match="cannot be read: No such file"):
         file_tags.read(tmp_path / "none.mp3")
 
 
 def test_keys_are_named_as_tags_have_them():
-    names = [tags.key_name(key, mode) for mode in (1, 0) for key in range(12)]
+    names = [key_name(key, mode) for mode in (1, 0) for key in range(12)]
     assert names[:12] == ["C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B"]
     assert names[12:] == [
         *("Cm", "C#m", "Dm", "Ebm", "Em", "Fm", "F#m", "Gm", "G#m", "Am", "Bbm", "Bm")
     ]
-    assert [tags.key_name(*pair) for pair in ((-1, 1), (float("nan"), 0), (3, -1))] == [""] * 3
+    assert [key_name(*pair) for pair in ((-1, 1), (float("nan"), 0), (3, -1))] == [""] * 3

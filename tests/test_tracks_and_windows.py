@@ -12,7 +12,9 @@ import soundfile
 import earmark
 from earmark import pipeline
 from earmark.extract import schema, tables
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, run
+from earmark.extract.batch import track as analysis
+from earmark.extract.batch.executors import Processes
 from earmark.extract.config import DEFAULTS
 
 
@@ -77,7 +79,9 @@ def test_the_command_line_writes_both_and_lists_failures_once(music, tmp_path, c
         "music",
         "tracks.parquet",
         "windows.failures.csv",
+        "windows.files.parquet",
         "windows.parquet",
+        "windows.report.json",
     ]
     failures = pd.read_csv(tmp_path / "windows.failures.csv")
     assert failures["path"].tolist() == ["bad.mp3"]
@@ -136,13 +140,16 @@ def test_one_file_cannot_hold_both_tables(music, tmp_path, analysed, capsys, mon
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 def test_two_workers_write_the_same_bytes_as_one(music, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    monkeypatch.setattr(executors, "TRACKS_PER_WORKER", 1)
     job = run.Extraction("default", DEFAULTS, 1.0, tracks=True)
     written = []
     for workers in (1, 2):
         paths = [tmp_path / f"{workers}-{kind}.parquet" for kind in ("windows", "tracks")]
-        run.extract([music], job, output=paths[0], tracks_output=paths[1], workers=workers)
+        run.extract(
+            [music], job, output=paths[0], tracks_output=paths[1], executor=Processes(workers)
+        )
         written.append([path.read_bytes() for path in paths])
     assert written[0] == written[1]
 
@@ -159,15 +166,15 @@ def extracted(music, output, job):
 
 def interrupt(music, output, job, monkeypatch):
     """Stop a run of a job by Ctrl-C after three tracks."""
-    analyse = run.analyse
+    analyse = analysis.analyse
 
-    def stopping(track, job):
+    def stopping(track, *rest):
         if track.path == "3.wav":
             raise KeyboardInterrupt
-        return analyse(track, job)
+        return analyse(track, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "analyse", stopping)
+        patch.setattr(analysis, "analyse", stopping)
         with pytest.raises(KeyboardInterrupt):
             run.extract([music], job, output=output)
     assert len(list(Path(f"{output}.parts").iterdir())) == 1

@@ -20,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 import earmark
 from earmark import AudioFeatures
 from earmark.extract import schema
-from earmark.extract.batch import run
+from earmark.extract.batch import executors
+from earmark.extract.batch import track as analysis
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import DecodeError, SettingsError
 
@@ -37,13 +38,13 @@ def tones(tone):
 def analysed(monkeypatch):
     """The names of the files that are analysed in this process."""
     seen = []
-    analyse = run.analyse
+    analyse = analysis.analyse
 
-    def counted(track, job):
+    def counted(track, *rest):
         seen.append(Path(track.path).name)
-        return analyse(track, job)
+        return analyse(track, *rest)
 
-    monkeypatch.setattr(run, "analyse", counted)
+    monkeypatch.setattr(analysis, "analyse", counted)
     return seen
 
 
@@ -79,8 +80,9 @@ def test_numbers_of_numpy_are_numbers(tones):
 
 
 @pytest.mark.slow
+@pytest.mark.processes
 def test_two_workers_give_what_one_gives(tones, monkeypatch):
-    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    monkeypatch.setattr(executors, "TRACKS_PER_WORKER", 1)
     one, two = (AudioFeatures(workers=workers).fit_transform(tones) for workers in (1, 2))
     np.testing.assert_array_equal(one, two)
 

@@ -37,11 +37,13 @@ def main() -> None:
     icon = Path(__file__).with_name("icon.png")
     st.set_page_config(page_title="Earmark", page_icon=icon, layout="wide")
     theme.apply_style()
+    st.logo(Path(__file__).with_name("wordmark.svg"), size="large")
     pages = [
         st.Page(_page(module), title=title, icon=icon, url_path=module, default=not place)
         for place, (module, title, icon) in enumerate(PAGES)
     ]
     chosen = st.navigation(pages, position="top")
+    st.set_page_config(page_title=f"{chosen.title} · Earmark")
     with theme.errors_shown():
         # The limit of uploads holds however the app was started.
         _compat.limit_uploads(app_settings().upload_mb)

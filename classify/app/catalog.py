@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.files.zip import zip_files
 from earmark.classify.app.jobs.track_analysis import model_at
@@ -21,9 +23,9 @@ from earmark.classify.model import genre_profiles
 from earmark.classify.model.storage import ABOUT
 from earmark.extract import sets, tables
 from earmark.extract.errors import EarmarkError, FindError, SchemaError
+from earmark.extract.key_names import camelot, compatible
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -39,6 +41,7 @@ __all__ = [
     "genre_profile",
     "list_tables",
     "locate",
+    "mixes",
     "model_version",
     "open_table",
     "predict_genres",
@@ -54,6 +57,9 @@ MOST = 200
 
 MODELS = 3
 """Models whose predictions are kept for each table."""
+
+PITCH = 0.06
+"""Share by which a DJ changes a tempo without anybody hearing it much."""
 
 ModelVersion = tuple[str, int]
 """The directory of a model, and the time in ns at which its description was written."""
@@ -268,6 +274,36 @@ def locate(path: str, folders: Iterable[str], root: Path) -> Path | None:
     return None
 
 
+def mixes(tracks: pd.DataFrame, place: int, others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return those of some tracks that a DJ can play after one, in their order.
+
+    Their tempo, or its double or half, is within `PITCH` of the track's, and their key is the same
+    or beside it on Camelot's wheel.
+
+    Parameters
+    ----------
+    tracks : DataFrame
+        With ``tempo``, ``key`` and ``mode``; what is unknown does not mix.
+    place : int
+        The row of the track.
+    others : ndarray of int
+        The rows of the others.
+    """
+    tempo, key, mode = (tracks[name].to_numpy(float) for name in ("tempo", "key", "mode"))
+    own = camelot(key[place], mode[place])
+    return np.array(
+        [
+            other
+            for other in others
+            if any(
+                abs(times * tempo[other] / tempo[place] - 1) <= PITCH for times in (0.5, 1.0, 2.0)
+            )
+            and compatible(own, camelot(key[other], mode[other]))
+        ],
+        np.int64,
+    )
+
+
 def genre_profile(library: Library, genre: str) -> dict[str, list[float]]:
     """Return the quartiles of each column over the tracks of a genre that have a value."""
     part = library.tracks[library.tracks["genre"] == genre]
@@ -281,5 +317,5 @@ def zip_playlists(
 ) -> bytes:
     """Return a ZIP archive of one playlist per genre."""
     with tempfile.TemporaryDirectory(prefix="earmark-") as folder:
-        written = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
+        written, _ = playlists.write(rows, Path(folder), at_least=at_least, paths=paths)
         return zip_files({playlist.path.name: playlist.path for playlist in written})

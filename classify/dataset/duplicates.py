@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.extract import sets
+from earmark.extract import schema, sets
+from earmark.extract.config import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -126,12 +127,13 @@ def find(
         "features": _alike(numbers),
         "recoded": np.empty((0, 2), np.int64),
     }
-    if str(about.get("set")).startswith("default-") and set(ANCHORS) <= set(features):
+    measured = _of_default(features, about)
+    if measured is not None:
         # What is the same already is compared once only.
         components_so_far = components(len(paths), pairs.values())
         ones = np.unique(components_so_far, return_index=True)[1]
         ones = ones[[numbers[one] is not None for one in ones]]
-        means = features.astype("float64").groupby(codes).mean().iloc[ones]
+        means = measured.astype("float64").groupby(codes).mean().iloc[ones]
         lengths: NDArray[np.float64] = (
             means["duration_ms"].to_numpy() / 1000
             if seconds is None
@@ -139,6 +141,17 @@ def find(
         )
         pairs["recoded"] = ones[_recoded(means.drop(columns="duration_ms"), lengths)]
     return Duplicates(np.asarray(paths, object), pairs)
+
+
+def _of_default(features: pd.DataFrame, about: Mapping[str, Any]) -> pd.DataFrame | None:
+    """Return the columns of the default set, in which distances were measured; None without it."""
+    made_of = str(about.get("set")).rpartition("-")[0].split("+")
+    if "default" not in made_of or not set(ANCHORS) <= set(features):
+        return None
+    if made_of == ["default"]:
+        return features
+    own = set(schema.of("default", DEFAULTS).names)
+    return features[[name for name in features if name in own]]
 
 
 def components(count: int, links: Iterable[Indices]) -> Indices:

@@ -24,6 +24,7 @@ NAMES = {
     "albumartist": ("TPE2", "albumartist", "aART", "WM/AlbumArtist", "album_artist"),
     "album": ("TALB", "album", "\xa9alb", "WM/AlbumTitle"),
     "title": ("TIT2", "title", "\xa9nam", "Title"),
+    "year": ("TDRC", "date", "\xa9day", "WM/Year", "year"),
 }
 """What a tag is called in ID3, in Vorbis comments and APE, in MP4, in ASF, and by FFmpeg."""
 

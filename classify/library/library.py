@@ -7,8 +7,6 @@ for everybody.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +24,7 @@ from earmark.classify.dataset import names as naming
 from earmark.classify.dataset.pooling import per_track
 from earmark.classify.insights.tracks import numbers
 from earmark.classify.library import similar
+from earmark.classify.library.words import plain
 from earmark.extract import tables
 from earmark.extract.errors import LabelError, SchemaError
 from earmark.extract.feature_table import FeatureTable
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.model.bundle import Bundle
 
-__all__ = ["VALUES", "Library", "Query", "from_table", "open_library", "plain"]
+__all__ = ["VALUES", "Library", "Query", "from_table", "open_library"]
 
 Rows = NDArray[np.int64]
 
@@ -55,21 +54,6 @@ VALUES = (
 
 MOST_VALUES = 20
 """Values that are held of a table of which nothing is known."""
-
-ACCENTS = re.compile("[\u0300-\u036f]+")
-
-LETTERS = str.maketrans(
-    {"ø": "o", "đ": "d", "ł": "l", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
-)
-"""Letters that have no accent to take off, and what people type for them."""
-
-
-def plain(text: str) -> str:
-    """Return a text without accents and capitals, as it is searched."""
-    if text.isascii():
-        return text.lower()
-    parted = unicodedata.normalize("NFKD", text.casefold())
-    return ACCENTS.sub("", parted).casefold().translate(LETTERS)
 
 
 @dataclass(frozen=True)

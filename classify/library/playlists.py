@@ -1,4 +1,4 @@
-"""Rows with paths become playlists: extended M3U in UTF-8, one for each genre.
+"""Rows with paths become playlists: M3U, XSPF or Rekordbox's XML, one for each genre or one.
 
 A line of a playlist is a path, whatever it says: names that would begin a comment, a second line
 or an address are written so that they do not.
@@ -11,32 +11,51 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
 
-from earmark.classify.dataset import labels
 from earmark.classify.dataset import names as naming
 from earmark.classify.dataset.build import one_line
+from earmark.classify.library import exchange
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import SchemaError, WriteError
+from earmark.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["ENDING", "Playlist", "check", "filename", "locate", "text", "write"]
+__all__ = [
+    "ENDING",
+    "ENDINGS",
+    "Playlist",
+    "Style",
+    "check",
+    "filename",
+    "locate",
+    "located_as",
+    "surest_first",
+    "text",
+    "write",
+    "write_collection",
+    "write_one",
+    "write_some",
+]
+
+Style = Literal["auto", "relative", "absolute"]
+"""How paths are written."""
 
 ENDING = ".m3u8"
+
+ENDINGS = (ENDING, ".m3u", ".xspf", ".xml")
+"""How playlists end: extended M3U, XSPF, and the XML of Rekordbox."""
 
 HEAD = "#EXTM3U"
 
 MARK = "#EARMARK"
 """The second line of playlists made here: only those are replaced."""
-
-LENGTHS = {"duration_ms": 1000.0, "seconds": 1.0}
-"""Columns that say how long a track is, and their units in a second."""
 
 UNSAFE = set('<>:"/\\\\|?*')
 """What no name of a file may hold on one system or another."""
@@ -77,33 +96,65 @@ def text(rows: pd.DataFrame, paths: Mapping[str, str] | None = None) -> str:
 
     Parameters
     ----------
-    rows : DataFrame
-        With ``path`` and, where they are known, an artist, a title
-        (`earmark.classify.dataset.labels`) and
-        a length (``duration_ms`` or ``seconds``).
-    paths : mapping of str to str, optional
-        What to write for each path; tracks that it does not have are left out. By default the
-        path itself. One that has a line break in it cannot be written and is left out.
+    rows, paths
+        As for `earmark.classify.library.exchange.entries`. A path that has a line break in it
+        cannot be written and is left out.
 
     Returns
     -------
     str
         It ends with a line break; a player that reads UTF-8 reads it.
     """
-    artists, titles = (
-        _column(rows, names) for names in (labels.ARTIST_COLUMNS, labels.TITLE_COLUMNS)
-    )
-    seconds = _seconds(rows)
     lines = [HEAD, MARK]
-    for path, artist, title, length in zip(rows["path"], artists, titles, seconds, strict=True):
-        written = _line(str(path) if paths is None else paths.get(str(path), ""))
-        if not written:
-            continue
-        # Without a title, what the file is called says most.
-        named = title or _stem(str(path))
-        shown = f"{artist} - {named}" if artist else named
-        lines += [f"#EXTINF:{length},{one_line(shown)}", written]
+    for track in exchange.entries(rows, paths):
+        if written := _line(track.file):
+            shown = f"{track.artist} - {track.title}" if track.artist else track.title
+            lines += [f"#EXTINF:{track.seconds},{one_line(shown)}", written]
     return "\n".join(lines) + "\n"
+
+
+def render(
+    ending: str, name: str, rows: pd.DataFrame, paths: Mapping[str, str] | None, folder: Path
+) -> str:
+    """Return a playlist in the format that the ending of its file names.
+
+    Parameters
+    ----------
+    ending : str
+        One of `ENDINGS`: extended M3U in UTF-8, XSPF, or the XML of Rekordbox.
+    name : str
+        What it is called.
+    rows, paths
+        As for `text`.
+    folder : Path
+        Where it goes.
+    """
+    if ending in (ENDING, ".m3u"):
+        return text(rows, paths)
+    tracks = exchange.entries(rows, paths)
+    if ending == ".xspf":
+        return exchange.xspf(tracks, name)
+    return exchange.rekordbox({name: tracks}, folder, __version__)
+
+
+def write_one(rows: pd.DataFrame, path: Path, paths: Mapping[str, str] | None = None) -> Playlist:
+    """Write the rows of a table, in their order, as one playlist.
+
+    Raises
+    ------
+    WriteError
+        The ending names no format, or somebody else's file stands there.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise WriteError(path, f"ends in none of {' '.join(ENDINGS)}; the ending names the format")
+    check(path)
+    rows = rows.astype({"path": str})
+    if paths is not None:
+        rows = rows[rows["path"].isin(paths.keys())]
+    made = render(path.suffix.lower(), path.stem, rows, paths, path.parent)
+    with tables.atomic(path) as temporary:
+        temporary.write_text(made, encoding="utf-8", newline="\n")
+    return Playlist(path.stem, path, len(rows))
 
 
 def write(
@@ -113,7 +164,9 @@ def write(
     by: str = "genre",
     at_least: float = 0.5,
     paths: Mapping[str, str] | None = None,
-) -> list[Playlist]:
+    ending: str = ENDING,
+    ordered: bool = False,
+) -> tuple[list[Playlist], list[WriteError]]:
     """Write a playlist for each genre.
 
     Parameters
@@ -129,39 +182,113 @@ def write(
         Leave out tracks whose ``probability`` is lower, where the table has that.
     paths : mapping of str to str, optional
         As for `text`.
+    ending : str
+        One of `ENDINGS`.
+    ordered : bool
+        The rows are in the order that they shall have. By default the most probable tracks come
+        first, then as the paths are sorted.
 
     Returns
     -------
-    list of Playlist
-        Sorted by name; in each the most probable tracks come first, then as the paths are sorted.
+    made : list of Playlist
+        Sorted by name.
+    kept : list of WriteError
+        Those whose name a file has that somebody else made: it is kept, and the others are written.
 
     Raises
     ------
     SchemaError
         The table has no such column.
     WriteError
-        Somebody else's file has the name of a playlist, or the directory cannot be written.
+        The directory cannot be written.
     """
     for name in ("path", by):
         if name not in rows:
             have = ", ".join(map(str, rows.columns[:8]))
             raise SchemaError(f"the table has no column {name!r}; it has {have}")
-    rows = rows.astype({"path": str}).drop_duplicates("path").sort_values("path", kind="stable")
-    if "probability" in rows:
-        chances = pd.to_numeric(rows["probability"], errors="coerce")
-        order = np.argsort(-chances.fillna(-1).to_numpy(), kind="stable")
-        rows = rows.iloc[order][(chances >= at_least).to_numpy()[order]]
+    rows = rows.astype({"path": str}).drop_duplicates("path")
+    if not ordered:
+        rows = surest_first(rows)
+    if at_least and "probability" in rows:
+        rows = rows[pd.to_numeric(rows["probability"], errors="coerce") >= at_least]
     if paths is not None:
         rows = rows[rows["path"].isin(paths.keys())]
     names = rows[by].map(one_line, na_action="ignore")
     found = {str(name): part for name, part in rows.groupby(names, sort=True) if name != ""}
-    targets = dict(zip(found, _targets(list(found), directory), strict=True))
-    for target in targets.values():
-        check(target)
-    for name, part in found.items():
-        with tables.atomic(targets[name]) as temporary:
-            temporary.write_text(text(part, paths), encoding="utf-8", newline="\n")
-    return [Playlist(name, targets[name], len(part)) for name, part in found.items()]
+    made, kept = [], []
+    for (name, part), target in zip(
+        found.items(), _targets(list(found), directory, ending), strict=True
+    ):
+        try:
+            check(target)
+        except WriteError as error:
+            kept.append(error)
+            continue
+        with tables.atomic(target) as temporary:
+            rendered = render(ending, name, part, paths, directory)
+            temporary.write_text(rendered, encoding="utf-8", newline="\n")
+        made.append(Playlist(name, target, len(part)))
+    return made, kept
+
+
+def write_some(
+    rows: pd.DataFrame,
+    output: Path,
+    by: str,
+    paths: Mapping[str, str] | None,
+    ending: str,
+    single: bool,
+) -> tuple[list[Playlist], list[WriteError]]:
+    """Write rows, in their order, as one playlist or one for each value of a column in a folder."""
+    if single:
+        return [write_one(rows, output, paths)], []
+    return write(rows, output, by=by, at_least=0, paths=paths, ending=ending, ordered=True)
+
+
+def write_collection(
+    rows: pd.DataFrame, path: Path, paths: Mapping[str, str] | None, *, itunes: bool = False
+) -> int:
+    """Write tracks, and a playlist for each genre, for DJ programs; return how many tracks.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        The tracks, with what is known of them.
+    path : Path
+        Where it goes.
+    paths : mapping of str to str, optional
+        As for `text`.
+    itunes : bool
+        In the form of iTunes; by default in that of Rekordbox.
+
+    Raises
+    ------
+    WriteError
+        Somebody else's file stands there.
+    """
+    check(path)
+    tracks = exchange.entries(rows, paths)
+    lists = {"all": tracks}
+    for track in tracks:
+        if track.genre:
+            lists.setdefault(track.genre, []).append(track)
+    made = (
+        exchange.itunes(lists, path.parent)
+        if itunes
+        else exchange.rekordbox(lists, path.parent, __version__)
+    )
+    with tables.atomic(path) as temporary:
+        temporary.write_text(made, encoding="utf-8", newline="\n")
+    return len(tracks)
+
+
+def surest_first(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows as their paths are sorted, the most probable first where that is known."""
+    rows = rows.sort_values("path", kind="stable")
+    if "probability" not in rows:
+        return rows
+    chances = pd.to_numeric(rows["probability"], errors="coerce").fillna(-1).to_numpy()
+    return rows.iloc[np.argsort(-chances, kind="stable")]
 
 
 def check(path: Path) -> None:
@@ -176,7 +303,10 @@ def check(path: Path) -> None:
         return
     try:
         with path.open("rb") as lines:
-            own = lines.read(len(HEAD) + len(MARK) + 2) == f"{HEAD}\n{MARK}\n".encode()
+            first, second = lines.readline(LONGEST), lines.readline(LONGEST).rstrip(b"\r\n")
+        own = (first == f"{HEAD}\n".encode() and second == MARK.encode()) or (
+            first.startswith(b"<?xml") and second == exchange.MARK.encode()
+        )
     except OSError:
         own = False
     if not own:
@@ -196,7 +326,11 @@ def filename(name: str) -> str:
 
 
 def locate(
-    audio: str | Path, directory: Path, tracks: Iterable[str] | None = None
+    audio: str | Path,
+    directory: Path,
+    tracks: Iterable[str] | None = None,
+    *,
+    style: Style = "auto",
 ) -> dict[str, str]:
     """Find where the tracks of a folder are, as seen from a playlist.
 
@@ -208,12 +342,14 @@ def locate(
         Where the playlist goes.
     tracks : iterable of str, optional
         The paths of the tracks in a table; by default as the folder alone would give them.
+    style : {"auto", "relative", "absolute"}
+        Whether paths are relative to the playlist; by default where it stands in that folder, so
+        that both can be moved together.
 
     Returns
     -------
     dict
-        By the path of a track in the table what to write: relative to the playlist where it stands
-        in that folder, so that both can be moved together, else the whole path.
+        By the path of a track in the table what to write.
 
     Raises
     ------
@@ -227,19 +363,47 @@ def locate(
         locations = {track.path: track.location for track in found}
     else:
         locations = naming.located(tracks, audio)
+    return _lines(locations, audio, directory, style)
+
+
+def located_as(
+    files: Mapping[str, Path], audio: Path, output: Path, single: bool, style: Style
+) -> dict[str, str]:
+    """Return what to write for files that were found, as `locate` does.
+
+    Parameters
+    ----------
+    files : mapping of str to Path
+        Where the file of each path is.
+    audio : Path
+        The folder that was analysed.
+    output : Path
+        The playlist, or the folder of several.
+    single : bool
+        Whether it is one.
+    style : {"auto", "relative", "absolute"}
+        As for `locate`.
+    """
+    return _lines(files, audio, output.parent if single else output, style)
+
+
+def _lines(
+    locations: Mapping[str, Path], audio: str | Path, directory: Path, style: Style
+) -> dict[str, str]:
     root, place = Path(os.path.realpath(audio)), Path(os.path.realpath(directory))
     written = {}
     for path, found_at in locations.items():
         location = found_at.absolute()
         together = place.is_relative_to(root) and location.is_relative_to(root)
-        relative = os.path.relpath(location, place) if together else None
+        near = together if style == "auto" else style == "relative"
+        relative = os.path.relpath(location, place) if near else None
         line = Path(relative).as_posix() if relative else str(location)
         # An address may stand for any name, but has to be whole.
         written[path] = line if _writable(line) else location.as_uri()
     return written
 
 
-def _targets(names: list[str], directory: Path) -> list[Path]:
+def _targets(names: list[str], directory: Path, ending: str) -> list[Path]:
     """Name the files; those that differ in nothing but case get numbers."""
     taken: set[str] = set()
     targets = []
@@ -250,7 +414,7 @@ def _targets(names: list[str], directory: Path) -> list[Path]:
             number += 1
             chosen = f"{base} ({number})"
         taken.add(chosen.casefold())
-        targets.append(directory / f"{chosen}{ENDING}")
+        targets.append(directory / f"{chosen}{ending}")
     return targets
 
 
@@ -268,36 +432,3 @@ def _line(path: str) -> str:
     # A comment, an address, or something that begins or ends with a space.
     misleading = path[0] in "#\ufeff" or path != path.strip() or "://" in path
     return f"./{path}" if misleading and not path.startswith("/") else path
-
-
-def _stem(path: str) -> str:
-    name = path.rstrip("/").rpartition("/")[2]
-    return naming.ENDING.sub("", name) or path
-
-
-def _column(rows: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
-    found = next((name for name in names if name in rows), None)
-    if found is None:
-        return [""] * len(rows)
-    return [
-        "" if gone else str(value).strip()
-        for value, gone in zip(rows[found].tolist(), rows[found].isna(), strict=True)
-    ]
-
-
-def _seconds(rows: pd.DataFrame) -> list[int]:
-    """Return whole seconds, -1 where they are not known."""
-    # In rows of windows, seconds are those of the window.
-    columns = [
-        name for name in LENGTHS if name in rows and not (name == "seconds" and "start" in rows)
-    ]
-    found = next(iter(columns), None)
-    if found is None:
-        return [-1] * len(rows)
-    values = pd.to_numeric(rows[found], errors="coerce").to_numpy(float, na_value=np.nan)
-    values = values / LENGTHS[found]
-    usable = np.isfinite(values) & (values >= 0) & (values < 1e9)
-    seconds: list[int] = (
-        np.where(usable, np.rint(np.where(usable, values, 0)), -1).astype(int).tolist()
-    )
-    return seconds

@@ -21,11 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from earmark.classify.model import genre_profiles, tree_check, ubjson
 from earmark.classify.model.bundle import Bundle
-from earmark.extract import config, sets
+from earmark.extract import config, sets, tables
 from earmark.extract.errors import BundleError, SettingsError, WriteError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from earmark.classify.dataset.build import Dataset
 
 __all__ = [
     "ABOUT",
@@ -40,6 +42,7 @@ __all__ = [
     "SHIPPED",
     "SPOTIFY",
     "check_directory",
+    "check_replaced",
     "copy",
     "load",
     "save",
@@ -167,10 +170,13 @@ def _appearing(directory: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(dir=directory.parent, prefix=f".{directory.name}."))
         temporary.chmod(0o755)
         yield temporary
+        for part in [*temporary.iterdir(), temporary]:
+            tables.settle(part)
         if directory.exists():
             _replace(temporary, directory)
         else:
             temporary.rename(directory)
+        tables.settle(directory.parent)
     except OSError as error:
         raise WriteError(directory, f"cannot be written: {error.strerror or error}") from error
     finally:
@@ -203,6 +209,49 @@ def check_directory(directory: Path) -> None:
         raise WriteError(
             directory, f"holds other things than a model ({', '.join(others[:3])}); name a new one"
         )
+
+
+def check_replaced(directory: Path, dataset: Dataset) -> None:
+    """Refuse, before training, to replace a model by one that knows less or looks at other things.
+
+    Parameters
+    ----------
+    directory : Path
+        Where the model is to go.
+    dataset : Dataset
+        What it is to be trained on.
+
+    Raises
+    ------
+    WriteError
+        The model there was trained on more tracks, on another set, with other settings or windows,
+        or knows other genres.
+    """
+    try:
+        old = load(directory) if directory.exists() else None
+    except BundleError:
+        # What cannot be used is no loss.
+        return
+    if old is None:
+        return
+    about, tracks = dataset.about, int(dataset.tracks.nunique())
+    lost = sorted(set(old.genres) - set(dataset.labels.dropna().astype(str)))
+    more = int(old.metrics.get("tracks") or 0)
+    if old.set != about.get("set"):
+        reason = f"looks at the set {old.set}, not {about.get('set')}"
+    elif old.set and dict(old.settings) != dict(about.get("settings") or {}):
+        reason = "is of a table that was made with other settings"
+    elif old.windows != about.get("windows"):
+        reason = "is of a table with other rows (tracks, or windows of another length)"
+    elif lost:
+        reason = f"knows genres that the new one would not ({', '.join(lost[:5])})"
+    elif more > tracks:
+        reason = f"was trained on {more:,} tracks, and these are {tracks:,}"
+    else:
+        return
+    raise WriteError(
+        directory, f"holds a model already that {reason}; name another, or replace it with --force"
+    )
 
 
 def load(directory: str | Path, form: type[Form] = Bundle) -> Form:  # type: ignore[assignment]

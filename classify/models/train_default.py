@@ -38,7 +38,7 @@ from earmark.classify.model.ensemble import mixed, softmax
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.models.train_speech import FOLDS, SPEECH, Clip, fold_of, made
 from earmark.extract import schema, tables
-from earmark.extract.batch import run
+from earmark.extract.batch import executors, run
 from earmark.extract.config import DEFAULTS
 from earmark.extract.estimators.spotify import SCALES
 from earmark.extract.feature_table import FeatureTable
@@ -222,7 +222,9 @@ def extracted(sources: list[Path]) -> FeatureTable:
     found = {}
     for recipe in MODELS.values():
         extraction = run.Extraction(recipe.set, DEFAULTS)
-        found[recipe.set] = run.extract(sources, extraction, workers=2, progress=True).table.copy()
+        found[recipe.set] = run.extract(
+            sources, extraction, executor=executors.Processes(2), progress=True
+        ).table.copy()
     table = found[MODELS["default"].set]
     plain = found[MODELS["light"].set].set_index("path")[list(SCALES)]
     beside = plain.loc[table["path"]].add_prefix(PLAIN).set_axis(table.index)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.commands._console import say
+from earmark.commands._output import Format, show
 
 if TYPE_CHECKING:
     from earmark.classify.dataset.build import Dataset
@@ -33,8 +34,7 @@ def search(trials: int) -> Search | None:
     return partial(tune.search, trials=trials)
 
 
-def show_evaluation(numbers: dict[str, Any]) -> None:
+def show_evaluation(numbers: dict[str, Any], form: Format = Format.table) -> None:
     from earmark.classify.evaluation.summary import summary
 
-    for line in summary(numbers):
-        print(line)
+    show(numbers, form, lambda: print(*summary(numbers), sep="\n"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from earmark.extract.batch.executors import Executor
 
 
 class Device(StrEnum):
@@ -27,7 +30,8 @@ class GenreList(StrEnum):
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="Audio files, and folders searched at every depth. Tracks are called by their path in "
+        help="Audio files, folders searched at every depth, and lists: '@list.txt' has one on "
+        "each line, '-' is such a list on stdin. Tracks are called by their path in "
         "the folder; where several folders are named, the folder as it was named goes before it."
     ),
 ]
@@ -39,12 +43,39 @@ Workers = Annotated[
 ]
 
 
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        help="Analyse on a cluster of Dask's (needs 'earmark[cluster]'): the address of its "
+        "scheduler, or 'local' to start one here.",
+        metavar="tcp://HOST:8786|local",
+    ),
+]
+
+
 Timeout = Annotated[
     float | None,
     typer.Option(
         help="Seconds that one file may take; by default 30 and a twentieth of its length.",
         metavar="SECONDS",
     ),
+]
+
+
+Memory = Annotated[
+    float | None,
+    typer.Option(
+        min=0.5,
+        help="Gibibytes that one worker may take (on Linux); by default 4.",
+        metavar="GIB",
+        show_default=False,
+    ),
+]
+
+
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Replace what stands there, whatever would be lost by it."),
 ]
 
 
@@ -173,6 +204,18 @@ def process_count(wanted: int) -> int:
     import joblib
 
     return int(joblib.cpu_count())
+
+
+def processes(workers: int, memory: float | None, scheduler: str | None = None) -> Executor:
+    """Return the workers of a command: processes here, or a cluster."""
+    from earmark.extract.batch.executors import MEMORY, Processes
+
+    held = int(memory * 2**30) if memory else MEMORY
+    if scheduler is None:
+        return Processes(process_count(workers), held)
+    from earmark.extract.batch.cluster import Cluster
+
+    return Cluster(scheduler, process_count(workers), held)
 
 
 def read_settings(config: Path | None) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from earmark.commands._console import SHOWN
+from earmark.commands._console import SHOWN, say
+from earmark.commands._output import Format, show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,42 +16,46 @@ WEAK = 0.3
 
 
 def show_predictions(found: pd.DataFrame) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    """Show the first predictions, a line for each, and how many there are of each genre."""
+    import pandas as pd
 
-    grid = Table(header_style="bold")
-    grid.add_column("track", overflow="fold")
-    grid.add_column("genre")
-    grid.add_column("%", justify="right")
-    grid.add_column("or")
-    if "tags" in found:
-        grid.add_column("tags")
+    some = found.head(SHOWN)
     ranks = [
         int(name.removeprefix("genre_")) for name in map(str, found) if name.startswith("genre_")
     ]
-    for row in found.head(SHOWN).to_dict("records"):
-        named = isinstance(row["genre"], str)
-        sound = row["probability"] >= 0
-        others = [
+    grid = pd.DataFrame({"track": some["path"]})
+    grid["genre"] = list(map(marked, some["genre"], some["probability"]))
+    grid["%"] = [f"{100 * chance:.0f}" if chance >= 0 else "" for chance in some["probability"]]
+    grid["or"] = [
+        ", ".join(
             f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
-        ]
-        # Text, not markup: a file may be called anything.
-        cells: list[Text | str] = [
-            Text(row["path"]),
-            Text(marked(row["genre"], row["probability"])),
-            f"{100 * row['probability']:.0f}" if sound else "",
-            Text(", ".join(others) if named else ""),
-        ]
-        if "tags" in found:
-            tags = row["tags"]
-            cells.append(Text(tags.replace(";", ",") if isinstance(tags, str) else ""))
-        grid.add_row(*cells)
-    # Where the output is no screen, lines must not be cut to an imagined width.
-    console = Console() if sys.stdout.isatty() else Console(width=120)
-    console.print(grid)
+        )
+        if isinstance(row["genre"], str)
+        else ""
+        for row in some.to_dict("records")
+    ]
+    if "tags" in found:
+        grid["tags"] = some["tags"].str.replace(";", ",")
+    show(grid, Format.table)
     if len(found) > SHOWN:
         print(f"… and {len(found) - SHOWN} more")
+    if len(found) > 1:
+        print(counts(found["genre"]))
+
+
+def counts(genres: pd.Series) -> str:
+    """Return how many tracks there are of each genre, the most first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> counts(pd.Series(["rock", "jazz", "rock", None]))
+    'rock 2, jazz 1, no genre 1'
+    """
+    ranked = sorted(genres.value_counts().items(), key=lambda each: (-each[1], each[0]))
+    named = [f"{genre} {count}" for genre, count in ranked]
+    missing = int(genres.isna().sum())
+    return ", ".join([*named, *([f"no genre {missing}"] if missing else [])])
 
 
 def marked(genre: object, probability: float) -> str:
@@ -67,11 +71,11 @@ def show_doubts(found: pd.DataFrame, min_probability: float) -> None:
     unsure = found["genre"].isna() & ~silent
     weak = found["genre"].notna() & (found["probability"] < WEAK)
     if silent.any():
-        print(f"{silent.sum()} without a genre: silent, or shorter than a tenth of a second")
+        say(f"{silent.sum()} without a genre: silent, or shorter than a tenth of a second")
     if unsure.any():
-        print(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
+        say(f"{unsure.sum()} without a genre: less probable than {min_probability:g}")
     if weak.any():
-        print(f"{weak.sum()} with a question mark: less than {100 * WEAK:.0f} % sure")
+        say(f"{weak.sum()} with a question mark: less than {100 * WEAK:.0f} % sure")
 
 
 def show_reasons(reasons: pd.DataFrame) -> None:

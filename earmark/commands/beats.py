@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
+from earmark.commands._output import As, Format, show
 
 EXAMPLE = "earmark beats song.mp3 > song.beats"
 
 
 def command(
     track: Annotated[Path, typer.Argument(help="An audio file.")],
+    form: As = Format.table,
 ) -> None:
     """Find the beats of an audio file: a line for each, its second and its number in the bar."""
     import earmark
@@ -21,5 +23,9 @@ def command(
     found = earmark.beats(track)
     if not len(found):
         say(f"{track}: nothing repeats in it, so that it has no beats")
-    for second, beat in found.itertuples(index=False):
-        print(f"{second:.3f}\t{beat}")
+
+    def lines() -> None:
+        for second, beat in found.itertuples(index=False):
+            print(f"{second:.3f}\t{beat}")
+
+    show(found, form, lines)

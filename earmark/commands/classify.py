@@ -14,13 +14,16 @@ from typer.core import TyperCommand
 
 from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
+    Memory,
     Quiet,
+    Scheduler,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    processes,
 )
+from earmark.commands._output import NOWHERE, STDOUT, As, Format, printed, show
 from earmark.commands._predictions import (
     show_columns,
     show_doubts,
@@ -30,6 +33,8 @@ from earmark.commands._predictions import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from earmark.classify.model.bundle import Bundle
     from earmark.classify.score import Scored
     from earmark.classify.trained import Trained
@@ -78,7 +83,7 @@ class Reasons(StrEnum):
 PARSER = OptionalValues
 
 
-def command(
+def command(  # noqa: PLR0912, PLR0915
     sources: Annotated[
         list[str],
         typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
@@ -93,7 +98,7 @@ def command(
             "-o",
             "--output",
             help="The predictions (.csv, .parquet, .jsonl). By default predictions.csv, in "
-            "data/features where there is such a folder.",
+            "data/features where there is such a folder; - prints them and writes nothing.",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
@@ -134,11 +139,17 @@ def command(
         ),
     ] = None,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     timeout: Timeout = None,
+    form: As = Format.table,
+    memory: Memory = None,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
-    """Find the genre of audio files: a table on the screen and a file of predictions."""
+    """Find the genre of audio files: a table on the screen and a file of predictions.
+
+    A run that was interrupted goes on where it was when the same command is given again.
+    """
     import earmark
     from earmark.classify import score, sound_tags
     from earmark.extract import tables
@@ -146,11 +157,16 @@ def command(
 
     bundle = earmark.load(model)
     output = output or default_folder() / "predictions.csv"
-    tables.check_output(output, "predictions")
+    to_stdout = output == STDOUT
+    if to_stdout and (explain or segments is not None):
+        raise typer.BadParameter(NOWHERE, param_hint="--explain, --segments")
+    if not to_stdout:
+        tables.check_output(output, "predictions")
     explained = _beside(output, "explained", "reasons" if explain else None)
     timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
     notes: Sequence[Sequence[str]] = []
+    kept = None
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         table = parts = tables.read(sources[0])
         if model is None and not set(bundle.inputs) <= set(table.frame):
@@ -161,8 +177,13 @@ def command(
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
         result = run.extract(
-            sources, extraction, workers=process_count(workers), progress=not quiet
+            sources,
+            extraction,
+            executor=processes(workers, memory, scheduler),
+            progress=not quiet,
+            keep=None if to_stdout else output,
         )
+        kept = result.kept
         parts, table = result.held[0], result.held[-1]
         failures, notes = result.failures, result.notes
         say_unsearched(result)
@@ -173,22 +194,24 @@ def command(
     if segments is not None:
         timed = scored if parts is table else score.scored(bundle, parts)
         over_time = timed.segments(segments, top, min_probability)
-    listed = tables.write_failures(failures, output)
+    listed = None if to_stdout else tables.write_failures(failures, output)
     if len(found):
-        tables.write(found, output)
-        show_predictions(found)
-        print(f"{len(found)} tracks: {output}")
+        if not to_stdout:
+            tables.write(found, output)
+        show(found, printed(output, form), lambda: show_predictions(found))
+        if not to_stdout:
+            say(f"{len(found)} {'track' if len(found) == 1 else 'tracks'}: {output}")
         _say_synthetic(sources, found["path"])
         if explain:
-            _explain(scored, explain, explained)
+            _explain(scored, explain, explained, form)
         if segments is not None:
-            tables.write(over_time, timeline)
-            show_segments(over_time)
-            print(f"genres over time: {timeline}")
+            _over_time(over_time, timeline, form)
     else:
         say(f"nothing could be analysed; no {output} was written")
+    if kept is not None:
+        kept.remove()
     show_doubts(found, min_probability)
-    show_notes(notes, tables.write_notes(notes, output))
+    show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)
 
 
@@ -239,14 +262,25 @@ def _say_synthetic(sources: Sequence[str], paths: Iterable[str]) -> None:
         say(f"{which}: synthetic, computed by a script, and no measure of how right it is")
 
 
-def _explain(scored: Scored, how: Reasons, output: Path) -> None:
+def _over_time(segments: pd.DataFrame, output: Path, form: Format) -> None:
+    """Write the genres of the parts of each track, and show them."""
+    from earmark.extract import tables
+
+    tables.write(segments, output)
+    if form is Format.table:
+        show_segments(segments)
+    say(f"genres over time: {output}")
+
+
+def _explain(scored: Scored, how: Reasons, output: Path, form: Format) -> None:
     """Write what spoke for the genre of each track and what against it, and show it."""
     from earmark.extract import tables
 
     columns = scored.explanations()
     tables.write(columns, output)
-    if how is Reasons.columns:
-        show_columns(columns)
-    else:
-        show_reasons(scored.reasons(scored.paths[:SHOWN]))
-    print(f"what spoke for and against each: {output}")
+    if form is Format.table:
+        if how is Reasons.columns:
+            show_columns(columns)
+        else:
+            show_reasons(scored.reasons(scored.paths[:SHOWN]))
+    say(f"what spoke for and against each: {output}")

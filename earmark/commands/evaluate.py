@@ -28,6 +28,7 @@ from earmark.commands._options import (
     WhereToTrain,
     names_in,
 )
+from earmark.commands._output import As, Format
 
 EXAMPLE = "earmark evaluate features.parquet --labels labels.csv --split fold"
 
@@ -60,6 +61,7 @@ def command(
     tune: Tune = 0,
     seed: Seed = 0,
     device: WhereToTrain = Device.cpu,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> None:
     """Say how right a model of these tracks is about artists that it has not heard.
@@ -75,7 +77,7 @@ def command(
         numbers = earmark.load(table).metrics
         if not numbers:
             raise BundleError(f"{table}: says nothing of how right it is")
-        show_evaluation(numbers)
+        show_evaluation(numbers, form)
         return
     bundle = None if model is None else earmark.load(model)
     data = labelled(
@@ -94,7 +96,7 @@ def command(
         genre_list=genre_list.value,
     )
     if bundle is not None:
-        show_evaluation(cross_validation.test(bundle, data))
+        show_evaluation(cross_validation.test(bundle, data), form)
         return
     found = cross_validation.cross_validate(
         data,
@@ -106,4 +108,4 @@ def command(
         search=search(tune),
         show_progress=not quiet,
     )
-    show_evaluation(found.metrics)
+    show_evaluation(found.metrics, form)

@@ -10,15 +10,19 @@ import typer
 from earmark.commands._console import finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
     Config,
+    Force,
+    Memory,
     Quiet,
+    Scheduler,
     Sources,
     Strict,
     Timeout,
     Workers,
     default_folder,
-    process_count,
+    processes,
     read_settings,
 )
+from earmark.commands._output import NOWHERE, STDOUT, As, Format, printed, show
 
 EXAMPLE = "earmark extract ~/Music -o features.parquet --workers 4"
 
@@ -31,7 +35,8 @@ def command(
             "-o",
             "--output",
             help="The table; its ending (.parquet, .csv, .jsonl) names the format. "
-            "By default features.parquet, in data/features where there is such a folder.",
+            "By default features.parquet, in data/features where there is such a folder; - prints "
+            "it and writes nothing.",
         ),
     ] = None,
     set_name: Annotated[
@@ -60,17 +65,31 @@ def command(
             help="3 for a CSV of the set fma with the header of the published one.", metavar="1|3"
         ),
     ] = 1,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Take the rows of files out that are gone.")
+    ] = False,
+    retry_failed: Annotated[
+        bool,
+        typer.Option(
+            "--retry-failed", help="Try files again that failed before and have not changed."
+        ),
+    ] = False,
+    force: Force = False,
     workers: Workers = 0,
+    scheduler: Scheduler = None,
     timeout: Timeout = None,
+    memory: Memory = None,
     config: Config = None,
+    form: As = Format.table,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:
     """Analyse audio files: a table with a row of descriptors per track.
 
-    What could not be analysed is listed in TABLE.failures.csv beside the table, and what is odd
-    about others in TABLE.notes.csv. A run that was interrupted goes on where it was when the same
-    command is given again.
+    Given again, the command analyses what is new or changed and keeps the rest, also what was
+    renamed or is gone; a run that was interrupted goes on where it was. What could not be analysed
+    is listed in TABLE.failures.csv beside the table, what is odd about others in TABLE.notes.csv,
+    and what was done in TABLE.report.json; TABLE.files.parquet is how files are known again.
     """
     from earmark.extract import tables
     from earmark.extract.batch import run
@@ -85,21 +104,51 @@ def command(
         set_name, read_settings(config), windows, tracks_output is not None, timeout
     )
     output = output or default_folder() / "features.parquet"
+    if output == STDOUT:
+        if tracks_output or header_rows != 1 or prune or retry_failed or force:
+            raise typer.BadParameter(NOWHERE, param_hint="--output")
+        held = run.extract(
+            sources,
+            extraction,
+            executor=processes(workers, memory, scheduler),
+            progress=not quiet,
+        )
+        show(held.held[0].frame, printed(output, form))
+        say_unsearched(held)
+        show_notes(held.notes, None)
+        finish(held.described, held.failures, None, strict)
+        return
     result = run.extract(
         sources,
         extraction,
         output=output,
         tracks_output=tracks_output,
         header_rows=header_rows,
-        workers=process_count(workers),
+        executor=processes(workers, memory, scheduler),
         progress=not quiet,
+        prune=prune,
+        retry_failed=retry_failed,
+        force=force,
     )
     tracks = result.described
+    total = tracks + result.counts.gone - result.counts.pruned
     rows = f" in {result.rows} windows" if windows else ""
     if tracks:
-        print(f"{tracks} tracks{rows}, {len(extraction.schema.columns)} descriptors each: {output}")
+        columns = len(extraction.schema.columns)
+        line = f"{total} tracks{rows}, {columns} descriptors each: {output}"
+        facts = {
+            "tracks": total,
+            "rows": result.rows,
+            "descriptors": columns,
+            "failed": len(result.failures),
+            "output": output,
+        }
+        show(facts, form, lambda: print(line))
+    elif output.exists():
+        say(f"nothing could be analysed; {output} is as it was")
     else:
         say(f"nothing could be analysed; no {output} was written")
+    say(str(result.counts))
     say_unsearched(result)
     show_notes(result.notes, tables.notes_path(output))
     finish(tracks, result.failures, tables.failures_path(output), strict)

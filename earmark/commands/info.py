@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.commands._learning import show_evaluation
+from earmark.commands._output import As, Format, show
 
 if TYPE_CHECKING:
+    from earmark.classify.trained import Trained
     from earmark.extract.feature_table import FeatureTable
 
 EXAMPLE = "earmark info features.parquet"
@@ -21,17 +23,33 @@ def command(
         Path,
         typer.Argument(help="A table, a model directory, an audio file or a descriptor's name."),
     ],
+    form: As = Format.table,
 ) -> None:
     """Say what a table, a model or an audio file holds, or what a descriptor means."""
     import earmark
     from earmark.extract import descriptor_docs, tables
 
     if not thing.exists() and descriptor_docs.is_name(str(thing)):
-        _show_page(descriptor_docs.find(str(thing)))
+        page = descriptor_docs.find(str(thing))
+        show({"name": str(thing), "page": page}, form, lambda: _show_page(page))
     elif thing.is_dir():
-        import earmark
+        _show_model(earmark.load(thing), form)
+    elif thing.name.lower().endswith(tables.READABLE):
+        _show_table(tables.read(thing), tables.kind_of(thing), form)
+    else:
+        values = earmark.features(thing)
+        lines = [f"{name} {value:g}" for name, value in values.items()]
+        show(
+            {str(name): value for name, value in values.items()},
+            form,
+            lambda: print(*lines, sep="\n"),
+        )
 
-        bundle = earmark.load(thing)
+
+def _show_model(bundle: Trained, form: Format) -> None:
+    """Show what a model was trained on, and how right it is."""
+
+    def lines() -> None:
         windows = f"windows of {bundle.windows:g} s" if bundle.windows else "whole tracks"
         print(
             f"model of {bundle.set or 'a foreign table'}, {len(bundle.columns)} columns, {windows}"
@@ -39,11 +57,15 @@ def command(
         print(f"genres: {', '.join(bundle.genres)}")
         if bundle.metrics:
             show_evaluation(bundle.metrics)
-    elif thing.name.lower().endswith(tables.READABLE):
-        _show_table(tables.read(thing), tables.kind_of(thing))
-    else:
-        for name, value in earmark.features(thing).items():
-            print(f"{name} {value:g}")
+
+    facts = {
+        "set": bundle.set,
+        "windows": bundle.windows,
+        "columns": list(bundle.columns),
+        "genres": list(bundle.genres),
+        "metrics": bundle.metrics,
+    }
+    show(facts, form, lines)
 
 
 def _show_page(page: str) -> None:
@@ -56,24 +78,35 @@ def _show_page(page: str) -> None:
     Console().print(Markdown(page, hyperlinks=False))
 
 
-def _show_table(table: FeatureTable, kind: str | None) -> None:
+def _show_table(table: FeatureTable, kind: str | None, form: Format) -> None:
     """Show what a table holds, what made it, and what is missing in it."""
     from earmark.extract.provenance import DESCRIPTION
 
     frame, about = table.frame, table.provenance
-    print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
-    for name in ("set", "fingerprint"):
-        if name in about:
-            print(f"{name}: {about[name]}")
-    if "settings" in about:
-        settings = ", ".join(f"{name} {value}" for name, value in about["settings"].items())
-        print("settings:", settings or "those of the set")
-    if "windows" in about:
-        length = about["windows"]
-        print("rows:", f"windows of {length:g} s" if length else "whole tracks")
-    for name, value in about.items():
-        if name not in DESCRIPTION:
-            print(f"{name}: {value}")
     missing = frame.isna().mean()
-    for column, share in missing[missing > 0].items():
-        print(f"missing in {column}: {share:.1%}")
+
+    def lines() -> None:
+        print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
+        for name in ("set", "fingerprint"):
+            if name in about:
+                print(f"{name}: {about[name]}")
+        if "settings" in about:
+            settings = ", ".join(f"{name} {value}" for name, value in about["settings"].items())
+            print("settings:", settings or "those of the set")
+        if "windows" in about:
+            length = about["windows"]
+            print("rows:", f"windows of {length:g} s" if length else "whole tracks")
+        for name, value in about.items():
+            if name not in DESCRIPTION:
+                print(f"{name}: {value}")
+        for column, share in missing[missing > 0].items():
+            print(f"missing in {column}: {share:.1%}")
+
+    facts = {
+        "kind": kind,
+        "rows": len(frame),
+        "columns": list(frame),
+        **about,
+        "missing": missing[missing > 0].to_dict(),
+    }
+    show(facts, form, lines)

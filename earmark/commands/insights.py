@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from earmark.commands._console import say
 from earmark.commands._options import Audio, GenreList, Genres, IgnoreUnknown, Labels
+from earmark.commands._output import As, Format, show
 
 EXAMPLE = "earmark insights features.parquet -o pictures"
 
@@ -40,6 +42,7 @@ def command(
     theme: Annotated[
         Theme, typer.Option(help="Draw for a light page or a dark one.")
     ] = Theme.light,
+    form: As = Format.table,
 ) -> None:
     """Draw what is in a table: genres, descriptors, how they go together, and what is missing.
 
@@ -57,9 +60,14 @@ def command(
         genre_list=genre_list.value,
     )
     made = list(insights.write(output, tracks, theme.value))
-    for line in (*insights.about(tracks), *insights.findings(made)):
-        print(line)
-    for absent in made:
-        if isinstance(absent, insights.Absent):
-            print(f"not drawn: {absent.heading}: {absent.reason}")
-    print(f"pictures and index.html: {output}")
+    said = [*insights.about(tracks), *insights.findings(made)]
+    absent = {one.heading: one.reason for one in made if isinstance(one, insights.Absent)}
+
+    def lines() -> None:
+        for line in said:
+            print(line)
+        for heading, reason in absent.items():
+            print(f"not drawn: {heading}: {reason}")
+
+    show({"found": said, "not drawn": absent, "output": output}, form, lines)
+    say(f"pictures and index.html: {output}")

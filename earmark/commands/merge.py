@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from earmark.commands._output import STDOUT, As, Format, printed, show
+
 EXAMPLE = "earmark merge rock.parquet jazz.parquet -o all.parquet"
 
 
@@ -20,10 +22,12 @@ def command(
         typer.Option(
             "-o",
             "--output",
-            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format.",
+            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format; "
+            "- prints it.",
             show_default=False,
         ),
     ],
+    form: As = Format.table,
 ) -> None:
     """Join tables that were made alike: with the same set, settings and versions of descriptors.
 
@@ -32,10 +36,17 @@ def command(
     """
     from earmark.extract import feature_table, tables
 
-    tables.check_output(output, "features")
+    if output != STDOUT:
+        tables.check_output(output, "features")
     parts = [tables.read(source) for source in sources]
     merged = feature_table.merge(parts)
+    if output == STDOUT:
+        show(merged.frame, printed(output, form))
+        return
     tables.write(merged, output)
     twice = sum(map(len, parts)) - len(merged)
     repeated = f" ({twice} were there more than once)" if twice else ""
-    print(f"{len(merged)} rows of {merged.paths.nunique()} tracks{repeated}: {output}")
+    tracks = merged.paths.nunique()
+    facts = {"rows": len(merged), "tracks": tracks, "repeated": twice, "output": output}
+    line = f"{len(merged)} rows of {tracks} tracks{repeated}: {output}"
+    show(facts, form, lambda: print(line))

@@ -15,12 +15,19 @@ EXAMPLE = "earmark similar 'Miles Davis/So What.mp3' features.parquet"
 def command(
     track: Annotated[
         str,
-        typer.Argument(help="A track as the table names it, or an audio file.", metavar="TRACK"),
+        typer.Argument(
+            help="A track as the table names it, some words of its path, artist or title, or an "
+            "audio file.",
+            metavar="TRACK",
+        ),
     ],
     table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
     count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also name the same recording in another file.")
+    ] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Also say in words what both have in common.")
     ] = False,
 ) -> None:
     """Find the tracks of a table that sound most like a track: a line each, similarity and path.
@@ -32,8 +39,8 @@ def command(
     from earmark.classify.library import similar
     from earmark.extract import tables
 
-    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates)
+    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
     if not len(found):
         say(f"{track}: nothing is like it: it is silent, or the only one")
-    for path, alike in found.itertuples(index=False):
-        print(f"{alike:.3f}\t{build.one_line(path)}")
+    for path, alike, *reasons in found.itertuples(index=False):
+        print("\t".join([f"{alike:.3f}", build.one_line(path), *reasons]))

@@ -13,6 +13,7 @@ from earmark.commands._options import (
     Audio,
     Device,
     Folds,
+    Force,
     GenreList,
     Genres,
     Group,
@@ -29,6 +30,7 @@ from earmark.commands._options import (
     WhereToTrain,
     names_in,
 )
+from earmark.commands._output import As, Format
 
 EXAMPLE = "earmark train features.parquet --labels labels.csv -o models/mine"
 
@@ -53,7 +55,9 @@ def command(
     repeats: Repeats = None,
     tune: Tune = 0,
     seed: Seed = 0,
+    force: Force = False,
     device: WhereToTrain = Device.cpu,
+    form: As = Format.table,
     quiet: Quiet = False,
 ) -> None:
     """Train a model on a table and labels, and say honestly how right it is.
@@ -76,6 +80,8 @@ def command(
         audio=audio,
         genre_list=genre_list.value,
     )
+    if not force:
+        storage.check_replaced(output, data)
     evaluation, bundle = train.train(
         data,
         GenreClassifier(device=usable_device(device.value)),
@@ -90,5 +96,5 @@ def command(
         say("writing model and report")
     pickles = train.pickles(bundle, data)
     train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
-    show_evaluation(evaluation.metrics)
-    print(f"model, card and report.html: {output}")
+    show_evaluation(evaluation.metrics, form)
+    say(f"model, card and report.html: {output}")

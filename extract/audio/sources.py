@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -75,7 +76,7 @@ def find(
     >>> find(["no-such-folder"])[1]
     [FindError('no-such-folder', 'does not exist; check the spelling')]
     """
-    given = list(sources)
+    given = list(listed(sources))
     # Unlike those of a Path, this never raises.
     folders = len({PurePath(source) for source in given if os.path.isdir(source)})  # noqa: PTH112
     files = [name for _, name in {(PurePath(source), PurePath(source).name) for source in given}]
@@ -105,6 +106,43 @@ def find(
     if unsearched is not None:
         unsearched.update(ending for endings in others.values() for ending in endings)
     return [track for _, track in found.values()], failures
+
+
+def listed(sources: Iterable[str | Path]) -> Iterator[str | Path]:
+    """Yield sources, and in the place of a list what stands in it.
+
+    Parameters
+    ----------
+    sources : iterable of str or Path
+        ``@list.txt`` is a text file with a source on each line, ``-`` such lines on stdin. Blank
+        lines and what begins with ``#`` are passed over. A path is taken from where Earmark runs,
+        as every other. A file that is itself called so is named ``./-`` or ``./@list.txt``.
+
+    Raises
+    ------
+    FindError
+        A list cannot be read.
+    """
+    for source in sources:
+        if source == "-":
+            yield from _lines(sys.stdin.buffer.read(), "stdin")
+        elif isinstance(source, str) and source.startswith("@"):
+            try:
+                content = Path(source[1:]).read_bytes()
+            except OSError as error:
+                raise FindError(source[1:], f"cannot be read: {error.strerror}") from error
+            yield from _lines(content, source[1:])
+        else:
+            yield source
+
+
+def _lines(content: bytes, name: str) -> list[str]:
+    """Return the sources that a list names; paths need not be in UTF-8, as on the command line."""
+    lines = os.fsdecode(content.removeprefix(b"\xef\xbb\xbf")).replace("\r\n", "\n").split("\n")
+    found = [line for line in lines if line.strip() and not line.startswith("#")]
+    if not found:
+        raise FindError(name, "names no file or folder; write one on each line")
+    return found
 
 
 def unsearched_files(counts: Mapping[str, int]) -> str:

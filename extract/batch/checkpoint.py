@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +13,16 @@ import pandas as pd
 import pyarrow as pa
 
 from earmark.extract import tables
-from earmark.extract.batch.track import Extraction, Outcome, stamp
+from earmark.extract.batch.track import Extraction, Outcome
 from earmark.extract.errors import WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from earmark.extract.audio.sources import Track
 
-__all__ = ["Memory", "Parts"]
+__all__ = ["Finished", "Memory", "Parts"]
 
 SECONDS_PER_PART = 5.0
 ROWS_PER_PART = 5000
@@ -30,10 +32,37 @@ ROWS_PER_PART = 5000
 DIGITS = "[0-9]" * 6
 """How parts are numbered: windows and tracks stand before, and must not be taken for it."""
 
+TOLD = ("path", "stamp", "sha256", "notes", "stage", "error", "message")
+"""What a part says of every row, beside where it starts, how long it is, and the values."""
+
 OPEN_PARTS = 8
 """Parts that are held while they are read in order: neighbours finish about together."""
 
 Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run has to know of a track that is finished, without its rows.
+
+    Parameters
+    ----------
+    sha256 : str
+        Its content.
+    failure : tuple of str, optional
+        Why it could not be analysed.
+    seconds : float
+        How long it is.
+    """
+
+    sha256: str
+    failure: tuple[str, str, str, str] | None
+    seconds: float
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Finished:
+        """Return that of an outcome."""
+        return cls(outcome.sha256, outcome.failure, outcome.audio_seconds)
 
 
 class Parts:
@@ -52,40 +81,43 @@ class Parts:
         self._count = 0
         self._keys: dict[int, Key] = {}
         self._where: dict[Key, Path] = {}
+        self._opened: dict[Path, dict[Key, Outcome]] = {}
 
     def _name(self) -> str:
-        windows = "" if self._extraction.windows is None else f"-{self._extraction.windows:g}s"
-        tracks = "-tracks" if windows and self._extraction.tracks else ""
-        return f"{self._extraction.schema.fingerprint}{windows}{tracks}"
+        return self._extraction.made
 
-    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:
-        """Return the indices of tracks whose outcomes of an earlier run still hold.
+    def finished(self, tracks: Sequence[Track], stamps: Sequence[str]) -> dict[int, Finished]:
+        """Return what became of tracks in a run that was interrupted, where it still holds.
 
-        Each comes with its failure, or None where there are rows.
+        Parameters
+        ----------
+        tracks : sequence of Track
+            Those of this run.
+        stamps : sequence of str
+            Of their files, now.
         """
-        failures: dict[Key, tuple[str, ...] | None] = {}
+        found: dict[Key, Finished] = {}
         for part in sorted(self.folder.glob(f"{self._name()}-{DIGITS}.parquet")):
             self._count += 1
             # A part that was damaged, by a power cut say, is as good as none.
             with contextlib.suppress(OSError, ValueError, KeyError, pa.ArrowException):
                 for key, outcome in self._load(part).items():
                     self._where[key] = part
-                    failures[key] = outcome.failure
-        keys = ((index, (track.path, stamp(track))) for index, track in enumerate(tracks))
-        self._keys = {index: key for index, key in keys if key in failures}
-        return {index: failures[key] for index, key in self._keys.items()}
+                    found[key] = Finished.of(outcome)
+        # Without a stamp, nothing is to be believed.
+        keys = ((track.path, stamp) for track, stamp in zip(tracks, stamps, strict=True))
+        self._keys = {index: key for index, key in enumerate(keys) if key[1] and key in found}
+        return {index: found[key] for index, key in self._keys.items()}
 
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield the outcomes of all tracks in order, a few parts in memory at a time."""
-        opened: dict[Path, dict[Key, Outcome]] = {}
-        for index in sorted(self._keys):
-            key = self._keys[index]
-            part = self._where[key]
-            # Put at the end, as the last one to go.
-            opened[part] = opened.pop(part) if part in opened else self._reload(part)
-            if len(opened) > OPEN_PARTS:
-                del opened[next(iter(opened))]
-            yield opened[part][key]
+    def outcome(self, index: int) -> Outcome:
+        """Return what became of a track; a few parts are held, for neighbours come together."""
+        key = self._keys[index]
+        part, opened = self._where[key], self._opened
+        # Put at the end, as the last one to go.
+        opened[part] = opened.pop(part) if part in opened else self._reload(part)
+        if len(opened) > OPEN_PARTS:
+            del opened[next(iter(opened))]
+        return opened[part][key]
 
     def _reload(self, part: Path) -> dict[Key, Outcome]:
         try:
@@ -97,21 +129,20 @@ class Parts:
 
     def _load(self, part: Path) -> dict[Key, Outcome]:
         rows = pd.read_parquet(part)
-        names = self._extraction.schema.names
+        values = rows[self._extraction.schema.names].to_numpy(np.float64)
+        starts, seconds = rows["start"].to_numpy(), rows["seconds"].to_numpy()
+        told = list(zip(*(rows[name].tolist() for name in TOLD), strict=True))
+        # The rows of a track lie together.
+        firsts = [at for at in range(len(rows)) if not at or told[at][:2] != told[at - 1][:2]]
         found = {}
-        for _, own in rows.groupby(["path", "stamp"], sort=False):
-            first = own.iloc[0]
-            path, unchanged = str(first["path"]), str(first["stamp"])
-            failure = (path, first["stage"], first["error"], first["message"])
+        for first, end in pairwise([*firsts, len(rows)]):
+            path, unchanged, sha256, notes, *failure = told[first]
+            stage, error, message = failure
             found[path, unchanged] = Outcome(
-                path,
-                first["sha256"],
-                own["start"].to_numpy(),
-                own["seconds"].to_numpy(),
-                own[names].to_numpy(np.float64),
-                failure if first["stage"] else None,
-                unchanged,
-                tuple(first["notes"].splitlines()),
+                *(path, sha256, starts[first:end], seconds[first:end], values[first:end]),
+                failure=(path, stage, error, message) if stage else None,
+                stamp=unchanged,
+                notes=tuple(notes.splitlines()),
             )
         return found
 
@@ -128,21 +159,32 @@ class Parts:
         if not self._held:
             return
         names = self._extraction.schema.names
-        records = []
-        for outcome in self._held:
-            stage, error, message = (outcome.failure or ("", "", "", ""))[1:]
-            failed = outcome.failure is not None
-            values = np.full((1, len(names)), np.nan) if failed else outcome.values
-            rows = pd.DataFrame(values, columns=names)
-            rows["path"], rows["stamp"] = outcome.path, outcome.stamp
-            rows["sha256"] = outcome.sha256
-            rows["start"] = 0.0 if failed else outcome.starts
-            rows["seconds"] = 0.0 if failed else outcome.seconds
-            rows["notes"] = "\n".join(outcome.notes)
-            rows["stage"], rows["error"], rows["message"] = stage, error, message
-            records.append(rows)
+        # A failure is a row without values.
+        counts = [len(outcome.starts) or 1 for outcome in self._held]
+        nothing, zero = np.full((1, len(names)), np.nan), np.zeros(1)
+        values, starts, seconds = (
+            np.concatenate([pick(outcome) for outcome in self._held])
+            for pick in (
+                lambda outcome: outcome.values if len(outcome.starts) else nothing,
+                lambda outcome: outcome.starts if len(outcome.starts) else zero,
+                lambda outcome: outcome.seconds if len(outcome.starts) else zero,
+            )
+        )
+        told = [
+            (
+                *(outcome.path, outcome.stamp, outcome.sha256, "\n".join(outcome.notes)),
+                *(outcome.failure or ("", "", "", ""))[1:],
+            )
+            for outcome in self._held
+        ]
+        texts = {
+            name: np.repeat(np.array(column, object), counts)
+            for name, column in zip(TOLD, zip(*told, strict=True), strict=True)
+        }
+        about = pd.DataFrame({**texts, "start": starts, "seconds": seconds})
+        rows = pd.concat([pd.DataFrame(values, columns=names), about], axis=1)
         part = self.folder / f"{self._name()}-{self._count:06d}.parquet"
-        tables.write(pd.concat(records, ignore_index=True), part)
+        tables.write(rows, part)
         self._where |= {(outcome.path, outcome.stamp): part for outcome in self._held}
         self._count += 1
         self._held.clear()
@@ -164,7 +206,11 @@ class Memory:
     def __init__(self) -> None:
         self._held: dict[int, Outcome] = {}
 
-    def finished(self, tracks: Sequence[Track]) -> dict[int, tuple[str, ...] | None]:  # noqa: ARG002
+    def finished(
+        self,
+        tracks: Sequence[Track],  # noqa: ARG002
+        stamps: Sequence[str],  # noqa: ARG002
+    ) -> dict[int, Finished]:
         """Return none: nothing is known of earlier runs."""
         return {}
 
@@ -172,12 +218,12 @@ class Memory:
         """Take the finished outcome of a track."""
         self._held[index] = outcome
 
+    def outcome(self, index: int) -> Outcome:
+        """Return what became of a track."""
+        return self._held[index]
+
     def save(self) -> None:
         """Do nothing: all is held."""
 
     def remove(self) -> None:
         """Do nothing: it goes by itself."""
-
-    def outcomes(self) -> Iterator[Outcome]:
-        """Yield the outcomes of all tracks in order."""
-        return (self._held[index] for index in sorted(self._held))

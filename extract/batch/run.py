@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -11,99 +12,39 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from earmark.extract import _compat, sets, tables
+from earmark.extract import sets, tables
 from earmark.extract.audio import sources as files
-from earmark.extract.batch.checkpoint import Memory, Parts
+from earmark.extract.batch import report
+from earmark.extract.batch.checkpoint import Finished, Memory, Parts
+from earmark.extract.batch.executors import Executor, Here
+from earmark.extract.batch.plan import Plan, plan, where
+from earmark.extract.batch.report import Counts, Effort
+from earmark.extract.batch.standing import Entry, Ledger, Standing, standing
 from earmark.extract.batch.track import (
+    Analysis,
     Extraction,
     Outcome,
-    analyse,
-    failed,
     failure,
-    numbered,
-    warm,
+    stamp,
 )
-from earmark.extract.errors import AnalyseError, FindError, SettingsError, WriteError
+from earmark.extract.errors import FindError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
 from earmark.extract.provenance import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from earmark.extract.audio.sources import Track
+    from earmark.extract.batch.track import Failure
     from earmark.extract.schema import Schema
 
-__all__ = ["Extraction", "Result", "extract", "outcomes", "tabulate"]
+__all__ = ["Extraction", "Result", "extract", "tabulate"]
 
 ROWS_AT_ONCE = 10_000
 """Rows that are laid together to be written: a table of millions is never held."""
-
-TRACKS_PER_WORKER = 12
-"""A worker takes seconds to start: it pays only for this many tracks or more."""
-
-
-def outcomes(
-    tracks: Sequence[Track], extraction: Extraction, workers: int = 1
-) -> Iterator[tuple[int, Outcome]]:
-    """Analyse tracks and yield their index and outcome, in the order in which they finish.
-
-    A file that kills its worker becomes a failure; the others are analysed all the same.
-    """
-    workers = max(1, min(workers, len(tracks) // TRACKS_PER_WORKER))
-    if workers == 1:
-        for index, track in enumerate(tracks):
-            yield index, analyse(track, extraction)
-        return
-
-    worker_killed = _compat.worker_killed_error()
-    warm(extraction)
-    waiting = set(range(len(tracks)))
-    while waiting:
-        begun: set[int] = set()
-        try:
-            for index, outcome in _parallel(
-                tracks, sorted(waiting), extraction, workers, begun.add
-            ):
-                waiting.discard(index)
-                yield index, outcome
-        except worker_killed:
-            # Whoever was being analysed may have done it: each goes alone, the rest together.
-            for index in sorted(begun & waiting):
-                waiting.discard(index)
-                try:
-                    yield from _parallel(tracks, [index], extraction, 2, begun.add)
-                except worker_killed:
-                    error = AnalyseError(
-                        tracks[index].path, "killed the process that read it (damaged, or too big)"
-                    )
-                    yield index, failed(tracks[index].path, error)
-
-
-def _parallel(
-    tracks: Sequence[Track],
-    indices: Iterable[int],
-    extraction: Extraction,
-    workers: int,
-    begin: Callable[[int], object],
-) -> Iterator[tuple[int, Outcome]]:
-    import joblib
-
-    def tasks() -> Iterator[object]:
-        for index in indices:
-            begin(index)
-            yield joblib.delayed(numbered)(index, tracks[index], extraction)
-
-    with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
-        pool = joblib.Parallel(
-            n_jobs=workers,
-            return_as="generator_unordered",
-            batch_size="auto",
-            pre_dispatch=2 * workers,
-        )
-        yield from pool(tasks())
 
 
 def tabulate(results: Sequence[Outcome], schema: Schema) -> pd.DataFrame:
@@ -148,6 +89,10 @@ class Result:
         Where they were written.
     unsearched : Counter
         How many files of folders were not searched, by their endings.
+    counts : Counts
+        What became of the files that were found.
+    kept : Parts, optional
+        What was kept beside `keep` in case of an interruption; whoever asked for it removes it.
     """
 
     described: int
@@ -157,6 +102,8 @@ class Result:
     held: tuple[FeatureTable, ...] = ()
     written: tuple[Path, ...] = ()
     unsearched: Counter[str] = field(default_factory=Counter)
+    counts: Counts = field(default_factory=Counts)
+    kept: Parts | None = None
 
     @property
     def table(self) -> pd.DataFrame:
@@ -178,8 +125,12 @@ def extract(
     output: Path | None = None,
     tracks_output: Path | None = None,
     header_rows: int = 1,
-    workers: int = 1,
+    executor: Executor | None = None,
     progress: bool = False,
+    prune: bool = False,
+    retry_failed: bool = False,
+    force: bool = False,
+    keep: Path | None = None,
 ) -> Result:
     """Analyse every audio file of the sources.
 
@@ -190,28 +141,204 @@ def extract(
     extraction : Extraction
         What to compute.
     output : Path, optional
-        Where the table goes, and failures and notes beside it; without a single row, what stands
-        there is kept. Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an
-        interrupted run goes on where it was.
+        Where the table goes, and failures, notes, ledger and report beside it. Where one stands
+        there, only what is new or changed is analysed, and without a single row it is kept.
+        Finished tracks are kept in a folder ``<output>.parts`` meanwhile, so that an interrupted
+        run goes on where it was.
     tracks_output : Path, optional
         Where the table with a row per track goes, of a job that asks for both.
     header_rows : {1, 3}
         Rows of the header of a CSV; three as the Free Music Archive's table has them.
-    workers : int
-        Processes; the table is the same for any number.
+    executor : Executor, optional
+        Who analyses the tracks; by default this process. The table is the same for any.
     progress : bool
         Show a bar on stderr.
+    prune : bool
+        Take the rows of files out that are gone.
+    retry_failed : bool
+        Analyse files again that failed before and have not changed.
+    force : bool
+        Make the table anew, and replace what stands there whatever it is.
+    keep : Path, optional
+        Without an output: finished tracks are kept in ``<keep>.parts`` meanwhile, and until
+        whoever asked for it removes them (`Result.kept`).
 
     Raises
     ------
     FindError
-        The sources hold no audio at all.
+        The sources hold no audio at all, or some of them not and rows are to be taken out.
     WriteError
-        The output cannot be written.
+        The output cannot be written, or holds what would be lost.
     SettingsError
         Three header rows for what has them not.
     """
-    sources = list(sources)
+    begun = time.monotonic()
+    executor = executor or Here()
+    headers = _checked_headers(extraction, output, header_rows)
+    paths = _checked_outputs(output, tracks_output)
+    unsearched: Counter[str] = Counter()
+    tracks, unfound = files.find(list(sources), unsearched)
+    if not tracks:
+        raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
+    if prune and unfound:
+        message = f"{unfound[0].message}; nothing is taken out while a source cannot be searched"
+        raise FindError(unfound[0].path, message)
+    schemas = [
+        extraction.schema,
+        *([extraction.track_schema] if extraction.windows and extraction.tracks else []),
+    ]
+    there = standing(
+        dict(zip(paths, schemas, strict=False)),
+        extraction.made,
+        len(tracks),
+        force=force,
+        readable=not headers,
+    )
+    beside = output or keep
+    store: Parts | Memory = Parts(beside, extraction) if beside else Memory()
+    stamps = [stamp(track) for track in tracks]
+    finished = store.finished(tracks, stamps)
+    contents = {index: known.sha256 for index, known in finished.items()}
+    todo = plan(tracks, stamps, there, contents, executor, retry_failed=retry_failed)
+    finished = {
+        index: finished[index]
+        for index in todo.analysed
+        if index in finished and not (retry_failed and finished[index].failure)
+    }
+    effort = _analyse(tracks, todo, finished, extraction, executor, store, progress)
+    failure_of = _failures(tracks, todo, finished, there)
+    failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
+    failures += [row for _, row in sorted(failure_of.items())]
+    described = len(tracks) - len(failure_of)
+    found = _Found(tracks, todo, there, store, [] if prune else todo.gone)
+    counts = Counts(
+        found=len(tracks),
+        described=described,
+        failed=len(failure_of),
+        unfound=len(unfound),
+        pruned=len(todo.gone) - len(found.gone),
+        **todo.counts,
+    )
+    if output is None:
+        everything = list(found.outcomes())
+        held = tuple(
+            FeatureTable(tabulate(everything, schema), Provenance(schema), "the analysis")
+            for schema in schemas
+        )
+        return Result(
+            *(described, len(held[0]), failures, found.notes),
+            held=held,
+            unsearched=unsearched,
+            counts=counts,
+            kept=store if isinstance(store, Parts) else None,
+        )
+    good = [track.path for index, track in enumerate(tracks) if index not in failure_of]
+    own = all(tracks[index].path == name for index, name in todo.standing.items())
+    if own and len(todo.standing) == described and there.same_order([*good, *found.gone]):
+        rows = there.tables[0].count
+        found.stays()
+    elif described or found.gone:
+        try:
+            rows = _write(found.outcomes(), paths, schemas, headers)
+        except KeyboardInterrupt as error:
+            _say_how_to_go_on(error, store, len(tracks), len(tracks))
+            raise
+    else:
+        # A table that stands there is worth more than an empty one.
+        rows = sum(len(outcome.starts) for outcome in found.outcomes())
+    tables.write_failures(failures, output)
+    tables.write_notes(found.notes, output)
+    Ledger.write([*found.entries, *found.others(prune)], extraction.made, output)
+    effort.seconds = time.monotonic() - begun
+    report.write(output, counts, effort, rows, extraction.schema, failures, found.notes)
+    store.remove()
+    return Result(
+        *(described, rows, failures, found.notes),
+        written=paths,
+        unsearched=unsearched,
+        counts=counts,
+    )
+
+
+def _failures(
+    tracks: Sequence[Track], todo: Plan, finished: Mapping[int, Finished], there: Standing
+) -> dict[int, Failure]:
+    """Return why tracks have no rows, by their index."""
+    found = {index: there.ledger[tracks[index].path].failure for index in todo.failed}
+    found |= {index: known.failure for index, known in finished.items()}
+    for index, first in todo.copies.items():
+        row = finished[first].failure
+        found[index] = (tracks[index].path, *row[1:]) if row else None
+    return {index: row for index, row in found.items() if row}
+
+
+def _say_how_to_go_on(
+    error: KeyboardInterrupt, store: Parts | Memory, done: int, total: int
+) -> None:
+    if isinstance(store, Parts):
+        error.args = (
+            f"stopped after {done:,} of {total:,} files, which are kept in {store.folder}; the "
+            "same command goes on from there",
+        )
+
+
+@dataclass
+class _Found:
+    """What became of every track, gathered from where it is.
+
+    Notes and entries of the ledger are there when all outcomes were passed on, since those are
+    never held.
+    """
+
+    tracks: Sequence[Track]
+    todo: Plan
+    there: Standing
+    store: Parts | Memory
+    gone: Sequence[str]
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """Yield what became of tracks in order, but of those that failed in an earlier run."""
+        for index, track in enumerate(self.tracks):
+            believed = self.todo.stamps[index]
+            if index in self.todo.failed:
+                self.entries.append(self.there.ledger[track.path])
+                continue
+            if index in self.todo.standing:
+                outcome = self.there.outcome(self.todo.standing[index]).named(track.path)
+            else:
+                outcome = self.store.outcome(self.todo.copies.get(index, index)).named(track.path)
+                # What was circumstances in one run may go well in the next.
+                believed = outcome.stamp and believed
+            self._note(Entry.of(outcome, where(track), believed))
+            yield outcome
+        yield from map(self.there.outcome, self.gone)
+
+    def stays(self) -> None:
+        """Gather notes and entries where all rows stay as they are."""
+        for index, track in enumerate(self.tracks):
+            entry = self.there.ledger.get(track.path)
+            if entry is None or index not in self.todo.failed:
+                content, told = self.there.sha256(track.path) or "", entry.notes if entry else ""
+                location = where(track)
+                entry = Entry(track.path, location, self.todo.stamps[index], content, notes=told)
+            self._note(entry)
+
+    def others(self, prune: bool) -> list[Entry]:
+        """Return entries of files that were not found: those whose rows stay, and of failures."""
+        known = {track.path for track in self.tracks} | {*self.todo.standing.values()}
+        entries = self.there.ledger.items()
+        return [] if prune else [entry for path, entry in entries if path not in known]
+
+    def _note(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.notes += [(entry.path, note) for note in entry.notes.splitlines()]
+
+
+def _checked_headers(
+    extraction: Extraction, output: Path | None, header_rows: int
+) -> Sequence[tuple[str, ...]]:
     headers = sets.get(extraction.set).headers if header_rows == 3 else ()
     if header_rows == 3 and (
         not headers or extraction.windows or output is None or output.suffix.lower() != ".csv"
@@ -220,66 +347,47 @@ def extract(
             "three header rows are for the sets fma and fma-compat, a row per track and an output "
             "that ends in .csv"
         )
-    if output is not None:
-        tables.check_output(output, "features")
-    if tracks_output is not None:
-        tables.check_output(tracks_output, "features")
-        if output is not None and tracks_output.absolute() == output.absolute():
-            raise WriteError(tracks_output, "cannot hold both tables; name two files")
-    unsearched: Counter[str] = Counter()
-    tracks, unfound = files.find(sources, unsearched)
-    if not tracks:
-        raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
-    found = Parts(output, extraction) if output is not None else Memory()
-    outcome_at = found.finished(tracks)
-    rest = [index for index in range(len(tracks)) if index not in outcome_at]
+    return headers
+
+
+def _checked_outputs(output: Path | None, tracks_output: Path | None) -> tuple[Path, ...]:
+    paths = tuple(path for path in (output, tracks_output) if path is not None)
+    for path in paths:
+        tables.check_output(path, "features")
+    if tracks_output and output and tracks_output.absolute() == output.absolute():
+        raise WriteError(tracks_output, "cannot hold both tables; name two files")
+    return paths
+
+
+def _analyse(
+    tracks: Sequence[Track],
+    todo: Plan,
+    finished: dict[int, Finished],
+    extraction: Extraction,
+    executor: Executor,
+    store: Parts | Memory,
+    progress: bool,
+) -> Effort:
+    """Analyse what is not finished, and add it to that."""
+    effort = Effort()
+    rest = [index for index in todo.analysed if index not in finished]
+    done = len(tracks) - len(rest)
     try:
-        for at, outcome in _with_progress(
-            outcomes([tracks[index] for index in rest], extraction, workers),
-            len(tracks),
-            len(outcome_at),
-            progress,
-        ):
-            outcome_at[rest[at]] = outcome.failure
-            found.add(rest[at], outcome)
+        # Closed at once where this is interrupted: what runs ends then.
+        with contextlib.closing(
+            executor.run([tracks[index] for index in rest], Analysis(extraction))
+        ) as results:
+            for at, outcome in _with_progress(results, len(tracks), done, progress):
+                finished[rest[at]] = Finished.of(outcome)
+                effort.audio_seconds += outcome.audio_seconds
+                store.add(rest[at], outcome)
+    except KeyboardInterrupt as error:
+        count = done + len(finished) - (len(todo.analysed) - len(rest))
+        _say_how_to_go_on(error, store, count, len(tracks))
+        raise
     finally:
-        found.save()
-    failures: list[tuple[str, ...]] = [failure(error.path, error) for error in unfound]
-    failures += [row for _, row in sorted(outcome_at.items()) if row is not None]
-    described = sum(row is None for row in outcome_at.values())
-    schemas = [
-        extraction.schema,
-        *([extraction.track_schema] if extraction.windows and extraction.tracks else []),
-    ]
-    if output is None:
-        everything = list(found.outcomes())
-        held = tuple(
-            FeatureTable(tabulate(everything, schema), Provenance(schema), "the analysis")
-            for schema in schemas
-        )
-        return Result(
-            described, len(held[0]), failures, _notes(everything), held=held, unsearched=unsearched
-        )
-    paths = (output, *([tracks_output] if tracks_output else []))
-    # A table that stands there is worth more than an empty one.
-    notes: list[tuple[str, str]] = []
-    written = _noting(found.outcomes(), notes)
-    rows = _write(written, paths, schemas, headers) if described else 0
-    tables.write_failures(failures, output)
-    tables.write_notes(notes, output)
-    found.remove()
-    return Result(described, rows, failures, notes, written=paths, unsearched=unsearched)
-
-
-def _notes(outcomes: Iterable[Outcome]) -> list[tuple[str, str]]:
-    return [(outcome.path, note) for outcome in outcomes for note in outcome.notes]
-
-
-def _noting(outcomes: Iterable[Outcome], notes: list[tuple[str, str]]) -> Iterator[Outcome]:
-    """Pass outcomes on and keep their notes, since all the outcomes are never held."""
-    for outcome in outcomes:
-        notes += _notes([outcome])
-        yield outcome
+        store.save()
+    return effort
 
 
 def _write(
@@ -328,8 +436,10 @@ def _with_progress(
     from tqdm import tqdm
 
     failed = 0
+    # Without a value the bar is shown where stderr is a terminal: it is nothing to keep in a log.
+    hidden = None if show else True
     with tqdm(
-        total=total, initial=done, unit="track", disable=not show, dynamic_ncols=True
+        total=total, initial=done, unit="track", disable=hidden, dynamic_ncols=True
     ) as progress:
         # The first run on a machine compiles the kernels, and workers take a moment to start.
         progress.set_description("preparing")

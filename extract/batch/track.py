@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import gc
+import errno
 import hashlib
 import time
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -19,21 +19,27 @@ from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
     from earmark.extract.audio.sources import Track
 
+    Allow = Callable[[float], object]
+    Failure = tuple[str, str, str, str]
+
 __all__ = [
+    "SECONDS_PER_FILE",
+    "Analysis",
+    "Digest",
     "Extraction",
+    "Job",
     "Outcome",
     "analyse",
     "error_of",
     "failed",
     "failure",
-    "numbered",
     "one_thread",
     "stamp",
     "warm",
@@ -42,6 +48,22 @@ __all__ = [
 SECONDS_PER_FILE = 30.0
 TIMES_REAL_TIME = 20.0
 """A file may take this many seconds and, beside, its length divided by this."""
+
+BLOCK, SLOWEST = 2**24, 100_000
+"""Bytes that are summed up at a time, and in a second at the least."""
+
+CIRCUMSTANCES = frozenset(
+    getattr(errno, name)
+    for name in (
+        *("EIO", "ESTALE", "ENOTCONN", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENODEV"),
+        *("ENETDOWN", "ENETUNREACH", "ECONNRESET", "ENXIO", "EACCES", "EPERM", "ENOENT"),
+        *("EMFILE", "ENFILE", "ENOMEM"),
+    )
+    if hasattr(errno, name)
+)
+"""Errors of the system that say nothing of a file: it may be read another time."""
+
+NO_MEMORY = "needs more memory than a worker may take; leave it out, or allow more with --memory"
 
 EMPTY = "holds no samples; copy it again from where it came"
 
@@ -82,6 +104,13 @@ class Extraction:
             raise SettingsError(
                 f"the set {self.set} is defined with settings of its own; leave others out"
             )
+
+    @property
+    def made(self) -> str:
+        """What tells rows apart that cannot be used for one another."""
+        windows = "" if self.windows is None else f"-{self.windows:g}s"
+        tracks = "-tracks" if windows and self.tracks else ""
+        return f"{self.schema.fingerprint}{windows}{tracks}"
 
     @property
     def schema(self) -> schemas.Schema:
@@ -133,7 +162,8 @@ class Outcome:
     failure : tuple of str, optional
         Path, stage, error and message; then there are no rows.
     stamp : str
-        Of the file before it was analysed; see `stamp`.
+        Of the file before it was analysed (see `stamp`); empty where it was circumstances and not
+        the file that made it fail, so that another attempt may be better.
     notes : tuple of str
         What is odd about a file that was analysed all the same, a sentence each.
     """
@@ -146,6 +176,17 @@ class Outcome:
     failure: tuple[str, str, str, str] | None = None
     stamp: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def audio_seconds(self) -> float:
+        """How long the track is; 0 where nobody knows."""
+        whole = np.isnan(self.starts)
+        return float((self.seconds[whole][:1] if whole.any() else self.seconds).sum())
+
+    def named(self, path: str) -> Outcome:
+        """Return the same for another file of the same content."""
+        failure = (path, *self.failure[1:]) if self.failure else None
+        return replace(self, path=path, failure=failure)
 
 
 def failure(path: str, error: FileError) -> tuple[str, str, str, str]:
@@ -166,41 +207,107 @@ def failed(path: str, error: FileError) -> Outcome:
     return Outcome(path, "", nothing, nothing, nothing.reshape(0, 0), failure(path, error))
 
 
-def analyse(track: Track, extraction: Extraction) -> Outcome:
-    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception."""
+class Job(Protocol):
+    """What is done with each of many tracks; it can be sent to another process."""
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Do it: whatever goes wrong is a failure, and no exception.
+
+        Parameters
+        ----------
+        track : Track
+            The track.
+        allow : callable
+            Is told how many seconds the track may take in all, whenever that becomes more.
+        """
+        ...
+
+    def warm(self) -> None:
+        """Load what every track would wait for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The job of describing tracks.
+
+    Parameters
+    ----------
+    extraction : Extraction
+        What to compute.
+    """
+
+    extraction: Extraction
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Analyse a track."""
+        return analyse(track, self.extraction, allow)
+
+    def warm(self) -> None:
+        """Compile or load every kernel."""
+        warm(self.extraction)
+
+
+def analyse(track: Track, extraction: Extraction, allow: Allow = lambda _: None) -> Outcome:
+    """Analyse one file; whatever goes wrong with it becomes a failure, never an exception.
+
+    Parameters
+    ----------
+    track, extraction
+        What to compute of which file.
+    allow : callable, optional
+        As of a `Job`.
+    """
     before = stamp(track)
     try:
-        outcome = _analyse(track, extraction)
-    except FileError as error:
+        outcome = _analyse(track, extraction, allow)
+    except DecodeError as error:
         outcome = failed(track.path, error)
+        if _by_circumstances(error) or stamp(track) != before:
+            before = ""
+    except FileError as error:
+        outcome, before = failed(track.path, error), ""
+    except MemoryError:
+        outcome, before = failed(track.path, AnalyseError(track.path, NO_MEMORY)), ""
     except Exception as error:
         # A file that breaks what nobody foresaw must not end the run of all the others.
         message = f"could not be analysed ({type(error).__name__}: {error}); please report it"
-        outcome = failed(track.path, AnalyseError(track.path, message))
+        outcome, before = failed(track.path, AnalyseError(track.path, message)), ""
     return replace(outcome, stamp=before)
 
 
-def numbered(index: int, track: Track, extraction: Extraction) -> tuple[int, Outcome]:
-    """Analyse one file of many: what is sent to workers.
-
-    It stands here and not where the files are handed out, so that workers import what analysis
-    needs and nothing else.
-    """
-    outcome = analyse(track, extraction)
-    _settle()
-    return index, outcome
+def _by_circumstances(error: DecodeError) -> bool:
+    """Tell whether a disk, a network or a permission failed, and not the file."""
+    cause = error.__cause__
+    return isinstance(cause, OSError) and cause.errno in CIRCUMSTANCES
 
 
-@lru_cache(maxsize=1)
-def _settle() -> None:
-    """Spare what is loaded by now the search for garbage, which workers are made to do often."""
-    gc.collect()
-    gc.freeze()
+class Digest:
+    """The job of finding out what the content of tracks is."""
+
+    def __call__(self, track: Track, allow: Allow) -> Outcome:
+        """Sum up the bytes of a file."""
+        try:
+            digest = hashlib.sha256()
+            with track.location.open("rb") as handle:
+                read = 0
+                while block := handle.read(BLOCK):
+                    digest.update(block)
+                    read += len(block)
+                    allow(SECONDS_PER_FILE + read / SLOWEST)
+        except OSError as error:
+            message = f"cannot be read: {error.strerror}"
+            return failed(track.path, DecodeError(track.path, message))
+        nothing = np.empty(0)
+        return Outcome(track.path, digest.hexdigest(), nothing, nothing, nothing.reshape(0, 0))
+
+    def warm(self) -> None:
+        """Load nothing: it is all there."""
 
 
-def _analyse(track: Track, extraction: Extraction) -> Outcome:
+def _analyse(track: Track, extraction: Extraction, allow: Allow) -> Outcome:
     with one_thread(), decode.open_audio(track.location) as audio:
-        rows = extraction.rows(_in_time(track, audio, extraction.timeout))
+        rows = extraction.rows(_in_time(track, audio, extraction.timeout, allow))
     if not rows.duration:
         raise DecodeError(track.path, EMPTY)
     try:
@@ -212,21 +319,27 @@ def _analyse(track: Track, extraction: Extraction) -> Outcome:
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=notes)
 
 
-def _in_time(track: Track, audio: decode.Audio, timeout: float | None) -> decode.Audio:
+def _in_time(
+    track: Track, audio: decode.Audio, timeout: float | None, allow: Allow
+) -> decode.Audio:
     """Let nobody read from a file for longer than the time that it may take."""
     begun = time.monotonic()
 
     def blocks() -> Iterator[NDArray[np.float32]]:
-        samples = 0
+        samples, told = 0, 0.0
         for block in audio.blocks:
             samples += len(block)
+            length = samples / audio.sample_rate
+            allowed = timeout or SECONDS_PER_FILE + length / TIMES_REAL_TIME
+            if allowed - told >= 1:
+                told = allowed
+                allow(allowed)
             yield block
-            allowed = timeout or SECONDS_PER_FILE + samples / audio.sample_rate / TIMES_REAL_TIME
             if time.monotonic() - begun > allowed:
                 raise AnalyseError(
                     track.path,
-                    f"took longer than {allowed:.0f} s, and {samples / audio.sample_rate:.0f} s of "
-                    "it were read; allow more with --timeout",
+                    f"took longer than {allowed:.0f} s, and {length:.0f} s of it were read; allow "
+                    "more with --timeout",
                 )
 
     return replace(audio, blocks=blocks())

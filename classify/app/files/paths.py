@@ -19,6 +19,12 @@ __all__ = ["check_table_size", "resolve_below_root", "resolve_table"]
 MOST_CELLS = 200_000_000
 """Rows times columns of a table that is opened: so many numbers take 1.6 GB."""
 
+MOST_COLUMNS = 20_000
+"""Columns of a table that is opened: each costs some ten kilobytes, however few its rows."""
+
+MOST_FOOTER = 16 * 2**20
+"""Bytes of the description of a Parquet table that is read."""
+
 PIECE = 2**20
 """Bytes of a table that are read at a time."""
 
@@ -62,7 +68,9 @@ def resolve_below_root(named: str, root: Path | None = None) -> Path:
         or any(part.startswith(".") for part in path.relative_to(root).parts)
     ):
         raise FindError(
-            printable(named), f"is not there; name a folder or a file below {printable(root)}"
+            printable(named),
+            f"is not there; name a folder or a file below {printable(root)}. Another root is named "
+            "by `earmark app --root FOLDER`, or by the variable EARMARK_APP_ROOT.",
         )
     return path
 
@@ -110,15 +118,20 @@ def check_table_size(path: Path, named: str) -> None:
     limit = limit_mb * 10**6
     try:
         status = path.stat()
-        size, cells = status.st_size, 0
+        size, cells, columns = status.st_size, 0, 0
         if size <= limit:
-            size, cells = _measure(str(path), status.st_mtime_ns, size, limit)
+            size, cells, columns = _measure(str(path), status.st_mtime_ns, size, limit)
     except UNREADABLE as error:
         raise FindError(printable(named), "cannot be read as a table; is it damaged?") from error
     if size > limit:
         raise FindError(
             printable(named),
             f"is larger than {limit_mb} MB, the limit here; EARMARK_APP_TABLE_MB allows more",
+        )
+    if columns > MOST_COLUMNS:
+        raise FindError(
+            printable(named),
+            f"has {columns:,} columns; {MOST_COLUMNS:,} are the limit here: is it the right table?",
         )
     if cells > MOST_CELLS:
         raise FindError(
@@ -128,8 +141,8 @@ def check_table_size(path: Path, named: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int]:
-    """Return how many bytes and cells a table has once it is decompressed.
+def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int, int]:
+    """Return how many bytes, cells and columns a table has once it is decompressed.
 
     Nothing is read beyond `limit` bytes. When the file was modified only tells the cache that it
     has to be measured again.
@@ -138,8 +151,15 @@ def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int
     if name.endswith(".parquet"):
         import pyarrow.parquet as pq
 
+        with open(path, "rb") as file:  # noqa: PTH123
+            file.seek(-8, 2)
+            end = file.read(8)
+        footer = int.from_bytes(end[:4], "little")
+        if end.endswith(b"PAR1") and MOST_FOOTER < footer < size:
+            # It describes each column in a hundred bytes or more, and takes twenty times the room.
+            return size, 0, footer // 100
         metadata = pq.read_metadata(path)
-        return size, metadata.num_rows * metadata.num_columns
+        return size, metadata.num_rows * metadata.num_columns, metadata.num_columns
     total, lines, columns = 0, 0, 0
     with contextlib.ExitStack() as stack:
         file = spreadsheets.decompressed(Path(path), stack)
@@ -148,4 +168,4 @@ def _measure(path: str, _modified: int, size: int, limit: int) -> tuple[int, int
                 columns += piece.partition(b"\n")[0].count(b",")
             lines += max(piece.count(b"\n"), piece.count(b"\r"))
             total += len(piece)
-    return total, lines * (columns + 1)
+    return total, lines * (columns + 1), columns + 1

@@ -33,8 +33,8 @@ __all__ = ["Limits", "Scratch", "Upload", "display_name", "sweep", "temporary"]
 PIECE = 2**20
 """Bytes that are copied at a time."""
 
-LONGEST_NAME = 120
-"""Characters of a name that are shown."""
+LONGEST_NAME = 255
+"""Characters of a name that are kept: no file system has longer ones, so exports say the own."""
 
 PREFIX = "earmark-app-"
 """How the names of our folders among the temporary files begin."""

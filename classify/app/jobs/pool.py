@@ -29,6 +29,10 @@ PLANNED = 0.2
 RETIRES_AFTER = 300
 """Jobs after which a worker is replaced, when nobody waits, so that no leak adds up."""
 
+GROWN = 0.5
+"""Share of its memory from which on a worker that has done its job is replaced: what it took for
+one large file it would hold for ever."""
+
 log = logging.getLogger(__name__)
 
 
@@ -314,7 +318,9 @@ class Pool:
             slot.job, job.end_worker = None, None
             old = slot.process
             if old is not None and (
-                old.ended or (old.jobs >= RETIRES_AFTER and not len(self.waiting))
+                old.ended
+                or (old.jobs >= RETIRES_AFTER and not len(self.waiting))
+                or (self.settings.memory and old.resident > self.settings.memory * GROWN)
             ):
                 slot.process = None
             # A job that was stopped stays so, though an answer was on its way.

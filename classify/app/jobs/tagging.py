@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from earmark.classify.library import tags
+from earmark.classify.library.tagging import plan
+from earmark.classify.library.tagging.values import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,16 +21,19 @@ SECONDS = 0.2
 PIECE = 25
 """Files between two reports."""
 
+WANTED = Wanted(("genre", "bpm", "key"))
+"""What is shown."""
+
 
 def planned(
     predictions: pd.DataFrame, files: Mapping[str, str], report: Callable[[float, str], object]
 ) -> pd.DataFrame:
-    """Plan the tags of files as `earmark.classify.library.tags.plan` does, and report progress.
+    """Plan the tags of files, and report progress.
 
     Parameters
     ----------
     predictions : DataFrame
-        As `earmark.classify.library.tags.plan` takes it.
+        As `earmark.classify.library.tagging.plan.make` takes it.
     files : mapping of str to str
         The file of each ``path`` of the predictions.
     report : callable
@@ -38,12 +42,14 @@ def planned(
     Returns
     -------
     DataFrame
-        As `earmark.classify.library.tags.plan` returns it.
+        As `earmark.classify.library.tagging.plan.table` returns it.
     """
     predictions = predictions.drop_duplicates("path")
-    plans = [tags.plan(predictions.iloc[:0], {})]
     locations = {name: Path(file) for name, file in files.items()}
+    plans = [plan.table(plan.Plan(()))]
     for start in range(0, len(predictions), PIECE):
         report(start / len(predictions), f"tags of {start} of {len(predictions)} files read")
-        plans.append(tags.plan(predictions.iloc[start : start + PIECE], locations))
+        piece = predictions.iloc[start : start + PIECE]
+        made = plan.make(piece, locations, WANTED, mode="overwrite", albums="none", hashed=False)
+        plans.append(plan.table(made))
     return pd.concat(plans, ignore_index=True)

@@ -19,6 +19,7 @@ from earmark import classify
 from earmark.classify import score, sound_tags
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
+from earmark.classify.app.jobs.about_file import about_file
 from earmark.classify.model import storage
 from earmark.extract import sets
 from earmark.extract.batch import track
@@ -68,6 +69,10 @@ class TrackAnalysis:
         What is drawn, without its table; None where no picture was asked for.
     sound : str
         The file that browsers play; empty where no picture was asked for.
+    title, artist, album : str
+        What the tags of the file say; empty where they say nothing.
+    cover : bytes
+        A small PNG; empty where the tags have none.
     """
 
     duration: float
@@ -81,6 +86,10 @@ class TrackAnalysis:
     tags: list[tuple[str, float]] = field(default_factory=list)
     picture: Preview | None = None
     sound: str = ""
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    cover: bytes = b""
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
@@ -171,6 +180,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "reasons": reasons,
         "families": families,
         "tags": tags,
+        **about_file(path),
     }
     if folder is not None:
         sent["sound"] = str(browser_playable(path, folder)[0])

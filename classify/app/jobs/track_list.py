@@ -34,6 +34,9 @@ PICTURES = 6
 
 STOPPED = "was not analysed: it was stopped"
 
+WORDS = ("title", "artist", "album")
+"""What the tags say that stands in the table, where they say it of any track."""
+
 TOP = 3
 """Genres of a track in the table, the most probable."""
 
@@ -90,6 +93,8 @@ class TrackList:
         The folder that they come from; None for what was uploaded.
     more : int
         Tracks of that folder that are left out, because there are too many.
+    outside : int
+        Links of that folder that are not followed, because they lead out of the root.
     chosen : Item, optional
         The one that is shown.
     items : list of Item
@@ -101,6 +106,7 @@ class TrackList:
     folder: Path
     source: Path | None = None
     more: int = 0
+    outside: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _shown: list[Item] = field(default_factory=list)
@@ -167,7 +173,9 @@ class TrackList:
         if job.state == "done":
             item.analysis = self._checked(item, TrackAnalysis.of(job.result()))
         else:
-            item.error = job.error or STOPPED
+            # A message begins with the path, which on a server says nothing to anybody.
+            item.error = job.error.removeprefix(f"{item.path}: ") or STOPPED
+            item.error = item.error.replace(str(item.path), item.name)
 
     def _checked(self, item: Item, analysis: TrackAnalysis) -> TrackAnalysis:
         """Leave out a sound that is neither the track's own file nor one that was made of it.
@@ -209,13 +217,24 @@ class TrackList:
         for item in self.items:
             item.analysis, item.error = None, ""
 
+    def remove(self, item: Item) -> None:
+        """Remove one track, and show the one that took its place."""
+        if item not in self.items:
+            return
+        place = self.items.index(item)
+        self.stop(item)
+        self.items.remove(item)
+        self._shown = [other for other in self._shown if other is not item]
+        if self.chosen is None or self.chosen is item:
+            self.chosen = self.items[min(place, len(self.items) - 1)] if self.items else None
+
     def clear(self) -> None:
         """Remove all tracks."""
         self.stop()
         self.items.clear()
         self._shown.clear()
         self.chosen = self.source = None
-        self.more = 0
+        self.more = self.outside = 0
 
     @property
     def done(self) -> list[Item]:
@@ -287,7 +306,8 @@ def table(items: Iterable[Item]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``path, genre, probability, genre_2, …`` and Spotify's thirteen columns, a row per track.
+        ``path``, ``title``, ``artist``, ``album`` as far as any track has them, ``genre,
+        probability, genre_2, …`` and Spotify's thirteen columns, a row per track.
     """
     genres = [f"genre{suffix}" for suffix in _suffixes()]
     probabilities = [f"probability{suffix}" for suffix in _suffixes()]
@@ -296,12 +316,14 @@ def table(items: Iterable[Item]) -> pd.DataFrame:
         if item.analysis is None:
             continue
         row: dict[str, object] = {"path": item.name}
+        row |= {name: getattr(item.analysis, name) or None for name in WORDS}
         named = zip(item.analysis.genres, item.analysis.probabilities, strict=True)
         for genre, probability, (name, share) in zip(genres, probabilities, named, strict=False):
             row |= {genre: name, probability: share}
         rows.append(row | item.analysis.values)
     pairs = [name for pair in zip(genres, probabilities, strict=True) for name in pair]
-    return pd.DataFrame(rows, columns=["path", *pairs, *sets.SPOTIFY_COLUMNS])
+    known = [name for name in WORDS if any(row[name] for row in rows)]
+    return pd.DataFrame(rows, columns=["path", *known, *pairs, *sets.SPOTIFY_COLUMNS])
 
 
 def _suffixes() -> list[str]:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app.jobs.track_analysis import REASONS, model_at
-from earmark.classify.app.widgets import charts, form, model_picker, radar, theme
+from earmark.classify.app.widgets import (
+    charts,
+    form,
+    grid,
+    headline,
+    model_picker,
+    radar,
+    reasoning,
+    theme,
+)
 from earmark.classify.model import storage
 
 if TYPE_CHECKING:
@@ -74,8 +83,8 @@ def _start(model: Trained, fields: Mapping[str, Field]) -> None:
         chosen: Mapping[str, float] = {}
         match st.session_state["by hand start"]:
             case how if how == OF_GENRE:
-                genre = st.session_state.get("by hand genre", next(iter(model.typical)))
-                chosen = {name: middle for name, (_, middle, _) in model.typical[genre].items()}
+                typical = form.typical_tracks(model)
+                chosen = typical[st.session_state.get("by hand genre", next(iter(typical)))]
             case how if how == OF_TRACK:
                 chosen = tracks[st.session_state.get("by hand track", next(iter(tracks)))]
         _set(form.settled(fields, chosen))
@@ -113,6 +122,7 @@ def _set(values: Mapping[str, float]) -> None:
     st.session_state[VALUES] = dict(values)
     for name in values:
         st.session_state.pop(_key(name), None)
+        st.session_state.pop(f"{_key(name)} left out", None)
 
 
 def _key(name: str) -> str:
@@ -137,9 +147,20 @@ def _form(fields: Mapping[str, Field]) -> dict[str, float]:
 
 
 def _widget(field: Field, value: float) -> float:
-    """Draw the widget of one value, and return the value."""
+    """Draw the widget of one value, and return the value; NaN where it is left out."""
     key, meaning = _key(field.name), theme.plain(field.meaning, 500)
     shared: dict[str, Any] = {"label": field.title, "key": key, "help": meaning}
+    if field.optional:
+        out = f"{key} left out"
+        st.session_state.setdefault(out, math.isnan(value))
+        left_out = st.checkbox(
+            f"Leave out {field.title.lower()}",
+            key=out,
+            help="Then the model averages over what it may be, as it does for audio files.",
+        )
+        if left_out:
+            return math.nan
+        value = field.usual if math.isnan(value) else value
     st.session_state.setdefault(key, _time(value) if field.name in DURATIONS else value)
     if field.options:
         options, names = list(field.options), field.options.__getitem__
@@ -175,22 +196,35 @@ def _result(model: Trained, values: Mapping[str, float], verdict: Any) -> None:
     genres = [str(prediction[f"genre{suffix}"]) for suffix in suffixes]
     chances = [float(prediction[f"probability{suffix}"]) for suffix in suffixes]
     with verdict:
-        others = ", ".join(
-            f"{theme.plain(name)} {charts.percent(share)}"
-            for name, share in zip(genres[1:3], chances[1:3], strict=True)
-        )
-        st.markdown(
-            f"#### {theme.plain(genres[0])} {charts.percent(chances[0])} :gray[:small[{others}]]"
-        )
+        _verdict(model, genres, chances, values)
     st.markdown("##### Genre")
     theme.figure(charts.genres(genres, chances), key="by hand genres")
     st.markdown("##### Beside a typical track of it")
-    theme.figure(radar.radar(values, model.typical.get(genres[0], {})), key="by hand radar")
+    theme.figure(
+        radar.radar(values, model.typical.get(genres[0], {}), grid.DECIBEL), key="by hand radar"
+    )
     st.markdown(f"##### Why {theme.plain(genres[0])}?")
-    explanation = model.explain(table, top=REASONS)
-    reasons = [
-        (str(name), float(value), float(added))
-        for name, value, added in explanation[["feature", "value", "contribution"]].to_numpy()
+    reasoning.show(model.explain(table, by="families"))
+    with st.expander("By descriptor"):
+        explanation = model.explain(table, top=REASONS)
+        reasons = [
+            (str(name), float(value), float(added))
+            for name, value, added in explanation[["feature", "value", "contribution"]].to_numpy()
+        ]
+        theme.figure(charts.reasons(reasons), key="by hand reasons")
+        st.caption("Green speaks for it, orange against it, beside the average genre.")
+
+
+def _verdict(
+    model: Trained, genres: list[str], chances: list[float], values: Mapping[str, float]
+) -> None:
+    """Draw the genre, the next ones, and how sure that is."""
+    sure = headline.certainty(chances[0], model.metrics)
+    named = [
+        f"{theme.plain(name)} {charts.percent(share)}"
+        for name, share in zip(genres[:3], chances[:3], strict=False)
     ]
-    theme.figure(charts.reasons(reasons), key="by hand reasons")
-    st.caption("Green speaks for it, orange against it, beside the average genre.")
+    first = f":gray[{named[0]}?]" if sure.weak else named[0]
+    st.markdown(f"#### {first} :gray[:small[{', '.join(named[1:])}]]")
+    speech = "Speech rather than music. " if headline.is_speech(genres, values) else ""
+    st.caption(theme.plain(f"{speech}{sure.words}. {sure.told}", 400))

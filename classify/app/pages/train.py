@@ -88,8 +88,8 @@ def page() -> None:
     if work is None:
         theme.empty_state(
             "No table yet",
-            "Upload a table with a row per track, or name one. `earmark extract` makes them from "
-            "audio; a table of Spotify's values will do as well.",
+            "Upload a table with a row per track, or name one: of Earmark's descriptors, or of "
+            "Spotify's values.",
             ":material/model_training:",
         )
         return
@@ -202,10 +202,18 @@ def _settings(work: Work, summary: dict[str, Any], running: bool) -> None:
     for key, options in (("train label", columns), ("train group", groups)):
         theme.persistent_key(key, options)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        label = "genre"
+        label: str | None = "genre"
         group: str | None = None
         if where != IN_FOLDERS:
-            label = st.selectbox("Genre", columns, disabled=running, width=260, key="train label")
+            label = st.selectbox(
+                "Genre",
+                columns,
+                index=None,
+                placeholder="Choose its column",
+                disabled=running,
+                width=260,
+                key="train label",
+            )
             chosen = st.selectbox(
                 "Kept together",
                 groups,
@@ -222,7 +230,12 @@ def _settings(work: Work, summary: dict[str, Any], running: bool) -> None:
             "Name of the model", max_chars=NAME, disabled=running, width=260, key=key
         )
         pressed = st.button(
-            "Train", type="primary", icon=":material/play_arrow:", disabled=running, key="train go"
+            "Train",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=running or not label,
+            help=None if label else "Choose the column that holds the genre first.",
+            key="train go",
         )
     if pressed:
         labels = {IN_CSV: str(work.labels), IN_FOLDERS: "folders"}.get(where)

@@ -5,6 +5,7 @@ Pure functions that return Plotly figures; `earmark.classify.app.widgets.theme.f
 
 from __future__ import annotations
 
+import math
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from earmark.classify.app.widgets.theme import OTHERS, PALETTE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["escaped", "genres", "percent", "reasons"]
+__all__ = ["escaped", "genres", "number", "percent", "reasons"]
 
 FOR, AGAINST = PALETTE[2], PALETTE[5]
 
@@ -73,15 +74,20 @@ def reasons(contributions: Sequence[tuple[str, float, float]], top: int = 6) -> 
                 "cornerradius": 3,
             },
             customdata=[
-                (escaped(name), f"{value:.3g}", _wrapped(meaning(name))) for name, value, _ in shown
+                (escaped(name), number(value), "for" if added > 0 else "against", _meant(name))
+                for name, value, added in shown
             ],
-            hovertemplate="<b>%{customdata[0]}</b> is %{customdata[1]}: adds %{x:+.2f} to the "
-            "log-odds<br>%{customdata[2]}<extra></extra>",
+            hovertemplate="<b>%{customdata[0]}</b> is %{customdata[1]} and speaks %{customdata[2]} "
+            "it%{customdata[3]}<extra></extra>",
         )
     )
     chart.add_vline(x=0, line_width=1, line_color=OTHERS)
     chart.update_xaxes(
-        title="adds to the log-odds of the genre", zeroline=False, fixedrange=True, automargin=True
+        title="← speaks against it      speaks for it →",
+        showticklabels=False,
+        zeroline=False,
+        fixedrange=True,
+        automargin=True,
     )
     _name_rows(chart, [name for name, _, _ in shown])
     chart.update_layout(height=24 * len(shown) + 64, bargap=0.25, showlegend=False)
@@ -104,8 +110,26 @@ def _name_rows(chart: go.Figure, names: Sequence[str]) -> None:
     )
 
 
-def _wrapped(text: str) -> str:
-    return "<br>".join(escaped(line) for line in textwrap.wrap(text, 40))
+def number(value: float) -> str:
+    """Return a number as people write it: three digits that count, and no powers of ten.
+
+    Examples
+    --------
+    >>> [number(value) for value in (30123.4, 0.12345, 128.0, float("nan"))]
+    ['30,123', '0.123', '128', 'unknown']
+    """
+    if not math.isfinite(value):
+        return "unknown"
+    size = abs(value)
+    digits = 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+    text = f"{value:,.{digits}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
+
+
+def _meant(name: str) -> str:
+    """Return what a column means, on lines of their own; nothing where that is not known."""
+    return "".join(f"<br>{escaped(line)}" for line in textwrap.wrap(meaning(name), 40))
 
 
 def escaped(name: str, longest: int = 40) -> str:

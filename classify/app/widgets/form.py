@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from earmark.classify.model.bundle import Bundle
     from earmark.extract.engine.registry import Column
 
-__all__ = ["GROUPS", "Field", "fields", "possible", "row", "settled"]
+__all__ = ["GROUPS", "TYPICAL", "Field", "fields", "possible", "row", "settled", "typical_tracks"]
+
+TYPICAL = Path(__file__).with_name("typical_tracks.json")
+"""A track of each of Spotify's genres, made by `classify/app/widgets/train_typical.py`."""
 
 GROUPS = {
     "Feeling": ("danceability", "energy", "valence"),
@@ -67,6 +70,9 @@ LONGEST = 20 * 60 * 1000.0
 
 SECOND = 1000.0
 
+SPOTIFY_LOUDNESS = ("dB", -60.0, 0.0)
+"""Unit and range of Spotify's loudness: dB of its own kind, and no LUFS."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -88,6 +94,9 @@ class Field:
         What the value means to a listener.
     options : dict
         For a category: the names of its values.
+    optional : bool
+        Whether it can be left out, as no audio file holds it: then it is NaN, and the model
+        averages over what it may be.
     """
 
     name: str
@@ -99,11 +108,12 @@ class Field:
     usual: float
     meaning: str
     options: dict[float, str]
+    optional: bool = False
 
     def fit(self, value: float) -> float:
         """Return the value that the form can show for another: in range, on a step, an option."""
         if not math.isfinite(value):
-            return self.usual
+            return math.nan if self.optional else self.usual
         if self.options:
             return min(self.options, key=lambda option: (abs(option - value), option))
         steps = round((value - self.low) / self.step)
@@ -167,13 +177,17 @@ def _columns() -> dict[str, tuple[Column, str]]:
 
 def _field(column: Column, meaning: str, usual: float) -> Field:
     low, high = map(float, column.range)
+    unit = column.unit
+    if column.name == "loudness":
+        unit, low, high = SPOTIFY_LOUDNESS
     if column.name == "duration_ms":
         high, step = LONGEST, SECOND
     else:
         step = _step((high - low) / STEPS)
     options = WORDS.get(column.name, {})
     title = TITLES.get(column.name, column.name.replace("_", " ")).capitalize()
-    field = Field(column.name, title, column.unit, low, high, step, low, meaning, options)
+    optional = column.name in SPOTIFY_EXTRAS
+    field = Field(column.name, title, unit, low, high, step, low, meaning, options, optional)
     return replace(field, usual=field.fit(usual if math.isfinite(usual) else (low + high) / 2))
 
 
@@ -188,8 +202,30 @@ def settled(fields: Mapping[str, Field], values: Mapping[str, float]) -> dict[st
     return {name: field.fit(values.get(name, math.nan)) for name, field in fields.items()}
 
 
+def typical_tracks(bundle: Bundle) -> dict[str, dict[str, float]]:
+    """Return the values of a typical track by genre.
+
+    Of Spotify's genres it is a track that somebody made. Of others it is the middle of each column
+    by itself.
+    """
+    middles = {
+        genre: {name: middle for name, (_, middle, _) in own.items()}
+        for genre, own in bundle.typical.items()
+    }
+    kept: dict[str, dict[str, float]] = json.loads(TYPICAL.read_text(encoding="utf-8"))
+    if len(set(middles) & set(kept)) < len(kept):
+        # Another model's rock may be another rock.
+        return middles
+    extras = dict.fromkeys(SPOTIFY_EXTRAS, math.nan)
+    return {genre: kept.get(genre, own) | extras for genre, own in middles.items()}
+
+
 def row(bundle: Bundle, values: Mapping[str, float]) -> pd.DataFrame:
-    """Return the table of one track that a model takes."""
-    columns: Sequence[str] = bundle.columns
+    """Return the table of one track that a model takes; what is left out has no column."""
+    columns: Sequence[str] = [
+        name
+        for name in bundle.columns
+        if name not in SPOTIFY_EXTRAS or math.isfinite(values.get(name, math.nan))
+    ]
     cells = {name: [float(values.get(name, math.nan))] for name in columns}
     return pd.DataFrame({"path": ["by hand"], **cells})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from datetime import time
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from earmark.classify.app.widgets import theme
 from earmark.classify.insights.plots import KEYS
 from earmark.classify.library import playlists
 from earmark.extract import sets, tables
+from earmark.extract.audio import formats
 from earmark.extract.config import DEFAULTS
 from earmark.extract.engine import registry
 
@@ -29,6 +31,7 @@ __all__ = [
     "for_display",
     "key_of",
     "meaning",
+    "picked",
     "select_rows",
     "values",
 ]
@@ -40,8 +43,23 @@ MIME = {
 }
 
 
+FORMULA = ("=", "+", "-", "@")
+"""How cells begin that spreadsheets run."""
+
+WHOLE = {"key", "mode", "time_signature", "duration_ms", "popularity", "explicit"}
+"""Columns of whole numbers, which are floating where some are missing."""
+
+SUFFIXES = tuple(formats.MIME_TYPES)
+"""How names of audio files end."""
+
+DAY = 24 * 60 * 60 * 1000
+"""Milliseconds of a day; nothing is as long."""
+
 LUFS = "LUFS"
 """The unit of the loudness that Earmark measures."""
+
+DECIBEL = "dB"
+"""The unit of Spotify's loudness."""
 
 
 def for_display(table: pd.DataFrame) -> pd.DataFrame:
@@ -50,13 +68,24 @@ def for_display(table: pd.DataFrame) -> pd.DataFrame:
     for name in shown.columns:
         if str(name).startswith("probability"):
             shown[name] = 100 * shown[name].astype(float)
+        elif not pd.api.types.is_numeric_dtype(shown[name]):
+            shown[name] = shown[name].astype(object).where(shown[name].notna(), "")
     if "duration_ms" in shown:
-        shown["duration_ms"] = shown["duration_ms"].astype(float) / 1000
+        lengths = [_clock(length) for length in shown["duration_ms"].astype(float)]
+        shown["duration_ms"] = pd.Series(lengths, shown.index, dtype=object)
     if {"key", "mode"} <= set(shown):
         keys = [key_of(key, mode) for key, mode in zip(shown["key"], shown["mode"], strict=True)]
         shown["key"] = pd.Series(keys, shown.index, dtype="str")
         shown = shown.drop(columns="mode")
     return shown
+
+
+def _clock(milliseconds: float) -> time | None:
+    """Return a length as a time of day, which tables sort by."""
+    if not 0 <= milliseconds < DAY:
+        return None
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    return time(minutes // 60 % 24, minutes % 60, seconds)
 
 
 def key_of(key: float, mode: float) -> str:
@@ -100,7 +129,7 @@ def columns(loudness: str = LUFS) -> dict[str, Any]:
         "tempo": config.NumberColumn("tempo", format="%.0f BPM", help=meaning("tempo")),
         "key": config.TextColumn("key", help=meaning("key")),
         "time_signature": config.NumberColumn("beats in a bar", format="%.0f"),
-        "duration_ms": config.NumberColumn("duration", format="%.0f s"),
+        "duration_ms": config.TimeColumn("time", format="m:ss", width="small"),
     }
 
 
@@ -124,6 +153,22 @@ def select_rows(key: str, rows: list[int]) -> Any:
     if st.session_state.get(key, {}).get("selection") != state["selection"]:
         st.session_state[key] = state
     return state
+
+
+def picked(key: str, rows: int) -> int | None:
+    """Return the position of the row that was selected in a table; None where there is none.
+
+    A click may be on its way while the table becomes shorter: a row that is gone is none.
+
+    Parameters
+    ----------
+    key : str
+        The key of the table.
+    rows : int
+        How many rows the table has now.
+    """
+    chosen = st.session_state.get(key, {}).get("selection", {}).get("rows", [])
+    return chosen[0] if chosen and chosen[0] < rows else None
 
 
 @cache
@@ -196,13 +241,35 @@ def _as_text(name: str, value: float, mode: float = float("nan"), *, loudness: s
 
 
 def as_csv(table: pd.DataFrame) -> bytes:
-    """Return a table as CSV, as the command line writes it."""
-    return _file_bytes(table, ".csv")
+    """Return a table as CSV that a spreadsheet opens as what it is: text is never a formula."""
+    shown = whole_numbers(table)
+    for name in risky(shown):
+        shown[name] = [f"'{text}" if _is_formula(text) else text for text in shown[name]]
+    return _file_bytes(shown, ".csv")
 
 
 def as_parquet(table: pd.DataFrame) -> bytes:
     """Return a table as Parquet, as the command line writes it."""
-    return _file_bytes(table, ".parquet")
+    return _file_bytes(whole_numbers(table), ".parquet")
+
+
+def risky(table: pd.DataFrame) -> list[str]:
+    """Return the columns with text that a spreadsheet would run as a formula."""
+    texts = [name for name in map(str, table) if not pd.api.types.is_numeric_dtype(table[name])]
+    return [name for name in texts if any(map(_is_formula, table[name]))]
+
+
+def _is_formula(value: object) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith(FORMULA)
+
+
+def whole_numbers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table in which columns of whole numbers hold integers, whatever is missing."""
+    shown = table.copy()
+    for name in WHOLE & set(map(str, shown)):
+        if pd.api.types.is_float_dtype(shown[name]):
+            shown[name] = shown[name].round().astype("Int64")
+    return shown
 
 
 def _file_bytes(table: pd.DataFrame, ending: str) -> bytes:
@@ -231,6 +298,9 @@ def downloads(table: pd.DataFrame, name: str, locations: Mapping[str, str] | Non
         ".parquet": ("Parquet", lambda: as_parquet(table)),
         ".m3u8": ("Playlist", lambda: playlists.text(table, locations).encode()),
     }
+    if not any(str(path).lower().endswith(SUFFIXES) for path in table["path"]):
+        # Names of no files cannot be played.
+        del offers[".m3u8"]
     with st.container(horizontal=True):
         for ending, (label, made) in offers.items():
             st.download_button(
@@ -242,3 +312,5 @@ def downloads(table: pd.DataFrame, name: str, locations: Mapping[str, str] | Non
                 icon=":material/download:",
                 on_click="ignore",
             )
+    if risky(table):
+        st.caption("In the CSV, text that a spreadsheet would take for a formula begins with a '.")

@@ -68,7 +68,9 @@ def place(name: str, value: float | None) -> float | None:
     return min(max(AXES[name][1](float(value)), 0.0), 1.0)
 
 
-def radar(values: Mapping[str, float], typical: Mapping[str, list[float]]) -> go.Figure:
+def radar(
+    values: Mapping[str, float], typical: Mapping[str, list[float]], loudness: str = grid.LUFS
+) -> go.Figure:
     """Draw the thirteen values of a track over the middle half of its genre's tracks.
 
     Parameters
@@ -77,8 +79,10 @@ def radar(values: Mapping[str, float], typical: Mapping[str, list[float]]) -> go
         By Spotify's column; what is missing is left out.
     typical : mapping of str to list of float
         Lower quartile, median and upper quartile by column; empty where they are unknown.
+    loudness : str
+        The unit of the loudness.
     """
-    words = grid.values(values, typical)
+    words = grid.values(values, typical, loudness)
     value_texts = dict(zip(words["descriptor"], words["this track"], strict=True))
     typical_texts = dict(zip(words["descriptor"], words["typical"], strict=True))
     positions = {name: place(name, values.get(name)) for name in AXES}

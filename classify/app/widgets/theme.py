@@ -7,6 +7,7 @@ import logging
 import re
 import unicodedata
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 __all__ = [
+    "BY_NIGHT",
     "OTHERS",
     "PALETTE",
     "apply_style",
@@ -30,6 +32,7 @@ __all__ = [
     "page_header",
     "persistent_key",
     "plain",
+    "recoloured",
     "remember_error",
     "show_error",
     "show_remembered_error",
@@ -40,6 +43,12 @@ PALETTE = (
     *("#8c6bb1", "#66a61e"),
 )
 """Okabe and Ito's colours, which people with any colour vision tell apart, and two more."""
+
+BY_NIGHT = (
+    *("#56b4e9", "#f5b83d", "#2fc79d", "#e6a3cc", "#9fd6f7", "#ff8f4f", "#d3bf4a"),
+    *("#b99be3", "#97d54e"),
+)
+"""The same colours for a dark ground: each at least 5.5 times as bright as it."""
 
 OTHERS = "#8a8f98"
 """The colour of everything that has none in the palette."""
@@ -62,6 +71,9 @@ STYLE = """
   @media (max-width: 640px) { .block-container { padding-inline: 1rem; } }
   h1 { letter-spacing: -0.02em; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
+  /* On a phone the pages are behind a button, which says so. */
+  [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
+  [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
 </style>
 """
 
@@ -69,6 +81,8 @@ STYLE = """
 def apply_style() -> None:
     """Apply the style sheet that all pages share."""
     st.html(STYLE)
+    script = Path(__file__).with_name("keys.js").read_text(encoding="utf-8")
+    st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
 
 def page_header(title: str, lead: str) -> None:
@@ -194,13 +208,36 @@ def color_scheme() -> str:
     return "dark" if st.context.theme.type == "dark" else "light"
 
 
+def recoloured(chart: go.Figure, scheme: str) -> go.Figure:
+    """Return a chart with the colours of the palette made for "light" or "dark" ground.
+
+    Charts are drawn in the colours of `PALETTE`; all other colours stay.
+    """
+    if scheme != "dark":
+        return chart
+    by_night = dict(zip(PALETTE, BY_NIGHT, strict=True))
+
+    def turned(colour: Any) -> Any:
+        return by_night.get(colour, colour) if isinstance(colour, str) else colour
+
+    for trace in chart.data:
+        for part in (getattr(trace, "marker", None), getattr(trace, "line", None)):
+            if part is not None and part.color is not None:
+                several = isinstance(part.color, tuple)
+                part.color = [*map(turned, part.color)] if several else turned(part.color)
+        if (fill := getattr(trace, "fillcolor", None)) is not None:
+            trace.fillcolor = fill.replace("0, 114, 178", "86, 180, 233")
+    return chart
+
+
 def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
     """Show a Plotly chart in the style of the app, and return the selection in it."""
     chart.update_layout(
         margin={"l": 8, "r": 8, "t": 32 if chart.layout.title.text else 8, "b": 8},
-        colorway=PALETTE,
+        colorway=BY_NIGHT if color_scheme() == "dark" else PALETTE,
         hoverlabel={"namelength": -1},
         **({"height": height} if height else {}),
     )
+    recoloured(chart, color_scheme())
     config = {"displaylogo": False, "displayModeBar": options.pop("modebar", False)}
     return st.plotly_chart(chart, config=config, **options)

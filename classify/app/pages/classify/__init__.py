@@ -11,7 +11,12 @@ from earmark.classify.app import session
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.pages.classify.results import show_results
-from earmark.classify.app.pages.classify.sources import choose_sources
+from earmark.classify.app.pages.classify.sources import (
+    choose_sources,
+    offer_demo,
+    offer_undo,
+    take_sources,
+)
 from earmark.classify.app.pages.classify.track import show_track
 from earmark.classify.app.widgets import model_picker, theme
 
@@ -20,26 +25,71 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
+GAINS = (
+    (
+        ":material/graphic_eq:",
+        "Genre",
+        "The likeliest, and how often such an answer is right.",
+    ),
+    (":material/speed:", "Tempo, key, mood", "With beats and bars that you can see and hear."),
+    (":material/chat:", "Why", "What speaks for the genre and what against it, in words."),
+    (":material/lock:", "Yours", "Nothing leaves this computer, and no file is changed."),
+)
+"""What somebody who has nothing here yet gets: icon, what, and a sentence."""
+
 
 def page() -> None:
     """Draw the page."""
-    theme.page_header("Classify", "A genre for every track, what speaks for it, and how it sounds.")
-    model = model_picker.choose_model("classify model")
-    track_list = _track_list(model)
+    held: TrackList | None = st.session_state.get("track list")
+    if held is None or not held.items:
+        _welcome()
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title("Classify", anchor=False)
+        track_list = _track_list(_model())
+    with (
+        theme.errors_shown(),
+        st.expander("More tracks, or another folder", icon=":material/add:"),
+    ):
+        choose_sources(track_list)
     with theme.errors_shown():
         # After an error here, running jobs are still shown and can be stopped.
-        choose_sources(track_list)
-    if not track_list.items:
-        theme.empty_state(
-            "Nothing here yet",
-            "Drop a few tracks above, or name a folder. They are analysed where this app runs, and "
-            "what you drop is removed when you leave.",
-        )
-        return
+        take_sources(track_list)
     # A single track is shown above the table, which has only one row.
     parts = (show_results, show_track) if len(track_list.items) > 1 else (show_track, show_results)
     for part in parts:
         part(track_list)
+
+
+def _welcome() -> None:
+    """Draw what somebody sees who has nothing here yet."""
+    theme.page_header(
+        "Earmark", "Drop a song, and see its genre, tempo, key and mood, and what speaks for them."
+    )
+    boxes = st.container()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        demo = st.container()
+        model = _model()
+    track_list = _track_list(model)
+    with boxes, theme.errors_shown():
+        choose_sources(track_list)
+    with demo, theme.errors_shown():
+        offer_undo(track_list)
+        offer_demo(track_list)
+    with theme.errors_shown():
+        take_sources(track_list)
+    if track_list.items:
+        st.rerun()
+    for column, (icon, what, sentence) in zip(st.columns(len(GAINS)), GAINS, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.markdown(f"##### {icon} {what}")
+            st.caption(sentence)
+
+
+def _model() -> Path:
+    """Draw the choice of a model, which most leave as it is, behind a button."""
+    with st.popover("Model", icon=":material/tune:"):
+        return model_picker.choose_model("classify model")
 
 
 def _track_list(model: Path) -> TrackList:

@@ -7,7 +7,7 @@ import streamlit as st
 from earmark.classify.app import session
 from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
-from earmark.classify.app.pages.classify.sources import clear, show_failed
+from earmark.classify.app.pages.classify.sources import put_aside, show_failed
 from earmark.classify.app.pages.classify.tags import show_planned_tags
 from earmark.classify.app.widgets import grid, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
@@ -45,8 +45,14 @@ def _table(track_list: TrackList) -> None:
             track_list.resume()
             st.rerun()
         if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
-            clear(track_list)
+            put_aside(track_list)
             st.rerun()
+        chosen = track_list.chosen
+        if len(track_list.items) > 1 and chosen in done + failed:
+            name = theme.plain(chosen.name, 40)
+            if st.button(f"Remove {name}", icon=":material/close:", disabled=busy, key="remove"):
+                track_list.remove(chosen)
+                st.rerun()
 
 
 def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
@@ -76,20 +82,24 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
             or (item.analysis and max(item.analysis.probabilities, default=0) >= share / 100)
         )
     ]
+    if not shown:
+        theme.empty_state("Nothing found", "Take a word or a filter away.", ":material/search_off:")
+        return
     table = tabulate(shown)
     # The row of the selected track.
     looked_at = [place for place, item in enumerate(shown) if item is track_list.chosen]
 
     def choose() -> None:
-        picked = st.session_state["classify table"]["selection"]["rows"]
-        if picked:
-            track_list.chosen = shown[picked[0]]
+        place = grid.picked("classify table", len(shown))
+        if place is not None:
+            track_list.chosen = shown[place]
 
     st.dataframe(
         grid.for_display(table),
         hide_index=True,
         column_config=grid.columns(),
-        height=min(38 + 35 * max(len(table), 1), 420),
+        placeholder="",
+        height=min(38 + 35 * len(table), 420),
         on_select=choose,
         selection_mode="single-row",
         selection_default=grid.select_rows("classify table", looked_at),

@@ -15,6 +15,8 @@ from earmark.classify.app.jobs import track_list
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import theme, waiting
 from earmark.classify.app.widgets.waiting import POLL, WAIT
+from earmark.classify.insights import tracks
+from earmark.extract.audio import formats
 from earmark.extract.errors import EarmarkError, FileError, FindError, printable
 
 if TYPE_CHECKING:
@@ -24,7 +26,15 @@ if TYPE_CHECKING:
     from earmark.classify.app.jobs.queue import Job
     from earmark.classify.app.jobs.track_list import TrackList
 
-__all__ = ["choose_sources", "clear", "show_failed"]
+__all__ = [
+    "choose_sources",
+    "clear",
+    "offer_demo",
+    "offer_undo",
+    "put_aside",
+    "show_failed",
+    "take_sources",
+]
 
 ERROR = "classify wrong"
 """The session key of the error about the folder that was named."""
@@ -35,31 +45,40 @@ SHOWN_ERRORS = 5
 
 def choose_sources(track_list: TrackList) -> None:
     """Let the user drop files or name a folder, and add their tracks to the track list."""
-    dropped, named = st.tabs([":material/upload: Drop files", ":material/folder: Name a folder"])
+    dropped, whole, named = st.tabs(
+        [
+            ":material/upload: Drop files",
+            ":material/drive_folder_upload: Drop a folder",
+            ":material/folder: Name a folder",
+        ]
+    )
     with dropped:
         _drop(track_list)
+    with whole:
+        _drop(track_list, folder=True)
     with named:
-        _name(track_list)
+        _name()
 
 
-def _drop(track_list: TrackList) -> None:
+def _drop(track_list: TrackList, folder: bool = False) -> None:
     limits = app_settings()
     turn = st.session_state.setdefault("uploads turn", 0)
     dropped = st.file_uploader(
-        "Audio files",
-        accept_multiple_files=True,
-        key=f"uploads {turn}",
+        "A folder of music" if folder else "Audio files",
+        # Of a folder the browser sends what ends like music, and no text or picture beside it.
+        type=[suffix.removeprefix(".") for suffix in formats.MIME_TYPES] if folder else None,
+        accept_multiple_files="directory" if folder else True,
+        key=f"{'folder' if folder else 'uploads'} {turn}",
         max_upload_size=limits.upload_mb,
         label_visibility="collapsed",
     )
-    show_failed(st.session_state.get("uploads refused", []))
     if not dropped:
         st.caption(
             f"Up to {limits.uploads} files, {limits.upload_mb} MB each and {limits.session_mb} MB "
             "together."
         )
         return
-    if track_list.source is not None:
+    if track_list.source is not None or CLEARED in st.session_state:
         clear(track_list)
     scratch = session.scratch()
     refused: list[tuple[str, str]] = []
@@ -82,6 +101,31 @@ def _drop(track_list: TrackList) -> None:
     st.rerun()
 
 
+def take_sources(track_list: TrackList) -> None:
+    """Take in the folder that was named, once it was searched, and say what was not taken."""
+    show_failed(st.session_state.get("uploads refused", []))
+    _take_folder(track_list, app_settings().root)
+    theme.show_remembered_error(ERROR)
+    if track_list.more:
+        st.warning(
+            f"{track_list.more:,} more tracks of the folder were not taken. "
+            "`earmark classify` takes all."
+        )
+    if track_list.outside:
+        links = "1 link leads" if track_list.outside == 1 else f"{track_list.outside:,} links lead"
+        st.caption(f":material/link_off: {links} out of the root folder and were not followed.")
+
+
+def offer_demo(track_list: TrackList) -> None:
+    """Offer the demo tracks to somebody who has no music at hand; a wheel has none."""
+    found = sorted(path for path in tracks.DEMO.glob("*") if path.suffix in formats.MIME_TYPES)
+    if found and st.button("Try the demo tracks", icon=":material/play_circle:", key="demo"):
+        clear(track_list)
+        track_list.source = tracks.DEMO
+        track_list.add([(path.name, path) for path in found])
+        st.rerun()
+
+
 def show_failed(refused: Sequence[tuple[str, str]]) -> None:
     """Show which files were not analysed, and why."""
     for name, why in refused[:SHOWN_ERRORS]:
@@ -92,15 +136,39 @@ def show_failed(refused: Sequence[tuple[str, str]]) -> None:
             st.dataframe(rows, hide_index=True)
 
 
+CLEARED = "classify cleared"
+"""The session key of what was cleared last, which can be brought back."""
+
+
+def put_aside(track_list: TrackList) -> None:
+    """Remove all tracks from the page; their files stay until others come."""
+    kept = [*track_list.items], track_list.source, track_list.more
+    track_list.clear()
+    st.session_state[CLEARED] = kept
+
+
+def offer_undo(track_list: TrackList) -> None:
+    """Offer to bring back what was cleared."""
+    if CLEARED not in st.session_state:
+        return
+    if st.button("Bring back what was cleared", icon=":material/undo:", key="undo"):
+        items, track_list.source, track_list.more = st.session_state.pop(CLEARED)
+        track_list.items += items
+        track_list.resume()
+        track_list.chosen = items[0]
+        st.rerun()
+
+
 def clear(track_list: TrackList) -> None:
     """Remove all tracks, their files and their errors."""
     track_list.clear()
     session.scratch().clear()
+    st.session_state.pop(CLEARED, None)
     for said in ("uploads refused", ERROR):
         st.session_state.pop(said, None)
 
 
-def _name(track_list: TrackList) -> None:
+def _name() -> None:
     root = app_settings().root
     with st.form("folder", border=False):
         named = st.text_input(
@@ -110,14 +178,10 @@ def _name(track_list: TrackList) -> None:
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
             with theme.remember_error(ERROR):
+                if not named.strip():
+                    # Everything below the root may be more than anybody wants.
+                    raise FindError("no folder", f"was named; a dot stands for all of {root}")
                 _search(named)
-    _take_folder(track_list, root)
-    theme.show_remembered_error(ERROR)
-    if track_list.more:
-        st.warning(
-            f"{track_list.more:,} more tracks of the folder were not taken. "
-            "`earmark classify` takes all."
-        )
 
 
 def _take_folder(track_list: TrackList, root: Path) -> None:
@@ -133,13 +197,15 @@ def _take_folder(track_list: TrackList, root: Path) -> None:
     if job.state != "cancelled":
         with theme.remember_error(ERROR):
             # A link may lead out of the root.
-            tracks = [(name, path) for name, path in job.result() if path.is_relative_to(root)]
-            if not tracks:
+            found = job.result()
+            inside = [(name, path) for name, path in found if path.is_relative_to(root)]
+            if not inside:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
             most = app_settings().folder_tracks
             clear(track_list)
-            track_list.source, track_list.more = folder, max(0, len(tracks) - most)
-            track_list.add(tracks[:most])
+            track_list.source, track_list.more = folder, max(0, len(inside) - most)
+            track_list.outside = len(found) - len(inside)
+            track_list.add(inside[:most])
     # Last, so that a rerun that interrupts this one takes the tracks.
     del st.session_state["classify finding"]
 

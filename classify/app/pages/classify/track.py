@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from earmark.classify import reasons
+from earmark.classify import demo
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
-from earmark.classify.app.widgets import charts, grid, player, radar, theme, waiting
+from earmark.classify.app.widgets import (
+    charts,
+    grid,
+    headline,
+    player,
+    radar,
+    reasoning,
+    theme,
+    waiting,
+)
 from earmark.classify.app.widgets.waiting import POLL, WAIT
 
 if TYPE_CHECKING:
@@ -69,18 +78,17 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
     analysis = item.analysis
     if analysis is None:
         return
-    st.divider()
+    _headline(track_list, item, analysis)
     if analysis.picture is not None:
         sound = Path(analysis.sound) if analysis.sound else None
         player.show(analysis.picture, sound, item.name, "player")
     elif item.error:
         theme.show_error(f"{item.name}: {item.error}")
-    _facts(analysis)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
         if not analysis.genres:
-            theme.empty_state("No genre", "It is silent, or shorter than a tenth of a second.")
+            st.caption("None: it is silent, or shorter than a tenth of a second.")
             return
         theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
         _why(analysis)
@@ -93,14 +101,58 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         )
 
 
+def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> None:
+    """Draw what is asked first: what it is called, its genre, how sure that is, and the facts."""
+    with st.container(horizontal=True, gap="medium", key="headline"):
+        if analysis.cover:
+            st.image(analysis.cover, width=132)
+        with st.container(gap="xsmall"):
+            _called(item, analysis)
+            if not analysis.genres:
+                st.markdown("### No genre")
+                return
+            _genre(track_list, analysis)
+            _facts(analysis)
+    if analysis.artist == demo.ARTIST or demo.synthetic([item.path], [item.name]):
+        st.caption(
+            ":material/info: A demo track: synthetic, computed by a script, and no measure of how "
+            "right the model is."
+        )
+
+
+def _called(item: Item, analysis: TrackAnalysis) -> None:
+    """Draw the title, artist and album as far as the tags say them, and what the file is."""
+    minutes, seconds = divmod(int(analysis.duration), 60)
+    channels = {1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels")
+    about = [analysis.artist, analysis.album, item.name if analysis.title else ""]
+    about += [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz", channels]
+    st.markdown(f"##### {theme.plain(analysis.title or item.name)}")
+    st.caption(" · ".join(theme.plain(part) for part in about if part))
+
+
+def _genre(track_list: TrackList, analysis: TrackAnalysis) -> None:
+    """Draw the genre, the next ones, and how sure that is; a guess in grey."""
+    sure = headline.certainty(analysis.probabilities[0], model_at(track_list.model).metrics)
+    speech = headline.is_speech(analysis.genres, analysis.values)
+    named = [
+        f"{theme.plain(genre)} {charts.percent(share)}"
+        for genre, share in zip(analysis.genres[:3], analysis.probabilities[:3], strict=True)
+    ]
+    others = f":gray[:small[{', '.join(named[1:])}]]" if named[1:] else ""
+    if speech:
+        st.markdown(f"### Speech, not music :gray[:small[{', '.join(named)}]]")
+    elif sure.weak:
+        st.markdown(f"### :gray[{named[0]}?] {others}")
+    else:
+        st.markdown(f"### {named[0]} {others}")
+    st.markdown(f"**{sure.words}.** :gray[{theme.plain(sure.told, 400)}]")
+
+
 def _why(analysis: TrackAnalysis) -> None:
     """Tell what speaks for the genre and what against it: in words, and behind a fold by column."""
     st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
     families = pd.DataFrame(analysis.families, columns=["family", "words", "contribution"])
-    for sign, heading in ((1, "For it"), (-1, "Against it")):
-        if found := reasons.told(families, sign):
-            lines = "\n".join(f"- {theme.plain(line)}" for line in found)
-            st.markdown(f"{heading}:\n\n{lines}")
+    reasoning.show(families)
     if analysis.tags:
         named = ", ".join(f"{tag} {charts.percent(share)}" for tag, share in analysis.tags)
         st.caption(theme.plain(f"Tags, as a network hears them: {named}"))
@@ -110,7 +162,10 @@ def _why(analysis: TrackAnalysis) -> None:
 
 
 def _facts(analysis: TrackAnalysis) -> None:
-    minutes, seconds = divmod(int(analysis.duration), 60)
-    facts = [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz"]
-    facts.append({1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels"))
-    st.caption(" · ".join(facts))
+    """Draw tempo, key, energy and mood in a line; of speech they mean nothing."""
+    if headline.is_speech(analysis.genres, analysis.values):
+        return
+    found = headline.facts(analysis.values, analysis.tags)
+    with st.container(horizontal=True, gap="medium"):
+        for name, value in found.items():
+            st.markdown(f":gray[{name}] **{theme.plain(value)}**", width="content")

@@ -30,6 +30,10 @@ SIMILAR = 10
 """Similar tracks that are shown."""
 
 
+MIXED = 500
+"""Tracks, the most similar first, among which those are looked for that mix."""
+
+
 def show_track(library: Library, table: str, audio: str) -> None:
     """Draw the selected track: its sound, similar tracks, and its values."""
     place = st.session_state.get(SELECTED)
@@ -107,11 +111,24 @@ def _player(job: Job, file: Path, path: str) -> None:
 
 def _similar(library: Library, place: int) -> None:
     """Draw the tracks most similar to a track."""
+    st.markdown("##### Similar tracks")
+    can_mix = {"tempo", "key", "mode"} <= set(library.tracks)
+    mixing = can_mix and st.toggle(
+        "Only what mixes",
+        key=theme.persistent_key("library mixes"),
+        help="Within 6 % of its tempo, or of its double or half, and of the same key or one beside "
+        "it on Camelot's wheel.",
+    )
     try:
-        neighbours = library.index.nearest(place, SIMILAR)
+        neighbours = library.index.nearest(place, MIXED if mixing else SIMILAR)
     except SchemaError:
         return
+    if mixing:
+        places = neighbours["place"].to_numpy()
+        fitting = catalog.mixes(library.tracks, place, places)[:SIMILAR]
+        neighbours = neighbours[neighbours["place"].isin(fitting)]
     if not len(neighbours):
+        st.caption("None of the tracks that are most alike.")
         return
     similar = library.tracks.iloc[neighbours["place"]]
     shown = pd.DataFrame({"track": [track_name(library, other) for other in neighbours["place"]]})
@@ -121,11 +138,10 @@ def _similar(library: Library, place: int) -> None:
     shown.insert(min(2, len(shown.columns)), "%", 100 * neighbours["similarity"].to_numpy())
 
     def choose() -> None:
-        picked = st.session_state[f"library similar {place}"]["selection"]["rows"]
-        if picked:
-            select(int(neighbours["place"].iloc[picked[0]]))
+        row = grid.picked(f"library similar {place}", len(neighbours))
+        if row is not None:
+            select(int(neighbours["place"].iloc[row]))
 
-    st.markdown("##### Similar tracks")
     st.dataframe(
         shown,
         hide_index=True,

@@ -49,14 +49,14 @@ def show_tracks(
     looked_at = np.flatnonzero(shown.index == st.session_state.get(SELECTED)).tolist()
 
     def choose() -> None:
-        picked = st.session_state["library rows"]["selection"]["rows"]
-        select(int(shown.index[picked[0]]) if picked else None)
+        place = grid.picked("library rows", len(shown))
+        select(None if place is None else int(shown.index[place]))
 
     st.dataframe(
         grid.for_display(shown),
         hide_index=True,
         column_config=_columns(shown, loudness_unit(library, table)),
-        column_order=_order(shown),
+        column_order=_order(shown, query.sort),
         height=38 + 35 * min(len(shown), 14),
         on_select=choose,
         selection_mode="single-row",
@@ -69,9 +69,10 @@ def show_tracks(
     grid.downloads(library.tracks.iloc[rows], "library", locations)
 
 
-def _order(shown: pd.DataFrame) -> list[str]:
-    """Return the order of the columns; the path comes last beside a title."""
-    first = [name for name in ("title", "artist", "genre", "probability") if name in shown]
+def _order(shown: pd.DataFrame, sort: str = "path") -> list[str]:
+    """Return the order of the columns: the sorted one in view, the path last beside a title."""
+    names = ["title", "artist", *([] if sort == "path" else [sort]), "genre", "probability"]
+    first = [name for name in dict.fromkeys(names) if name in shown and name != "mode"]
     rest = [name for name in map(str, shown) if name not in (*first, "path", "mode")]
     return [*first, *rest, "path"] if "title" in shown else ["path", *first, *rest]
 

@@ -1,0 +1,69 @@
+"""`earmark duplicates`: the same recording in several files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.commands._console import SHOWN, say
+
+EXAMPLE = "earmark duplicates features.parquet --audio ~/Music --playlist doubles.m3u8"
+
+
+def command(
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A CSV of what was found.", show_default=False),
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder that was analysed: also finds other edits (cut, louder, silence "
+            "before), whose sounds are compared.",
+            show_default=False,
+        ),
+    ] = None,
+    playlist: Annotated[
+        Path | None,
+        typer.Option(
+            help="A playlist (.m3u8, .xspf, .xml) to hear them, the files of a recording one "
+            "after the other.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Find recordings that are there in several files. Nothing is deleted.
+
+    The same bytes, the same audio at another bit rate or in another format and, with --audio, other
+    edits of it; never another version (live, remix, faster).
+    """
+    from earmark.classify.dataset import build, names
+    from earmark.classify.library import doubles, playlists
+    from earmark.extract import tables
+
+    source = tables.read(table)
+    files = names.located(source.paths.astype(str), audio) if audio else None
+    found = doubles.find(source, files)
+    rows = found.table
+    if output is not None:
+        tables.check_output(output, "doubles")
+        tables.write(rows, output)
+    if playlist is not None and len(rows):
+        lines = None
+        if audio is not None and files is not None:
+            lines = playlists.located_as(files, audio, playlist, True, "auto")
+        playlists.write_one(rows, playlist, lines)
+    for failure in found.failures:
+        say(str(failure))
+    if audio is None:
+        say("other edits of a recording are looked for with --audio, which compares sounds")
+    shown = rows[rows["recording"] <= SHOWN]
+    for number, path, what, _, seconds, _ in shown.itertuples(index=False):
+        print(f"{number:5}  {seconds:7.1f} s  {build.one_line(str(path))}  ({what})")
+    count = rows["recording"].nunique()
+    if count > SHOWN:
+        print(f"… and {count - SHOWN} more recordings")
+    print(f"{count} recordings are there several times, in {len(rows)} files")

@@ -1,0 +1,65 @@
+"""`earmark export`: a table for other programs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from earmark.commands._console import say
+
+EXAMPLE = "earmark export genres.csv --features features.parquet --audio ~/Music -o rekordbox.xml"
+
+
+class Target(StrEnum):
+    """Who reads it."""
+
+    rekordbox = "rekordbox"
+    itunes = "itunes"
+    sqlite = "sqlite"
+    acousticbrainz = "acousticbrainz"
+
+
+def command(
+    table: Annotated[Path, typer.Argument(help="Predictions, or a table from `earmark extract`.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", help="The file, or the folder.", show_default=False),
+    ],
+    target: Annotated[
+        Target,
+        typer.Option(
+            "--to",
+            help="rekordbox: XML of Rekordbox; itunes: XML that Mixxx, Traktor and Serato read; "
+            "sqlite: a database, also for DuckDB; acousticbrainz: a JSON file for each track.",
+        ),
+    ] = Target.rekordbox,
+    features: Annotated[
+        Path | None, typer.Option(help="Beside predictions: the table of descriptors.")
+    ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="The folder that was analysed: for whole paths, and what tags say."),
+    ] = None,
+) -> None:
+    """Write tracks, with a playlist for each genre, for DJ programs; a database; or JSON files."""
+    from earmark.classify.dataset import names
+    from earmark.classify.library import columns, export, playlists
+
+    tracks, source = columns.read(table, features)
+    lines = None
+    if audio is not None:
+        files = names.located(tracks["path"].astype(str), audio)
+        lines = playlists.located_as(files, audio, output, True, "absolute")
+        tracks = columns.with_tags(tracks, files)
+    if target is Target.sqlite:
+        count = export.sqlite(tracks, source, output)
+    elif target is Target.acousticbrainz:
+        count, kept = export.acousticbrainz_files(tracks, source, output)
+        for failure in kept:
+            say(str(failure))
+    else:
+        count = playlists.write_collection(tracks, output, lines, itunes=target is Target.itunes)
+    print(f"{count:6}  {output}")

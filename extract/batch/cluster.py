@@ -1,0 +1,244 @@
+"""Tracks are analysed on a cluster of Dask's.
+
+Tracks are sent as what they are called and where they are, never as bytes: every worker must reach
+the same files under the same names. Results come back one by one. A worker that dies loses what it
+was doing to others; a scheduler that is started again is connected to again, and gets what was not
+finished. Whoever may reach a scheduler can run code on it, as always with Dask: keep it in a
+network that is trusted, or use its TLS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import threading
+import time
+import uuid
+from collections import deque
+from dataclasses import dataclass
+from functools import lru_cache
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from earmark.extract.batch import worker
+from earmark.extract.batch.executors import DEATHS, GRACE, MEMORY, START_LIMIT
+from earmark.extract.batch.track import SECONDS_PER_FILE, Outcome, failed
+from earmark.extract.errors import AnalyseError, SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from earmark.extract.audio.sources import Track
+    from earmark.extract.batch.track import Job
+    from earmark.extract.batch.worker import Message
+
+__all__ = ["LOCAL", "Cluster"]
+
+LOCAL = "local"
+"""Instead of an address: a scheduler and workers that are started here, and end with the run."""
+
+AHEAD = 4
+"""Tracks that are out per thread of the workers: they need not wait, the scheduler stays small."""
+
+PATIENCE = 300.0
+"""Seconds in which a scheduler that has gone must be back."""
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Works on tracks on a cluster; an `Executor`.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://host:8786``, or ``local``.
+    workers : int
+        How many are started by ``local``.
+    memory : int, optional
+        Bytes that each process that analyses may hold (on Linux); None for no limit.
+    """
+
+    address: str
+    workers: int = 1
+    memory: int | None = MEMORY
+
+    def run(self, tracks: Sequence[Track], job: Job) -> Generator[tuple[int, Outcome], None, None]:
+        """Work on tracks; see `Executor.run`.
+
+        Raises
+        ------
+        SettingsError
+            Dask is not installed, or no scheduler answers.
+        """
+        if not tracks:
+            return
+        try:
+            import distributed  # noqa: F401
+        except ImportError as error:
+            raise SettingsError("--scheduler needs Dask: pip install 'earmark[cluster]'") from error
+        address = _local(self.workers) if self.address == LOCAL else self.address
+        yield from _Run(address, tracks, job, self.memory).outcomes()
+
+
+@lru_cache(maxsize=1)
+def _local(workers: int) -> Any:
+    """Return a scheduler and workers on this machine, which Dask ends with this process."""
+    import distributed
+
+    return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+
+
+class _Run:
+    """One run on a cluster."""
+
+    def __init__(self, address: Any, tracks: Sequence[Track], job: Job, memory: int | None) -> None:
+        self._address, self._tracks = address, tracks
+        self._job = pickle.dumps((job, memory))
+        self._waiting = deque(range(len(tracks)))
+        self._out: dict[Any, int] = {}
+        self._name = uuid.uuid4().hex
+
+    def outcomes(self) -> Generator[tuple[int, Outcome], None, None]:
+        patience = 30.0
+        while self._waiting or self._out:
+            client = self._connected(patience)
+            try:
+                yield from self._until_lost(client)
+            finally:
+                # Also where nobody wants the rest: the cluster must not go on with it.
+                for future in self._out:
+                    with contextlib.suppress(Exception):
+                        future.cancel()
+                client.close(timeout=5)
+            # What was out when the scheduler went is given out again.
+            self._waiting.extendleft(self._out.values())
+            self._out.clear()
+            patience = PATIENCE
+
+    def _connected(self, patience: float) -> Any:
+        import distributed
+
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                return distributed.Client(self._address, timeout=5, set_as_default=False)
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise SettingsError(
+                        f"--scheduler {self._address}: no scheduler answers; start one with "
+                        "`dask scheduler`, and workers with `dask worker`"
+                    ) from error
+                time.sleep(1)
+            except ValueError as error:
+                raise SettingsError(
+                    f"--scheduler {self._address}: {error}; name it like tcp://host:8786, or local"
+                ) from error
+
+    def _until_lost(self, client: Any) -> Generator[tuple[int, Outcome], None, None]:
+        """Yield outcomes until all are there, or the scheduler has gone."""
+        import distributed
+
+        done: SimpleQueue[Any] = SimpleQueue()
+        while self._waiting or self._out:
+            threads = sum(client.nthreads().values()) if client.status == "running" else 0
+            while self._waiting and len(self._out) < max(AHEAD * threads, AHEAD):
+                index = self._waiting.popleft()
+                key = f"earmark-{self._name}-{index}"
+                future = client.submit(work, self._job, self._tracks[index], key=key, pure=False)
+                self._out[future] = index
+                future.add_done_callback(done.put)
+            try:
+                future = done.get(timeout=1)
+            except Empty:
+                if client.status != "running":
+                    return
+                continue
+            if future not in self._out:
+                continue
+            track = self._tracks[self._out[future]]
+            try:
+                outcome = worker.unpacked(future.result(timeout=60))
+            except distributed.KilledWorker:
+                message = "killed the workers that read it: damaged, or too big for their memory"
+                outcome = failed(track.path, AnalyseError(track.path, message))
+            except (OSError, distributed.CancelledError, TimeoutError):
+                # The scheduler has gone, or nobody has the result any more.
+                if client.status != "running":
+                    return
+                self._waiting.append(self._out.pop(future))
+                self._name = uuid.uuid4().hex
+                continue
+            except Exception as error:
+                raise AnalyseError(
+                    "workers", f"cannot analyse ({error}); is the same Earmark installed on all?"
+                ) from error
+            yield self._out.pop(future), outcome
+
+
+_OWN = threading.local()
+"""The process of each thread of a worker: what hangs or crashes in it harms nobody else."""
+
+
+def work(job: bytes, track: Track) -> bytes:
+    """Analyse a track: what is sent to a worker of Dask's."""
+    seat: _Seat | None = getattr(_OWN, "seat", None)
+    if seat is None or seat.job != job:
+        if seat is not None:
+            seat.close()
+        seat = _OWN.seat = _Seat(job)
+    return worker.packed(seat.outcome(track))
+
+
+class _Seat:
+    """A process that does one track at a time, and is replaced when it dies or is late."""
+
+    def __init__(self, job: bytes) -> None:
+        self.job = job
+        self._process: worker.WorkerProcess | None = None
+        self._said: SimpleQueue[Message] = SimpleQueue()
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self._process = None
+
+    def outcome(self, track: Track) -> Outcome:
+        """Return what becomes of a track within its time."""
+        reason = ""
+        for _ in range(DEATHS):
+            if self._process is None:
+                self._said = SimpleQueue()
+                # The job comes from the run, which is trusted as every client of Dask's is.
+                job, memory = pickle.loads(self.job)  # noqa: S301
+                self._process = worker.WorkerProcess(job, self._said.put, memory)
+                if self._next(time.monotonic() + START_LIMIT) is None:
+                    self.close()
+                    reason = "it does not start"
+                    continue
+            self._process.send(track)
+            begun, allowed = time.monotonic(), SECONDS_PER_FILE
+            while (message := self._next(begun + allowed + GRACE)) is not None:
+                if message.kind == worker.ALLOW:
+                    allowed = message.seconds
+                    continue
+                if message.kind == worker.LAST:
+                    self.close()
+                return message.outcome
+            if time.monotonic() > begun + allowed + GRACE:
+                self.close()
+                late = (
+                    f"took longer than {allowed:.0f} s and was stopped; allow more with --timeout"
+                )
+                return failed(track.path, AnalyseError(track.path, late))
+            reason = self._process.reason
+            self.close()
+        message_ = f"killed the process that read it ({reason}): damaged, or too big"
+        return failed(track.path, AnalyseError(track.path, message_))
+
+    def _next(self, deadline: float) -> Message | None:
+        """Return the next message; None where the process has ended, or is late."""
+        try:
+            message = self._said.get(timeout=max(0.0, deadline - time.monotonic()))
+        except Empty:
+            return None
+        return None if message.kind == worker.END else message
