@@ -380,13 +380,15 @@ def estimate_rows(corpora: fit_spotify_truth.Corpora, data: Path) -> Iterator[Ro
         for corpus, what in (("songs", OF_SONGS), ("gtzan", OF_GTZAN)):
             own, more = found[corpus], beside[corpus]
             for rows, called in ((own, ""), (more, ", with musicnn")):
+                low, high = rows["interval"]
                 yield Row(
                     name,
                     f"rank correlation{called}",
                     what,
                     rows["n"],
                     rows["rank_correlation"],
-                    *rows["interval"],
+                    low,
+                    high,
                     others if corpus == "gtzan" and not called else {},
                     brief=True,
                 )

@@ -32,6 +32,7 @@ from earmark.extract.estimators.fit_spotify_truth import (
     Doubles,
     Examples,
     Truth,
+    whole,
 )
 from earmark.extract.estimators.spotify import FITS, MATCHED, SCALES, WEIGHTS
 
@@ -138,18 +139,18 @@ def out_of_fold(truth: Truth, name: str, seed: int) -> pd.DataFrame:
     """
     values = truth.values(name)
     estimates = pd.DataFrame({"estimate": np.nan, "window": np.nan}, values.index)
-    whole = truth.heard.xs(True, level="whole")
-    windows = truth.heard.xs(False, level="whole")
+    tracks = whole(truth.heard)
+    windows = whole(truth.heard, tracks=False)
     for train, test in folds(truth, name, seed):
         learner = fit(truth.examples(name, train, test))
-        heard = test[test.isin(whole.index)]
-        estimates.loc[heard, "estimate"] = learner.predict(whole.loc[heard].to_numpy())
+        heard = test[test.isin(tracks.index)]
+        estimates.loc[heard, "estimate"] = learner.predict(tracks.loc[heard].to_numpy())
         own = windows[windows.index.isin(heard)]
         drawn = pd.Series(learner.predict(own.to_numpy()), own.index).groupby(level=0).first()
         estimates.loc[drawn.index, "window"] = drawn
-        others = test[~test.isin(whole.index)]
+        others = test[~test.isin(tracks.index)]
         estimates.loc[others, "estimate"] = learner.predict(truth.imputed.loc[others].to_numpy())
-    corpus = truth.songs["corpus"][values.index].where(values.index.isin(whole.index), "tables")
+    corpus = truth.songs["corpus"][values.index].where(values.index.isin(tracks.index), "tables")
     return estimates.assign(truth=values, corpus=corpus)
 
 
@@ -260,9 +261,9 @@ def quadrants_auc(truth: Truth, name: str) -> float:
     """Return the area under the curve against the quadrants, which were not learned from here."""
     tracks = truth.values(name).index
     learner = fit(truth.examples(name, tracks, tracks[:0], panda4q=True))
-    whole = truth.rows["panda4q"].xs(True, level="whole")
-    high = truth.quadrants["quadrant"][whole.index].isin(QUADRANTS[name])
-    return float(roc_auc_score(high, learner.predict(whole.to_numpy())))
+    songs = whole(truth.rows["panda4q"])
+    high = truth.quadrants["quadrant"][songs.index].isin(QUADRANTS[name])
+    return float(roc_auc_score(high, learner.predict(songs.to_numpy())))
 
 
 def unseen_instrumentals(
@@ -282,7 +283,7 @@ def unseen_instrumentals(
     found = {}
     for source, (corpus, recordings) in sources.items():
         learner = fit(truth.examples(name, tracks, tracks[:0], recordings=recordings))
-        rows = truth.rows[corpus].xs(True, level="whole").loc[recordings]
+        rows = whole(truth.rows[corpus]).loc[recordings]
         fitted = offset + slope * learner.predict(rows.to_numpy())
         found[source] = float(np.median(np.interp(fitted, *knots)))
     return found
@@ -292,7 +293,7 @@ def unseen_speakers(truth: Truth, slope: float, offset: float) -> dict[str, floa
     """Estimate the speechiness of speakers by what was learned from others, and of music."""
     name = "speechiness"
     tracks, scale = truth.values(name).index, SCALES[name]
-    speech = truth.rows["mixed"].xs(True, level="whole").loc[truth.speakers()]
+    speech = whole(truth.rows["mixed"]).loc[truth.speakers()]
     spoken = []
     for fold in range(FOLDS):
         unseen = speech.iloc[fold::FOLDS]
@@ -302,7 +303,7 @@ def unseen_speakers(truth: Truth, slope: float, offset: float) -> dict[str, floa
         ]
     music = []
     for corpus in ("emotify", "panda4q"):
-        rows = truth.rows[corpus].xs(True, level="whole")
+        rows = whole(truth.rows[corpus])
         fitted = offset + slope * learner.predict(rows.to_numpy())
         music += [scale.back(value) for value in fitted]
     return {
@@ -317,7 +318,7 @@ def unseen_speakers(truth: Truth, slope: float, offset: float) -> dict[str, floa
 def fit_loudness(corpora: Corpora, truth: Truth) -> dict[str, float]:
     """Fit a line from LUFS to Spotify's scale, by the least absolute distance, and measure it."""
     rows = truth.songs[truth.songs["corpus"] == "songs"]
-    found = corpora.described["songs"]["loudness"].xs(True, level="whole")[rows.index].to_numpy()
+    found = whole(corpora.described["songs"]).loc[rows.index, "loudness"].to_numpy()
     known = rows["loudness"].to_numpy()
     errors = np.empty(len(known))
     for train, test in GroupKFold(FOLDS).split(known, groups=rows["artist"]):

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["QUADRANTS", "Corpora", "Doubles", "Examples", "Truth"]
+__all__ = ["QUADRANTS", "Corpora", "Doubles", "Examples", "Truth", "whole"]
 
 Doubles = NDArray[np.float64]
 
@@ -204,7 +204,7 @@ class Truth:
         self.columns = [name for name in inputs if name not in UNUSED]
         own = {name: table[self.columns] for name, table in corpora.described.items()}
         music = pd.concat([own[name] for name in ("gtzan", "songs", "panda4q", "emotify")])
-        music = music.xs(True, level="whole")
+        music = whole(music)
         self.mean = music.mean()
         self.deviation = music.std()
         self.rows = {
@@ -218,7 +218,7 @@ class Truth:
             for name, table in own.items()
         }
         self.heard = pd.concat([self.rows["gtzan"], self.rows["songs"]])
-        self.gtzan = self.rows["gtzan"].xs(True, level="whole")
+        self.gtzan = whole(self.rows["gtzan"])
         self.public = corpora.public
 
     @cached_property
@@ -269,9 +269,9 @@ class Truth:
                 return
             rows = rows[rows.index.get_level_values("track").isin(targets.index)]
             tracks = rows.index.get_level_values("track")
-            whole = rows.index.get_level_values("whole").to_numpy(bool)
-            windows = pd.Series(~whole, tracks).groupby(level=0).sum()[tracks].to_numpy()
-            weights = weight * np.where(whole, 0.5, 0.5 / np.maximum(windows, 1))
+            entire = rows.index.get_level_values("whole").to_numpy(bool)
+            windows = pd.Series(~entire, tracks).groupby(level=0).sum()[tracks].to_numpy()
+            weights = weight * np.where(entire, 0.5, 0.5 / np.maximum(windows, 1))
             parts.append((rows, targets[tracks], weights, groups[tracks]))
 
         heard = seen[seen.isin(self.gtzan.index)]
@@ -340,8 +340,15 @@ class Truth:
         }
 
 
+def whole(rows: pd.DataFrame, tracks: bool = True) -> pd.DataFrame:
+    """Return the rows of whole tracks, or those of windows, by the track alone."""
+    chosen = rows[rows.index.get_level_values("whole") == tracks]
+    return chosen.droplevel("whole")
+
+
 def _index(names: Any) -> pd.Index:
-    return pd.Index([] if names is None else names)
+    found: pd.Index = pd.Index([] if names is None else names)
+    return found
 
 
 def _by_stem(path: Path) -> pd.DataFrame:
