@@ -12,7 +12,7 @@ import pytest
 
 import earmark
 from earmark.extract import schema, sets, tables
-from earmark.extract.batch import run
+from earmark.extract.batch import executors
 from earmark.extract.config import DEFAULTS
 
 COUNTS = {"gtzan": 58, "fma": 518, "fma-compat": 518}
@@ -90,7 +90,7 @@ def test_settings_are_refused_for_a_published_set(cli, demo, tmp_path, name):
 @pytest.mark.parametrize("name", COUNTS)
 @pytest.mark.slow
 def test_two_workers_write_the_same_bytes_as_one(cli, demo, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(run, "TRACKS_PER_WORKER", 1)
+    monkeypatch.setattr(executors, "TRACKS_PER_WORKER", 1)
     written = []
     for workers in (1, 2):
         output = tmp_path / f"{workers}.parquet"

@@ -436,10 +436,8 @@ def _with_progress(
     from tqdm import tqdm
 
     failed = 0
-    # Without a value the bar is shown where stderr is a terminal: it is nothing to keep in a log.
-    hidden = None if show else True
     with tqdm(
-        total=total, initial=done, unit="track", disable=hidden, dynamic_ncols=True
+        total=total, initial=done, unit="track", disable=not show, dynamic_ncols=True
     ) as progress:
         # The first run on a machine compiles the kernels, and workers take a moment to start.
         progress.set_description("preparing")
