@@ -42,8 +42,8 @@ def coded(codec, container, bits, sample_format="fltp", rate=None, **options):
             resampler = av.AudioResampler(sample_format, "stereo", at, size)
             for piece in (*resampler.resample(frame), *resampler.resample(None), None):
                 target.mux(stream.encode(piece))
-        # What it was asked for: Opus and AAC spend as much as the music needs.
-        assert 8 * buffer.tell() * own / len(samples) == pytest.approx(bits, rel=0.5)
+        # About what it was asked for: AAC spends as much as the music needs.
+        assert 8 * buffer.tell() * own / len(samples) == pytest.approx(bits, rel=0.25)
         buffer.seek(0)
         with av.open(buffer) as source:
             pieces = [piece.to_ndarray() for piece in source.decode(audio=0)]
@@ -99,7 +99,7 @@ def clicking(samples, rate):
 # libmp3lame as libsndfile has it, but in little more than half the time.
 VARIANTS = [
     *(coded("libmp3lame", "mp3", bits, compression_level="7") for bits in (128_000, 64_000)),
-    coded("libopus", "ogg", 96_000, "flt", 48000),
+    coded("libopus", "ogg", 96_000, "flt", 48000, vbr="off"),
     coded("aac", "adts", 128_000),
     *(resampled, vorbis, softer, twice, thrice, late, offset, rumbling, clicking),
 ]
