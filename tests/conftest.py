@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,14 @@ def _few_tracks_are_analysed_here(request, monkeypatch):
         return executors.Here().run(tracks, job) if few else run(pool, tracks, job)
 
     monkeypatch.setattr(executors.Processes, "run", here)
+
+
+@pytest.fixture(autouse=True)
+def _main_stays_main():
+    """Streamlit puts its script in the place of `__main__`, which new processes would run again."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 @pytest.fixture
