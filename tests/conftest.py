@@ -14,6 +14,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
 
+MAIN = sys.modules["__main__"]
+
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Processes that compile the same function for the first time at once can damage numba's cache
     # of it, and then every call of it ends in a segmentation fault: each has a cache of its own.
@@ -97,9 +99,7 @@ def _few_tracks_are_analysed_here(request, monkeypatch):
 @pytest.fixture(autouse=True)
 def _main_stays_main():
     """Streamlit puts its script in the place of `__main__`, which new processes would run again."""
-    main = sys.modules["__main__"]
-    yield
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture
