@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ import soundfile
 from hypothesis import settings
 
 ROOT = Path(__file__).parent.parent
+
+MAIN = sys.modules["__main__"]
 
 if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     # Processes that compile the same function for the first time at once can damage numba's cache
@@ -91,6 +94,12 @@ def _few_tracks_are_analysed_here(request, monkeypatch):
         return executors.Here().run(tracks, job) if few else run(pool, tracks, job)
 
     monkeypatch.setattr(executors.Processes, "run", here)
+
+
+@pytest.fixture(autouse=True)
+def _main_stays_main():
+    """Streamlit puts its script in the place of `__main__`, which new processes would run again."""
+    sys.modules["__main__"] = MAIN
 
 
 @pytest.fixture

@@ -328,7 +328,9 @@ def test_the_recipes_of_the_models_are_measured(accuracy, measured, monkeypatch,
     genre[:2] = "rare"
     genre[5:65:6] = recipe.AMBIGUOUS
     corpus = np.array(corpora)[place % 5]
-    table = pd.DataFrame({"told": place % 2.0, "label": genre, "corpus": corpus, "made": ""})
+    table = pd.DataFrame(
+        {"told": place % 2.0, "label": genre, "corpus": corpus, "made": "", "bed": ""}
+    )
     table["track"] = table["corpus"] + "/" + place.astype(str)
     # What was made of a track stays with it, and is not tested.
     table = pd.concat([table, table[60:70].assign(made="telephone")], ignore_index=True)

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.classify.library import choose, columns, exchange, mixing
+from earmark.classify.library import choose, columns, exchange
+from earmark.extract import key_names
 from earmark.extract.errors import SchemaError, SettingsError
 from earmark.extract.feature_table import FeatureTable
 
@@ -48,7 +49,7 @@ def test_a_rule_an_order_and_a_count(source):
         "59.mp3",
     ]
     assert chosen(source, order="-energy", count=2) == ["59.mp3", "58.mp3"]
-    codes = source.frame.apply(lambda row: mixing.camelot(row["key"], row["mode"]), axis=1)
+    codes = source.frame.apply(lambda row: key_names.camelot(row["key"], row["mode"]), axis=1)
     found = chosen(source, where=f"camelot == '{codes[0].lower()}'")
     assert found == source.frame["path"][codes == codes[0]].tolist()
     with pytest.raises(SchemaError, match="no track is found by 'energy > 2'"):

@@ -63,8 +63,9 @@ def beside(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_one_package(names):
+def test_the_wheel_holds_one_package_and_the_plugin_of_beets(names):
     assert {name.partition("/")[0] for name in names} == {
+        "beetsplug",
         "earmark",
         f"earmark-{earmark.__version__}.dist-info",
     }
@@ -74,7 +75,7 @@ def test_the_wheel_holds_one_package(names):
 def test_the_wheel_holds_every_module_but_the_scripts_of_developers(names):
     modules = {
         path.relative_to(ROOT).as_posix().removeprefix("earmark/")
-        for folder in ("earmark", "extract", "classify")
+        for folder in ("beetsplug", "earmark", "extract", "classify")
         for path in (ROOT / folder).rglob("*.py")
     } | {"pipeline.py", "app.py"}
     scripts = {name for name in modules if re.search(r"/(train|fit|convert)_\w+\.py$", name)} - {
@@ -130,6 +131,7 @@ def test_what_is_installed_leaves_a_users_own_modules_alone(wheel, beside, tmp_p
     pip = ("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", target)
     run(*pip, wheel, cwd=beside)
     assert {path.name for path in target.iterdir()} - {"bin"} == {
+        "beetsplug",
         "earmark",
         f"earmark-{earmark.__version__}.dist-info",
     }
