@@ -149,7 +149,6 @@ def test_the_same_music_has_the_same_descriptors(recordings, kind):
 
 
 @pytest.mark.parametrize("kind", VARIANTS)
-def test_the_same_music_has_the_same_genre(recordings, kind):
-    # Two seconds of silence move the windows, of which ten seconds of music have two.
-    least = 0.9 if kind is late else 0.95
-    assert np.mean(recordings[kind][1] == recordings[None][1]) >= least
+def test_the_same_music_has_the_same_genre_without_the_embedding(recordings, kind):
+    # Of ten seconds of music, which it is less sure of than the default model.
+    assert np.mean(recordings[kind][1] == recordings[None][1]) >= LEAST_OF_LIGHT
