@@ -237,14 +237,16 @@ def mid_onset(window: Window) -> Floats:
 
 def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
     """Return the input of `tempo`: the pulses, and the clues to their octave."""
+    rate = peak_rate(track)
     pulses = tempi.pulses(
         _onsets_within(track),
         _onsets_within(track, "low_onset"),
         _onsets_within(track, "mid_onset"),
+        rate,
         track.settings.frame_rate,
     )
     moving = track.values("fluctuation_pattern")
-    return pulses, tempi.clues(track.values("tempo_pattern"), moving, peak_rate(track))
+    return pulses, tempi.clues(track.values("tempo_pattern"), moving, rate)
 
 
 def _beat(track: TrackSummary) -> tempi.Tempo:
@@ -274,9 +276,10 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     Candidates are the peaks of a comb over the autocorrelation of the onset envelopes, three parts
     of all bands and one of the bass: its mean at a period and at the multiples up to the sixth, in
     windows of 12 s. What decides among them is how strong they are, whether bass drum and snare
-    drum take turns from beat to beat, and how near they are to the tempo that is expected of music
-    that moves like this one, by a regression on `tempo_pattern`, `fluctuation_pattern` and
-    `peak_rate`. It was fitted to what people tapped and to what Spotify said of modern songs. The
+    drum take turns on their beats, that they are no faster than onsets follow each other, and how
+    near they are to the tempo that is expected of music that moves like this one, by a regression
+    on `tempo_pattern`, `fluctuation_pattern` and `peak_rate`. It was fitted to what people tapped
+    and to what Spotify said of modern songs. The
     confidence is the probability of the chosen one among the candidates, times the root of its
     strength: it says how sure the octave is, and is low without a pulse. NaN where nothing repeats,
     and where there is no onset: what a held sound repeats is its own ripple.
