@@ -1,15 +1,37 @@
-"""How keys are written: in letters, on Camelot's wheel, and in Open Key notation."""
+"""How keys are written: in letters, on Camelot's wheel, and in Open Key notation.
+
+A table has numbers for key and mode; the names follow from them, and stand in a column of their own
+where they are asked for.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from earmark.extract.errors import SchemaError
+from earmark.extract.errors import SchemaError, SettingsError
 
-__all__ = ["Notation", "camelot", "compatible", "key_name", "parse_key"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import pandas as pd
+
+__all__ = [
+    "COLUMN",
+    "Notation",
+    "camelot",
+    "check_named",
+    "compatible",
+    "key_name",
+    "of_tracks",
+    "parse_key",
+    "with_names",
+]
 
 Notation = Literal["musical", "camelot", "openkey"]
+
+COLUMN = "key_name"
+"""The column of names, right after `mode`."""
 
 TONICS = (
     ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B"),
@@ -51,6 +73,63 @@ def key_name(key: float, mode: float, notation: Notation = "musical") -> str:
     if notation == "openkey":
         return f"{fifths + 1}{'d' if major else 'm'}"
     return f"{(fifths + 7) % 12 + 1}{'B' if major else 'A'}"
+
+
+def check_named(columns: Iterable[str], where: str) -> None:
+    """Refuse to name keys in a table that has none.
+
+    Raises
+    ------
+    SettingsError
+        Key or mode is not among the columns.
+    """
+    missing = [name for name in ("key", "mode") if name not in [*columns]]
+    if missing:
+        raise SettingsError(
+            f"{where}: has no column {' and no '.join(missing)}, so there is no key to name; the "
+            "sets default and spotify have both"
+        )
+
+
+def with_names(table: pd.DataFrame, notation: Notation) -> pd.DataFrame:
+    """Return a table with the names of its keys after `mode`, whatever stood there.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"key": [9, -1], "mode": [0, 1], "tempo": [120, 90]})
+    >>> with_names(table, "camelot")
+       key  mode key_name  tempo
+    0    9     0       8A    120
+    1   -1     1      NaN     90
+    """
+    import pandas as pd
+
+    plain = table.drop(columns=COLUMN, errors="ignore")
+    pairs = zip(plain["key"], plain["mode"], strict=True)
+    names = [key_name(*pair, notation) or None for pair in pairs]
+    column = pd.Series(names, plain.index, "str")
+    plain.insert(plain.columns.get_loc("mode") + 1, COLUMN, column)
+    return plain
+
+
+def of_tracks(rows: pd.DataFrame, notation: Notation) -> dict[str, str]:
+    """Return the names of the keys of tracks, by path; of windows the surest key counts most.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> rows = pd.DataFrame({"path": ["a", "a", "b"], "key": [0, 9, -1], "mode": [1, 0, 0]})
+    >>> of_tracks(rows.assign(key_confidence=[0.4, 0.9, 0]), "musical")
+    {'a': 'Am'}
+    """
+    votes: dict[str, dict[str, float]] = {}
+    sure = rows["key_confidence"] if "key_confidence" in rows else [1.0] * len(rows)
+    for path, key, mode, vote in zip(rows["path"], rows["key"], rows["mode"], sure, strict=True):
+        if name := key_name(key, mode, notation):
+            of_path = votes.setdefault(str(path), {})
+            of_path[name] = of_path.get(name, 0.0) + vote
+    return {path: max(of_path, key=of_path.__getitem__) for path, of_path in votes.items()}
 
 
 def camelot(key: float, mode: float) -> str:

@@ -27,6 +27,14 @@ class GenreList(StrEnum):
     whole = "whole"
 
 
+class Keys(StrEnum):
+    """How keys are written."""
+
+    musical = "musical"
+    camelot = "camelot"
+    openkey = "openkey"
+
+
 Sources = Annotated[
     list[str],
     typer.Argument(
@@ -49,6 +57,16 @@ Scheduler = Annotated[
         help="Analyse on a cluster of Dask's (needs 'earmark[cluster]'): the address of its "
         "scheduler, or 'local' to start one here.",
         metavar="tcp://HOST:8786|local",
+    ),
+]
+
+
+KeyNames = Annotated[
+    Keys | None,
+    typer.Option(
+        "--key-notation",
+        help="Also name the key, in the column key_name: Am, 8A on Camelot's wheel, or 1m in Open "
+        "Key notation.",
     ),
 ]
 

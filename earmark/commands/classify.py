@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
+    KeyNames,
     Memory,
     Quiet,
     Scheduler,
@@ -138,6 +139,7 @@ def command(  # noqa: PLR0912, PLR0915
             metavar="[SECONDS]",
         ),
     ] = None,
+    keys: KeyNames = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     timeout: Timeout = None,
@@ -152,7 +154,7 @@ def command(  # noqa: PLR0912, PLR0915
     """
     import earmark
     from earmark.classify import score, sound_tags
-    from earmark.extract import tables
+    from earmark.extract import key_names, tables
     from earmark.extract.batch import run
 
     bundle = earmark.load(model)
@@ -172,10 +174,14 @@ def command(  # noqa: PLR0912, PLR0915
         if model is None and not set(bundle.inputs) <= set(table.frame):
             bundle = _light_for(table, bundle)
         _say_of_table(bundle, table)
+        if keys:
+            key_names.check_named(table.frame, table.source)
     else:
         where = str(model or "the default model")
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
         extraction = replace(extraction, timeout=timeout)
+        if keys:
+            key_names.check_named(extraction.schema.names, extraction.schema.set)
         result = run.extract(
             sources,
             extraction,
@@ -191,6 +197,9 @@ def command(  # noqa: PLR0912, PLR0915
     found = scored.predictions(top, min_probability)
     if tags:
         found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
+    if keys:
+        names = key_names.of_tracks(table.frame.assign(path=table.paths), keys.value)
+        found[key_names.COLUMN] = found["path"].map(names)
     if segments is not None:
         timed = scored if parts is table else score.scored(bundle, parts)
         over_time = timed.segments(segments, top, min_probability)

@@ -11,6 +11,7 @@ from earmark.commands._console import finish, say, say_unsearched, show_notes
 from earmark.commands._options import (
     Config,
     Force,
+    KeyNames,
     Memory,
     Quiet,
     Scheduler,
@@ -74,6 +75,7 @@ def command(
             "--retry-failed", help="Try files again that failed before and have not changed."
         ),
     ] = False,
+    keys: KeyNames = None,
     force: Force = False,
     workers: Workers = 0,
     scheduler: Scheduler = None,
@@ -112,6 +114,7 @@ def command(
             extraction,
             executor=processes(workers, memory, scheduler),
             progress=not quiet,
+            notation=keys and keys.value,
         )
         show(held.held[0].frame, printed(output, form))
         say_unsearched(held)
@@ -129,6 +132,7 @@ def command(
         prune=prune,
         retry_failed=retry_failed,
         force=force,
+        notation=keys and keys.value,
     )
     tracks = result.described
     total = tracks + result.counts.gone - result.counts.pruned

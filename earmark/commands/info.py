@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from earmark.commands._learning import show_evaluation
+from earmark.commands._options import KeyNames
 from earmark.commands._output import As, Format, show
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ def command(
         Path,
         typer.Argument(help="A table, a model directory, an audio file or a descriptor's name."),
     ],
+    keys: KeyNames = None,
     form: As = Format.table,
 ) -> None:
     """Say what a table, a model or an audio file holds, or what a descriptor means."""
     import earmark
     from earmark.extract import descriptor_docs, tables
+    from earmark.extract.key_names import with_names
 
     if not thing.exists() and descriptor_docs.is_name(str(thing)):
         page = descriptor_docs.find(str(thing))
@@ -37,8 +40,10 @@ def command(
     elif thing.name.lower().endswith(tables.READABLE):
         _show_table(tables.read(thing), tables.kind_of(thing), form)
     else:
-        values = earmark.features(thing)
-        lines = [f"{name} {value:g}" for name, value in values.items()]
+        row = earmark.features(thing).to_frame().T
+        values = (with_names(row, keys.value) if keys else row).iloc[0]
+        texts = [value if isinstance(value, str) else f"{value:g}" for value in values]
+        lines = [f"{name} {text}" for name, text in zip(values.index, texts, strict=True)]
         show(
             {str(name): value for name, value in values.items()},
             form,

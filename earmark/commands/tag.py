@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import typer
 
 from earmark.commands._console import say
-from earmark.commands._options import Quiet, Strict, Timeout, Workers, names_in, process_count
+from earmark.commands._options import (
+    Keys,
+    Quiet,
+    Strict,
+    Timeout,
+    Workers,
+    names_in,
+    process_count,
+)
 from earmark.commands._tags import finish_files, reporter, show_plan
 from earmark.commands.classify import OptionalValues
 
@@ -28,14 +36,6 @@ class PlanOrNothing(OptionalValues):
     """`--write` may name a plan, or stand alone."""
 
     VALUES: ClassVar[dict[str, tuple[str, str]]] = {"--write": (NOW, r".+\.json")}
-
-
-class Keys(StrEnum):
-    """How keys are written."""
-
-    musical = "musical"
-    camelot = "camelot"
-    openkey = "openkey"
 
 
 class AlbumsBy(StrEnum):

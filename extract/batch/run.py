@@ -29,6 +29,7 @@ from earmark.extract.batch.track import (
 )
 from earmark.extract.errors import FindError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
+from earmark.extract.key_names import check_named, with_names
 from earmark.extract.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.track import Failure
+    from earmark.extract.key_names import Notation
     from earmark.extract.schema import Schema
 
 __all__ = ["Extraction", "Result", "extract", "tabulate"]
@@ -131,6 +133,7 @@ def extract(
     retry_failed: bool = False,
     force: bool = False,
     keep: Path | None = None,
+    notation: Notation | None = None,
 ) -> Result:
     """Analyse every audio file of the sources.
 
@@ -162,6 +165,8 @@ def extract(
     keep : Path, optional
         Without an output: finished tracks are kept in ``<keep>.parts`` meanwhile, and until
         whoever asked for it removes them (`Result.kept`).
+    notation : {"musical", "camelot", "openkey"}, optional
+        Also name the keys, in the column `key_name`; a table has it if it was asked for last.
 
     Raises
     ------
@@ -170,7 +175,7 @@ def extract(
     WriteError
         The output cannot be written, or holds what would be lost.
     SettingsError
-        Three header rows for what has them not.
+        Three header rows for what has them not, or names of keys for what has no key.
     """
     begun = time.monotonic()
     executor = executor or Here()
@@ -183,10 +188,7 @@ def extract(
     if prune and unfound:
         message = f"{unfound[0].message}; nothing is taken out while a source cannot be searched"
         raise FindError(unfound[0].path, message)
-    schemas = [
-        extraction.schema,
-        *([extraction.track_schema] if extraction.windows and extraction.tracks else []),
-    ]
+    schemas = _checked_schemas(extraction, notation)
     there = standing(
         dict(zip(paths, schemas, strict=False)),
         extraction.made,
@@ -222,7 +224,7 @@ def extract(
     if output is None:
         everything = list(found.outcomes())
         held = tuple(
-            FeatureTable(tabulate(everything, schema), Provenance(schema), "the analysis")
+            FeatureTable(_laid(everything, schema, notation), Provenance(schema), "the analysis")
             for schema in schemas
         )
         return Result(
@@ -233,13 +235,17 @@ def extract(
             kept=store if isinstance(store, Parts) else None,
         )
     good = [track.path for index, track in enumerate(tracks) if index not in failure_of]
-    own = all(tracks[index].path == name for index, name in todo.standing.items())
-    if own and len(todo.standing) == described and there.same_order([*good, *found.gone]):
+    if (
+        len(todo.standing) == described
+        and all(tracks[index].path == name for index, name in todo.standing.items())
+        and there.same_order([*good, *found.gone])
+        and not (notation or there.named)
+    ):
         rows = there.tables[0].count
         found.stays()
     elif described or found.gone:
         try:
-            rows = _write(found.outcomes(), paths, schemas, headers)
+            rows = _write(found.outcomes(), paths, schemas, headers, notation)
         except KeyboardInterrupt as error:
             _say_how_to_go_on(error, store, len(tracks), len(tracks))
             raise
@@ -350,6 +356,17 @@ def _checked_headers(
     return headers
 
 
+def _checked_schemas(extraction: Extraction, notation: Notation | None) -> list[Schema]:
+    """Return what the tables hold; where keys are to be named, there must be some."""
+    schemas = [extraction.schema]
+    if extraction.windows and extraction.tracks:
+        schemas.append(extraction.track_schema)
+    if notation:
+        for schema in schemas:
+            check_named(schema.names, schema.set)
+    return schemas
+
+
 def _checked_outputs(output: Path | None, tracks_output: Path | None) -> tuple[Path, ...]:
     paths = tuple(path for path in (output, tracks_output) if path is not None)
     for path in paths:
@@ -395,6 +412,7 @@ def _write(
     paths: Sequence[Path],
     schemas: Sequence[Schema],
     headers: Sequence[tuple[str, ...]],
+    notation: Notation | None,
 ) -> int:
     """Write outcomes piece by piece, and return the number of rows in the first table."""
     if headers:
@@ -408,12 +426,18 @@ def _write(
             for path, schema in zip(paths, schemas, strict=False)
         ]
         for some in _batches(results):
-            pieces = [tabulate(some, schema) for _, schema in targets]
+            pieces = [_laid(some, schema, notation) for _, schema in targets]
             for (append, _), piece in zip(targets, pieces, strict=True):
                 if len(piece):
                     append(piece)
             rows += len(pieces[0])
     return rows
+
+
+def _laid(results: Sequence[Outcome], schema: Schema, notation: Notation | None) -> pd.DataFrame:
+    """Lay outcomes together, with the names of their keys where they are wanted."""
+    table = tabulate(results, schema)
+    return with_names(table, notation) if notation else table
 
 
 def _batches(results: Iterable[Outcome]) -> Iterator[list[Outcome]]:

@@ -22,6 +22,7 @@ from earmark.extract import tables
 from earmark.extract.batch.track import Outcome
 from earmark.extract.errors import SchemaError, WriteError
 from earmark.extract.feature_table import FeatureTable
+from earmark.extract.key_names import COLUMN
 from earmark.extract.schema import KEYS
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ class Rows:
         self._spans: dict[str, tuple[int, int]] = {}
         self._starts = [0]
         self._frame = None if path.suffix.lower() == ".parquet" else tables.read(path).frame
+        known = pq.read_schema(path).names if self._frame is None else self._frame.columns
+        self.named = COLUMN in known
         for keys in self._keys():
             paths, contents = (keys[name].to_numpy(object) for name in ("path", "sha256"))
             edges = [0, *(np.flatnonzero(paths[1:] != paths[:-1]) + 1).tolist(), len(paths)]
@@ -218,6 +221,11 @@ class Standing:
     def same_order(self, paths: list[str]) -> bool:
         """Whether these are the tracks of every table, in this order."""
         return bool(self.tables) and all(rows.order == paths for rows in self.tables)
+
+    @property
+    def named(self) -> bool:
+        """Whether a table names the keys."""
+        return any(rows.named for rows in self.tables)
 
     def outcome(self, path: str) -> Outcome:
         """Return what became of a track that has rows."""
@@ -308,6 +316,8 @@ def _difference(path: Path, schema: Schema, readable: bool) -> tuple[str | None,
         return f"was made with {of}", True
     if said and said.get("windows") != schema.windows:
         return f"has a row per {_row(said.get('windows'))}, not per {_row(schema.windows)}", True
+    # Names of keys follow from the rest.
+    found = [name for name in found if name != COLUMN]
     if found != columns:
         other = [name for name in found if name not in columns]
         missing = [name for name in columns if name not in found]

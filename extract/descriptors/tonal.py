@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.estimators import key as keys
@@ -19,7 +20,20 @@ if TYPE_CHECKING:
     from earmark.extract.engine.aggregate import TrackSummary
     from earmark.extract.engine.windows import Window
 
-__all__ = ["chroma", "dyads", "fine_chroma", "key", "rotated_chroma", "tonnetz"]
+__all__ = [
+    "chords",
+    "chroma",
+    "closing_chords",
+    "dyads",
+    "fine_bass",
+    "fine_chroma",
+    "heard",
+    "key",
+    "opening_chords",
+    "rotated_chroma",
+    "tonnetz",
+    "triads",
+]
 
 Floats = NDArray[np.float32]
 
@@ -35,8 +49,24 @@ LOWEST, HIGHEST = 40.0, 3000.0
 FADE = 1.5
 """Octaves over which partials fade out upwards."""
 
-# Peaks more than 40 dB below the loudest bin of their frame do not count.
-_PEAK_FLOOR = 1e-4
+BASS_HIGHEST, BASS_FADE = 260.0, 0.7
+"""The same for those of the bass."""
+
+# Peaks more than 40 dB below the loudest bin of their frame do not count; in the bass 20 dB.
+_PEAK_FLOOR, _BASS_FLOOR = 1e-4, 1e-2
+
+CHORD_FRAMES = 17
+"""Frames over which pitches are averaged before a chord is heard in them: 0.4 s."""
+
+END_SECONDS = 2.0
+"""How much of the beginning and of the end is heard by itself, a bar at 120 BPM; of what is short a
+third."""
+
+# What a note of the bass adds to the chords on it, and pitches outside a chord take away from it.
+_ROOT, _OUTSIDE = 0.35, 0.5
+
+# How much of the better match the best chord makes.
+_SHARPNESS = 12.0
 
 _TONNETZ = filters.tonnetz().astype(np.float32)
 
@@ -163,21 +193,35 @@ def fine_chroma(block: Block) -> Floats:
     Gómez, "Tonal description of polyphonic audio for music content processing", INFORMS Journal on
     Computing 18(3), 2006.
     """
-    weights, pitches = _partials(block.settings)
+    weights, pitches = _partials(block.settings, HIGHEST, FADE)
     return pitch_peaks(block.power, _PEAK_FLOOR, weights, pitches, FINE)
 
 
+@descriptor("frame", range=(0, np.inf), size=FINE)
+def fine_bass(block: Block) -> Floats:
+    """Magnitude of spectral peaks from 40 to 260 Hz by pitch class; see `fine_chroma`.
+
+    Peaks more than 20 dB below the loudest of these bins do not count.
+    """
+    weights, pitches = _partials(block.settings, BASS_HIGHEST, BASS_FADE)
+    low = np.ascontiguousarray(block.power[:, : len(weights) + 1])
+    return pitch_peaks(low, _BASS_FLOOR, weights, pitches, FINE)
+
+
 @lru_cache(maxsize=8)
-def _partials(settings: Settings) -> tuple[Floats, Floats]:
-    """Return the weights of the bins that may be peaks, and the pitch classes of these."""
+def _partials(settings: Settings, highest: float, fade: float) -> tuple[Floats, Floats]:
+    """Return the weights of the bins that may be peaks, and the pitch classes of these.
+
+    They fade out over the last octaves below the highest: an edge would raise the pitch classes
+    below it, where there is noise.
+    """
     bins = frequencies(settings)
-    bins = bins[: min(np.searchsorted(bins, HIGHEST), len(bins) - 1)]
-    octaves = np.log2(np.maximum(bins, bins[1]) / HIGHEST)
-    # An edge would raise the pitch classes below it, where there is noise.
-    weights = np.sin(np.pi / 2 * np.clip(-octaves / FADE, 0, 1)) ** 2
+    bins = bins[: min(np.searchsorted(bins, highest), len(bins) - 1)]
+    octaves = np.log2(np.maximum(bins, bins[1]) / highest)
+    weights = np.sin(np.pi / 2 * np.clip(-octaves / fade, 0, 1)) ** 2
     weights[bins < LOWEST] = 0
     # A is the tenth of twelve classes from C.
-    pitches = FINE * (octaves + np.log2(HIGHEST / 440) + 9 / 12)
+    pitches = FINE * (octaves + np.log2(highest / 440) + 9 / 12)
     return weights.astype(np.float32), (pitches % FINE).astype(np.float32)
 
 
@@ -194,6 +238,17 @@ def _folding(fine: NDArray[np.floating]) -> Floats:
     return np.where(np.abs(distance) < 0.5, np.cos(np.pi * distance) ** 2, 0).astype(np.float32)
 
 
+def _unit(values: Floats) -> Floats:
+    """Return rows of length one; those of zeros stay."""
+    scaled: Floats = values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), _TINY)
+    return scaled
+
+
+def _window_folding(window: Window) -> Floats:
+    """Return what folds the fine pitch classes of a window; see `_folding`."""
+    return _folding(window.active_rows("fine_chroma").sum(axis=0, dtype=np.float64))
+
+
 @descriptor("window", range=(0, 1), size=12 * len(keys.INTERVALS), needs=["fine_chroma"])
 def dyads(window: Window) -> Floats:
     """How much two pitch classes sound at once: minor thirds, major thirds, fourths, C upwards.
@@ -202,14 +257,90 @@ def dyads(window: Window) -> Floats:
     What is sounded together says more of the key than what is sounded in all: drums fall on all
     pairs alike, and a bare chord has its thirds and fifths. The tuning is estimated first.
     """
-    fine = window.active_rows("fine_chroma")
-    folded = fine @ _folding(fine.sum(axis=0, dtype=np.float64))
-    lengths = np.linalg.norm(folded, axis=1, keepdims=True)
-    folded /= np.maximum(lengths, _TINY)
+    folded = _unit(window.active_rows("fine_chroma") @ _window_folding(window))
     together = folded.T @ folded / len(folded)
     classes = np.arange(12)
     return np.concatenate(
         [together[classes, (classes + interval) % 12] for interval in keys.INTERVALS]
+    )
+
+
+@lru_cache(maxsize=1)
+def _chord_templates() -> Floats:
+    """Return the pitch classes of each chord, shape (12, chords x 12)."""
+    inside = np.zeros((12, len(keys.CHORDS), 12), bool)
+    for number, steps in enumerate(keys.CHORDS):
+        for step in steps:
+            inside[(np.arange(12) + step) % 12, number, np.arange(12)] = True
+    weights = np.where(inside, 1 / np.sqrt(3), -_OUTSIDE / 3)
+    return weights.reshape(12, -1).astype(np.float32)
+
+
+@descriptor("series", range=(0, 1), size=12 * len(keys.CHORDS), needs=["fine_chroma", "fine_bass"])
+def triads(window: Window) -> Floats:
+    """How probable each minor chord is, C upwards, then each major one.
+
+    The pitch classes of some frames, the tuning taken out, averaged, and the square root taken, so
+    that a loud note does not hide the others. A chord scores by the cosine with its three notes,
+    less by what sounds beside them, more by the share of its root in the bass; scores become
+    shares by a softmax. There is no chord but these 24: others are between two of them.
+
+    References
+    ----------
+    Fujishima, "Realtime chord recognition of musical sound: a system using Common Lisp Music", ICMC
+    1999.
+    """
+    folding = _window_folding(window)
+    pitches = _averaged(_unit(window["fine_chroma"] @ folding))
+    bass = window["fine_bass"] @ folding
+    bass = _averaged(bass / np.maximum(bass.max(axis=1, keepdims=True), _TINY))
+    bass /= np.maximum(bass.sum(axis=1, keepdims=True), _TINY)
+    scores = _unit(np.sqrt(pitches)) @ _chord_templates()
+    scores += _ROOT * np.tile(bass, (1, len(keys.CHORDS)))
+    odds = np.exp(_SHARPNESS * (scores - scores.max(axis=1, keepdims=True)))
+    shares: Floats = odds / odds.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _averaged(values: Floats) -> Floats:
+    """Return the mean over the frames around each, but for the number of these at the ends."""
+    mean = uniform_filter1d(values, CHORD_FRAMES, axis=0, mode="constant")
+    # Its running sums may end a little below nothing.
+    return np.maximum(mean, 0)
+
+
+@descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
+def chords(window: Window) -> Floats:
+    """Share of each chord; see `triads`."""
+    return window.active_rows("triads").mean(axis=0)
+
+
+@descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
+def opening_chords(window: Window) -> Floats:
+    """Share of each chord in the first two seconds of the window, or third; see `triads`."""
+    shares = window.active_rows("triads")
+    return shares[: _end_frames(window, len(shares))].mean(axis=0)
+
+
+@descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
+def closing_chords(window: Window) -> Floats:
+    """Share of each chord in the last two seconds of the window, or third; see `triads`."""
+    shares = window.active_rows("triads")
+    return shares[-_end_frames(window, len(shares)) :].mean(axis=0)
+
+
+def _end_frames(window: Window, frames: int) -> int:
+    """Return how many of the active frames are the beginning or the end."""
+    return max(1, min(round(END_SECONDS * window.settings.frame_rate), frames // 3))
+
+
+def heard(track: TrackSummary) -> keys.Heard:
+    """Return what tells the key of a track: of its chords, all, the first and the last."""
+    return keys.Heard(
+        track.values("dyads"),
+        track.values("chords"),
+        track.first("opening_chords"),
+        track.last("closing_chords"),
     )
 
 
@@ -220,9 +351,9 @@ def dyads(window: Window) -> Floats:
         Column("mode", "0 minor, 1 major", (0, 1)),
         Column("key_confidence", "", (0, 1)),
     ],
-    needs=["dyads"],
+    needs=["dyads", "chords", "opening_chords", "closing_chords"],
     sets=["default", "spotify"],
-    version=3,
+    version=4,
     family="harmony",
     words={
         "mode": {0: "in a minor key", 1: "in a major key"},
@@ -234,22 +365,25 @@ def key(track: TrackSummary) -> tuple[float, float, float]:
     The note on which the music comes to rest, and whether it is major or minor. `key` counts
     semitones from C = 0 to B = 11; `mode` is 1 for major.
 
-    The thirds and fourths that sound are compared with those of each of the 24 keys, as learnt from
-    annotated recordings of ten genres: see `earmark.extract.estimators.key`. An estimate. All three
-    are NaN where no pitch class stands out, as in noise.
+    The thirds and fourths that sound, the chords, and those of the first and the last two seconds
+    are compared with what is usual in each of the 24 keys, as learnt from recordings and from
+    progressions played by a synthesiser: see `earmark.extract.estimators.key`. An estimate. All
+    three are NaN where no pitch class stands out, as in noise.
 
     Notes
     -----
-    One key for all of it: music that modulates has the one that fits best. Blues, modal music and
-    what is not Western are pressed into major or minor. When it is wrong, it is often a fifth off,
-    or the relative or parallel key.
+    One key for all of it: music that modulates has the one that fits best. Dorian counts as minor
+    and Mixolydian as major; blues and what is not Western are pressed into the two. Where the same
+    chords go round, it may be the one they begin and end with that tells the relative keys apart:
+    an excerpt says less than the song. When it is wrong, it is often a fifth off, or the relative
+    or parallel key.
 
     References
     ----------
     Kraft, Lerch and Zölzer, "The tonalness spectrum: feature-based estimation of tonal components",
     DAFx 2013: the annotations.
     """
-    probabilities = keys.probabilities(track.values("dyads"))
+    probabilities = keys.probabilities(heard(track))
     if probabilities is None:
         return np.nan, np.nan, np.nan
     best = int(probabilities.argmax())

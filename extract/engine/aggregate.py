@@ -237,6 +237,14 @@ class TrackSummary:
         sums = (weights * np.nan_to_num(parts)).sum(axis=0)
         return np.where(total > 0, sums / np.where(total > 0, total, 1), np.nan)
 
+    def first(self, name: str) -> Doubles:
+        """Return the value of a window descriptor in the first audible window, shape (size,)."""
+        return self._audible[0].values[name].astype(np.float64)
+
+    def last(self, name: str) -> Doubles:
+        """Return the value of a window descriptor in the last audible window, shape (size,)."""
+        return self._audible[-1].values[name].astype(np.float64)
+
     def embedding(self, name: str) -> Doubles:
         """Return the mean of an embedding over the patches, shape (size,)."""
         if self._patches is None:
