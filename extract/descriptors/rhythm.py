@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.estimators import beats as pulse
 from earmark.extract.estimators import tempo as tempi
+from earmark.extract.estimators import tempo_map as maps
 from earmark.extract.signal import filters, kernels
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ __all__ = [
     "peak_rate",
     "tempo",
     "tempo_2",
+    "tempo_map",
     "tempo_pattern",
+    "tempo_std",
     "time_signature",
 ]
 
@@ -289,8 +292,9 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
     People disagree about the octave: what one taps at 70 another taps at 140. It gives one of the
     two, and is wrong for the others; `tempo_confidence` tells how near the choice was.
 
-    No tempo map: a tempo that changes is averaged over. Music without a beat, speech and noise get
-    a tempo too, with a low confidence. It was fitted to Western popular music alone.
+    One value: of a tempo that changes, one that it has for long. `tempo_std` says how much it
+    changes, and `earmark beats` follows it. Music without a beat, speech and noise get a tempo too,
+    with a low confidence. It was fitted to Western popular music alone.
 
     References
     ----------
@@ -338,6 +342,54 @@ def tempo_2(track: TrackSummary) -> tuple[float, float]:
     """
     beat = track.cached(_beat)
     return beat.other, beat.other_confidence
+
+
+def tempo_map(track: TrackSummary) -> maps.TempoMap:
+    """Follow the tempo through a track; see `earmark.extract.estimators.tempo_map`.
+
+    The seconds are those of the track.
+    """
+    bpm = track.cached(_beat).bpm
+    if np.isnan(bpm):
+        return maps.NO_MAP
+    frame_rate = track.settings.frame_rate
+    found = maps.follow(_onsets_within(track), _onsets_within(track, "low_onset"), bpm, frame_rate)
+    return found._replace(seconds=found.seconds + _sound(track).start / frame_rate)
+
+
+@descriptor(
+    "track",
+    unit="BPM",
+    range=(0, 100),
+    needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
+    sets=["default"],
+    family="rhythm",
+    words={"tempo_std": ("steadier tempo", "tempo that changes more")},
+)
+def tempo_std(track: TrackSummary) -> float:
+    """How much the tempo changes: the standard deviation of the local tempo in beats per minute.
+
+    Near 0 where a machine or a click keeps time, about 1 for a band that plays without, more where
+    the music slows down and speeds up, and in a DJ's mix.
+
+    The local tempo is the period, up to half an octave around `tempo`, at which the onset envelope
+    correlates best with itself in 4 s, every second; a path through the seconds that changes no more
+    than it has to (Viterbi). `earmark beats` has the path.
+
+    Notes
+    -----
+    A tempo that is more than half an octave away from that of the track is taken for one that is
+    nearer. Where there is no clear beat (`tempo_confidence`), it is the spread of guesses. NaN
+    without a tempo.
+
+    References
+    ----------
+    Grosche and Müller, "Extracting predominant local pulse information from music recordings", IEEE
+    TASLP 19(6), 2011.
+
+    Laroche, "Efficient tempo and beat tracking in audio recordings", JAES 51(4), 2003.
+    """
+    return track.cached(tempo_map).spread
 
 
 class Bars(NamedTuple):
