@@ -108,9 +108,9 @@ def with_names(table: pd.DataFrame, notation: Notation) -> pd.DataFrame:
     plain = table.drop(columns=COLUMN, errors="ignore")
     pairs = zip(plain["key"], plain["mode"], strict=True)
     names = [key_name(*pair, notation) or None for pair in pairs]
-    column = pd.Series(names, plain.index, "str")
-    plain.insert(plain.columns.get_loc("mode") + 1, COLUMN, column)
-    return plain
+    at = plain.columns.tolist().index("mode") + 1
+    column = pd.Series(names, plain.index, "str", COLUMN)
+    return pd.concat([plain.iloc[:, :at], column, plain.iloc[:, at:]], axis=1)
 
 
 def of_tracks(rows: pd.DataFrame, notation: Notation) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from functools import partial
@@ -393,3 +394,20 @@ def test_wrong_usage_of_the_benchmark_is_refused(
     with pytest.raises(SystemExit, match="2"):
         measured(*arguments)
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("fluidsynth") is None, reason="there is no fluidsynth")
+def test_common_progressions_are_in_the_key_that_they_were_played_in(tmp_path):
+    output = tmp_path / "keys.json"
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / "keys.py", "--keys", "1", "-o", output],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(output.read_text(encoding="utf-8"))
+    assert set(report) == {"major", "minor", "dorian", "mixolydian"}
+    marks = [row["MIREX from the tonic"] for row in report.values()]
+    assert np.mean(marks) >= 0.85
+    assert "| mixolydian |" in done.stdout

@@ -43,7 +43,7 @@ Doubles = NDArray[np.float64]
 RIDGE = 128.0
 LONG = 10.0
 RENDERS = 320
-WEIGHTS = {"long": 1.0, "short": 0.5, "songs": 0.4, "unsure": 0.4, "renders": 0.4}
+WEIGHTS = {"long": 1.0, "short": 0.5, "songs": 0.3, "unsure": 0.3, "renders": 0.6}
 """How much a clip counts: GTZAN's by length, songs, those that may be another recording than the
 one that Spotify heard, and what was rendered."""
 FOLDS = 8

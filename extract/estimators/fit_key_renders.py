@@ -171,7 +171,8 @@ def render(song: Song, folder: Path, soundfont: Path = SOUNDFONT) -> Path:
         raise SystemExit(f"fluidsynth and {soundfont} play the progressions: {INSTALL}")
     notes, audio = folder / "song.mid", folder / "song.wav"
     notes.write_bytes(song.midi())
-    command = ["fluidsynth", "-ni", "-q", "-g", "0.5", "-r", "22050", "-F", audio, soundfont, notes]
+    options = ["-ni", "-q", "-g", "0.5", "-r", "22050"]
+    command: list[str | Path] = ["fluidsynth", *options, "-F", audio, soundfont, notes]
     subprocess.run(command, check=True, capture_output=True)
     return audio
 
