@@ -512,6 +512,8 @@ def paper_fine_bass():
     expected[int(part)], expected[int(part) + 1] = 1 - part % 1, part % 1
     np.testing.assert_allclose(share, expected, atol=0.1)
     assert not describe(sine(300, 1))["fine_bass"][INNER].any()
+    # 70 dB below what else sounds is no bass.
+    assert not describe(10**-3.5 * sine(100, 1) + sine(2000, 1))["fine_bass"][INNER].any()
 
 
 def chord_of(number):
@@ -982,7 +984,8 @@ def oracle_peaks(of, highest, octaves, floor):
 
 
 def oracle_fine_bass(of):
-    return oracle_peaks(of, 260, 0.7, 0.1)
+    there = of.magnitude[: 1 + int(260 / BIN) + 1].max(axis=0) > 1e-3 * of.magnitude.max(axis=0)
+    return oracle_peaks(of, 260, 0.7, 0.1) * there[:, None]
 
 
 def in_semitones(of, fine):

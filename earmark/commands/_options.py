@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from earmark.extract.batch.executors import Executor
+    from earmark.extract.key_names import Notation
 
 
 class Device(StrEnum):
@@ -209,6 +210,11 @@ Tune = Annotated[
 
 
 WhereToTrain = Annotated[Device, typer.Option("--device", help="Where to train.")]
+
+
+def notation_of(keys: Keys | None) -> Notation | None:
+    """Return how keys are to be named; None where they are not."""
+    return keys.value if keys else None
 
 
 def names_in(given: str | None) -> list[str]:

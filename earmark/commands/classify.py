@@ -175,7 +175,7 @@ def command(  # noqa: PLR0912, PLR0915
             bundle = _light_for(table, bundle)
         _say_of_table(bundle, table)
         if keys:
-            key_names.check_named(table.frame, table.source)
+            key_names.check_named(map(str, table.frame), table.source)
     else:
         where = str(model or "the default model")
         extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)

@@ -20,6 +20,7 @@ from earmark.commands._options import (
     Timeout,
     Workers,
     default_folder,
+    notation_of,
     processes,
     read_settings,
 )
@@ -114,7 +115,7 @@ def command(
             extraction,
             executor=processes(workers, memory, scheduler),
             progress=not quiet,
-            notation=keys and keys.value,
+            notation=notation_of(keys),
         )
         show(held.held[0].frame, printed(output, form))
         say_unsearched(held)
@@ -132,7 +133,7 @@ def command(
         prune=prune,
         retry_failed=retry_failed,
         force=force,
-        notation=keys and keys.value,
+        notation=notation_of(keys),
     )
     tracks = result.described
     total = tracks + result.counts.gone - result.counts.pruned

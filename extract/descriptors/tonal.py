@@ -55,6 +55,9 @@ BASS_HIGHEST, BASS_FADE = 260.0, 0.7
 # Peaks more than 40 dB below the loudest bin of their frame do not count; in the bass 20 dB.
 _PEAK_FLOOR, _BASS_FLOOR = 1e-4, 1e-2
 
+# Power of the bass, as a share of the loudest bin, below which it is leakage and rounding.
+_BASS_LEAST = np.float32(1e-6)
+
 CHORD_FRAMES = 17
 """Frames over which pitches are averaged before a chord is heard in them: 0.4 s."""
 
@@ -201,11 +204,14 @@ def fine_chroma(block: Block) -> Floats:
 def fine_bass(block: Block) -> Floats:
     """Magnitude of spectral peaks from 40 to 260 Hz by pitch class; see `fine_chroma`.
 
-    Peaks more than 20 dB below the loudest of these bins do not count.
+    Peaks more than 20 dB below the loudest of these bins do not count, nor does any where all of
+    them are more than 60 dB below the loudest of the frame: there is no bass.
     """
     weights, pitches = _partials(block.settings, BASS_HIGHEST, BASS_FADE)
     low = np.ascontiguousarray(block.power[:, : len(weights) + 1])
-    return pitch_peaks(low, _BASS_FLOOR, weights, pitches, FINE)
+    there = low.max(axis=1) > _BASS_LEAST * block.power.max(axis=1)
+    peaks: Floats = pitch_peaks(low, _BASS_FLOOR, weights, pitches, FINE) * there[:, None]
+    return peaks
 
 
 @lru_cache(maxsize=8)
@@ -304,29 +310,32 @@ def triads(window: Window) -> Floats:
 
 def _averaged(values: Floats) -> Floats:
     """Return the mean over the frames around each, but for the number of these at the ends."""
-    mean = uniform_filter1d(values, CHORD_FRAMES, axis=0, mode="constant")
+    mean: Floats = uniform_filter1d(values, CHORD_FRAMES, axis=0, mode="constant")
     # Its running sums may end a little below nothing.
-    return np.maximum(mean, 0)
+    return np.maximum(mean, np.float32(0))
 
 
 @descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
 def chords(window: Window) -> Floats:
     """Share of each chord; see `triads`."""
-    return window.active_rows("triads").mean(axis=0)
+    mean: Floats = window.active_rows("triads").mean(axis=0)
+    return mean
 
 
 @descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
 def opening_chords(window: Window) -> Floats:
     """Share of each chord in the first two seconds of the window, or third; see `triads`."""
     shares = window.active_rows("triads")
-    return shares[: _end_frames(window, len(shares))].mean(axis=0)
+    mean: Floats = shares[: _end_frames(window, len(shares))].mean(axis=0)
+    return mean
 
 
 @descriptor("window", range=(0, 1), size=12 * len(keys.CHORDS), needs=["triads"])
 def closing_chords(window: Window) -> Floats:
     """Share of each chord in the last two seconds of the window, or third; see `triads`."""
     shares = window.active_rows("triads")
-    return shares[-_end_frames(window, len(shares)) :].mean(axis=0)
+    mean: Floats = shares[-_end_frames(window, len(shares)) :].mean(axis=0)
+    return mean
 
 
 def _end_frames(window: Window, frames: int) -> int:
