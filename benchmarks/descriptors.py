@@ -7,11 +7,11 @@ over artists. Essentia joins where it is installed (``pip install essentia``).
 
 The audio is not part of this project; the folder holds ``gtzan/``, ``songs/``, ``mixed/``,
 ``emotify/``, ``panda4q/``, ``librosa/`` and ``spotify/``. What is measured here stands on the pages
-of the descriptors and, with --readme, in the README.
+of the descriptors and, after `python benchmarks/readme.py`, in the README and the guide.
 
 example:
 
-    python benchmarks/descriptors.py ../shared/data -o extract/measured.json --readme README.md
+    python benchmarks/descriptors.py ../shared/data -o extract/measured.json
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import importlib.util
 import json
 import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from datetime import date
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,25 +55,13 @@ if TYPE_CHECKING:
 
 Doubles = NDArray[np.float64]
 
-MARK = "<!-- descriptors -->"
-"""Stands in the README before and after the table."""
-
 BEAT_TOLERANCE = 0.07
 FIRST_SECONDS = 5.0
 """Beats before are not counted, as in the evaluations of MIREX."""
 
 
-@dataclass(frozen=True)
-class Row(measurements.Measurement):
-    """One number of the table; more is better unless it is called a difference.
-
-    Parameters
-    ----------
-    brief : bool
-        Whether it stands in the README too.
-    """
-
-    brief: bool = False
+Row = measurements.Measurement
+"""One number of the table; more is better unless it is called a difference."""
 
 
 def interval(values: Doubles, groups: Iterable[str]) -> tuple[float, float]:
@@ -159,7 +148,6 @@ def tempo_rows(data: Path, clips: Clips) -> Iterator[Row]:
             float(ours.mean()),
             *interval(ours, clips.groups),
             {k: float(fit_tempo.within(own, truth, factors).mean()) for k, own in others.items()},
-            brief=True,
         )
     right = [fit_tempo.within(own[place], truth) for own, _ in runs]
     yield Row(
@@ -226,7 +214,6 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
             )
             for name, own in others.items()
         },
-        brief=True,
     )
     lengths = []
     for own in annotated:
@@ -246,7 +233,6 @@ def beat_rows(clips: Clips) -> Iterator[Row]:
         float(right.mean()),
         *interval(right, groups[known]),
         {"always 4": float((bars[known] == 4).mean())},
-        brief=True,
     )
     for length in (3, 4):
         rows = bars == length
@@ -301,7 +287,6 @@ def key_rows(data: Path, clips: Clips) -> Iterator[Row]:
             name: float(np.mean([fit_key.mirex(f, r) for f, r in zip(own, right, strict=True)]))
             for name, own in others.items()
         },
-        brief=True,
     )
     yield Row(
         "key",
@@ -332,7 +317,6 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
             "their answers",
             len(rows),
             float((rows["found"] - rows["expected"]).abs().max()),
-            brief=True,
         )
     if importlib.util.find_spec("pyloudnorm"):
         beside = loudness.against_pyloudnorm(
@@ -344,7 +328,6 @@ def loudness_rows(data: Path, clips: Clips) -> Iterator[Row]:
             "pyloudnorm, real music",
             beside["n"],
             beside["max"],
-            brief=True,
         )
     songs = pd.read_csv(data / "gtzan/spotify_values.csv").set_index("clip")
     table = clips.table.assign(path=clips.paths)
@@ -390,7 +373,6 @@ def estimate_rows(corpora: fit_spotify_truth.Corpora, data: Path) -> Iterator[Ro
                     low,
                     high,
                     others if corpus == "gtzan" and not called else {},
-                    brief=True,
                 )
             yield Row(
                 name,
@@ -448,7 +430,6 @@ def estimate_rows(corpora: fit_spotify_truth.Corpora, data: Path) -> Iterator[Ro
             "the LUFS": line["mean_absolute_error_of_lufs"],
             "the median of all songs": line["mean_absolute_error_of_median"],
         },
-        brief=True,
     )
 
 
@@ -498,7 +479,6 @@ def main() -> None:
     )
     parser.add_argument("data", type=Path, help="folder of the corpora")
     parser.add_argument("-o", "--output", type=Path, help="where to save the numbers as JSON")
-    parser.add_argument("--readme", type=Path, help="a README whose table is to be replaced")
     parser.add_argument("--tables", type=Path, help="folder of descriptors kept by fit_spotify.py")
     arguments = parser.parse_args()
     if not (arguments.data / "gtzan").is_dir():
@@ -524,19 +504,12 @@ def main() -> None:
     if arguments.output:
         saved = {
             "earmark": earmark.__version__,
+            "date": date.today().isoformat(),
             "made_by": "python benchmarks/descriptors.py",
-            "rows": [{k: v for k, v in asdict(row).items() if k != "brief"} for row in rows],
+            "rows": [asdict(row) for row in rows],
         }
         with atomic(arguments.output) as temporary:
             temporary.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
-    if arguments.readme:
-        before, _, rest = arguments.readme.read_text(encoding="utf-8").partition(MARK)
-        _, found, after = rest.partition(MARK)
-        if not found:
-            parser.error(f"{arguments.readme}: has no two lines {MARK!r} to put the table between")
-        text = f"{before}{MARK}\n\n{table([row for row in rows if row.brief])}\n{MARK}{after}"
-        with atomic(arguments.readme) as temporary:
-            temporary.write_text(text, encoding="utf-8")
 
 
 def rounded(value: Any) -> Any:

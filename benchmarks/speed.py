@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -475,6 +476,7 @@ def main() -> None:
     if len(absent) < len(peers.PACKAGES):
         theirs = peers.versions(peers.interpreter(environment), peers.PACKAGES)
     report = {
+        "date": date.today().isoformat(),
         "machine": machine(),
         "versions": {
             "Earmark": earmark.__version__,

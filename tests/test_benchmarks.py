@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import earmark
-from earmark.extract import measurements, sets
+from earmark.extract import sets
 from earmark.extract.audio.sources import Track
 from earmark.extract.batch.track import Extraction, analyse
 from earmark.extract.config import DEFAULTS
@@ -147,16 +147,32 @@ def test_tutorials_find_the_key_of_a_scale(descriptors):
     assert descriptors.krumhansl(samples) == 12
 
 
-def test_figures_in_the_readme_are_those_that_were_measured(descriptors):
-    measured = json.loads(measurements.MEASURED.read_text(encoding="utf-8"))
+@pytest.fixture(scope="module")
+def readme():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(BENCHMARKS))
+        import readme
+
+        yield readme
+
+
+def test_figures_in_the_pages_are_those_that_were_measured(readme):
+    assert {name for names in readme.PAGES.values() for name in names} == set(readme.TABLES)
+    for page, names in readme.PAGES.items():
+        text = page.read_text(encoding="utf-8")
+        for name in names:
+            assert readme.TABLES[name]().count("\n") > 4
+            assert readme.filled(text, name) == text, f"{page.name}: run benchmarks/readme.py"
+
+
+def test_a_page_without_its_marks_is_refused(readme):
+    with pytest.raises(ValueError, match="speed --> stands there 1 times, not twice"):
+        readme.filled("<!-- speed -->\n", "speed")
+
+
+def test_the_readme_is_short():
     text = (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
-    _, shown, _ = text.split(descriptors.MARK)
-    rows = [descriptors.Row(**row) for row in measured["rows"]]
-    every = descriptors.table(rows).splitlines()
-    lines = shown.strip().splitlines()
-    assert lines[:2] == every[:2]
-    assert len(lines) > 10
-    assert set(lines) <= set(every)
+    assert len(text.splitlines()) <= 150
 
 
 @pytest.fixture(scope="module")

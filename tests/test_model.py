@@ -434,18 +434,3 @@ def test_the_models_take_tables_of_this_version_and_are_small(name, set_name):
     assert f"{model.metrics['accuracy']:.3f}" in card
     for corpus, numbers in model.metrics["left_out"].items():
         assert f"| {corpus} | {numbers['tracks']} " in card
-
-
-def test_the_readme_says_of_the_models_what_their_cards_say():
-    numbers, light = (earmark.load(name).metrics for name in ("default", "light"))
-    outside = numbers["left_out"].values()
-    text = " ".join((storage.DEFAULT.parents[2] / "README.md").read_text().split())
-    for name in ("accuracy", "top_3"):
-        low, high = (f"{100 * best(entry[name] for entry in outside):.0f}" for best in (min, max))
-        assert f"{low}–{high} %" in text
-    for corpus, own in numbers["left_out"].items():
-        cells = (
-            f"{found['accuracy']:.2f} / {found['top_3']:.2f}"
-            for found in (light["left_out"][corpus], own)
-        )
-        assert f"| {corpus} | {own['tracks']} | {' | '.join(cells)} | {own['ece']:.2f} |" in text
