@@ -189,3 +189,19 @@ def test_the_doctors_remedies_can_be_copied(cli, monkeypatch):
         "optuna: pip install 'earmark[tune]'",
         "plotly: pip install 'earmark[app]'",
     ]
+
+
+def test_xgboost_without_its_parts_for_gpus_is_xgboost(monkeypatch):
+    from importlib import metadata
+
+    from earmark import diagnosis
+
+    def version(name):
+        if name == "xgboost":
+            raise metadata.PackageNotFoundError(name)
+        return "3.2.0"
+
+    monkeypatch.setattr(metadata, "requires", lambda _: ["xgboost>=3.2"])
+    monkeypatch.setattr(metadata, "version", version)
+    (found,) = diagnosis._libraries()
+    assert (found.state, found.detail) == (diagnosis.OK, "3.2.0 (xgboost-cpu)")
