@@ -265,6 +265,8 @@ def _require(path: str | Path) -> None:
     from earmark.extract.errors import NotFoundError
 
     if not os.path.exists(path):  # noqa: PTH110 - unlike that of a Path, this never raises
+        if Path(path).is_symlink():
+            raise NotFoundError(path, "is a link to nothing")
         raise NotFoundError(path)
 
 
