@@ -205,3 +205,9 @@ def test_xgboost_without_its_parts_for_gpus_is_xgboost(monkeypatch):
     monkeypatch.setattr(metadata, "version", version)
     (found,) = diagnosis._libraries()
     assert (found.state, found.detail) == (diagnosis.OK, "3.2.0 (xgboost-cpu)")
+
+
+def test_a_link_to_nothing_says_that_it_is_one(tmp_path):
+    (tmp_path / "link.mp3").symlink_to("nowhere.mp3")
+    with pytest.raises(FileNotFoundError, match=r"link\.mp3: is a link to nothing"):
+        earmark.features(tmp_path / "link.mp3")
