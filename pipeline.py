@@ -43,8 +43,9 @@ app = typer.Typer(
     name="earmark",
     help="Turn a folder of music into a table of audio descriptors and a genre for every track.",
     epilog="Example:  earmark classify ~/Music -o genres.csv\n\n"
-    "Exit status:  0 done, what failed is named; 1 nothing could be done, or with --strict "
-    "something failed; 2 wrong usage; 130 interrupted (143 by SIGTERM).\n\n"
+    "Exit status:  0 done, what failed is named; 1 nothing could be done, a source that was "
+    "named is not there, or with --strict something failed; 2 wrong usage; 130 interrupted (143 by "
+    "SIGTERM).\n\n"
     "Results go to stdout, progress and notes to stderr.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -98,8 +98,7 @@ def fit(
     show_progress: bool = False,
 ) -> Bundle:
     """Train on all of the data, with the linear share and temperature of the evaluation."""
-    from importlib.metadata import version
-
+    import xgboost
     from sklearn.base import clone
 
     from earmark.version import __version__
@@ -135,7 +134,7 @@ def fit(
         stand_ins=_stand_ins(dataset),
         learner=sure.get_params() | sure.parameters(len(dataset.features), len(learner.classes_)),
         metrics=evaluation.metrics,
-        versions={"earmark": __version__, "xgboost": version("xgboost")},
+        versions={"earmark": __version__, "xgboost": xgboost.__version__},
         typical=genre_profiles.of(
             pd.concat([dataset.features, dataset.ignored], axis=1), dataset.labels, dataset.tracks
         ),

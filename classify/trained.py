@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from earmark.classify import score
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.segments import SECONDS
+from earmark.extract.feature_table import facts_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,16 +35,18 @@ class Trained(Bundle):
         """Return a bundle as a model that takes tables."""
         return cls(**{field.name: getattr(bundle, field.name) for field in fields(bundle)})
 
-    def __repr__(self) -> str:
-        parts = [
-            f"{len(self.genres)} genres",
-            f"{len(self.inputs)} of {len(self.columns)} columns of "
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what it takes, which genres it knows, how right it is."""
+        facts = {
+            "looks at": f"{len(self.inputs)} of {len(self.columns)} columns of "
             f"{self.set or 'a table that Earmark did not extract'}",
-            f"windows of {self.windows:g} s" if self.windows else "whole tracks",
-        ]
-        if isinstance(accuracy := self.metrics.get("accuracy"), int | float):
-            parts.append(f"accuracy {accuracy:.3f}")
-        return f"{type(self).__name__}({', '.join(parts)})"
+            "rows": f"windows of {self.windows:g} s" if self.windows else "whole tracks",
+            "genres": ", ".join(self.genres),
+        }
+        for name in ("accuracy", "tracks"):
+            if isinstance(value := self.metrics.get(name), int | float):
+                facts[name] = f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+        return facts_table(type(self).__name__, facts)
 
     def predict(
         self, table: pd.DataFrame | FeatureTable, *, top: int = 3, min_probability: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import logging
 import os
@@ -27,6 +28,9 @@ CODECS = (
     *("opus", "shorten", "tak", "truehd", "tta", "vorbis", "wavpack", "wmalossless", "wmav2"),
 )
 """Codecs, by FFmpeg's names, that it must decode for the formats that folders hold."""
+
+INSTEAD = {"xgboost": "xgboost-cpu"}
+"""Distributions of the same module, which may stand there instead."""
 
 CONTAINERS = {"AIFF", "AU", "CAF", "FLAC", "MP3", "OGG", "RF64", "W64", "WAV"}
 """What libsndfile must read, by its names."""
@@ -89,14 +93,21 @@ def _libraries() -> Iterator[Finding]:
         if name is None or name[0] in seen | {"earmark"} or (extra and extra[1] in ("test", "dev")):
             continue
         seen.add(name[0])
-        try:
-            yield Finding(name[0], OK, importlib.metadata.version(name[0]))
-        except importlib.metadata.PackageNotFoundError:
-            if extra:
-                why, remedy = f"for the extra {extra[1]}", f"pip install 'earmark[{extra[1]}]'"
-                yield Finding(name[0], MISSING, why, remedy)
-            else:
-                yield Finding(name[0], BROKEN, "required", f"pip install '{requirement}'")
+        if found := _installed(name[0]):
+            yield Finding(name[0], OK, found)
+        elif extra:
+            why, remedy = f"for the extra {extra[1]}", f"pip install 'earmark[{extra[1]}]'"
+            yield Finding(name[0], MISSING, why, remedy)
+        else:
+            yield Finding(name[0], BROKEN, "required", f"pip install '{requirement}'")
+
+
+def _installed(name: str) -> str:
+    """Return the version of a distribution, or of another of the same module; else nothing."""
+    for own in (name, INSTEAD.get(name, name)):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(own) + ("" if own == name else f" ({own})")
+    return ""
 
 
 def _decoders() -> Iterator[Finding]:

@@ -5,6 +5,7 @@ The examples use the six tracks in ``data/raw``, which a copy of the project has
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,8 +43,10 @@ def features(
 
     Raises
     ------
+    NotFoundError
+        There is no such file (a `FileNotFoundError`, too).
     FileError
-        The file cannot be found, decoded or analysed.
+        The file cannot be decoded or analysed.
 
     Examples
     --------
@@ -58,6 +61,7 @@ def features(
     from earmark.extract.config import DEFAULTS
 
     extraction = Extraction(set, settings or DEFAULTS)
+    _require(path)
     outcome = analyse(Track(str(path), Path(path)), extraction)
     if outcome.failure is not None:
         raise error_of(outcome.failure)
@@ -87,6 +91,8 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
 
     Raises
     ------
+    NotFoundError
+        There is no such file (a `FileNotFoundError`, too).
     DecodeError
         The file cannot be decoded.
 
@@ -108,6 +114,7 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     from earmark.extract.errors import DecodeError
     from earmark.extract.sets import TRACK_WINDOW
 
+    _require(path)
     wanted = (registry.get("time_signature"),)
     with decode.open_audio(Path(path)) as audio:
         track = single_pass.summarise_track(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
@@ -251,6 +258,16 @@ def concat(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     for kind in ("failures", "notes"):
         joined.attrs[kind] = [row for part in parts for row in part.attrs.get(kind, ())]
     return joined
+
+
+def _require(path: str | Path) -> None:
+    """Refuse a file that is not there, as `open` does."""
+    from earmark.extract.errors import NotFoundError
+
+    if not os.path.exists(path):  # noqa: PTH110 - unlike that of a Path, this never raises
+        if Path(path).is_symlink():
+            raise NotFoundError(path, "is a link to nothing")
+        raise NotFoundError(path)
 
 
 def _run(

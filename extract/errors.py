@@ -6,6 +6,7 @@ The command line prints the message without a traceback.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ __all__ = [
     "FileError",
     "FindError",
     "LabelError",
+    "NotFoundError",
     "SchemaError",
     "SettingsError",
     "WriteError",
@@ -84,6 +86,27 @@ class FindError(FileError):
     """A source does not exist, cannot be read or holds no audio."""
 
     stage = "find"
+
+
+class NotFoundError(FindError, FileNotFoundError):
+    """A source that somebody named does not exist.
+
+    Examples
+    --------
+    >>> error = NotFoundError("nope.mp3")
+    >>> print(error)
+    nope.mp3: does not exist; check the spelling
+    >>> isinstance(error, FileNotFoundError)
+    True
+    """
+
+    def __init__(self, path: str | Path, message: str = "does not exist; check the spelling"):
+        super().__init__(path, message)
+        self.errno, self.strerror, self.filename = errno.ENOENT, message, self.path
+
+    def __reduce__(self) -> tuple[type[NotFoundError], tuple[str, str]]:
+        # That of an OSError has a third argument, its file.
+        return type(self), (self.path, self.message)
 
 
 class DecodeError(FileError):

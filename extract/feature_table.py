@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,15 @@ from earmark.extract.schema import NAME_COLUMNS, NAMES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["ATTRIBUTE", "FeatureTable", "concat", "describes_sound", "merge", "names_of_rows"]
+__all__ = [
+    "ATTRIBUTE",
+    "FeatureTable",
+    "concat",
+    "describes_sound",
+    "facts_table",
+    "merge",
+    "names_of_rows",
+]
 
 ATTRIBUTE = "earmark"
 """Where a DataFrame carries the provenance of its values, in its ``attrs``."""
@@ -44,7 +53,22 @@ def describes_sound(name: str) -> bool:
     return name not in NAMES and not NO_SOUND.match(name)
 
 
-@dataclass(frozen=True, eq=False)
+def facts_table(name: str, facts: Mapping[str, str]) -> str:
+    """Return a small table for notebooks, whatever the facts hold.
+
+    Examples
+    --------
+    >>> facts_table("Trained", {"genres": "R&B"})
+    '<table><caption>Trained</caption><tr><th>genres</th><td>R&amp;B</td></tr></table>'
+    """
+    rows = (
+        f"<tr><th>{html.escape(key)}</th><td>{html.escape(value)}</td></tr>"
+        for key, value in facts.items()
+    )
+    return f"<table><caption>{html.escape(name)}</caption>{''.join(rows)}</table>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class FeatureTable:
     """Rows of tracks or windows, with the provenance of their values.
 
@@ -99,6 +123,25 @@ class FeatureTable:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}({', '.join(f'{key} {value}' for key, value in self._facts.items())})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the table is, and its first rows."""
+        rows = self.frame.head(5).to_html(max_cols=12, notebook=True)
+        return facts_table(type(self).__name__, self._facts) + rows
+
+    @property
+    def _facts(self) -> dict[str, str]:
+        kind = "windows" if self.windowed else "tracks"
+        return {
+            "set": self.set or "unknown",
+            kind: f"{len(self.frame):,}",
+            "descriptors": f"{len(self.columns):,}",
+            "fingerprint": self.fingerprint or "unknown",
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """Return a DataFrame that carries the provenance in ``attrs["earmark"]``."""

@@ -88,6 +88,7 @@ LEVELS = {
     "classify.model": 2,
     "classify.reasons": 2,
     # What a model says of a table: evaluation measures it, the library shows it.
+    "classify.agreement": 3,
     "classify.score": 3,
     "classify.trained": 4,
     "classify": 5,

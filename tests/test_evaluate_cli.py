@@ -250,3 +250,25 @@ def test_on_real_music_a_random_split_says_far_too_much(cli, shared, tmp_path):
     assert leaky > honest + 0.2
     assert "4 tracks are there more than once: the same audio at another bit rate" in out
     assert "such as electronic-28.mp3 and electronic-30.mp3" in err
+
+
+def test_what_was_said_of_every_track_is_written(cli, table, trained, tmp_path):
+    output = tmp_path / "said.csv"
+    status, out, err = cli("evaluate", table, "--repeats", 1, "--folds", 3, "-q", "-o", output)
+    assert status == 0
+    assert f"what was said of 72 tracks: {output}" in err
+    said = pd.read_csv(output).set_index("path")
+    given = pd.read_csv(table).set_index("path")
+    assert set(said.index) == set(given.index)
+    assert (said["label"] == given["genre"].reindex(said.index)).all()
+    # By a model that had not seen the artist: each is in one fold.
+    assert (said.groupby("group")["fold"].nunique() == 1).all()
+    assert said["fold"].nunique() == 3
+    right = (said["genre"] == said["label"]).mean()
+    assert measures(out)[0] == pytest.approx(right, abs=0.0005)
+    other = tmp_path / "other.parquet"
+    status, out, _ = cli("evaluate", table, "-m", trained, "-q", "-o", other)
+    assert status == 0
+    said = pd.read_parquet(other)
+    assert (said["genre"] == said["label"]).mean() == pytest.approx(measures(out)[0], abs=0.0005)
+    assert cli("evaluate", trained, "-o", tmp_path / "m.csv")[0] == 2

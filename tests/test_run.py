@@ -58,7 +58,7 @@ def test_every_file_is_a_row_or_a_failure(music, tmp_path):
     assert failures.columns.tolist() == ["path", "stage", "error", "message"]
     assert failures["path"].tolist() == [str(tmp_path / "none"), "bad.mp3"]
     assert failures["stage"].tolist() == ["find", "decode"]
-    assert failures["error"].tolist() == ["FindError", "DecodeError"]
+    assert failures["error"].tolist() == ["NotFoundError", "DecodeError"]
     assert failures["message"].str.len().min() > 10
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "music",
@@ -305,7 +305,7 @@ def test_names_that_are_not_utf8_end_in_the_table_or_in_the_failures(music, tmp_
     shutil.copyfile(music / "0.wav", music / odd)
     missing = os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.wav")
     output = tmp_path / "t.csv"
-    assert status("extract", music, missing, "-o", output) == 0
+    assert status("extract", music, missing, "-o", output) == 1
     assert r"caf\xe9.wav" in pd.read_csv(output)["path"].tolist()
     failures = pd.read_csv(tables.failures_path(output))
     assert failures["stage"].tolist() == ["find", "decode"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -15,6 +16,14 @@ import pytest
 import earmark
 
 ROOT = Path(__file__).parent.parent
+
+pytest.importorskip("hatchling", reason="hatchling is not installed, which builds the wheel")
+spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+hatch_build = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(hatch_build)
+
+VERSION = hatch_build.version()
+"""Of what is built here: that of the tag, where there is one."""
 
 BESIDE = ("app.py", "classify.py", "extract.py", "pipeline.py")
 """Modules that users have of their own."""
@@ -37,7 +46,6 @@ def run(*command, cwd, **environment):
 
 def build(target, folder, source):
     """Build with what is installed, without a network: the file."""
-    pytest.importorskip("hatchling", reason="hatchling is not installed, which builds the wheel")
     run("-m", "hatchling", "build", "-t", target, "-d", folder, cwd=source)
     (built,) = folder.iterdir()
     return built
@@ -67,7 +75,7 @@ def test_the_wheel_holds_one_package_and_the_plugin_of_beets(names):
     assert {name.partition("/")[0] for name in names} == {
         "beetsplug",
         "earmark",
-        f"earmark-{earmark.__version__}.dist-info",
+        f"earmark-{VERSION}.dist-info",
     }
 
 
@@ -112,7 +120,7 @@ def test_the_wheel_holds_what_the_modules_read_and_no_pickles(names):
 
 @pytest.mark.slow
 def test_the_wheel_carries_its_licence(names):
-    licences = f"earmark-{earmark.__version__}.dist-info/licenses"
+    licences = f"earmark-{VERSION}.dist-info/licenses"
     assert {f"{licences}/LICENSE", f"{licences}/NOTICE.md"} <= names
 
 
@@ -120,7 +128,7 @@ def test_the_wheel_carries_its_licence(names):
 def test_the_wheel_is_the_same_from_a_source_distribution(names, tmp_path):
     with tarfile.open(build("sdist", tmp_path / "sdist", ROOT)) as archive:
         archive.extractall(tmp_path, filter="data")
-    source = tmp_path / f"earmark-{earmark.__version__}"
+    source = tmp_path / f"earmark-{VERSION}"
     with zipfile.ZipFile(build("wheel", tmp_path / "wheel", source)) as archive:
         assert set(archive.namelist()) == names
 
@@ -133,7 +141,7 @@ def test_what_is_installed_leaves_a_users_own_modules_alone(wheel, beside, tmp_p
     assert {path.name for path in target.iterdir()} - {"bin"} == {
         "beetsplug",
         "earmark",
-        f"earmark-{earmark.__version__}.dist-info",
+        f"earmark-{VERSION}.dist-info",
     }
     code = (
         "import earmark, extract, classify, pipeline, app\n"
@@ -144,11 +152,11 @@ def test_what_is_installed_leaves_a_users_own_modules_alone(wheel, beside, tmp_p
     )
     found = run("-c", code, cwd=beside, PYTHONPATH=str(target)).splitlines()
     assert found == [
-        f"{earmark.__version__} default {target / 'earmark'}",
+        f"{VERSION} default {target / 'earmark'}",
         "user user user user",
     ]
     version = run("-m", "earmark", "--version", cwd=beside, PYTHONPATH=str(target))
-    assert version == f"earmark {earmark.__version__}\n"
+    assert version == f"earmark {VERSION}\n"
 
 
 def test_the_command_runs_in_a_checkout_beside_a_users_own_modules(beside):
@@ -166,3 +174,47 @@ def test_everything_names_the_same_version_and_licence():
     assert "\nlicense: MIT\n" in citation
     assert '\nlicense = "MIT"\n' in project
     assert (ROOT / "LICENSE").read_text(encoding="utf-8").startswith("MIT License\n")
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A repository with one commit that states a version."""
+    stated = tmp_path / hatch_build.STATED
+    stated.parent.mkdir()
+    stated.write_text('__version__ = "1.2.0.dev0"\n', encoding="utf-8")
+
+    def git(*arguments):
+        own = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", *own, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "one")
+    return tmp_path, git
+
+
+def test_the_version_is_that_of_the_tag(repository):
+    folder, git = repository
+    # A clone without tags, as one without a repository.
+    assert hatch_build.version(folder) == "1.2.0.dev0"
+    git("tag", "-m", "one", "v1.2.0")
+    assert hatch_build.version(folder) == "1.2.0"
+
+
+def test_commits_after_a_release_are_counted(repository):
+    folder, git = repository
+    git("tag", "v1.1.0", "-m", "before")
+    for number in range(3):
+        git("commit", "-qm", f"more {number}", "--allow-empty")
+    assert hatch_build.version(folder) == "1.2.0.dev3"
+
+
+def test_a_tag_of_another_version_is_refused(repository):
+    folder, git = repository
+    git("tag", "v2.0.0", "-m", "wrong")
+    with pytest.raises(ValueError, match=r"tag v2\.0\.0 is of another version .* 1\.2\.0\.dev0"):
+        hatch_build.version(folder)
+    # What is no release says nothing.
+    git("tag", "-d", "v2.0.0")
+    git("tag", "before-lunch")
+    assert hatch_build.version(folder) == "1.2.0.dev0"

@@ -13,7 +13,7 @@ from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.calibration import calibrate, cross_fitted
 from earmark.classify.evaluation.held_out import Job, Run, run_folds
-from earmark.classify.evaluation.result import Evaluation
+from earmark.classify.evaluation.result import Evaluation, beside_labels
 from earmark.classify.model.ensemble import Ensemble, Floats, softmax
 from earmark.classify.score import EXPLAINED_COLUMNS, ranked, scored
 from earmark.extract.errors import LabelError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Fold = tuple[Indices, Indices]
 
-__all__ = ["cross_validate", "plan", "test"]
+__all__ = ["cross_validate", "plan", "predicted", "test"]
 
 FEW_TRACKS, MANY_TRACKS = 2_000, 20_000
 """Where once over the data is enough, and where a fifth of it is."""
@@ -118,7 +118,8 @@ def cross_validate(
     known = [[str(genre) for genre in learner.classes_] for learner in learners]
     wrong = _surest_errors(runs[0].tracks["label"], first)
     reasons = _explained(dataset, tests, sure, known, wrong)
-    return Evaluation(numbers, runs[0].tracks, first, share, temperature, reasons)
+    tracks = runs[0].tracks.assign(fold=runs[0].folds)
+    return Evaluation(numbers, tracks, first, share, temperature, reasons)
 
 
 @dataclass(frozen=True)
@@ -329,9 +330,7 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
     LabelError
         The model knows none of the genres.
     """
-    table = FeatureTable(dataset.features.assign(path=dataset.tracks), dataset.about)
-    found = scored(bundle, table).logits
-    labelled = dataset.per_track().set_index("track").reindex(found.index)
+    found, labelled = _tested(bundle, dataset)
     foreign = sorted(set(labelled["label"]) - set(bundle.genres))
     if len(foreign) == labelled["label"].nunique():
         raise LabelError(
@@ -353,3 +352,28 @@ def test(bundle: Bundle, dataset: Dataset) -> dict[str, Any]:
         "grouped_by": dataset.grouped_by,
         "genres": genres,
     }
+
+
+def predicted(bundle: Bundle, dataset: Dataset, top: int = 3) -> pd.DataFrame:
+    """Return what a trained model says of labelled tracks, beside their labels.
+
+    Parameters
+    ----------
+    bundle, dataset
+        As for `test`.
+    top : int
+        How many genres to name.
+
+    Returns
+    -------
+    DataFrame
+        As from `Evaluation.predictions`, without folds.
+    """
+    return beside_labels(*_tested(bundle, dataset), top)
+
+
+def _tested(bundle: Bundle, dataset: Dataset) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the log-odds of the tracks that have sound, and their labels and groups."""
+    table = FeatureTable(dataset.features.assign(path=dataset.tracks), dataset.about)
+    found = scored(bundle, table).logits
+    return found, dataset.per_track().set_index("track").reindex(found.index)

@@ -54,7 +54,7 @@ Names = Annotated[list[str], Field(min_length=1), AfterValidator(_unique)]
 Categories = Annotated[list[FiniteFloat], AfterValidator(_ascending)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Bundle:
     """A trained model with what is needed to use it and to judge it.
 
@@ -129,6 +129,17 @@ class Bundle:
     versions: dict[str, str] = field(default_factory=dict)
     typical: genre_profiles.Typical = field(default_factory=dict)
     least_motion: Annotated[float, Field(strict=True, ge=0, le=1e3)] = 0.0
+
+    def __repr__(self) -> str:
+        parts = [
+            f"{len(self.genres)} genres",
+            f"{len(self.inputs)} of {len(self.columns)} columns of "
+            f"{self.set or 'a table that Earmark did not extract'}",
+            f"windows of {self.windows:g} s" if self.windows else "whole tracks",
+        ]
+        if isinstance(accuracy := self.metrics.get("accuracy"), int | float):
+            parts.append(f"accuracy {accuracy:.3f}")
+        return f"{type(self).__name__}({', '.join(parts)})"
 
     def steady(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Tell which rows move so little that they are no music; where it is unknown, none."""

@@ -20,6 +20,21 @@ def say(message: str) -> None:
     print(f"earmark: {message}", file=sys.stderr)
 
 
+def say_new_folder(output: Path) -> None:
+    """Say, before the work, that the folder of an output is not there yet: it may be misspelt."""
+    if not output.parent.exists():
+        say(f"the folder {output.parent} does not exist yet; it will be made")
+
+
+def say_compiling(set_name: str) -> None:
+    """Say that a first run takes longer, and why."""
+    from earmark.extract.signal import hpss, kernels
+
+    needed = [kernels, hpss] if set_name == "gtzan" else [kernels]
+    if not all(map(kernels.are_compiled, needed)):
+        say("compiling on the first run, up to a minute or two; later runs begin at once")
+
+
 def say_unsearched(result: Result) -> None:
     """Say which files of the folders were not searched."""
     from earmark.extract.audio.sources import unsearched_files
@@ -40,12 +55,20 @@ def show_notes(notes: Sequence[Sequence[str]], listed: Path | None) -> None:
 
 
 def finish(good: int, failures: Sequence[Sequence[str]], listed: Path | None, strict: bool) -> None:
-    """Name what failed and end with the right status."""
+    """Name what failed, first what was named and is not there, and end with the right status.
+
+    A source that is not there is most likely misspelt: whatever else was done, what was asked for
+    was not.
+    """
+    from earmark.extract.errors import NotFoundError
+
+    absent = [row for row in failures if row[2] == NotFoundError.__name__]
     if failures:
         say(f"{len(failures)} failed" + (f", all listed in {listed}" if listed else "") + ":")
-        for path, _, _, message in failures[:5]:
+        others = [row for row in failures if row[2] != NotFoundError.__name__]
+        for path, _, _, message in [*absent, *others][:5]:
             say(f"  {path}: {message}")
         if len(failures) > 5:
             say(f"  … and {len(failures) - 5} more")
-    if not good or (strict and failures):
+    if not good or absent or (strict and failures):
         raise typer.Exit(1)

@@ -55,7 +55,7 @@ Workers = Annotated[
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        help="Analyse on a cluster of Dask's (needs 'earmark[cluster]'): the address of its "
+        help="Analyse on a cluster of Dask's (needs the extra cluster): the address of its "
         "scheduler, or 'local' to start one here.",
         metavar="tcp://HOST:8786|local",
     ),
@@ -202,7 +202,7 @@ Tune = Annotated[
     int,
     typer.Option(
         min=0,
-        help="Sets of parameters to try (needs 'earmark[tune]'), within the training part of every "
+        help="Sets of parameters to try (needs the extra tune), within the training part of every "
         "fold, so that the numbers stay honest.",
         metavar="N",
     ),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 WEAK = 0.3
 """Probability below which a genre gets a question mark."""
 
+LEAST = 0.005
+"""Probability below which another genre is not named: it would be one of 0 %."""
+
 
 def show_predictions(found: pd.DataFrame) -> None:
     """Show the first predictions, a line for each, and how many there are of each genre."""
@@ -28,7 +31,9 @@ def show_predictions(found: pd.DataFrame) -> None:
     grid["%"] = [f"{100 * chance:.0f}" if chance >= 0 else "" for chance in some["probability"]]
     grid["or"] = [
         ", ".join(
-            f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}" for rank in ranks
+            f"{row[f'genre_{rank}']} {100 * row[f'probability_{rank}']:.0f}"
+            for rank in ranks
+            if row[f"probability_{rank}"] >= LEAST
         )
         if isinstance(row["genre"], str)
         else ""

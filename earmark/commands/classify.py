@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -12,7 +13,15 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import typer
 from typer.core import TyperCommand
 
-from earmark.commands._console import SHOWN, finish, say, say_unsearched, show_notes
+from earmark.commands._console import (
+    SHOWN,
+    finish,
+    say,
+    say_compiling,
+    say_new_folder,
+    say_unsearched,
+    show_notes,
+)
 from earmark.commands._options import (
     KeyNames,
     Memory,
@@ -164,6 +173,7 @@ def command(  # noqa: PLR0912, PLR0915
         raise typer.BadParameter(NOWHERE, param_hint="--explain, --segments")
     if not to_stdout:
         tables.check_output(output, "predictions")
+        say_new_folder(output)
     explained = _beside(output, "explained", "reasons" if explain else None)
     timeline = _beside(output, "segments", None if segments is None else "segments")
     failures: Sequence[Sequence[str]] = []
@@ -182,6 +192,7 @@ def command(  # noqa: PLR0912, PLR0915
         extraction = replace(extraction, timeout=timeout)
         if keys:
             key_names.check_named(extraction.schema.names, extraction.schema.set)
+        say_compiling(extraction.set)
         result = run.extract(
             sources,
             extraction,
@@ -220,6 +231,8 @@ def command(  # noqa: PLR0912, PLR0915
     if kept is not None:
         kept.remove()
     show_doubts(found, min_probability)
+    if len(found) and not to_stdout and sys.stderr.isatty():
+        say(f"next: earmark playlist {output} -o playlists")
     show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)
 

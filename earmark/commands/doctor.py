@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from earmark.commands._output import As, Format, show
+from earmark.commands._output import As, Format, grid, show
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXAMPLE = "earmark doctor --format json"
 
@@ -17,6 +22,14 @@ def command(form: As = Format.table) -> None:
     from earmark import diagnosis
 
     found = diagnosis.table()
-    show(found, form)
+    show(found, form, lambda: _print(found))
     if diagnosis.BROKEN in found["state"].to_numpy():
         raise typer.Exit(1)
+
+
+def _print(found: pd.DataFrame) -> None:
+    """Print what was found, and below it each remedy on a line of its own, to be copied."""
+    print(grid(found.drop(columns="remedy")), end="")
+    asked = found[found["remedy"] != ""]
+    for remedy, own in asked.groupby("remedy", sort=False):
+        print(f"{', '.join(own['what'])}: {remedy}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from earmark.commands._console import SHOWN, say
+from earmark.commands._console import SHOWN, say, say_new_folder
 
 EXAMPLE = "earmark duplicates features.parquet --audio ~/Music --playlist doubles.m3u8"
 
@@ -50,6 +50,7 @@ def command(
     rows = found.table
     if output is not None:
         tables.check_output(output, "doubles")
+        say_new_folder(output)
         tables.write(rows, output)
     if playlist is not None and len(rows):
         lines = None
@@ -66,4 +67,8 @@ def command(
     count = rows["recording"].nunique()
     if count > SHOWN:
         print(f"… and {count - SHOWN} more recordings")
-    print(f"{count} recordings are there several times, in {len(rows)} files")
+    if count:
+        which = "1 recording is" if count == 1 else f"{count} recordings are"
+        print(f"{which} there several times, in {len(rows)} files")
+    else:
+        print("no recording is there several times")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from earmark.commands._console import say, say_new_folder
 from earmark.commands._learning import labelled, search, show_evaluation
 from earmark.commands._options import (
     Audio,
@@ -29,6 +30,9 @@ from earmark.commands._options import (
     names_in,
 )
 from earmark.commands._output import As, Format
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXAMPLE = "earmark evaluate features.parquet --labels labels.csv --split fold"
 
@@ -61,6 +65,16 @@ def command(
     tune: Tune = 0,
     seed: Seed = 0,
     device: WhereToTrain = Device.cpu,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="What was said of each track by a model that had not seen it, beside its label, "
+            "group and fold (.csv, .parquet, .jsonl); of several repeats the first.",
+            show_default=False,
+        ),
+    ] = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> None:
@@ -71,8 +85,14 @@ def command(
     import earmark
     from earmark.classify.evaluation import cross_validation
     from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.extract import tables
     from earmark.extract.errors import BundleError
 
+    if output is not None:
+        if table.is_dir():
+            raise typer.BadParameter("a model's directory has numbers alone", param_hint="--output")
+        tables.check_output(output, "predictions")
+        say_new_folder(output)
     if table.is_dir():
         numbers = earmark.load(table).metrics
         if not numbers:
@@ -97,6 +117,8 @@ def command(
     )
     if bundle is not None:
         show_evaluation(cross_validation.test(bundle, data), form)
+        if output is not None:
+            _write(cross_validation.predicted(bundle, data), output)
         return
     found = cross_validation.cross_validate(
         data,
@@ -109,3 +131,12 @@ def command(
         show_progress=not quiet,
     )
     show_evaluation(found.metrics, form)
+    if output is not None:
+        _write(found.predictions(), output)
+
+
+def _write(predictions: pd.DataFrame, output: Path) -> None:
+    from earmark.extract import tables
+
+    tables.write(predictions, output)
+    say(f"what was said of {len(predictions)} tracks: {output}")

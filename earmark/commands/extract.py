@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from earmark.commands._console import finish, say, say_unsearched, show_notes
+from earmark.commands._console import (
+    finish,
+    say,
+    say_compiling,
+    say_new_folder,
+    say_unsearched,
+    show_notes,
+)
 from earmark.commands._options import (
     Config,
     Force,
@@ -107,6 +114,7 @@ def command(
         set_name, read_settings(config), windows, tracks_output is not None, timeout
     )
     output = output or default_folder() / "features.parquet"
+    say_compiling(set_name)
     if output == STDOUT:
         if tracks_output or header_rows != 1 or prune or retry_failed or force:
             raise typer.BadParameter(NOWHERE, param_hint="--output")
@@ -122,6 +130,7 @@ def command(
         show_notes(held.notes, None)
         finish(held.described, held.failures, None, strict)
         return
+    say_new_folder(output)
     result = run.extract(
         sources,
         extraction,

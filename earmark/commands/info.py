@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +14,17 @@ from earmark.commands._options import KeyNames
 from earmark.commands._output import As, Format, show
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+
     from earmark.classify.trained import Trained
     from earmark.extract.feature_table import FeatureTable
 
 EXAMPLE = "earmark info features.parquet"
+
+MOST_NAMED = 5
+"""Columns of a kind that are named; the others are counted."""
 
 
 def command(
@@ -41,14 +49,73 @@ def command(
         _show_table(tables.read(thing), tables.kind_of(thing), form)
     else:
         row = earmark.features(thing).to_frame().T
-        values = (with_names(row, keys.value) if keys else row).iloc[0]
-        texts = [value if isinstance(value, str) else f"{value:g}" for value in values]
-        lines = [f"{name} {text}" for name, text in zip(values.index, texts, strict=True)]
-        show(
-            {str(name): value for name, value in values.items()},
-            form,
-            lambda: print(*lines, sep="\n"),
-        )
+        named = (with_names(row, keys.value) if keys else row).iloc[0]
+        values = {str(name): value for name, value in named.items()}
+        show(values, form, lambda: _show_values(values))
+
+
+def _units(set_name: str | None) -> dict[str, str]:
+    """Return the units of the columns of a feature set, by column; of no set none."""
+    from earmark.extract import schema, sets
+    from earmark.extract.config import DEFAULTS
+
+    name = (set_name or "").rpartition("-")[0] or set_name
+    if name not in sets.SETS:
+        return {}
+    return {column.name: column.unit for column in schema.of(name, DEFAULTS).columns}
+
+
+def _show_values(values: Mapping[str, float | str]) -> None:
+    """Show what was measured in a file: names, values and units below each other."""
+    from earmark.extract.sets import DEFAULT_SET
+
+    units = _units(DEFAULT_SET)
+    width = max(map(len, values))
+    for name, value in values.items():
+        shown = value if isinstance(value, str) else "–" if math.isnan(value) else f"{value:.6g}"
+        print(f"{name:<{width}}  {shown:>12}  {units.get(name, '')}".rstrip())
+    print(f"\n`{EXAMPLE.rpartition(' ')[0]} NAME` says what a column means")
+
+
+def _show_columns(frame: pd.DataFrame, units: Mapping[str, str]) -> None:
+    """Show the columns that are measured once per row, and count the others."""
+    import pandas as pd
+
+    from earmark.extract.engine import registry
+
+    known = [name for name in units if name in frame]
+    whole = [name for name in known if (own := registry.of_column(name)) and own.name == name]
+    if not whole or not len(frame):
+        return
+    values = frame[whole].astype(float)
+    grid = pd.DataFrame({"column": whole, "unit": [units[name] for name in whole]})
+    for what, found in (
+        ("lowest", values.min()),
+        ("median", values.median()),
+        ("highest", values.max()),
+    ):
+        grid[what] = [_short(value) for value in found]
+    print()
+    show(grid, Format.table)
+    others = len(known) - len(whole)
+    print(f"{others} more columns; `earmark info NAME` says what one means" if others else "")
+
+
+def _short(value: float) -> str:
+    """Return a number in few digits; nothing for what is missing."""
+    if math.isnan(value):
+        return ""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _missing(shares: pd.Series) -> list[str]:
+    """Say what is missing, all columns of one share together, those first that lack most."""
+    lines = []
+    for share, columns in sorted(shares[shares > 0].groupby(shares), reverse=True):
+        names = [str(name) for name in columns.index]
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        lines.append(f"missing in {share:.1%} of rows: {', '.join(names[:MOST_NAMED])}{more}")
+    return lines
 
 
 def _show_model(bundle: Trained, form: Format) -> None:
@@ -89,6 +156,7 @@ def _show_table(table: FeatureTable, kind: str | None, form: Format) -> None:
 
     frame, about = table.frame, table.provenance
     missing = frame.isna().mean()
+    units = _units(table.set)
 
     def lines() -> None:
         print(f"{kind or 'a foreign table'}: {len(frame)} rows, {len(frame.columns)} columns")
@@ -104,14 +172,15 @@ def _show_table(table: FeatureTable, kind: str | None, form: Format) -> None:
         for name, value in about.items():
             if name not in DESCRIPTION:
                 print(f"{name}: {value}")
-        for column, share in missing[missing > 0].items():
-            print(f"missing in {column}: {share:.1%}")
+        print(*_missing(missing), sep="\n", end="\n" if missing.any() else "")
+        _show_columns(frame, units)
 
     facts = {
         "kind": kind,
         "rows": len(frame),
         "columns": list(frame),
         **about,
+        "units": {name: units[name] for name in units if name in frame},
         "missing": missing[missing > 0].to_dict(),
     }
     show(facts, form, lines)

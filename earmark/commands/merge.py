@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from earmark.commands._console import say_new_folder
 from earmark.commands._output import STDOUT, As, Format, printed, show
 
 EXAMPLE = "earmark merge rock.parquet jazz.parquet -o all.parquet"
@@ -38,6 +39,7 @@ def command(
 
     if output != STDOUT:
         tables.check_output(output, "features")
+        say_new_folder(output)
     parts = [tables.read(source) for source in sources]
     merged = feature_table.merge(parts)
     if output == STDOUT:

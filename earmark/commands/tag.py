@@ -98,7 +98,7 @@ def command(
         str | None,
         typer.Option(
             "--map",
-            help="What genres are called: discogs, itunes, or a TOML file with a table [genres].",
+            help="What genres are called: discogs, itunes, or a TOML file with a table genres.",
             metavar="NAME|TOML",
         ),
     ] = None,
@@ -142,10 +142,12 @@ def command(
     A file is replaced in one step by a copy that is proven to sound the same, and what was there
     before is in a journal: `earmark untag JOURNAL` brings it back, to the byte.
     """
+    from earmark.classify.library.tagging import fields as fields_of_files
     from earmark.classify.library.tagging import journal, restore
     from earmark.classify.library.tagging import plan as plans
     from earmark.classify.library.tagging import write as writing
 
+    fields_of_files.require_mutagen()
     if verify is not None:
         _compare(restore.compare(journal.read(verify)))
         return

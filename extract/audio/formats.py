@@ -82,10 +82,6 @@ def has_magic(head: bytes, magic: Mapping[int, bytes]) -> bool:
     return all(head.startswith(mark, offset) for offset, mark in magic.items())
 
 
-LONGEST_ADTS = 3 * 8191
-"""Bytes of three frames of AAC at the most."""
-
-
 MOST_JUNK = 8192
 """Bytes that may stand before the first frame of AAC."""
 

@@ -57,10 +57,10 @@ class Recognised:
         None where it is no audio format of our table.
     start, stop : int
         Where its content begins and ends in the file, between the tags.
-    note : str
-        What is odd about where it begins.
     instead : str
         What it is where it is no audio, such as ``a PDF``; empty where nobody knows.
+    note : str
+        What is odd about where it begins.
     """
 
     format: AudioFormat | None

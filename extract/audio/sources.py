@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from earmark.extract.audio import formats
-from earmark.extract.errors import FindError, printable
+from earmark.extract.errors import FindError, NotFoundError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,7 +74,7 @@ def find(
     >>> tracks[0].path
     'hip-hop-90bpm-d-minor.mp3'
     >>> find(["no-such-folder"])[1]
-    [FindError('no-such-folder', 'does not exist; check the spelling')]
+    [NotFoundError('no-such-folder', 'does not exist; check the spelling')]
     """
     given = list(listed(sources))
     # Unlike those of a Path, this never raises.
@@ -178,7 +178,7 @@ def _search(
     try:
         is_folder = stat.S_ISDIR(source.stat().st_mode)
     except (FileNotFoundError, ValueError):
-        failures.append(FindError(source, "does not exist; check the spelling"))
+        failures.append(NotFoundError(source))
         return
     except OSError as error:
         failures.append(FindError(source, f"cannot be read: {error.strerror}"))

@@ -110,15 +110,15 @@ def integrated_loudness(energies: NDArray[np.float64]) -> float:
     float
         Loudness in LUFS; NaN where no block of 400 ms reaches -70 LUFS.
 
-    Examples
-    --------
-    >>> round(integrated_loudness(np.full(100, 0.01)), 2)
-    -20.69
-
     References
     ----------
     ITU-R BS.1770-4, "Algorithms to measure audio programme loudness and true-peak audio level",
     2015, annex 1.
+
+    Examples
+    --------
+    >>> round(integrated_loudness(np.full(100, 0.01)), 2)
+    -20.69
     """
     if len(energies) < 4:
         return np.nan
@@ -179,16 +179,16 @@ def range_of_loudness(energies: NDArray[np.float64]) -> float:
     float
         Range in LU; NaN where fewer than two blocks reach the gate.
 
+    References
+    ----------
+    EBU Tech 3342, "Loudness range: a measure to supplement EBU R 128 loudness normalization",
+    2016.
+
     Examples
     --------
     >>> soft_then_loud = np.repeat([0.001, 0.01], 600)
     >>> round(range_of_loudness(soft_then_loud), 2)
     10.0
-
-    References
-    ----------
-    EBU Tech 3342, "Loudness range: a measure to supplement EBU R 128 loudness normalization",
-    2016.
     """
     if len(energies) < 31:
         return np.nan

@@ -79,6 +79,7 @@ def log_mel(samples: Floats) -> Floats:
     Returns
     -------
     ndarray of shape (frames, 96), float32
+        Frames of which the whole window lies in the samples.
 
     Examples
     --------
@@ -213,6 +214,7 @@ class Patches:
         Returns
         -------
         ndarray of shape (size,)
+            As many numbers as the descriptor has.
         """
         candidates = self._between(*span) if span else np.array(self._spread(), np.int64)
         begin = np.rint((candidates * SECONDS - (span[0] if span else 0)) * frame_rate)

@@ -79,6 +79,7 @@ def samples_under(samples: Floats, start: int, stop: int, padding: Padding) -> F
     Returns
     -------
     ndarray of shape (N_FFT + (stop - start - 1) * HOP_LENGTH,), float32
+        With what the padding puts before the first and after the last.
     """
     first = start * HOP_LENGTH - N_FFT // 2
     last = (stop - 1) * HOP_LENGTH + N_FFT // 2

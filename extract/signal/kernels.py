@@ -6,15 +6,20 @@ gives the same bytes however many workers there are.
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
 __all__ = [
     "UNORDERED_MAXIMUM",
     "Projection",
+    "are_compiled",
     "band_extremes",
     "floored_means",
     "flux",
@@ -48,6 +53,15 @@ def kernel(function: Any, fastmath: frozenset[str] = _FAST) -> Any:
     except RuntimeError:
         # There is no folder to cache in (a read-only system without a home): compile each time.
         return numba.njit(**options)(function)
+
+
+def are_compiled(module: ModuleType) -> bool:
+    """Tell whether kernels of a module are on disk, so that a run need not compile them."""
+    kernels = [each for each in vars(module).values() if hasattr(each, "py_func")]
+    own = [each for each in kernels if each.py_func.__module__ == module.__name__]
+    folders = {Path(each.stats.cache_path) for each in own if each.stats.cache_path}
+    stem = module.__name__.rpartition(".")[2]
+    return not own or any(any(folder.glob(f"{stem}.*.nbi")) for folder in folders)
 
 
 @kernel

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["MARK", "NATIVE", "Tags", "open_tags"]
+__all__ = ["MARK", "NATIVE", "Tags", "open_tags", "require_mutagen"]
 
 MARK = "EARMARK"
 """The field that says which values are Earmark's, and where they come from."""
@@ -368,6 +368,22 @@ class Asf(Tags):
         return sorted(held, key=lambda each: (each[0], repr(each[1])))
 
 
+def require_mutagen() -> None:
+    """Refuse to go on without what reads and writes tags.
+
+    Raises
+    ------
+    LabelError
+        mutagen is not installed.
+    """
+    try:
+        import mutagen  # noqa: F401
+    except ImportError:
+        raise LabelError(
+            "writing tags needs mutagen; install it with: pip install 'earmark[tags]'"
+        ) from None
+
+
 def open_tags(path: Path) -> Tags:
     """Open the tags of a file for reading and writing.
 
@@ -378,12 +394,9 @@ def open_tags(path: Path) -> Tags:
     LabelError
         mutagen is not installed.
     """
-    try:
-        import mutagen
-    except ImportError:
-        raise LabelError(
-            "writing tags needs mutagen; install it with: pip install 'earmark[tags]'"
-        ) from None
+    require_mutagen()
+    import mutagen
+
     try:
         # Opening a pipe or a device would wait for ever.
         if not stat.S_ISREG(path.stat().st_mode):
