@@ -105,3 +105,26 @@ def test_plans_journals_and_what_was_undone_are_printed(kept, cli, monkeypatch, 
     _, out, _ = cli("untag", "j", "--format", "json")
     assert json.loads(out)["restored"] >= 1
     assert json.loads(out)["left"] == []
+
+
+def test_of_many_descriptors_only_those_are_read_that_are_asked_for(kept, tmp_path):
+    from earmark.classify.dataset import duplicates
+    from earmark.classify.library import choose, columns
+    from earmark.extract import tables
+
+    rule = choose.Choice("mood == 'happy' or musicnn_007 > -100 and energy > 0", order="-tempo")
+    whole, every = columns.read(kept / "f.parquet")
+    path = tmp_path / "both.parquet"
+    extra = {f"musicnn_{place:03}": float(place) for place in range(20)}
+    frame = every.frame.assign(**extra)
+    names = [*every.columns, *extra]
+    tables.write(every.with_frame(frame).to_frame(), path)
+    about = {**every.provenance, "set": "default+musicnn-1", "columns": names}
+    frame.attrs["earmark"] = about
+    tables.write(frame, path)
+    some, source = columns.read(path, None, rule.columns)
+    assert set(source.columns) == {*duplicates.telling(about), "musicnn_007"}
+    rule = choose.Choice("musicnn_007 > -100 and energy > 0", order="-tempo")
+    chosen = choose.choose(some, source, rule)["path"].tolist()
+    assert chosen == choose.choose(*columns.read(path), rule)["path"].tolist()
+    assert len(chosen) == 6

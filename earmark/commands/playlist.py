@@ -139,7 +139,9 @@ def command(
     )
     if single and output != STDOUT:
         playlists.check_output(output)
-    tracks, source = columns.read(table, features)
+    asked = choose.Choice(where, like or (), to, count, order)
+    # What is compared is compared in all descriptors.
+    tracks, source = columns.read(table, features, None if like else {by, *asked.columns})
     files = names.located(tracks["path"].astype(str), audio) if audio else None
     if not single:
         tracks = columns.with_column(tracks, by, files)
@@ -153,7 +155,6 @@ def command(
             + (f" and is in {audio}" if audio else "")
             + "; lower --at-least"
         )
-    asked = choose.Choice(where, like or (), to, count, order)
     chosen = choose.choose(tracks, source, asked, files)
     lines = None
     if audio is not None and files is not None:
