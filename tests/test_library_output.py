@@ -113,7 +113,7 @@ def test_of_many_descriptors_only_those_are_read_that_are_asked_for(kept, tmp_pa
     from earmark.extract import tables
 
     rule = choose.Choice("mood == 'happy' or musicnn_007 > -100 and energy > 0", order="-tempo")
-    whole, every = columns.read(kept / "f.parquet")
+    _, every = columns.read(kept / "f.parquet")
     path = tmp_path / "both.parquet"
     extra = {f"musicnn_{place:03}": float(place) for place in range(20)}
     frame = every.frame.assign(**extra)
