@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
-from beets.ui import Subcommand, UserError, should_write
+from beets.ui import Subcommand, should_write
+
+# Where older ones of beets 2 have it, too.
+from beets.ui import UserError  # type: ignore[attr-defined]  # isort: skip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -151,16 +154,17 @@ class EarmarkPlugin(BeetsPlugin):
         version = f"{__version__} {found.origin.set} {found.origin.model}"
         for row in found.rows.to_dict("records"):
             if (place := found.locations.get(row["path"])) is not None:
-                yield Path(place), row, version
+                yield Path(place), {str(name): value for name, value in row.items()}, version
 
     def _store(self, item: Any, row: Mapping[str, Any], version: str, *, force: bool) -> None:
         """Set the fields of a track."""
         from earmark.classify.library.tagging import values
+        from earmark.extract.key_names import Notation
 
         wanted = values.Wanted(
             ("genre", "bpm", "key", "mood", "tags"),
             self.config["min_probability"].get(float),
-            self.config["key_notation"].as_str(),
+            self.config["key_notation"].as_choice(get_args(Notation)),
         )
         texts = {name: "; ".join(held) for name, held in values.of_track(row, wanted).items()}
         for name in VALUES:

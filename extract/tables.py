@@ -25,7 +25,7 @@ from earmark.extract.feature_table import FeatureTable
 from earmark.extract.provenance import metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from earmark.extract.schema import Schema
 
@@ -390,8 +390,18 @@ def _finite(bound: float) -> float | None:
     return float(bound) if np.isfinite(bound) else None
 
 
-def read(path: str | Path) -> FeatureTable:
+def read(
+    path: str | Path, without: Callable[[Mapping[str, Any]], Collection[str]] | None = None
+) -> FeatureTable:
     """Read a table of any of the formats (CSV also compressed).
+
+    Parameters
+    ----------
+    path : str or Path
+        The table.
+    without : callable, optional
+        Given the provenance of a table in Parquet, names columns that need not be read: of many
+        columns that saves most of the time.
 
     Returns
     -------
@@ -406,8 +416,14 @@ def read(path: str | Path) -> FeatureTable:
     path = Path(path)
     try:
         if path.suffix.lower() == ".parquet":
-            arrow = pq.read_table(path)
-            table = FeatureTable.of(arrow.to_pandas(), str(path), provenance_of(arrow.schema))
+            schema = pq.read_schema(path)
+            provenance = provenance_of(schema)
+            left = set(without(provenance)) if without else set()
+            names = [name for name in schema.names if name not in left] if left else None
+            arrow = pq.read_table(path, columns=names, pre_buffer=False)
+            # A part is looked at and not changed: its columns may stay where they were read to.
+            frame = arrow.to_pandas(split_blocks=bool(left))
+            table = FeatureTable.of(frame, str(path), provenance)
         elif path.suffix.lower() == ".jsonl":
             table = FeatureTable(pd.read_json(path, lines=True, dtype=False), {}, str(path))
         else:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from earmark.classify.library import doubles, fingerprint
+from earmark.classify.library import doubles, fingerprint, shared_words
 from earmark.extract.batch import run
 from earmark.extract.errors import SchemaError
 from earmark.extract.feature_table import FeatureTable
@@ -68,21 +68,6 @@ def test_a_short_part_is_found_late_in_a_long_sound(music):
     assert (back.same, back.offset) == (True, pytest.approx(-33, abs=0.05))
 
 
-def test_the_nearest_of_many_are_the_candidates(monkeypatch):
-    random = np.random.default_rng(0)
-    vectors = random.normal(size=(3000, 64)).astype(np.float32)
-    vectors[1500:1600] = vectors[:100] + 0.2 * random.normal(size=(100, 64))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors[7] = 0
-    expected = {(place, place + 1500) for place in range(100)} - {(7, 1507)}
-    for sampled in (4096, 300):
-        monkeypatch.setattr(doubles, "SAMPLED", sampled)
-        found = set(map(tuple, doubles.candidates(vectors).tolist()))
-        assert expected <= found
-        assert len(found) < 300
-    assert len(doubles.candidates(vectors[:1])) == 0
-
-
 def test_faster_or_higher_is_another_version(music):
     one = music(1)
     faster = np.interp(np.arange(0, len(one), 1.04), np.arange(len(one)), one).astype(np.float32)
@@ -124,7 +109,7 @@ def test_files_are_told_apart_by_table_and_sound_and_nothing_is_deleted(music, t
     assert what["cut.wav"] == "another edit of the recording"
     assert what.iloc[0] == "the first of its recording"
     assert {what["03.wav"], what["copy.wav"]} & {"the same file"}
-    assert "1 recordings are there several times, in 5 files" in said
+    assert "1 recording is there several times, in 5 files" in said
     assert heard.read_text().count("music/") == 5
     assert sorted((path.name, path.stat().st_mtime_ns) for path in folder.iterdir()) == before
     status, said, err = cli("duplicates", table)
@@ -181,3 +166,45 @@ def test_real_edits_are_found_and_other_recordings_are_not(shared, tmp_path):
             assert fingerprint.match(own, edit).distance < 0.25
             others = [fingerprint.match(each, edit) for each in prints.values() if each is not own]
             assert min(found.distance for found in others) > 0.42
+
+
+@pytest.fixture(scope="module")
+def heard(music):
+    """Twelve recordings, and of each a part, one that is louder, and one with silence before."""
+    rate = fingerprint.RATE
+    prints = []
+    for seed in range(12):
+        one = music(seed, 20)
+        late = np.concatenate([np.zeros(3 * rate, np.float32), one])
+        for samples in (one, one[5 * rate : 15 * rate], np.clip(3 * one, -1, 1), late):
+            prints.append(fingerprint.of_samples(samples))
+    return prints
+
+
+def test_sounds_that_have_words_in_common_are_asked_for_and_no_others(heard):
+    found = shared_words.pairs(heard)
+    assert (found[:, 0] < found[:, 1]).all()
+    assert len(np.unique(found, axis=0)) == len(found)
+    # Notes that are made have more words in common than those that are played.
+    own = found[found[:, 0] // 4 == found[:, 1] // 4]
+    assert len(own) == 12 * 6
+    assert len(found) - len(own) < 5
+
+
+def test_of_too_many_words_the_same_are_left_out_everywhere(heard, monkeypatch):
+    monkeypatch.setattr(shared_words, "MOST", sum(len(each.words) for each in heard) // 4)
+    found = shared_words.pairs(heard)
+    assert {(a // 4, b // 4) for a, b in found} == {(each, each) for each in range(12)}
+    assert len(set(doubles.duplicates.components(48, [found]))) == 12
+
+
+def test_a_recording_that_is_there_many_times_is_connected(heard):
+    found = shared_words.pairs([*[heard[0]] * 40, heard[4], None])
+    assert len(found) < 40 * shared_words.BESIDE
+    assert len(set(doubles.duplicates.components(40, [found]))) == 1
+
+
+def test_without_sound_there_are_no_pairs():
+    silent = fingerprint.of_samples(np.zeros(60_000, np.float32))
+    for prints in ([], [None], [silent, silent], [None, fingerprint.of_samples(np.zeros(3, "f4"))]):
+        assert shared_words.pairs(prints).shape == (0, 2)

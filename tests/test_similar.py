@@ -142,6 +142,25 @@ def test_many_tracks_are_found_as_by_comparing_all(monkeypatch):
     assert quick.sketch[1].shape == (5000, 12)
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=100_000),
+        np.arange(100_000),
+        np.zeros(100_000),
+        np.tile([0, *[1] * 15], 6250),
+        np.tile([1, *[0] * 15], 6250),
+        np.arange(3),
+    ],
+)
+def test_about_so_many_of_the_highest_are_found_however_they_lie(values):
+    values = values.astype(np.float32)
+    rows = similar._highest(values, 2000)
+    assert min(1000, len(values)) <= len(rows) <= 4000
+    assert values[rows].min() >= np.sort(values)[max(len(values) - 4000, 0)]
+    assert (np.diff(rows) > 0).all()
+
+
 def test_a_track_is_named_by_words_and_slips_do_no_harm():
     rows = pd.DataFrame(
         {

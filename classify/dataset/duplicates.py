@@ -15,7 +15,7 @@ from earmark.extract.config import DEFAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["KINDS", "Duplicates", "components", "find"]
+__all__ = ["KINDS", "Duplicates", "components", "find", "telling"]
 
 Indices = NDArray[np.int64]
 
@@ -143,15 +143,24 @@ def find(
     return Duplicates(np.asarray(paths, object), pairs)
 
 
+def telling(about: Mapping[str, Any]) -> list[str] | None:
+    """Return the columns in which distances were measured, those of the default set.
+
+    Parameters
+    ----------
+    about : mapping
+        What a table says of itself; None where it is not of that set.
+    """
+    made_of = str(about.get("set")).rpartition("-")[0].split("+")
+    return list(schema.of("default", DEFAULTS).names) if "default" in made_of else None
+
+
 def _of_default(features: pd.DataFrame, about: Mapping[str, Any]) -> pd.DataFrame | None:
     """Return the columns of the default set, in which distances were measured; None without it."""
-    made_of = str(about.get("set")).rpartition("-")[0].split("+")
-    if "default" not in made_of or not set(ANCHORS) <= set(features):
+    names = telling(about)
+    if names is None or not set(ANCHORS) <= set(features):
         return None
-    if made_of == ["default"]:
-        return features
-    own = set(schema.of("default", DEFAULTS).names)
-    return features[[name for name in features if name in own]]
+    return features[[name for name in features if name in set(names)]]
 
 
 def components(count: int, links: Iterable[Indices]) -> Indices:

@@ -53,6 +53,13 @@ class Choice:
     count: int | None = None
     order: str = ""
 
+    @property
+    def columns(self) -> set[str]:
+        """The columns that the rule and the order ask for; what they follow from is not named."""
+        rule = rules.parse(self.where).names if self.where else frozenset()
+        order = self.order.removeprefix("-")
+        return {*rule, *({order} - {"", PROBABILITY, MIX, ALIKE})}
+
 
 def choose(
     tracks: pd.DataFrame,
@@ -89,7 +96,7 @@ def choose(
     order = choice.order or (ALIKE if choice.like else PROBABILITY)
     if order == ALIKE and not choice.like:
         raise SettingsError("tracks are in no order of similarity: name one with --like")
-    for name in sorted({*(rule.names if rule else ()), order.removeprefix("-")}):
+    for name in sorted(choice.columns):
         tracks = columns.with_column(tracks, name, files)
     allowed = rule.holds(tracks) if rule else np.ones(len(tracks), bool)
     chosen = _alike(tracks, source, choice, allowed) if choice.like else tracks[allowed]

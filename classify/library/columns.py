@@ -8,19 +8,20 @@ is one), ``decade``, and from the files' own tags ``artist``, ``title``, ``album
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from earmark.classify import sound_tags
-from earmark.classify.dataset import labels, names, tags
+from earmark.classify.dataset import duplicates, labels, names, tags
 from earmark.extract import tables
 from earmark.extract.errors import DecodeError, SchemaError
 from earmark.extract.key_names import camelot, key_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from earmark.extract.feature_table import FeatureTable
@@ -67,7 +68,9 @@ def tracks_of(source: FeatureTable) -> pd.DataFrame:
     return firsts.reset_index()
 
 
-def read(table: Path, features: Path | None = None) -> tuple[pd.DataFrame, FeatureTable]:
+def read(
+    table: Path, features: Path | None = None, named: Collection[str] | None = None
+) -> tuple[pd.DataFrame, FeatureTable]:
     """Read tracks, and the descriptors that they are compared by.
 
     Parameters
@@ -77,6 +80,9 @@ def read(table: Path, features: Path | None = None) -> tuple[pd.DataFrame, Featu
     features : Path, optional
         Beside it a table of descriptors of the same tracks, named by one rule
         (`earmark.classify.dataset.names`); tracks that it has not are left out.
+    named : collection of str, optional
+        The columns that are asked for: of the descriptors only these are read, and those that tell
+        recordings apart. By default all.
 
     Returns
     -------
@@ -85,7 +91,8 @@ def read(table: Path, features: Path | None = None) -> tuple[pd.DataFrame, Featu
     source : FeatureTable
         The descriptors.
     """
-    source = tables.read(features or table).recognised()
+    without = None if named is None else partial(_unasked, set(named))
+    source = tables.read(features or table, without).recognised()
     tracks = tracks_of(source)
     if features is None:
         return tracks, source
@@ -93,6 +100,15 @@ def read(table: Path, features: Path | None = None) -> tuple[pd.DataFrame, Featu
     paired = names.pair(found["path"].astype(str).tolist(), tracks["path"].astype(str)).paths
     found["path"] = pd.Series(paired, found.index, dtype="object")
     return joined(found.dropna(subset="path"), tracks), source
+
+
+def _unasked(named: set[str], provenance: Mapping[str, Any]) -> set[str]:
+    """Return the descriptors of a table that nobody asks for, and that tell no recordings apart."""
+    if "mood" in named:
+        named = named | set(sound_tags.of_columns())
+    declared = set(provenance.get("columns") or ())
+    telling = duplicates.telling(provenance)
+    return set() if telling is None else declared - set(telling) - named
 
 
 def joined(tracks: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:

@@ -62,16 +62,25 @@ class Fingerprint:
 
     Parameters
     ----------
-    signs : ndarray of shape (frames, 32)
-        1 or -1, and 0 in silence.
+    words : ndarray of shape (frames,)
+        Of each frame the 32 bits, the lowest band first.
+    sounding : ndarray of shape (frames,)
+        Whether it is none of silence, whose bits say nothing.
     """
 
-    signs: NDArray[np.int8]
+    words: NDArray[np.uint32]
+    sounding: NDArray[np.bool_]
+
+    @property
+    def signs(self) -> NDArray[np.int8]:
+        """1 or -1 for each bit of each frame, and 0 in silence."""
+        bits = (self.words[:, None] >> np.arange(BANDS - 1, dtype=np.uint32)) & 1
+        return (2 * bits.astype(np.int8) - 1) * self.sounding[:, None]
 
     @property
     def seconds(self) -> float:
         """How long it sounds."""
-        return float(self.signs.any(axis=1).sum() * HOP / RATE)
+        return float(self.sounding.sum() * HOP / RATE)
 
 
 @dataclass(frozen=True)
@@ -127,7 +136,7 @@ def _beginning(audio: Audio) -> Iterator[Floats]:
 def of_samples(samples: Floats) -> Fingerprint:
     """Return the fingerprint of samples at `RATE`."""
     if len(samples) < FRAME + HOP:
-        return Fingerprint(np.zeros((0, BANDS - 1), np.int8))
+        return Fingerprint(np.zeros(0, np.uint32), np.zeros(0, bool))
     frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HOP]
     frequencies = np.fft.rfftfreq(FRAME, 1 / RATE)
     edges = np.searchsorted(frequencies, np.geomspace(LOWEST, HIGHEST, BANDS + 1))
@@ -137,11 +146,11 @@ def of_samples(samples: Floats) -> Fingerprint:
         power = np.abs(np.fft.rfft(frames[start : start + CHUNK] * window)) ** 2
         energy[start : start + CHUNK] = np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1)
     slopes = np.diff(energy, axis=1)
-    signs = np.where(np.diff(slopes, axis=0) > 0, 1, -1).astype(np.int8)
+    bits = (np.diff(slopes, axis=0) > 0).astype(np.uint32)
+    words = (bits << np.arange(BANDS - 1, dtype=np.uint32)).sum(axis=1, dtype=np.uint32)
     level = energy.sum(axis=1)
     silent = level <= SILENT * level.max()
-    signs[silent[1:] | silent[:-1]] = 0
-    return Fingerprint(signs)
+    return Fingerprint(words, ~(silent[1:] | silent[:-1]))
 
 
 def match(one: Fingerprint, other: Fingerprint) -> Match:
@@ -153,10 +162,10 @@ def match(one: Fingerprint, other: Fingerprint) -> Match:
     """
     from scipy.fft import irfft, next_fast_len, rfft
 
-    size = next_fast_len(len(one.signs) + len(other.signs) + 1, real=True)
+    size = next_fast_len(len(one.words) + len(other.words) + 1, real=True)
     a, b = (rfft(each.signs.T.astype(np.float32), size) for each in (one, other))
     agree = irfft((a.conj() * b).sum(axis=0), size)
-    sounds = [each.signs.any(axis=1).astype(np.float32) for each in (one, other)]
+    sounds = [each.sounding.astype(np.float32) for each in (one, other)]
     heard = irfft(rfft(sounds[0], size).conj() * rfft(sounds[1], size), size)
     needed = max(LEAST * RATE / HOP, COVERED * min(sound.sum() for sound in sounds))
     possible = heard >= needed - 0.5
@@ -164,7 +173,7 @@ def match(one: Fingerprint, other: Fingerprint) -> Match:
         return Match(1.0, 0.0, 0.0, 0.0)
     shares = np.where(possible, agree / np.maximum(heard, 1) / (BANDS - 1), -np.inf)
     best = int(np.argmax(shares))
-    offset = best if best < len(other.signs) else best - size
+    offset = best if best < len(other.words) else best - size
     distance = (1 - float(shares[best])) / 2
     seconds = float(heard[best] * HOP / RATE)
     return Match(distance, offset * HOP / RATE, seconds, _agreeing(one, other, offset))

@@ -145,9 +145,7 @@ def write_one(rows: pd.DataFrame, path: Path, paths: Mapping[str, str] | None = 
     WriteError
         The ending names no format, or somebody else's file stands there.
     """
-    if path.suffix.lower() not in ENDINGS:
-        raise WriteError(path, f"ends in none of {' '.join(ENDINGS)}; the ending names the format")
-    check(path)
+    check_output(path)
     rows = rows.astype({"path": str})
     if paths is not None:
         rows = rows[rows["path"].isin(paths.keys())]
@@ -267,19 +265,24 @@ def write_collection(
         Somebody else's file stands there.
     """
     check(path)
+    made = collection(rows, path.parent, paths, itunes=itunes)
+    with tables.atomic(path) as temporary:
+        temporary.write_text(made, encoding="utf-8", newline="\n")
+    return len(rows) if paths is None else int(rows["path"].astype(str).isin(paths.keys()).sum())
+
+
+def collection(
+    rows: pd.DataFrame, folder: Path, paths: Mapping[str, str] | None, *, itunes: bool = False
+) -> str:
+    """Return what `write_collection` writes into a file of a folder."""
     tracks = exchange.entries(rows, paths)
     lists = {"all": tracks}
     for track in tracks:
         if track.genre:
             lists.setdefault(track.genre, []).append(track)
-    made = (
-        exchange.itunes(lists, path.parent)
-        if itunes
-        else exchange.rekordbox(lists, path.parent, __version__)
-    )
-    with tables.atomic(path) as temporary:
-        temporary.write_text(made, encoding="utf-8", newline="\n")
-    return len(tracks)
+    if itunes:
+        return exchange.itunes(lists, folder)
+    return exchange.rekordbox(lists, folder, __version__)
 
 
 def surest_first(rows: pd.DataFrame) -> pd.DataFrame:
@@ -289,6 +292,19 @@ def surest_first(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     chances = pd.to_numeric(rows["probability"], errors="coerce").fillna(-1).to_numpy()
     return rows.iloc[np.argsort(-chances, kind="stable")]
+
+
+def check_output(path: Path) -> None:
+    """Refuse a place for one playlist, before any work is done for it.
+
+    Raises
+    ------
+    WriteError
+        The ending names no format, or somebody else's file stands there.
+    """
+    if path.suffix.lower() not in ENDINGS:
+        raise WriteError(path, f"ends in none of {' '.join(ENDINGS)}; the ending names the format")
+    check(path)
 
 
 def check(path: Path) -> None:

@@ -45,7 +45,7 @@ As = Annotated[
 ]
 
 
-def printed(output: Path, form: Format) -> Format:
+def printed(output: Path | None, form: Format) -> Format:
     """Return how a result is printed: with ``-o -`` for programs, whatever else was asked for."""
     return Format.csv if output == STDOUT and form is Format.table else form
 
@@ -71,10 +71,14 @@ def show(
     if form is Format.table and people is not None:
         people()
         return
-    # What programs read is UTF-8 with line feeds, whatever the system's habits.
-    if form is not Format.table and hasattr(sys.stdout, "reconfigure"):
+    write(_text(result, form), for_programs=form is not Format.table)
+
+
+def write(text: str, *, for_programs: bool = True) -> None:
+    """Write a text to stdout; what programs read is UTF-8, whatever the system does."""
+    if for_programs and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")
-    sys.stdout.write(_text(result, form))
+    sys.stdout.write(text)
     # Whoever reads it may have gone: it must be known here, not when the program ends.
     sys.stdout.flush()
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from earmark.commands._console import SHOWN, say, say_new_folder
+from earmark.commands._output import STDOUT, As, Format, printed, show
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXAMPLE = "earmark duplicates features.parquet --audio ~/Music --playlist doubles.m3u8"
 
@@ -16,7 +20,12 @@ def command(
     table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="A CSV of what was found.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            help="A table of what was found (.csv, .parquet, .jsonl); - prints it.",
+            show_default=False,
+        ),
     ] = None,
     audio: Annotated[
         Path | None,
@@ -34,21 +43,26 @@ def command(
             show_default=False,
         ),
     ] = None,
+    form: As = Format.table,
 ) -> None:
     """Find recordings that are there in several files. Nothing is deleted.
 
     The same bytes, the same audio at another bit rate or in another format and, with --audio, other
     edits of it; never another version (live, remix, faster).
     """
-    from earmark.classify.dataset import build, names
+    from earmark.classify.dataset import names
     from earmark.classify.library import doubles, playlists
     from earmark.extract import tables
 
+    if output is not None and output != STDOUT:
+        tables.check_output(output, "doubles")
+    if playlist is not None:
+        playlists.check_output(playlist)
     source = tables.read(table)
     files = names.located(source.paths.astype(str), audio) if audio else None
     found = doubles.find(source, files)
     rows = found.table
-    if output is not None:
+    if output is not None and output != STDOUT:
         tables.check_output(output, "doubles")
         say_new_folder(output)
         tables.write(rows, output)
@@ -61,8 +75,15 @@ def command(
         say(str(failure))
     if audio is None:
         say("other edits of a recording are looked for with --audio, which compares sounds")
-    shown = rows[rows["recording"] <= SHOWN]
-    for number, path, what, _, seconds, _ in shown.itertuples(index=False):
+    show(rows, printed(output, form), lambda: _show(rows))
+
+
+def _show(rows: pd.DataFrame) -> None:
+    from earmark.classify.dataset import build
+
+    for number, path, what, _, seconds, _ in rows[rows["recording"] <= SHOWN].itertuples(
+        index=False
+    ):
         print(f"{number:5}  {seconds:7.1f} s  {build.one_line(str(path))}  ({what})")
     count = rows["recording"].nunique()
     if count > SHOWN:

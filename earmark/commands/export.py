@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
+from earmark.commands._output import STDOUT, As, Format, show, write
 
 EXAMPLE = "earmark export genres.csv --features features.parquet --audio ~/Music -o rekordbox.xml"
 
@@ -26,7 +27,9 @@ def command(
     table: Annotated[Path, typer.Argument(help="Predictions, or a table from `earmark extract`.")],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="The file, or the folder.", show_default=False),
+        typer.Option(
+            "-o", "--output", help="The file, or the folder; - prints XML.", show_default=False
+        ),
     ],
     target: Annotated[
         Target,
@@ -43,11 +46,17 @@ def command(
         Path | None,
         typer.Option(help="The folder that was analysed: for whole paths, and what tags say."),
     ] = None,
+    form: As = Format.table,
 ) -> None:
     """Write tracks, with a playlist for each genre, for DJ programs; a database; or JSON files."""
     from earmark.classify.dataset import names
     from earmark.classify.library import columns, export, playlists
 
+    is_file = target in (Target.sqlite, Target.acousticbrainz)
+    if output == STDOUT and is_file:
+        raise typer.BadParameter(f"--to {target} cannot be printed: name a place with -o")
+    if output != STDOUT and not is_file:
+        playlists.check(output)
     tracks, source = columns.read(table, features)
     lines = None
     if audio is not None:
@@ -60,6 +69,10 @@ def command(
         count, kept = export.acousticbrainz_files(tracks, source, output)
         for failure in kept:
             say(str(failure))
+    elif output == STDOUT:
+        write(playlists.collection(tracks, output.parent, lines, itunes=target is Target.itunes))
+        return
     else:
         count = playlists.write_collection(tracks, output, lines, itunes=target is Target.itunes)
-    print(f"{count:6}  {output}")
+    facts = {"tracks": count, "output": str(output)}
+    show(facts, form, lambda: print(f"{count:6}  {output}"))

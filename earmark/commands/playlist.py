@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
+from earmark.commands._output import STDOUT, As, Format, show, write
 
 EXAMPLE = (
     "earmark playlist genres.csv -o ~/Music --audio ~/Music;  earmark playlist features.parquet "
@@ -43,9 +44,9 @@ def command(
             "-o",
             "--output",
             help="One playlist (.m3u8, .xspf, .xml for Rekordbox), or a folder: there is one for "
-            "each value of a column in it.",
+            "each value of a column in it; - prints one, as --type says.",
             show_default=False,
-            metavar="FILE|DIR",
+            metavar="FILE|DIR|-",
         ),
     ],
     by: Annotated[
@@ -118,18 +119,29 @@ def command(
         ),
     ] = PathStyle.auto,
     kind: Annotated[Kind, typer.Option("--type", help="What goes into a folder.")] = Kind.m3u8,
+    form: As = Format.table,
 ) -> None:
     """Write playlists: one for each genre, or one of a rule, of similar tracks, for mixing.
 
     A recording that is there several times is in a playlist once. Files that Earmark did not make
-    are kept.
+    are kept. With '-o -' and --format csv or json, the tracks that were chosen are printed as such.
     """
+    from dataclasses import asdict
+
+    import pandas as pd
+
     from earmark.classify.dataset import names
-    from earmark.classify.library import choose, columns, playlists
+    from earmark.classify.library import choose, columns, exchange, playlists
     from earmark.extract.errors import SchemaError
 
-    single = output.suffix.lower() in playlists.ENDINGS and not output.is_dir()
-    tracks, source = columns.read(table, features)
+    single = output == STDOUT or (
+        output.suffix.lower() in playlists.ENDINGS and not output.is_dir()
+    )
+    if single and output != STDOUT:
+        playlists.check_output(output)
+    asked = choose.Choice(where, like or (), to, count, order)
+    # What is compared is compared in all descriptors.
+    tracks, source = columns.read(table, features, None if like else {by, *asked.columns})
     files = names.located(tracks["path"].astype(str), audio) if audio else None
     if not single:
         tracks = columns.with_column(tracks, by, files)
@@ -143,22 +155,28 @@ def command(
             + (f" and is in {audio}" if audio else "")
             + "; lower --at-least"
         )
-    asked = choose.Choice(where, like or (), to, count, order)
     chosen = choose.choose(tracks, source, asked, files)
     lines = None
     if audio is not None and files is not None:
         lines = playlists.located_as(files, audio, output, single, paths.value)
         chosen = columns.with_tags(chosen, files)
-    made, kept = playlists.write_some(chosen, output, by, lines, f".{kind.value}", single)
+    folder = output.parent if single else output
+    ending = f".{kind.value}"
+    if output == STDOUT:
+        rows = pd.DataFrame([asdict(each) for each in exchange.entries(chosen, lines)])
+        rendered = playlists.render(ending, table.stem, chosen, lines, folder)
+        show(rows, form, lambda: write(rendered))
+        return
+    made, kept = playlists.write_some(chosen, output, by, lines, ending, single)
     for failure in kept:
         say(str(failure))
     if not made:
         raise SchemaError(f"{table}: no playlist was written; no track has a {by}, or all are kept")
-    folder = output.parent if single else output
     if audio is None and not (folder / str(chosen["path"].iloc[0])).exists():
         say(
             f"paths are those of the table, and from {folder} they lead to no file: --audio FOLDER "
             "says where the files are"
         )
-    for playlist in made:
-        print(f"{playlist.tracks:6}  {playlist.path}")
+    written = pd.DataFrame([asdict(playlist) for playlist in made])
+    lengths = [f"{playlist.tracks:6}  {playlist.path}" for playlist in made]
+    show(written, form, lambda: print(*lengths, sep="\n"))

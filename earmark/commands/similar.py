@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
+from earmark.commands._output import As, Format, show
 
 EXAMPLE = "earmark similar 'Miles Davis/So What.mp3' features.parquet"
 
@@ -29,6 +30,7 @@ def command(
     why: Annotated[
         bool, typer.Option("--why", help="Also say in words what both have in common.")
     ] = False,
+    form: As = Format.table,
 ) -> None:
     """Find the tracks of a table that sound most like a track: a line each, similarity and path.
 
@@ -42,5 +44,9 @@ def command(
     found = similar.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
     if not len(found):
         say(f"{track}: nothing is like it: it is silent, or the only one")
-    for path, alike, *reasons in found.itertuples(index=False):
-        print("\t".join([f"{alike:.3f}", build.one_line(path), *reasons]))
+
+    def lines() -> None:
+        for path, alike, *reasons in found.itertuples(index=False):
+            print("\t".join([f"{alike:.3f}", build.one_line(path), *reasons]))
+
+    show(found, form, lines)

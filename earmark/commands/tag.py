@@ -18,6 +18,7 @@ from earmark.commands._options import (
     names_in,
     process_count,
 )
+from earmark.commands._output import As, Format, show
 from earmark.commands._tags import finish_files, reporter, show_plan
 from earmark.commands.classify import OptionalValues
 
@@ -136,6 +137,7 @@ def command(
     timeout: Timeout = None,
     strict: Strict = False,
     quiet: Quiet = False,
+    form: As = Format.table,
 ) -> None:
     """Write genre, tempo, key and more into the tags of files; without --write, say what it would.
 
@@ -149,7 +151,7 @@ def command(
 
     fields_of_files.require_mutagen()
     if verify is not None:
-        _compare(restore.compare(journal.read(verify)))
+        _compare(restore.compare(journal.read(verify)), form)
         return
     saved = write is not None and write != NOW
     if saved == bool(sources):
@@ -177,33 +179,39 @@ def command(
             timeout=timeout,
             quiet=quiet,
         )
-    show_plan(plans.table(plan), changes_only=True)
+    changes = plans.table(plan)
+    show(changes, form, lambda: show_plan(changes, changes_only=True))
+    tell = print if form is Format.table else say
     for file in plan.files:
         for note in file.notes:
             say(f"{file.path}: {note}")
     if plan_output is not None:
         plans.save(plan, plan_output)
-        print(f"the plan: {plan_output}; carry it out with: earmark tag --write {plan_output}")
+        tell(f"the plan: {plan_output}; carry it out with: earmark tag --write {plan_output}")
     if write is None:
         counts = plan.counts
         named = [f"{counts[what]} to {what}" for what in ("add", "replace", "append", "keep")]
-        print(f"nothing was written: {', '.join(named)}, {counts['left']} files left")
+        tell(f"nothing was written: {', '.join(named)}, {counts['left']} files left")
         return
     rules = writing.Rules(several_names=hard_links, keep_times=keep_times)
     with log:
         done = writing.carry_out(plan, log, rules, reporter("tags", quiet))
     if done.counts["written"]:
-        print(f"{done.counts['written']} files written; back with: earmark untag {log.path}")
+        tell(f"{done.counts['written']} files written; back with: earmark untag {log.path}")
     if done.counts["unchanged"]:
-        print(f"{done.counts['unchanged']} files say all that already")
+        tell(f"{done.counts['unchanged']} files say all that already")
     finish_files(done, strict)
 
 
-def _compare(found: pd.DataFrame) -> None:
+def _compare(found: pd.DataFrame, form: Format) -> None:
     """Show what became of the files of a journal."""
-    show_plan(found)
     counts = found.loc[found["field"] == "", "what"].value_counts()
-    print(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+    def people() -> None:
+        show_plan(found)
+        print(", ".join(f"{count} {what}" for what, count in counts.items()))
+
+    show(found, form, people)
     if set(counts.index) - {"as written", "as before"}:
         raise typer.Exit(1)
 

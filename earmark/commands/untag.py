@@ -9,6 +9,7 @@ import typer
 
 from earmark.commands._console import say
 from earmark.commands._options import Quiet, Strict, names_in
+from earmark.commands._output import As, Format, show
 from earmark.commands._tags import finish_files, reporter
 
 EXAMPLE = "earmark untag earmark-20260131-120000.journal"
@@ -35,6 +36,7 @@ def command(
     ] = False,
     strict: Strict = False,
     quiet: Quiet = False,
+    form: As = Format.table,
 ) -> None:
     """Undo what a journal says, the last change first.
 
@@ -59,8 +61,9 @@ def command(
         done = restore.undo(
             entries, log, chosen, Rules(hard_links, keep_times=True), reporter("files", quiet)
         )
-    for what, count in done.counts.items():
-        print(f"{count} {what}")
+    facts = {**done.counts, "left": [{"path": path, "why": why} for path, why in done.left]}
+    lines = [f"{count} {what}\n" for what, count in done.counts.items()]
+    show(facts, form, lambda: print(*lines, sep="", end=""))
     if log.path.exists():
         say(f"what was undone field by field is in {log.path}")
     finish_files(done, strict)

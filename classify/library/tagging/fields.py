@@ -228,17 +228,11 @@ def _plain(frame: Any) -> object:
     return type(frame).__name__, about
 
 
-class Comments(Tags):
-    """Vorbis comments, in FLAC and Ogg."""
-
-    names = "comment"
-
-    def get(self, field: str) -> list[str]:
-        """Return the values of all comments of a name."""
-        return list(self.file.tags.get(self.native(field), []))
+class Lists(Tags):
+    """Tags that hold a list of texts by name."""
 
     def set(self, field: str, values: Sequence[str]) -> None:
-        """Replace all comments of a name."""
+        """Replace all values of a name."""
         name = self.native(field)
         if values:
             self.file.tags[name] = list(values)
@@ -246,8 +240,18 @@ class Comments(Tags):
             del self.file.tags[name]
 
     def save(self, path: Path) -> None:
-        """Write the comments."""
+        """Write them."""
         self.file.save(str(path))
+
+
+class Comments(Lists):
+    """Vorbis comments, in FLAC and Ogg."""
+
+    names = "comment"
+
+    def get(self, field: str) -> list[str]:
+        """Return the values of all comments of a name."""
+        return list(self.file.tags.get(self.native(field), []))
 
     def everything(self) -> list[tuple[str, object]]:
         """Return all comments and, of FLAC, the other blocks."""
@@ -308,7 +312,7 @@ class Atoms(Tags):
         return [*tags, *failed, ("chapters", chapters)]
 
 
-class Ape(Tags):
+class Ape(Lists):
     """APEv2."""
 
     names = "ape"
@@ -317,18 +321,6 @@ class Ape(Tags):
         """Return the values of an item; there are zeros between them."""
         value = self.file.tags.get(self.native(field))
         return [] if value is None else str(value).split("\0")
-
-    def set(self, field: str, values: Sequence[str]) -> None:
-        """Set the values of an item."""
-        name = self.native(field)
-        if values:
-            self.file.tags[name] = list(values)
-        elif name in self.file.tags:
-            del self.file.tags[name]
-
-    def save(self, path: Path) -> None:
-        """Write the items."""
-        self.file.save(str(path))
 
     def everything(self) -> list[tuple[str, object]]:
         """Return all items."""

@@ -11,9 +11,9 @@ import pandas as pd
 from earmark.classify.library.tagging import delta, safe
 from earmark.classify.library.tagging.fields import open_tags
 from earmark.classify.library.tagging.plan import sha256_of
-from earmark.classify.library.tagging.write import Done, Rules, mapped, set_fields
+from earmark.classify.library.tagging.write import Done, Rules, each, mapped, set_fields
 from earmark.extract.audio.sources import find
-from earmark.extract.errors import DecodeError, FileError, WriteError
+from earmark.extract.errors import DecodeError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -56,16 +56,7 @@ def undo(
     """
     rules = rules or Rules(keep_times=True)
     chosen = None if fields is None else list(fields)
-    done = Done(cleaned=safe.clean(entry.location.parent for entry in entries))
-    for number, entry in enumerate(reversed(entries)):
-        report(number, len(entries))
-        try:
-            done.counts[_undo(entry, log, chosen, rules)] += 1
-        except FileError as error:
-            if error.path == str(log.path):
-                raise
-            done.left.append((entry.path, error.message))
-    return done
+    return each(entries[::-1], lambda entry: _undo(entry, log, chosen, rules), log, report)
 
 
 def compare(entries: Sequence[Entry]) -> pd.DataFrame:

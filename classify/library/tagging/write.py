@@ -6,7 +6,7 @@ import hashlib
 import mmap
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from earmark.classify.library.tagging import delta, journal, safe, sound
 from earmark.classify.library.tagging.fields import open_tags
@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from earmark.classify.library.tagging.journal import Journal
     from earmark.classify.library.tagging.plan import FilePlan, Plan
 
-__all__ = ["Done", "Rules", "carry_out", "mapped", "set_fields"]
+__all__ = ["Done", "Rules", "carry_out", "each", "mapped", "set_fields"]
+
+
+class _File(Protocol):
+    """A file of a plan, or of a journal."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def location(self) -> Path: ...
+
+
+F = TypeVar("F", bound=_File)
 
 
 @dataclass(frozen=True)
@@ -83,21 +96,40 @@ def carry_out(
         The journal cannot be written: then nothing else is, either.
     """
     rules = rules or Rules()
-    done = Done(cleaned=safe.clean(file.location.parent for file in plan.files))
-    for number, file in enumerate(plan.files):
-        report(number, len(plan.files))
-        if file.left:
-            done.left.append((file.path, file.left))
-        elif not file.written:
-            done.counts["unchanged"] += 1
-        else:
-            try:
-                _write(file, log, rules)
-                done.counts["written"] += 1
-            except FileError as error:
-                if error.path == str(log.path):
-                    raise
-                done.left.append((file.path, error.message))
+    return each(plan.files, lambda file: _write(file, log, rules), log, report)
+
+
+def each(
+    files: Sequence[F],
+    act: Callable[[F], str],
+    log: Journal,
+    report: Callable[[int, int], object],
+) -> Done:
+    """Do something to files one after the other: one that cannot be changed stops no other.
+
+    Parameters
+    ----------
+    files : sequence
+        With ``path`` and ``location``.
+    act : callable
+        Does it to one of them, and says what became of it.
+    log, report
+        As for `carry_out`.
+
+    Raises
+    ------
+    WriteError
+        The journal cannot be written: then nothing else is, either.
+    """
+    done = Done(cleaned=safe.clean(file.location.parent for file in files))
+    for number, file in enumerate(files):
+        report(number, len(files))
+        try:
+            done.counts[act(file)] += 1
+        except FileError as error:
+            if error.path == str(log.path):
+                raise
+            done.left.append((file.path, error.message))
     return done
 
 
@@ -179,9 +211,14 @@ def mapped(path: Path) -> mmap.mmap:
         return mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _write(file: FilePlan, log: Journal, rules: Rules) -> None:
+def _write(file: FilePlan, log: Journal, rules: Rules) -> str:
+    if file.left:
+        raise WriteError(file.path, file.left)
+    if not file.written:
+        return "unchanged"
     wanted = {change.field: change.then for change in file.written}
     set_fields(file.location, wanted, file.sha256, log, rules)
+    return "written"
 
 
 def _prove(
