@@ -508,6 +508,20 @@ def test_keys_play_and_search(visit, demo):
     page.keyboard.press(" ")
     page.locator("button.play[aria-label=Play]").wait_for()
 
+    place = page.get_by_role("slider", name="Position")
+    before = float(place.get_attribute("aria-valuenow"))
+    page.keyboard.press("ArrowRight")
+    after = re.compile(rf"^(?!{re.escape(f'{before:.1f}')}$)")
+    sync_api.expect(place).to_have_attribute("aria-valuenow", after)
+    assert float(place.get_attribute("aria-valuenow")) > before
+
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    sync_api.expect(keys).to_contain_text("search")
+    shot(page, "keys")
+    page.keyboard.press("Escape")
+    sync_api.expect(keys).to_have_count(0)
+
 
 def test_the_menu_of_a_phone_says_what_it_is_and_closes(visit):
     page = visit()

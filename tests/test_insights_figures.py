@@ -94,6 +94,34 @@ def test_what_is_not_drawn_is_named(invented, name, missing, why):
     assert reason(name, invented.drop(columns=missing)) == why
 
 
+@pytest.mark.parametrize("named", [12, 36])
+def test_tracks_without_a_genre_are_counted_and_drawn(invented, named, monkeypatch):
+    rows = []
+    from matplotlib.axes import Axes
+
+    scatter = Axes.scatter
+    monkeypatch.setattr(
+        Axes,
+        "scatter",
+        lambda self, x, *a, **k: (rows.append(np.size(x)), scatter(self, x, *a, **k))[1],
+    )
+    some = invented.assign(genre=invented["genre"].where(np.arange(len(invented)) % 36 < named))
+    caption = drawn("loudness-energy", some).caption
+    assert caption.startswith(
+        "n = 36 tracks" if named == 36 else "n = 12 of 36 tracks with a genre; the others grey"
+    )
+    # All tracks lie under the coloured ones where some have no colour.
+    assert (rows[0] == 36) == (named < 36)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_nothing_is_announced_of_three_tracks(invented):
+    three = invented.iloc[[0, 1, 20]]
+    assert drawn("loudness-energy", three).title == "Loudness and energy"
+    assert not re.search(r"r\s=", drawn("loudness-energy", three).caption)
+    assert "Half" not in drawn("tempo", three).title
+
+
 def test_reasons_of_small_tables(invented):
     assert reason("correlations", invented.head(2)) == "no correlation in 2 tracks; it takes three"
     assert reason("genres", invented.head(12)).startswith("one genre only")

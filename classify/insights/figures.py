@@ -112,7 +112,10 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
     chosen = [] if genres is None else statistics.apart(points, genres, plots.COLOURED)
     title = "Loudness and energy"
     caption = f"n = {counted(len(points), 'track')}"
-    if len(points) > 2 and (points.nunique() > 1).all():
+    known = len(points) if genres is None else int(genres.notna().sum())
+    if known < len(points):
+        caption = f"n = {known:,} of {counted(len(points), 'track')} with a genre; the others grey"
+    if len(points) >= statistics.FEW and (points.nunique() > 1).all():
         r = float(np.corrcoef(points.to_numpy().T)[0, 1])
         rho = float(statistics.rank_correlations(points).to_numpy()[0, 1])
         bounds = statistics.fisher(r, len(points))
@@ -262,6 +265,8 @@ def _tempo(tracks: Tracks, theme: str) -> Picture | str:
     low, middle, high = (f"{value:.0f}" for value in np.quantile(values, [0.25, 0.5, 0.75]))
     title = (
         f"Half of the tracks lie between {low} and {high} BPM"
+        if low != high and len(values) >= statistics.FEW
+        else f"The tempo of {counted(len(values), 'track')}"
         if low != high
         else f"The tempo is {middle} BPM"
     )

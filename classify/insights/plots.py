@@ -154,7 +154,7 @@ def scatter(
                 linewidths=0.1,
                 rasterized=True,
             )
-        elif not len(chosen) or (genres is not None and len(chosen) < genres.nunique()):
+        elif not len(chosen) or (genres is not None and not genres.isin(list(chosen)).all()):
             colour = ink.faint if len(chosen) else ink.first
             axes.scatter(x, y, s=16, color=colour, alpha=0.75, linewidths=0)
         if genres is not None and len(chosen):

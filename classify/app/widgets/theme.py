@@ -74,6 +74,10 @@ STYLE = """
   /* On a phone the pages are behind a button, which says so. */
   [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
   [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
+  .earmark-keys { border: 1px solid currentColor; border-radius: 0.5rem; padding: 1.5rem; }
+  .earmark-keys h2 { margin: 0 0 0.75rem; padding: 0; font-size: 1.25rem; }
+  .earmark-keys th { padding: 0.2rem 1.5rem 0.2rem 0; text-align: left; white-space: nowrap; }
+  .earmark-keys button { margin-top: 1rem; padding: 0.25rem 0.75rem; }
 </style>
 """
 
