@@ -73,7 +73,7 @@ def features(
 def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame:
     """Find the beats of one file, and where its bars begin.
 
-    The tempo is one for the whole file; beats follow it as it drifts, but not where it changes.
+    Beats follow the tempo where it changes, up to half an octave around that of the whole file.
 
     Parameters
     ----------
@@ -85,9 +85,10 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        ``time`` in seconds and ``beat``, its number in the bar, 1 for the first; without rows
-        where nothing repeats. Both are estimates: bars are as long as `time_signature` says, and
-        begin where the bass is strongest, which is right in half of the tracks.
+        ``time`` in seconds, ``beat``, its number in the bar, 1 for the first, and ``tempo``, that
+        of the few seconds around it; without rows where nothing repeats. ``attrs["tempo"]`` says
+        in words how the tempo changes, and is empty where it does not. Both are estimates: bars are as long as `time_signature` says, and
+        begin where bass, harmony and sound change, which is right in half of the tracks.
 
     Raises
     ------
@@ -115,15 +116,19 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     from earmark.extract.sets import TRACK_WINDOW
 
     _require(path)
-    wanted = (registry.get("time_signature"),)
+    listener = rhythm.Listener()
+    wanted = tuple(registry.get(name) for name in listener.NEEDS)
     with decode.open_audio(Path(path)) as audio:
-        track = single_pass.summarise_track(audio, wanted, settings or DEFAULTS, {TRACK_WINDOW})[
-            TRACK_WINDOW
-        ]
+        track = single_pass.summarise_track(
+            audio, wanted, settings or DEFAULTS, {TRACK_WINDOW}, listener
+        )[TRACK_WINDOW]
     if not track.seconds:
         raise DecodeError(path, EMPTY)
-    times, numbers = rhythm.beats(track)
-    return pd.DataFrame({"time": times, "beat": numbers})
+    times, numbers, tempi = rhythm.beats(track, listener)
+    found = pd.DataFrame({"time": times, "beat": numbers, "tempo": tempi})
+    if len(found):
+        found.attrs["tempo"] = track.cached(rhythm.tempo_map).words()
+    return found
 
 
 def table(

@@ -175,8 +175,11 @@ def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
     wave, mel = Condenser(_envelope), Condenser(lambda levels: levels.mean(axis=1))
     watched = dataclasses.replace(audio, blocks=_watched(audio.blocks, wave))
 
+    listener = rhythm.Listener()
+
     def watch(series: Mapping[str, Floats]) -> None:
         mel.feed(series["mel_db"])
+        listener(series)
 
     lengths, model_set = {sets.TRACK_WINDOW}, sets.get(extraction.set)
     same_pass = extraction.settings == DEFAULTS and isinstance(model_set, sets.DescriptorSet)
@@ -194,7 +197,8 @@ def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
         windows = extraction.windows
         rows = _table(model_set.rows_from(tracks, windows, windows is None), extraction)
     values = whole.rows_from(tracks, None, True).values[0]
-    times, numbers = rhythm.beats(track) if track.seconds else ([], [])
+    empty: tuple[list[float], ...] = ([], [], [])
+    times, numbers, tempi = rhythm.beats(track, listener) if track.seconds else empty
     return Preview(
         duration=track.seconds,
         sample_rate=audio.sample_rate,
@@ -206,7 +210,7 @@ def _one_pass(audio: decode.Audio, extraction: Extraction) -> Preview:
         mel=_shades(mel.columns()),
         mel_rate=DEFAULTS.frame_rate / mel.span,
         mel_frequencies=filters.mel_frequencies(DEFAULTS.n_mels + 2, DEFAULTS.fmax)[1:-1],
-        beats=pd.DataFrame({"time": times, "beat": numbers}),
+        beats=pd.DataFrame({"time": times, "beat": numbers, "tempo": tempi}),
     )
 
 

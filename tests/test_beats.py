@@ -13,7 +13,7 @@ import soundfile
 import earmark
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import DecodeError
-from earmark.extract.estimators import beats, tempo
+from earmark.extract.estimators import beats, downbeats, tempo, tempo_map
 
 RATE = DEFAULTS.frame_rate
 
@@ -30,7 +30,7 @@ def clicks(period, count=600, start=10):
 @pytest.mark.slow
 def test_the_beats_of_a_file(demo):
     found = earmark.beats(demo / "waltz-96bpm-f-major.flac")
-    assert list(found.columns) == ["time", "beat"]
+    assert list(found.columns) == ["time", "beat", "tempo"]
     assert np.median(np.diff(found["time"])) == pytest.approx(60 / 96, rel=0.02)
     row = earmark.features(demo / "waltz-96bpm-f-major.flac")
     assert found["beat"].max() == row["time_signature"] == 3
@@ -39,7 +39,7 @@ def test_the_beats_of_a_file(demo):
 
 def test_silence_has_no_beats(tone):
     found = earmark.beats(tone(gain=0))
-    assert list(found.columns) == ["time", "beat"]
+    assert list(found.columns) == ["time", "beat", "tempo"]
     assert not len(found)
 
 
@@ -133,9 +133,101 @@ def test_an_even_envelope_has_no_beats():
     assert not len(beats.track(np.ones(100, np.float32), 20))
 
 
-def test_the_bar_begins_where_the_accent_is():
-    values = np.tile((np.arange(24) % 4 == 2).astype(float), (3, 1))
-    assert beats.downbeat(values, 4) == 2
+def heard(changes, count=1300, period=20):
+    """Clicks with the same bass, of which every fourth, from the second on, begins a chord."""
+    rng = np.random.default_rng(0)
+    even = clicks(period, count)
+    bars = (np.arange(count) - 10 - period) // (4 * period)
+    chords, tones = rng.random((bars.max() + 2, 12)), rng.random((bars.max() + 2, 64))
+    chroma, mel = (each[bars + 1 if changes else bars * 0] for each in (chords, 20 * tones))
+    flat = np.zeros(count, np.float32)
+    return downbeats.Heard(even, even, even, flat, mel, chroma)
+
+
+def test_a_bar_begins_where_the_chord_changes():
+    frames = np.arange(10, 1290, 20)
+    values = downbeats.marks(frames, heard(changes=True))
+    assert downbeats.first(values, 4) == 1
+    # A chord that stays marks no beat, nor do strokes that are all the same.
+    inner = downbeats.marks(frames, heard(changes=False))[1:-1]
+    assert np.abs(inner).max() < 1e-3
+
+
+def test_a_bar_begins_where_the_bass_is():
+    even = heard(changes=False)
+    bass = np.where(np.arange(1300) % 80 // 20 == 2, 10, 0).astype(np.float32)
+    values = downbeats.marks(np.arange(10, 1290, 20), even._replace(low_level=bass))
+    assert downbeats.first(values, 4) == 2 - (10 // 20)
+
+
+def strokes_at(times, path, rate=22050):
+    """Write bursts of noise at some times."""
+    rng = np.random.default_rng(0)
+    samples = 0.002 * rng.standard_normal(int((times[-1] + 1) * rate))
+    for start in (np.array(times) * rate).astype(int):
+        samples[start : start + 1000] += rng.standard_normal(1000) * np.exp(-np.arange(1000) / 200)
+    soundfile.write(path, 0.2 * samples, rate)
+    return path
+
+
+def course(bpm, seconds):
+    """Times of beats whose tempo is a function of time."""
+    times = [0.25]
+    while times[-1] < seconds:
+        times.append(times[-1] + 60 / bpm(times[-1]))
+    return times
+
+
+def on_the_beat(found, times):
+    """Return the share of beats that are found within 50 ms."""
+    return np.mean(np.abs(found["time"].to_numpy()[:, None] - times).min(axis=0) < 0.05)
+
+
+def test_beats_follow_a_tempo_that_rises(tmp_path, cli):
+    times = course(lambda at: 100 + 40 * at / 60, 60)
+    path = strokes_at(times, tmp_path / "faster.wav")
+    found = earmark.beats(path)
+    assert on_the_beat(found, np.array(times)) > 0.95
+    assert len(found) == pytest.approx(len(times), abs=4)
+    expected = 100 + 40 * found["time"] / 60
+    inner = found["time"].between(3, 57)
+    assert (found["tempo"] / expected - 1)[inner].abs().max() < 0.02
+    assert earmark.features(path)["tempo_std"] == pytest.approx(40 / np.sqrt(12), rel=0.1)
+    _, _, err = cli("beats", path)
+    assert "the tempo goes from 10" in err
+
+
+def test_a_mix_jumps(tmp_path):
+    times = course(lambda at: 120 if at < 30 else 128 if at < 60 else 110, 90)
+    found = earmark.beats(strokes_at(times, tmp_path / "mix.wav"))
+    assert on_the_beat(found, np.array(times)) > 0.95
+    assert "jumps" in found.attrs["tempo"]
+    assert "120, 128, 110 BPM" in found.attrs["tempo"]
+
+
+def test_rubato_is_neither_a_jump_nor_a_trend(tmp_path):
+    times = course(lambda at: 90 * (1 + 0.1 * np.sin(2 * np.pi * at / 12)), 60)
+    found = earmark.beats(strokes_at(times, tmp_path / "free.wav"))
+    assert "free" in found.attrs["tempo"]
+    assert on_the_beat(found, np.array(times)) > 0.9
+
+
+def test_players_without_a_click_are_steady(tmp_path):
+    rng = np.random.default_rng(1)
+    times = np.array(course(lambda at: 110, 60))
+    found = earmark.beats(strokes_at(times + rng.normal(0, 0.012, len(times)), tmp_path / "a.wav"))
+    assert not found.attrs["tempo"]
+
+
+def test_next_to_nothing_has_a_map():
+    for count in (2, 10, 100):
+        values = clicks(20, count, start=1)
+        found = tempo_map.follow(values, values, 129.0, RATE)
+        assert len(found.bpm) == len(found.seconds) >= 1
+        assert found.steady
+    assert tempo_map.NO_MAP.steady
+    assert not tempo_map.NO_MAP.words()
+    assert np.isnan(tempo_map.NO_MAP.spread)
 
 
 @pytest.mark.real_audio

@@ -17,15 +17,20 @@ def command(
     track: Annotated[Path, typer.Argument(help="An audio file.")],
     form: As = Format.table,
 ) -> None:
-    """Find the beats of an audio file: a line for each, its second and its number in the bar."""
+    """Find the beats of an audio file: a line for each, its second and its number in the bar.
+
+    They follow a tempo that changes, which is said; as CSV and JSON each has its local tempo, too.
+    """
     import earmark
 
     found = earmark.beats(track)
     if not len(found):
         say(f"{track}: nothing repeats in it, so that it has no beats")
+    elif found.attrs["tempo"]:
+        say(f"{track}: {found.attrs['tempo']}")
 
     def lines() -> None:
-        for second, beat in found.itertuples(index=False):
+        for second, beat in found[["time", "beat"]].itertuples(index=False):
             print(f"{second:.3f}\t{beat}")
 
     show(found, form, lines)

@@ -56,6 +56,7 @@ def command(
 
     if output is not None and output != STDOUT:
         tables.check_output(output, "doubles")
+        say_new_folder(output)
     if playlist is not None:
         playlists.check_output(playlist)
     source = tables.read(table)
@@ -63,8 +64,6 @@ def command(
     found = doubles.find(source, files)
     rows = found.table
     if output is not None and output != STDOUT:
-        tables.check_output(output, "doubles")
-        say_new_folder(output)
         tables.write(rows, output)
     if playlist is not None and len(rows):
         lines = None

@@ -11,18 +11,24 @@ from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.estimators import beats as pulse
+from earmark.extract.estimators import downbeats
 from earmark.extract.estimators import tempo as tempi
 from earmark.extract.estimators import tempo_map as maps
 from earmark.extract.signal import filters, kernels
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from earmark.extract.config import Settings
     from earmark.extract.engine.aggregate import TrackSummary
     from earmark.extract.engine.windows import Window
 
 __all__ = [
+    "Listener",
+    "bars",
     "beats",
     "evidence",
+    "heard",
     "low_level",
     "low_onset",
     "mid_onset",
@@ -30,6 +36,7 @@ __all__ = [
     "onset_rate",
     "onsets",
     "peak_rate",
+    "seconds",
     "tempo",
     "tempo_2",
     "tempo_map",
@@ -411,12 +418,22 @@ class Bars(NamedTuple):
     confidence: float
 
 
+def _periods(track: TrackSummary, bpm: float) -> float | NDArray[np.float64]:
+    """Return the frames from beat to beat; those at each frame where the tempo changes."""
+    frame_rate, found = track.settings.frame_rate, track.cached(tempo_map)
+    if found.steady:
+        return 60 * frame_rate / bpm
+    sound = _sound(track)
+    seconds = np.arange(sound.start, sound.stop) / frame_rate
+    return np.asarray(60 * frame_rate / np.interp(seconds, found.seconds, found.bpm))
+
+
 def _bars(track: TrackSummary) -> Bars:
     bpm = track.cached(_beat).bpm
     if np.isnan(bpm):
         return Bars(np.empty(0, np.int64), np.empty((3, 0)), np.nan, np.nan)
     sound, onset = _sound(track), _onsets_within(track)
-    frames = pulse.track(onset, 60 * track.settings.frame_rate / bpm)
+    frames = pulse.track(onset, _periods(track, bpm))
     accents = pulse.accents(
         frames, onset, _onsets_within(track, "low_onset"), track["low_level"][sound]
     )
@@ -463,13 +480,68 @@ def time_signature(track: TrackSummary) -> tuple[float, float]:
     return bars.metre, bars.confidence
 
 
-def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+class Listener:
+    """Keeps the frames that tell where bars begin, while a track is read: the `watch` of a pass.
+
+    As half floats, 12 MB for ten minutes.
+    """
+
+    NEEDS = ("time_signature", "tonnetz")
+    """Descriptors in whose plan those frames are."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[NDArray[np.float16]]] = {"mel_db": [], "chroma": []}
+
+    def __call__(self, series: Mapping[str, Floats]) -> None:
+        """Keep the frames of a block."""
+        for name, parts in self._parts.items():
+            parts.append(series[name].astype(np.float16))
+
+    def frames(self, name: str, part: slice) -> Floats:
+        """Return some of the frames of a series, shape (frames, values)."""
+        return np.concatenate(self._parts[name])[part].astype(np.float32)
+
+
+def bars(track: TrackSummary) -> Bars:
+    """Return the beats of a track and how many of them make a bar."""
+    return track.cached(_bars)
+
+
+def seconds(frames: NDArray[np.int64], settings: Settings) -> NDArray[np.float64]:
+    """Return when people call an onset that is found in each of some frames."""
+    return frames / settings.frame_rate + ONSET_DELAY * settings.n_fft / settings.sample_rate
+
+
+def heard(track: TrackSummary, listener: Listener) -> downbeats.Heard:
+    """Return what is heard of a track from its first sound to the last."""
+    sound, settings = _sound(track), track.settings
+    onset, low_onset, mid_onset = (
+        _onsets_within(track, name) for name in ("onset_envelope", "low_onset", "mid_onset")
+    )
+    # The mean rise of the bands above is what is left of that of all.
+    low, middle = _low_bands(settings), _bands_below(MID_EDGE, settings)
+    above = onset * settings.n_mels - low_onset * low - mid_onset * (middle - low)
+    return downbeats.Heard(
+        onset,
+        low_onset,
+        np.maximum(above, 0) / (settings.n_mels - middle),
+        track["low_level"][sound],
+        listener.frames("mel_db", sound),
+        listener.frames("chroma", sound),
+    )
+
+
+def beats(
+    track: TrackSummary, listener: Listener
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
     """Find the beats of a track.
 
     Parameters
     ----------
     track : TrackSummary
-        What `time_signature` needs.
+        What `Listener.NEEDS` need.
+    listener : Listener
+        What watched the pass over the track.
 
     Returns
     -------
@@ -477,15 +549,16 @@ def beats(track: TrackSummary) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         In seconds.
     numbers : ndarray of shape (beats,)
         In the bar, from 1.
+    tempi : ndarray of shape (beats,)
+        Of the few seconds around each, in beats per minute.
     """
-    if not track or not len((bars := track.cached(_bars)).frames):
-        return np.empty(0), np.empty(0, np.int64)
-    metre = int(bars.metre)
-    first = pulse.downbeat(bars.accents, metre)
-    numbers = (np.arange(len(bars.frames)) - first) % metre + 1
-    settings = track.settings
-    delay = ONSET_DELAY * settings.n_fft / settings.sample_rate
-    return bars.frames / settings.frame_rate + delay, numbers
+    if not track or len((found := track.cached(_bars)).frames) < 2:
+        return np.empty(0), np.empty(0, np.int64), np.empty(0)
+    metre = int(found.metre)
+    marks = downbeats.marks(found.frames - _sound(track).start, heard(track, listener))
+    numbers = (np.arange(len(found.frames)) - downbeats.first(marks, metre)) % metre + 1
+    times, course = seconds(found.frames, track.settings), track.cached(tempo_map)
+    return times, numbers, np.interp(times, course.seconds, course.bpm)
 
 
 @descriptor(

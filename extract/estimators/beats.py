@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import kernel
 
-__all__ = ["METRES", "accents", "bar", "downbeat", "track"]
+__all__ = ["METRES", "accents", "bar", "track"]
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -40,10 +40,11 @@ MOST_BEATS = 64
 
 
 @kernel
-def _chain(envelope, period, tightness, total, before):
+def _chain(envelope, periods, tightness, total, before):
     for frame in range(len(envelope)):
         best = 0.0
         place = -1
+        period = periods[frame]
         first = max(0, int(frame - 2 * period))
         for other in range(first, int(frame - 0.5 * period) + 1):
             late = np.log((frame - other) / period)
@@ -55,15 +56,15 @@ def _chain(envelope, period, tightness, total, before):
         before[frame] = place
 
 
-def track(envelope: Floats, period: float) -> Indices:
+def track(envelope: Floats, period: float | Doubles) -> Indices:
     """Find the beats: strong onsets that follow each other at about the same distance.
 
     Parameters
     ----------
     envelope : ndarray of shape (frames,)
         Onset envelope.
-    period : float
-        Frames from beat to beat.
+    period : float or ndarray of shape (frames,)
+        Frames from beat to beat; where the tempo changes, at each frame.
 
     Returns
     -------
@@ -80,11 +81,13 @@ def track(envelope: Floats, period: float) -> Indices:
     spread = envelope.std()
     if not spread > 0:
         return np.empty(0, np.int64)
-    smooth = scipy.ndimage.gaussian_filter1d(envelope / spread, SMOOTHING * period)
+    periods = np.broadcast_to(np.asarray(period, np.float64), envelope.shape)
+    usual = float(np.median(periods))
+    smooth = scipy.ndimage.gaussian_filter1d(envelope / spread, SMOOTHING * usual)
     total = np.empty(len(smooth))
     before = np.empty(len(smooth), np.int32)
-    _chain(smooth, period, TIGHTNESS, total, before)
-    last = max(0, len(total) - round(period))
+    _chain(smooth, np.ascontiguousarray(periods), TIGHTNESS, total, before)
+    last = max(0, len(total) - round(float(periods[-1])))
     frame = last + int(total[last:].argmax())
     backwards = []
     while frame >= 0:
@@ -162,20 +165,3 @@ def bar(values: Doubles) -> tuple[int, float]:
 def _repeats(values: Doubles, lag: int) -> float:
     """Return the mean correlation of the accents with those `lag` beats later."""
     return float(np.mean(values[:, lag:] * values[:, :-lag]))
-
-
-def downbeat(values: Doubles, metre: int) -> int:
-    """Return which of the first `metre` beats begins a bar: the one with the strongest bass.
-
-    Onsets of all bands do not help: in most music the snare drum is on the other beats.
-
-    Parameters
-    ----------
-    values : ndarray of shape (3, beats)
-        See `accents`.
-    metre : int
-        Beats in a bar.
-    """
-    strength = values[1:].mean(axis=0)
-    means = [strength[phase::metre].mean() for phase in range(min(metre, len(strength)))]
-    return int(np.argmax(means))

@@ -14,6 +14,7 @@ TASLP 19(6), 2011. Laroche, "Efficient tempo and beat tracking in audio recordin
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -51,6 +52,10 @@ STEADY = 0.02
 SIDE, GAP = 6, 3
 """Moments before and after a jump in which the tempo is steady, and those in between: they hear both
 tempi."""
+
+
+TREND = 0.5
+"""Share of all change that leads from the first tempo to the last where the tempo goes one way."""
 
 
 class TempoMap(NamedTuple):
@@ -91,6 +96,24 @@ class TempoMap(NamedTuple):
             return np.empty(0)
         runs = np.split(at, 1 + np.flatnonzero(np.diff(at) > 1))
         return np.array([self.seconds[SIDE + (GAP + run[0] + run[-1]) // 2] for run in runs])
+
+
+    def words(self) -> str:
+        """Say how the tempo changes, in a few words; nothing where it does not."""
+        if self.steady and not len(self.jumps):
+            return ""
+        if len(self.jumps):
+            edges = np.searchsorted(self.seconds, [0.0, *self.jumps, np.inf])
+            parts = [np.median(self.bpm[a:b]) for a, b in pairwise(edges) if b > a]
+            minutes = ", ".join(f"{int(at) // 60}:{int(at) % 60:02d}" for at in self.jumps)
+            told = ", ".join(f"{bpm:.0f}" for bpm in parts)
+            return f"the tempo jumps, as in a mix, at {minutes}: {told} BPM"
+        first, last = self.bpm[:SIDE].mean(), self.bpm[-SIDE:].mean()
+        trend = abs(last - first) / (np.abs(np.diff(self.bpm)).sum() + 1e-9)
+        if trend > TREND:
+            return f"the tempo goes from {first:.0f} to {last:.0f} BPM"
+        low, high = np.percentile(self.bpm, [5, 95])
+        return f"the tempo is free: {low:.0f} to {high:.0f} BPM"
 
 
 NO_MAP = TempoMap(np.empty(0), np.empty(0))
