@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 project = "Earmark"
 author = "The Earmark authors"
-copyright = "the Earmark authors"  # noqa: A001 - Sphinx calls it so.
+copyright = "the Earmark authors"
 release = version = earmark.__version__
 
 extensions = [
@@ -132,7 +132,8 @@ def commands() -> str:
                 continue
             parts.append(f"| {title} | what | default |\n| --- | --- | --- |")
             for own in rows:
-                names = [*own.opts, *own.secondary_opts] if kind == "option" else [own.metavar or ""]
+                spelt = [*own.opts, *own.secondary_opts]
+                names = spelt if kind == "option" else [own.metavar or ""]
                 usual = "" if own.default in (None, False, (), "") else f"`{own.default}`"
                 shown = ", ".join(f"`{each}`" for each in names if each) or f"`{own.name}`"
                 parts.append(f"| {shown} | {cell(own.help or '')} | {cell(usual)} |")
@@ -156,9 +157,8 @@ def feature_sets() -> str:
         ]
         for column in known.columns:
             low, high = column.range
-            parts.append(
-                f"| `{column.name}` | {column.unit or '–'} | {low:g} to {high:g} | {column.version} |"
-            )
+            about = (column.unit or "–", f"{low:g} to {high:g}", column.version)
+            parts.append(f"| `{column.name}` | {' | '.join(map(str, about))} |")
         parts.append("")
     return "\n".join(parts) + "\n"
 

@@ -89,9 +89,7 @@ def describe(path: Path, bpm: float, downs: Doubles) -> tuple[Bars, Bars] | None
 def choose(clips: list[Bars]) -> Doubles:
     """Fit a conditional logit: the weights of the marks by which the first place is chosen."""
     used = [
-        clip
-        for clip in clips
-        if len(clip.rightness) == METRE and clip.rightness.max() >= LEAST
+        clip for clip in clips if len(clip.rightness) == METRE and clip.rightness.max() >= LEAST
     ]
     values = np.array([downbeats.places(clip.marks, METRE) for clip in used])
     right = np.array([clip.rightness == clip.rightness.max() for clip in used])

@@ -97,7 +97,6 @@ class TempoMap(NamedTuple):
         runs = np.split(at, 1 + np.flatnonzero(np.diff(at) > 1))
         return np.array([self.seconds[SIDE + (GAP + run[0] + run[-1]) // 2] for run in runs])
 
-
     def words(self) -> str:
         """Say how the tempo changes, in a few words; nothing where it does not."""
         if self.steady and not len(self.jumps):
