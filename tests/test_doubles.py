@@ -185,10 +185,12 @@ def test_sounds_that_have_words_in_common_are_asked_for_and_no_others(heard):
     found = shared_words.pairs(heard)
     assert (found[:, 0] < found[:, 1]).all()
     assert len(np.unique(found, axis=0)) == len(found)
-    # Notes that are made have more words in common than those that are played.
-    own = found[found[:, 0] // 4 == found[:, 1] // 4]
-    assert len(own) == 12 * 6
-    assert len(found) - len(own) < 5
+    own = found[:, 0] // 4 == found[:, 1] // 4
+    assert own.sum() == 12 * 6
+    # Notes that are made have more words in common than those that are played: of the 1,056 pairs
+    # of different pieces a few are asked for, and none is taken for one recording.
+    assert (~own).sum() < 0.05 * 1056
+    assert not any(fingerprint.match(heard[a], heard[b]).same for a, b in found[~own])
 
 
 def test_of_too_many_words_the_same_are_left_out_everywhere(heard, monkeypatch):
