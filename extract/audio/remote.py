@@ -248,7 +248,7 @@ def _tried(url: str, attempt: Callable[[], T]) -> T:
             failed = _cause(url, error)
         if isinstance(failed, ImportError):
             raise FindError(shown(url), NEEDS)
-        if isinstance(failed, FileNotFoundError):
+        if isinstance(failed, FileNotFoundError) or getattr(failed, "status", 0) in (404, 410):
             raise FindError(shown(url), "does not exist; check the spelling")
         if pause is None or not _passing(failed):
             break

@@ -199,6 +199,6 @@ def _check_names(tracks: Sequence[Track], ledger: Ledger) -> None:
         if other:
             raise WriteError(
                 where(track),
-                f"would be called {track.path}, as {entry.location} is, whose row stands in the table "
-                "already; name both folders, name another output, or replace it with --force",
+                f"would be called {track.path}, as {entry.location} is, whose row stands in the "
+                "table already; name both folders, name another output, or replace it with --force",
             )

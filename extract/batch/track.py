@@ -291,12 +291,12 @@ class Digest:
         """Sum up the bytes of a file."""
         try:
             digest = hashlib.sha256()
-            with _here(track, allow) as (location, allow), location.open("rb") as handle:
+            with _here(track, allow) as (location, allow_here), location.open("rb") as handle:
                 read = 0
                 while block := handle.read(BLOCK):
                     digest.update(block)
                     read += len(block)
-                    allow(SECONDS_PER_FILE + read / SLOWEST)
+                    allow_here(SECONDS_PER_FILE + read / SLOWEST)
         except FileError as error:
             return failed(track.path, error)
         except OSError as error:
