@@ -308,6 +308,8 @@ def _folders(source: Path, failures: list[FileError]) -> Iterator[tuple[str, lis
                 continue
             visited.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            waiting += [link for name in folders if (link := Path(folder, name)).is_symlink()]
+            # Unlike those of a Path, this never raises: a dead mount is a failure of its own.
+            links = [Path(folder, name) for name in folders]
+            waiting += [link for link in links if os.path.islink(link)]  # noqa: PTH114
             inside = PurePath(os.path.relpath(folder, source))
             yield real, [inside / name for name in files if not name.startswith(".")]
