@@ -268,18 +268,17 @@ def test_a_mount_that_dies_while_it_is_searched_is_a_failure_and_the_rest_is_fou
     tmp_path, monkeypatch
 ):
     touch(tmp_path / "a.mp3", tmp_path / "dead" / "x.mp3")
-    scandir, lstat = os.scandir, os.lstat
 
     def dying(call):
         def called(path, *arguments, **keywords):
-            if Path(path).name == "dead":
+            if os.path.basename(path) == "dead":  # noqa: PTH119
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
             return call(path, *arguments, **keywords)
 
         return called
 
-    monkeypatch.setattr(os, "scandir", dying(scandir))
-    monkeypatch.setattr(os, "lstat", dying(lstat))
+    for name in ("scandir", "stat", "lstat"):
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
     tracks, (failure,) = files.find([tmp_path])
     assert [track.path for track in tracks] == ["a.mp3"]
     assert "cannot be searched" in failure.message
