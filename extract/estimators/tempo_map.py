@@ -50,8 +50,8 @@ STEADY = 0.02
 """Deviation of the tempo, as a share of it, up to which it is steady: musicians without a click."""
 
 SIDE, GAP = 6, 3
-"""Moments before and after a jump in which the tempo is steady, and those in between: they hear both
-tempi."""
+"""Moments before and after a jump in which the tempo is steady, and those in between, which hear
+both tempi."""
 
 
 TREND = 0.5
