@@ -700,7 +700,7 @@ def test_the_command_analyses_files(music, tmp_path, cli, monkeypatch):
     assert "1 files written" in out
     tags = fields.open_tags(music / "flac.flac")
     assert tags.get("replaygain_track_gain")
-    assert "set default+musicnn-1; model default; source" in tags.get("earmark")[0]
+    assert "set default+musicnn-2; model default; source" in tags.get("earmark")[0]
 
 
 def test_a_table_finds_files_that_moved_by_their_sums(music, tmp_path):
