@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from earmark.extract.audio.sources import Track
     from earmark.extract.batch.track import Job
 
-__all__ = ["Message", "WorkerProcess", "main", "packed", "unpacked"]
+__all__ = ["Message", "WorkerProcess", "limit_memory", "main", "packed", "unpacked"]
 
 JOB, TRACK, READY, ALLOW, DONE, LAST, END = b"J", b"T", b"R", b"A", b"D", b"L", b"E"
 """Kinds of frames: the parent sends the job and tracks, the worker the rest. `LAST` is an outcome
@@ -212,7 +212,7 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     memory = int(sys.argv[1])
     if memory:
-        _limit_memory(memory)
+        limit_memory(memory)
     try:
         # They come from the parent, which is trusted.
         job: Job = pickle.loads(_read(from_parent)[1])  # noqa: S301
@@ -255,7 +255,7 @@ class _Tracks:
         os._exit(0)
 
 
-def _limit_memory(limit: int) -> None:
+def limit_memory(limit: int) -> None:
     """Let an allocation fail where a damaged file asks for all the memory there is."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource

@@ -24,6 +24,7 @@ import traceback
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from earmark.extract.batch.worker import limit_memory
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def main() -> None:
     if options["nice"] and hasattr(os, "nice"):
         os.nice(options["nice"])
     if options["memory"]:
-        _limit_memory(options["memory"])
+        limit_memory(options["memory"])
     if options["warm"]:
         imported(options["warm"])()
     # What is loaded by now stays: the garbage collector need not look at it again.
@@ -118,16 +119,6 @@ def _receive(from_parent: BinaryIO, requests: SimpleQueue[bytes]) -> None:
         # What the job has started ends too.
         os.killpg(0, signal.SIGKILL)
     os._exit(0)
-
-
-def _limit_memory(limit: int) -> None:
-    """Let an allocation fail where a damaged file asks for all the memory there is."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        # Not RLIMIT_AS: compilers and thread pools reserve address space that they never touch.
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
 def _work(request: bytes, to_parent: BinaryIO) -> None:
