@@ -155,7 +155,8 @@ def follow(onset: Floats, low_onset: Floats, bpm: float, frame_rate: float) -> T
     price = np.minimum(PRICE * np.abs(octaves[:, None] - octaves), JUMP_PRICE)
     path = _cheapest(gains, price)
     seconds = (np.arange(len(path)) * step + length / 2) / frame_rate
-    return TempoMap(seconds, grid[0] * RATIO ** _top(gains, path))
+    found: Doubles = np.asarray(grid[0] * np.power(RATIO, _top(gains, path)), np.float64)
+    return TempoMap(np.asarray(seconds, np.float64), found)
 
 
 def _strength(windows: Floats, grid: Doubles, frame_rate: float) -> Doubles:
