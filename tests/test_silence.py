@@ -46,7 +46,8 @@ def check(sound, found):
     # Two frames at each end of a sound reach less than half over it.
     share = 4 * HOP * len(steps) / sound.sum()
     assert track["spectral_centroid_mean"] == pytest.approx(PITCH, rel=0.02 + share)
-    assert np.isfinite(track.drop(["start", "stereo_width", "loudness"])).mean() > 0.9
+    # All but what needs a beat: an eighth of the columns at most.
+    assert np.isfinite(track.drop(["start", "stereo_width", "loudness"])).mean() > 7 / 8
     assert windows["seconds"].sum() == pytest.approx(len(sound) / RATE)
     for _, row in windows.iterrows():
         first, last = row["start"] * RATE, (row["start"] + row["seconds"]) * RATE
