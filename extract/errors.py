@@ -16,6 +16,7 @@ __all__ = [
     "BundleError",
     "DecodeError",
     "EarmarkError",
+    "FetchError",
     "FileError",
     "FindError",
     "LabelError",
@@ -84,6 +85,12 @@ class FindError(FileError):
     """A source does not exist, cannot be read or holds no audio."""
 
     stage = "find"
+
+
+class FetchError(FileError):
+    """A file is elsewhere and cannot be brought here: a network, a server or a permission."""
+
+    stage = "fetch"
 
 
 class DecodeError(FileError):
