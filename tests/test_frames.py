@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
@@ -54,6 +55,17 @@ def test_what_is_no_frame_ends_the_talk(sent):
 
     with pytest.raises(EOFError):
         frames.read(Stream(sent))
+
+
+def test_a_stream_that_is_closed_is_a_broken_one():
+    with subprocess.Popen([sys.executable, "-c", ""], stdin=subprocess.PIPE) as process:
+        process.wait()
+        with pytest.raises(OSError, match="Broken pipe"):
+            frames.write(process.stdin, b"A", b"too late")
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        with pytest.raises(BrokenPipeError):
+            frames.write(process.stdin, b"A", b"much too late")
 
 
 def test_what_a_library_prints_is_no_frame_and_the_process_ends_with_its_parent():

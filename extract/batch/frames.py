@@ -25,10 +25,19 @@ THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB", "NUMEXPR")
 
 
 def write(stream: BinaryIO, kind: bytes, data: bytes = b"") -> None:
-    """Write one frame."""
-    stream.write(HEAD.pack(len(data), kind))
-    stream.write(data)
-    stream.flush()
+    """Write one frame.
+
+    Raises
+    ------
+    OSError
+        The other side has ended, and the stream may be closed by now.
+    """
+    try:
+        stream.write(HEAD.pack(len(data), kind))
+        stream.write(data)
+        stream.flush()
+    except ValueError as error:
+        raise BrokenPipeError from error
 
 
 def read(stream: BinaryIO) -> tuple[bytes, bytes]:
