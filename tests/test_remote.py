@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import socket
 import threading
+import time
 
 import numpy as np
 import pandas as pd
@@ -46,7 +49,7 @@ def bucket(music, monkeypatch):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     s3fs.S3FileSystem.clear_instance_cache()
     system = s3fs.S3FileSystem()
-    system.mkdir("songs")
+    system.makedirs("songs", exist_ok=True)
     system.put(f"{music}/", "songs/music/", recursive=True)
     yield system
     server.stop()
@@ -125,3 +128,60 @@ def test_a_file_that_is_too_large_is_not_copied(web, monkeypatch):
 def test_a_list_cannot_name_what_is_on_this_machine(url):
     _, (failure,) = find([url], urls=True)
     assert "of a kind that is not read" in failure.message
+
+
+@pytest.fixture
+def mute():
+    """A server that takes every connection and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held = []
+
+        def take():
+            with contextlib.suppress(OSError):
+                while True:
+                    held.append(server.accept()[0])
+
+        threading.Thread(target=take, daemon=True).start()
+        yield f"127.0.0.1:{server.getsockname()[1]}", held
+        for connection in held:
+            connection.close()
+
+
+@pytest.mark.parametrize("kind", ["web", "list", "s3"])
+def test_a_server_that_is_silent_holds_nothing_up_and_is_asked_once(mute, monkeypatch, kind):
+    host, held = mute
+    monkeypatch.setattr(remote, "ANSWER", 0.5)
+    monkeypatch.setattr(remote, "PAUSES", (0.0,))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key-of-a-test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-a-test")
+    s3fs = pytest.importorskip("s3fs")
+    s3fs.S3FileSystem.clear_instance_cache()
+    begun = time.monotonic()
+    form = {"web": "http://{}/{}.mp3", "list": "http://{}/{}.m3u8", "s3": "s3://music-{}/{}.mp3"}
+    count = 1 if kind == "list" else 200
+    urls = [form[kind].format("x" if kind == "s3" else host, number) for number in range(count)]
+    tracks, failures = find(urls, urls=True)
+    assert not tracks
+    assert time.monotonic() - begun < 10
+    assert [failure.path for failure in failures] == urls
+    assert "does not answer" in failures[0].message
+    assert all("did not answer before" in failure.message for failure in failures[1:])
+    assert len(held) <= 4
+    s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_every_url_has_a_name_and_schemes_are_in_any_case(web):
+    host, _ = web
+    tracks, failures = find([f"HTTP://{host}/b/", f"HTTP://{host}/a.wav"], urls=True)
+    assert not failures
+    assert [track.path for track in tracks] == ["b", "a.wav"]
+    assert run.extract([f"HTTP://{host}/a.wav"], EXTRACTION, executor=Here()).described == 1
+
+
+def test_no_credential_is_logged_even_where_everything_else_is(web, bucket, caplog):
+    caplog.set_level("DEBUG")
+    url = f"http://me:pass-of-a-test@{web[0]}/a.wav?sig=sign-of-a-test"
+    assert run.extract([url, "s3://songs/music"], EXTRACTION, executor=Here()).described == 3
+    assert caplog.text
+    assert "of-a-test" not in caplog.text

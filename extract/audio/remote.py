@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import posixpath
 import tempfile
@@ -32,6 +33,9 @@ SCHEMES = frozenset({"s3", "gs", "gcs", "http", "https", "sftp", "ssh"})
 PAUSES = (0.5, 2.0)
 """Seconds before a network is tried again."""
 
+ANSWER = 20.0
+"""Seconds within which a server says what a file is, and sends a list."""
+
 LARGEST = 4 * 2**30
 """Bytes: no file is copied that is larger."""
 
@@ -44,10 +48,16 @@ NEEDS = "is a URL, which needs an extra: pip install 'earmark[remote]' (for gs:/
 TRY_AGAIN = frozenset({408, 425, 429})
 """Statuses of HTTP below 500 that may be otherwise in a moment."""
 
+SILENT = "cannot be read: the server does not answer; see whether it is there, and try again"
+
 CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "RefreshError"}
 )
 """Names of errors that mean that a service does not know who asks."""
+
+
+TALKATIVE = ("fsspec.http", "botocore", "aiobotocore")
+"""Loggers that write URLs and signatures where their level is DEBUG."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +97,8 @@ def shown(url: str) -> str:
     's3://bucket/why?.mp3'
     """
     scheme, _, rest = url.rpartition("::")[2].partition("://")
-    if scheme.lower() in ("http", "https"):
+    scheme = scheme.lower()
+    if scheme in ("http", "https"):
         rest = rest.partition("?")[0].partition("#")[0]
     host, slash, path = rest.partition("/")
     host = host.rpartition("@")[2]
@@ -105,7 +116,7 @@ def listed(url: str) -> list[str]:
     FindError, FetchError
         The list cannot be read or names nothing.
     """
-    with local_copy(RemoteFile(url, ""), largest=LARGEST_LIST) as copy:
+    with local_copy(RemoteFile(url, ""), largest=LARGEST_LIST, within=ANSWER) as copy:
         text = copy.read_text("utf-8-sig", "replace")
     lines = [line.strip() for line in text.splitlines()]
     found = [_joined(url, line) for line in lines if line and not line.startswith("#")]
@@ -117,7 +128,7 @@ def listed(url: str) -> list[str]:
 def _joined(url: str, entry: str) -> str:
     if is_url(entry):
         return entry
-    if url.startswith(("http:", "https:")):
+    if url.lower().startswith(("http:", "https:")):
         return urljoin(url, entry)
     scheme, _, rest = url.partition("://")
     host, _, path = rest.partition("/")
@@ -125,13 +136,16 @@ def _joined(url: str, entry: str) -> str:
     return f"{scheme}://{host}/{joined.lstrip('/')}"
 
 
-def search(url: str) -> tuple[bool, dict[str, RemoteFile]]:
+def search(url: str, silent: set[str]) -> tuple[bool, dict[str, RemoteFile]]:
     """Find the files at a URL.
 
     Parameters
     ----------
     url : str
         A file, or a folder, which is searched at every depth.
+    silent : set of str
+        Servers that did not answer, which are not asked again: a list may name thousands of files
+        of one. The server of the URL is added, if it does not.
 
     Returns
     -------
@@ -149,7 +163,7 @@ def search(url: str) -> tuple[bool, dict[str, RemoteFile]]:
     def searched() -> tuple[bool, dict[str, RemoteFile]]:
         system, root = _opened(url)
         system.invalidate_cache()
-        info = system.info(root)
+        info = system.info(root, **_within(system, ANSWER))
         if info["type"] != "directory":
             return False, {"": RemoteFile(url, _stamp(info))}
         start = root.rstrip("/") + "/"
@@ -161,7 +175,20 @@ def search(url: str) -> tuple[bool, dict[str, RemoteFile]]:
             for name, about in sorted(found.items())
         }
 
-    return _tried(url, searched)
+    server = shown(url).split("/")[2]
+    if server in silent:
+        raise FetchError(shown(url), f"was not asked for: {server} did not answer before")
+    try:
+        return _tried(url, searched)
+    except FetchError as error:
+        if error.message == SILENT:
+            silent.add(server)
+        raise
+
+
+def _within(system: Any, seconds: float | None) -> dict[str, float | None]:
+    """Return how a call is told its time; what is not asynchronous has limits of its own."""
+    return {"timeout": seconds} if system.async_impl else {}
 
 
 def _stamp(info: Mapping[str, Any]) -> str:
@@ -180,7 +207,9 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         import fsspec
 
-        system, root = fsspec.url_to_fs(url)
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.INFO)
+        system, root = fsspec.url_to_fs(scheme + url[len(scheme) :])
     except ImportError:
         raise FindError(shown(url), NEEDS) from None
     return system, root
@@ -188,7 +217,10 @@ def _opened(url: str) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def local_copy(
-    file: RemoteFile, allow: Callable[[float], object] = lambda _: None, largest: int = LARGEST
+    file: RemoteFile,
+    allow: Callable[[float], object] = lambda _: None,
+    largest: int = LARGEST,
+    within: float | None = None,
 ) -> Iterator[Path]:
     """Copy a file to where it can be read, as long as that takes.
 
@@ -202,6 +234,8 @@ def local_copy(
         Is told how many bytes have come.
     largest : int
         Bytes that it may have.
+    within : float, optional
+        Seconds that it may take; None where somebody else watches over that.
 
     Raises
     ------
@@ -213,11 +247,13 @@ def local_copy(
         path = Path(f"/proc/self/fd/{handle.fileno()}")
         if not path.exists():
             path = Path(stack.enter_context(tempfile.TemporaryDirectory()), "copy")
-        _tried(file.url, lambda: _copy(file.url, path, allow, largest))
+        _tried(file.url, lambda: _copy(file.url, path, allow, largest, within))
         yield path
 
 
-def _copy(url: str, path: Path, allow: Callable[[float], object], largest: int) -> None:
+def _copy(
+    url: str, path: Path, allow: Callable[[float], object], largest: int, within: float | None
+) -> None:
     from fsspec.callbacks import Callback
 
     def check(size: float) -> None:
@@ -230,9 +266,9 @@ def _copy(url: str, path: Path, allow: Callable[[float], object], largest: int) 
             check(self.value)
 
     system, root = _opened(url)
-    size = system.info(root).get("size")
+    size = system.info(root, **_within(system, ANSWER)).get("size")
     check(size or 0)
-    system.get_file(root, str(path), callback=Watched())
+    system.get_file(root, str(path), callback=Watched(), **_within(system, within))
     if size is not None and path.stat().st_size != size:
         raise ConnectionError("broke off")
 
@@ -284,7 +320,9 @@ def _reason(error: BaseException) -> str:
     status = getattr(error, "status", None)
     if isinstance(error, PermissionError) or type(error).__name__ in CREDENTIALS | {"ClientError"}:
         return "may not be read; check the credentials of this service"
-    if isinstance(status, int):
+    if isinstance(error, TimeoutError):
+        return SILENT
+    if isinstance(status, int) and status:
         return f"cannot be read: the server answers {status}"
     number = getattr(error, "errno", None)
     what = os.strerror(number) if isinstance(number, int) and number > 0 else type(error).__name__

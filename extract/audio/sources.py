@@ -101,7 +101,9 @@ def find(
         if remote.is_url(named):
             for name, file in _chosen(str(named), online, failures, others):
                 place = remote.shown(file.url)
-                called = (name if name and folders == 1 else place) if not short else _base(place)
+                called = (
+                    (name if name and folders == 1 else place) if not short else _place(place).name
+                )
                 track = Track(printable(called), Path(place), file)
                 if found.setdefault(place, (False, track))[1].remote != file:
                     failures.append(FindError(place, "is another file only by what follows the ?"))
@@ -205,9 +207,10 @@ def _searched_urls(
 ) -> dict[str, tuple[bool, dict[str, RemoteFile]]]:
     """Return whether each of the URLs is that of a folder, and its files."""
     result = {}
+    silent: set[str] = set()
     for url in dict.fromkeys(str(source) for source in given if remote.is_url(source)):
         try:
-            result[url] = remote.search(url)
+            result[url] = remote.search(url, silent)
         except (FindError, FetchError) as error:
             failures.append(error)
     return result
@@ -215,10 +218,6 @@ def _searched_urls(
 
 def _place(source: str | Path) -> PurePath:
     return PurePosixPath(remote.shown(str(source))) if remote.is_url(source) else PurePath(source)
-
-
-def _base(url: str) -> str:
-    return url.rpartition("/")[2]
 
 
 def _chosen(
