@@ -56,5 +56,5 @@ axes.set(xlabel="spectral centroid [Hz]", ylabel="onsets per second")
 
 # %%
 # Before anything is learned from such a table, ask who is on both sides of the split: ``earmark
-# evaluate features.parquet --labels labels.csv`` groups by artist, and prints beside its number what
-# a random split would have said.
+# evaluate features.parquet --labels labels.csv`` groups by artist, and prints beside its number
+# what a random split would have said.
