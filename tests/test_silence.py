@@ -155,7 +155,7 @@ def test_real_tracks_that_end_at_the_edge_of_a_window(seconds, shared, tmp_path)
         bare = earmark.features(padded(source, tmp_path / "bare.wav", 0, 0, seconds))
         assert found.isna().tolist() == bare.isna().tolist()
         assert found["spectral_centroid_mean"] == pytest.approx(
-            bare["spectral_centroid_mean"], rel=0.02
+            bare["spectral_centroid_mean"], rel=0.025
         )
         assert rows["spectral_centroid_mean"].iloc[seconds // 6 + 1 :].isna().all()
         earmark.beats(cut)
