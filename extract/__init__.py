@@ -280,14 +280,14 @@ def _run(
     sources: Iterable[str | Path], extraction: Extraction, workers: int, progress: bool
 ) -> tuple[pd.DataFrame, ...]:
     from earmark.extract import tables
-    from earmark.extract.batch import executors, run
+    from earmark.extract.batch import executors, report, run
 
     paths = [sources] if isinstance(sources, str | Path) else sources
     executor = executors.Processes(workers, isolate=False)
     result = run.extract(paths, extraction, executor=executor, progress=progress)
     if result.failures:
         first = ": ".join((result.failures[0][0], result.failures[0][3]))
-        warnings.warn(f"{len(result.failures)} failed, the first: {first}", stacklevel=3)
+        warnings.warn(f"{report.how_many(result.failures)}, the first: {first}", stacklevel=3)
     failures = [dict(zip(tables.FAILURE_COLUMNS, row, strict=True)) for row in result.failures]
     notes = [dict(zip(tables.NOTE_COLUMNS, row, strict=True)) for row in result.notes]
     frames = tuple(table.to_frame() for table in result.held)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import pickle
 import shutil
 
@@ -53,6 +54,15 @@ def test_a_misspelt_path_among_several_is_told_by_the_status_too(cli, demo, tmp_
     assert len(pd.read_csv(output)) == 1
     listed = pd.read_csv(tmp_path / "t.failures.csv")
     assert listed["error"].tolist() == ["NotFoundError"]
+    # No file failed, and what says how many files did says so.
+    assert "1 not found, all listed in" in err
+    assert "failed," not in err
+    status, out, _ = cli(
+        *("extract", track, tmp_path / "nope.mp3", "-o", output, "-q", "--format", "json")
+    )
+    assert (status, json.loads(out)["failed"], json.loads(out)["not_found"]) == (1, 0, 1)
+    with pytest.warns(UserWarning, match=r"^1 not found, the first: .*nope\.mp3: does not exist"):
+        earmark.table([track, tmp_path / "nope.mp3"])
 
 
 def test_what_is_not_there_is_named_before_what_is_damaged(cli, demo, tmp_path):
@@ -62,7 +72,7 @@ def test_what_is_not_there_is_named_before_what_is_damaged(cli, demo, tmp_path):
     for number in range(7):
         (folder / f"{number}.mp3").write_text("no audio")
     _, _, err = cli("extract", folder, tmp_path / "none", "-o", tmp_path / "t.csv", "-q")
-    assert err.splitlines()[-7].startswith("earmark: 8 failed")
+    assert err.splitlines()[-7].startswith("earmark: 1 not found, 7 failed, all listed in")
     assert err.splitlines()[-6].startswith(f"earmark:   {tmp_path / 'none'}: does not exist")
 
 

@@ -80,7 +80,7 @@ def test_bad_files_are_named_and_the_others_classified(cli, demo, tmp_path):
     assert failures.loc["empty.mp3", "message"].startswith("is empty (0 bytes)")
     assert "not audio" in failures.loc["text.flac", "message"]
     assert failures.loc[str(tmp_path / "none"), "stage"] == "find"
-    assert "3 failed" in err
+    assert "1 not found, 2 failed" in err
     assert cli("classify", music, "-o", output, "-q", "--strict")[0] == 1
     # Nothing failed: the failures of the run before do not stay to mislead.
     assert cli("classify", music / "good.ogg", "-o", output, "-q")[0] == 0

@@ -60,15 +60,18 @@ def finish(good: int, failures: Sequence[Sequence[str]], listed: Path | None, st
     A source that is not there is most likely misspelt: whatever else was done, what was asked for
     was not.
     """
-    from earmark.extract.errors import NotFoundError
+    from earmark.extract.batch.report import how_many
+    from earmark.extract.errors import FindError, NotFoundError
 
-    absent = [row for row in failures if row[2] == NotFoundError.__name__]
+    def late(row: Sequence[str]) -> tuple[bool, bool]:
+        return row[2] != NotFoundError.__name__, row[1] != FindError.stage
+
     if failures:
-        say(f"{len(failures)} failed" + (f", all listed in {listed}" if listed else "") + ":")
-        others = [row for row in failures if row[2] != NotFoundError.__name__]
-        for path, _, _, message in [*absent, *others][:5]:
+        say(how_many(failures) + (f", all listed in {listed}" if listed else "") + ":")
+        for path, _, _, message in sorted(failures, key=late)[:5]:
             say(f"  {path}: {message}")
         if len(failures) > 5:
             say(f"  … and {len(failures) - 5} more")
+    absent = any(row[2] == NotFoundError.__name__ for row in failures)
     if not good or absent or (strict and failures):
         raise typer.Exit(1)

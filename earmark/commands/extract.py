@@ -154,7 +154,8 @@ def command(
             "tracks": total,
             "rows": result.rows,
             "descriptors": columns,
-            "failed": len(result.failures),
+            "failed": result.counts.failed,
+            "not_found": result.counts.unfound,
             "output": output,
         }
         show(facts, form, lambda: print(line))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from earmark.extract import tables
+from earmark.extract.errors import FindError
 from earmark.extract.provenance import versions
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from earmark.extract.schema import Schema
 
-__all__ = ["Counts", "Effort", "write"]
+__all__ = ["Counts", "Effort", "how_many", "write"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,20 @@ class Effort:
     def times_real_time(self) -> float | None:
         """How many seconds of audio were analysed in one."""
         return round(self.audio_seconds / self.seconds, 1) if self.audio_seconds else None
+
+
+def how_many(failures: Sequence[Sequence[str]]) -> str:
+    """Say how many sources were not found and how many files failed, without what is none.
+
+    Examples
+    --------
+    >>> none = ("none", "find", "NotFoundError", "does not exist; check the spelling")
+    >>> how_many([none, ("a.mp3", "decode", "DecodeError", "is empty (0 bytes)")])
+    '1 not found, 1 failed'
+    """
+    unfound = sum(row[1] == FindError.stage for row in failures)
+    counts = {"not found": unfound, "failed": len(failures) - unfound}
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
 
 
 def write(
