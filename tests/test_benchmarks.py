@@ -55,6 +55,34 @@ def test_a_short_run_gives_every_number(demo, tmp_path):
     assert "x real time" in done.stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are watched in /proc")
+def test_a_batch_that_is_killed_and_resumed_gives_the_same_table_as_another(demo, tmp_path):
+    output, plot = tmp_path / "scale.json", tmp_path / "scale.png"
+    done = subprocess.run(
+        [
+            *(sys.executable, BENCHMARKS / "scale.py", demo, "--tracks", "60", "--rows", "100"),
+            *("--compare", "0", "--scratch", tmp_path, "-o", output, "--plot", plot),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    report = json.loads(output.read_text(encoding="utf-8"))
+    (size,) = report["sizes"]
+    assert size["identical"]
+    assert size["rows"] == size["names"] == size["1 worker"]["counts"]["new"] == 60
+    assert size["killed"]["status"] == -9
+    assert size["unchanged"]["counts"]["unchanged"] == 60
+    assert size["incremental"]["counts"]["new"] == size["incremental"]["analysed"] == 1
+    assert 0 < size["1 worker"]["cpu_ms_per_track"] < 1000
+    assert 50 < size["1 worker"]["worker_mib"] < 1000
+    assert [entry["rows"] for entry in report["rows"]] == [100]
+    assert report["rows"][0]["us_per_row"] > 0
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scale.json", "scale.png"]
+
+
 # librosa asks audioread what it can read, and that imports what Python 3.13 no longer has.
 @pytest.mark.filterwarnings("ignore:.*slated for removal in Python 3.13:DeprecationWarning")
 @pytest.mark.parametrize("careful", [False, True])
