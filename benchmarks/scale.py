@@ -8,7 +8,7 @@ worker, two, and Dask with as many take turns on one folder, and the best round 
 
 Where other programs keep the machine busy, the time on the processor holds and that on the clock
 does not; the load is written beside them. Rows of tables larger than that are made from real ones,
-and classified.
+and classified; and what the parent does for many files is seen where they are few under many names.
 
 example:
 
@@ -258,6 +258,26 @@ def grown(cuts: Sequence[bytes], tracks: int, scratch: Path, most: float) -> Rep
     return report
 
 
+def named(cuts: Sequence[bytes], names: int, scratch: Path, most: float) -> Report:
+    """Run a folder of many names of few files (hard links), and again with nothing new.
+
+    All is done for each of them but the analysis, so that what the parent holds is seen soon.
+    """
+    folder, output = scratch / "music", scratch / "t.parquet"
+    fill(scratch / "first", cuts, range(len(cuts)))
+    first = sorted((scratch / "first").rglob("*.mp3"))
+    for number in range(names):
+        path = folder / f"{number // IN_A_FOLDER:04d}" / f"{number:07d}.mp3"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.hardlink_to(first[number % len(first)])
+    report: Report = {"names": names}
+    for name in ("2 workers", "unchanged"):
+        report[name] = measured("processes", 2, folder, output, most)
+        tell(f"{names:,} names, {name}", report[name])
+    report["bytes"] = output.stat().st_size
+    return report
+
+
 def compared(cuts: Sequence[bytes], tracks: int, rounds: int, scratch: Path, most: float) -> Report:
     """Let the ways to analyse one folder take turns; the best round of each counts."""
     folder = scratch / "music"
@@ -371,6 +391,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("sources", nargs="*", type=Path, help="music; by default the recordings")
     parser.add_argument("--tracks", nargs="*", type=int, default=[1000, 10_000], metavar="N")
     parser.add_argument("--large", action="store_true", help="also 100,000 tracks (6 GB, an hour)")
+    parser.add_argument("--names", nargs="*", type=int, default=[100_000], metavar="N")
     parser.add_argument("--rows", nargs="*", type=int, default=[100_000, 1_000_000], metavar="N")
     parser.add_argument("--compare", type=int, default=3000, metavar="N", help="tracks; 0: not")
     parser.add_argument("-n", "--rounds", type=int, default=2, help="of comparing")
@@ -402,6 +423,7 @@ def main() -> None:
         "load_before": os.getloadavg(),
         "seconds_of_a_track": SECONDS,
         "sizes": [],
+        "names": [],
         "rows": [],
     }
     with emptied(arguments.scratch) as scratch:
@@ -419,6 +441,10 @@ def main() -> None:
                 report["compared"] = compared(
                     cuts, arguments.compare, arguments.rounds, place, most
                 )
+            keep(report, arguments)
+        for names in arguments.names:
+            with emptied(scratch) as place:
+                report["names"].append(named(cuts, names, place, most))
             keep(report, arguments)
         for rows in arguments.rows if real.exists() else []:
             with emptied(scratch) as place:

@@ -61,7 +61,18 @@ def test_a_batch_that_is_killed_and_resumed_gives_the_same_table_as_another(demo
     done = subprocess.run(
         [
             *(sys.executable, BENCHMARKS / "scale.py", demo, "--tracks", "60", "--rows", "100"),
-            *("--compare", "0", "--scratch", tmp_path, "-o", output, "--plot", plot),
+            *(
+                "--names",
+                "200",
+                "--compare",
+                "0",
+                "--scratch",
+                tmp_path,
+                "-o",
+                output,
+                "--plot",
+                plot,
+            ),
         ],
         capture_output=True,
         text=True,
@@ -79,6 +90,10 @@ def test_a_batch_that_is_killed_and_resumed_gives_the_same_table_as_another(demo
     assert 50 < size["1 worker"]["worker_mib"] < 1000
     assert [entry["rows"] for entry in report["rows"]] == [100]
     assert report["rows"][0]["us_per_row"] > 0
+    (names,) = report["names"]
+    first = names["2 workers"]
+    assert first["counts"]["copies"] + first["analysed"] == 200
+    assert names["unchanged"]["counts"]["unchanged"] == 200
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scale.json", "scale.png"]
 
