@@ -127,11 +127,13 @@ class Watch:
         Most bytes that one held: the ``parent``, a ``worker`` that analyses, a process of ``dask``.
     cpu : list of tuple of float
         When, and how many seconds on the processor until then, of all together.
+    used : dict
+        Those of each process, in the same roles.
     """
 
     peak: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     cpu: list[tuple[float, float]] = field(default_factory=list)
-    _used: dict[int, float] = field(default_factory=dict)
+    used: dict[str, dict[int, float]] = field(default_factory=lambda: defaultdict(dict))
 
     def follow(self, process: subprocess.Popen[str], most: float) -> None:
         """Look until the process ends, which it does at once where it holds too much."""
@@ -155,13 +157,17 @@ class Watch:
                 if pid != root and int(values[1]) not in family:
                     continue
                 family.add(pid)
-                self._used[pid] = (int(values[11]) + int(values[12])) / tick
                 command = Path(f"/proc/{pid}/cmdline").read_bytes()
                 # A process that has been forked is still called what its parent is.
                 role = next((role for mark, role in ROLES.items() if mark in command), "forked")
                 role = "parent" if pid == root else role
+                self.used[role][pid] = (int(values[11]) + int(values[12])) / tick
                 self.peak[role] = max(self.peak[role], int(values[21]) * page)
-        self.cpu.append((time.monotonic(), sum(self._used.values())))
+        self.cpu.append((time.monotonic(), sum(map(self.cpu_of, self.used))))
+
+    def cpu_of(self, role: str) -> float:
+        """Return how many seconds on the processor were used in a role."""
+        return sum(self.used[role].values())
 
     def seconds(self, *when: float) -> NDArray[np.float64]:
         """Return how many seconds on the processor were used by then."""
@@ -194,6 +200,7 @@ def watched(command: Sequence[object], most: float) -> tuple[Report, Watch, str]
         "status": process.returncode,
         "seconds": round(time.monotonic() - begun, 2),
         "cpu_seconds": round(watch.cpu[-1][1], 2),
+        "cpu_seconds_of": {role: round(watch.cpu_of(role), 2) for role in watch.used},
         **mib,
         "load": os.getloadavg()[0],
     }

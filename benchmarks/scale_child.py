@@ -6,6 +6,7 @@ It imports what the command line does, and no more.
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -63,6 +64,9 @@ def analysed(kind: str, workers: int, folder: Path, output: Path, stop: int) -> 
     """Analyse a folder, and return when outcomes came, and how many of which kind there were."""
     if kind == "bare":
         warm(EXTRACTION)
+        # As a worker does.
+        gc.collect()
+        gc.freeze()
         times = []
         for track in files.find([folder])[0]:
             analyse(track, EXTRACTION)
