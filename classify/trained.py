@@ -27,7 +27,7 @@ class Trained(Bundle):
     >>> import earmark
     >>> model = earmark.load()
     >>> model  # doctest: +ELLIPSIS
-    Trained(14 genres, 450 of 500 columns of default+musicnn-1, whole tracks, ...)
+    Trained(14 genres, 448 of 503 columns of default+musicnn-2, whole tracks, ...)
     """
 
     @classmethod

@@ -87,8 +87,9 @@ def beats(path: str | Path, *, settings: Settings | None = None) -> pd.DataFrame
     DataFrame
         ``time`` in seconds, ``beat``, its number in the bar, 1 for the first, and ``tempo``, that
         of the few seconds around it; without rows where nothing repeats. ``attrs["tempo"]`` says
-        in words how the tempo changes, and is empty where it does not. Both are estimates: bars are as long as `time_signature` says, and
-        begin where bass, harmony and sound change, which is right in half of the tracks.
+        in words how the tempo changes, and is empty where it does not. All are estimates: bars are
+        as long as `time_signature` says, and begin where bass, harmony and sound change, which is
+        right in little more than half of the tracks.
 
     Raises
     ------

@@ -17,6 +17,7 @@ __all__ = [
     "BundleError",
     "DecodeError",
     "EarmarkError",
+    "FetchError",
     "FileError",
     "FindError",
     "LabelError",
@@ -107,6 +108,12 @@ class NotFoundError(FindError, FileNotFoundError):
     def __reduce__(self) -> tuple[type[NotFoundError], tuple[str, str]]:
         # That of an OSError has a third argument, its file.
         return type(self), (self.path, self.message)
+
+
+class FetchError(FileError):
+    """A file is elsewhere and cannot be brought here: a network, a server or a permission."""
+
+    stage = "fetch"
 
 
 class DecodeError(FileError):

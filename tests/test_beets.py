@@ -51,7 +51,7 @@ def test_what_is_imported_is_described_and_can_be_searched(beets, capsys):
     assert abs(float(tempo) - 128) < 2
     # Formatted with three digits.
     assert len(energy.partition(".")[2]) == 3
-    assert "default+musicnn-1 default" in version
+    assert "default+musicnn-2 default" in version
 
 
 def test_the_command_describes_what_was_not_yet_and_writes_if_asked(beets, capsys):

@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -93,7 +94,7 @@ def root(demo, tmp_path_factory):
 @pytest.fixture(scope="module")
 def app(chromium, root, tmp_path_factory):
     """The app over that folder; what it logs holds no traceback at the end."""
-    told = {"EARMARK_APP_ROOT": str(root), "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "8"}
+    told = {"EARMARK_APP_ROOT": str(root), "STREAMLIT_SERVER_DISCONNECTED_SESSION_TTL": "20"}
     with browsing.served(tmp_path_factory.mktemp("app"), **told) as served:
         yield served
     assert "Traceback" not in served.log.read_text(errors="replace")
@@ -577,6 +578,11 @@ def test_nothing_is_left_when_the_server_ends(visit, demo, tmp_path, end):
         served.process.send_signal(end)
         served.process.wait(60)
     assert list(served.temporary.iterdir()) == []
+    # The workers end with their server: they notice it as soon as they get a turn.
+    for _ in range(100):
+        if not any(Path(f"/proc/{one}").exists() for one in processes):
+            break
+        time.sleep(0.2)
     assert [one for one in processes if Path(f"/proc/{one}").exists()] == []
 
 

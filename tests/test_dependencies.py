@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 
 PACKAGE = ("earmark", "extract", "classify", "beetsplug", "pipeline.py", "app.py")
 
-OPTIONAL = ("app", "beets", "cluster", "tags", "tune", "watch")
+OPTIONAL = ("app", "beets", "cluster", "remote", "tags", "tune", "watch")
 
 DISTRIBUTIONS = {"PIL": "pillow", "markdown_it": "markdown-it-py", "sklearn": "scikit-learn"}
 """Where the module is not called as the distribution is."""
@@ -68,6 +68,7 @@ def test_the_package_declares_exactly_what_it_imports():
         ("app", {"classify/app"}),
         ("tune", {"classify/evaluation"}),
         ("cluster", {"extract/batch/cluster", "classify/distributed"}),
+        ("remote", {"extract/audio/remote"}),
     ],
 )
 def test_what_an_extra_brings_is_imported_nowhere_else(extra, places):

@@ -53,7 +53,7 @@ def test_a_database_holds_the_table_to_the_digit_with_views(table, predictions, 
         keys = dict(base.execute("SELECT path, camelot FROM mixing"))
         assert keys["house-128bpm-a-minor.mp3"] == "8A"
         about = dict(base.execute("SELECT name, value FROM about"))
-        assert json.loads(about["set"]) == "default+musicnn-1"
+        assert json.loads(about["set"]) == "default+musicnn-2"
         assert base.execute("SELECT min(value) FROM tags").fetchone()[0] >= 0.1
     assert cli(*given)[0] == 0
     foreign = tmp_path / "mine.sqlite"

@@ -14,7 +14,7 @@ import pytest
 @pytest.fixture(scope="module")
 def kept(demo, tmp_path_factory):
     """A folder of music with a double, its features and genres."""
-    import pipeline
+    from earmark import pipeline
 
     folder = tmp_path_factory.mktemp("kept")
     music = folder / "music"

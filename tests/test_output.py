@@ -119,7 +119,7 @@ def test_what_is_no_table_is_printed_for_programs_too(cli, demo, tmp_path):
         120, 0.02
     )
     beats = pd.read_csv(io.StringIO(cli("beats", track, "--format", "csv")[1]))
-    assert beats.columns.tolist() == ["time", "beat"]
+    assert beats.columns.tolist() == ["time", "beat", "tempo"]
     table, other = tmp_path / "t.parquet", tmp_path / "u.parquet"
     cli("extract", track, "-o", table, "-q")
     cli("extract", demo / "metal-150bpm-e-minor.m4a", "-o", other, "-q")

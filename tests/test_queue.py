@@ -24,6 +24,7 @@ from earmark.classify.app.jobs.forecast import starts
 from earmark.classify.app.jobs.job import FairQueue
 from earmark.classify.app.jobs.pool import PoolSettings
 from earmark.classify.app.jobs.queue import JobQueue
+from earmark.extract.batch import frames
 
 HERE = Path(__file__).parent
 
@@ -129,7 +130,7 @@ def test_a_worker_that_cannot_give_way_works_all_the_same():
     with subprocess.Popen(
         [sys.executable, "-c", code, how], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert worker.read_frame(process.stdout) == (worker.READY, b"")
+        assert frames.read(process.stdout) == (worker.READY, b"")
 
 
 def test_a_result_that_nobody_waits_for_is_not_kept(make):

@@ -46,7 +46,8 @@ def check(sound, found):
     # Two frames at each end of a sound reach less than half over it.
     share = 4 * HOP * len(steps) / sound.sum()
     assert track["spectral_centroid_mean"] == pytest.approx(PITCH, rel=0.02 + share)
-    assert np.isfinite(track.drop(["start", "stereo_width", "loudness"])).mean() > 0.9
+    # All but what needs a beat: an eighth of the columns at most.
+    assert np.isfinite(track.drop(["start", "stereo_width", "loudness"])).mean() > 7 / 8
     assert windows["seconds"].sum() == pytest.approx(len(sound) / RATE)
     for _, row in windows.iterrows():
         first, last = row["start"] * RATE, (row["start"] + row["seconds"]) * RATE
@@ -154,7 +155,7 @@ def test_real_tracks_that_end_at_the_edge_of_a_window(seconds, shared, tmp_path)
         bare = earmark.features(padded(source, tmp_path / "bare.wav", 0, 0, seconds))
         assert found.isna().tolist() == bare.isna().tolist()
         assert found["spectral_centroid_mean"] == pytest.approx(
-            bare["spectral_centroid_mean"], rel=0.02
+            bare["spectral_centroid_mean"], rel=0.025
         )
         assert rows["spectral_centroid_mean"].iloc[seconds // 6 + 1 :].isna().all()
         earmark.beats(cut)

@@ -262,3 +262,23 @@ def test_a_list_that_is_none_is_refused(tmp_path, content):
         path.write_bytes(content)
     with pytest.raises(files.FindError, match=r"cannot be read|names no file"):
         files.find([f"@{path}"])
+
+
+def test_a_mount_that_dies_while_it_is_searched_is_a_failure_and_the_rest_is_found(
+    tmp_path, monkeypatch
+):
+    touch(tmp_path / "a.mp3", tmp_path / "dead" / "x.mp3")
+
+    def dying(call):
+        def called(path, *arguments, **keywords):
+            if os.path.basename(path) == "dead":  # noqa: PTH119
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+            return call(path, *arguments, **keywords)
+
+        return called
+
+    for name in ("scandir", "stat", "lstat"):
+        monkeypatch.setattr(os, name, dying(getattr(os, name)))
+    tracks, (failure,) = files.find([tmp_path])
+    assert [track.path for track in tracks] == ["a.mp3"]
+    assert "cannot be searched" in failure.message

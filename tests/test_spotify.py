@@ -71,7 +71,9 @@ def test_integers_stay_integers_in_every_format(cli, demo, tmp_path, ending):
 def test_the_set_agrees_with_the_default_set(demo):
     track = demo / "house-128bpm-a-minor.mp3"
     both, own = earmark.features(track), earmark.features(track, set="spotify")
-    assert own.to_dict() == pytest.approx(both[own.index].to_dict())
+    # Loudness is on Spotify's scale here, and in LUFS there.
+    shared = own.index.drop("loudness")
+    assert own[shared].to_dict() == pytest.approx(both[shared].to_dict())
 
 
 @pytest.mark.slow

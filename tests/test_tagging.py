@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import random
 import shutil
@@ -700,7 +701,7 @@ def test_the_command_analyses_files(music, tmp_path, cli, monkeypatch):
     assert "1 files written" in out
     tags = fields.open_tags(music / "flac.flac")
     assert tags.get("replaygain_track_gain")
-    assert "set default+musicnn-1; model default; source" in tags.get("earmark")[0]
+    assert "set default+musicnn-2; model default; source" in tags.get("earmark")[0]
 
 
 def test_a_table_finds_files_that_moved_by_their_sums(music, tmp_path):
@@ -721,3 +722,21 @@ def test_a_lost_format_is_said_when_its_sound_cannot_be_compared(tmp_path):
     path.write_bytes(b"nothing")
     with pytest.raises(DecodeError, match="sound"):
         sound.digest(path)
+
+
+def test_tempi_are_brought_into_the_range_of_a_dj(demo, tmp_path, cli):
+    music = tmp_path / "music"
+    music.mkdir()
+    for name in ("reggae-76bpm-g-major.ogg", "house-128bpm-a-minor.mp3"):
+        shutil.copy(demo / name, music)
+    table = tmp_path / "t.parquet"
+    cli("extract", music, "-o", table, "-q")
+    plan = ("tag", table, "--audio", music, "--fields", "bpm", "--format", "json")
+    found = {
+        limits: [row["then"] for row in json.loads(cli(*plan, *limits)[1])]
+        for limits in ((), ("--tempo-range", "88", "175"), ("--tempo-range", "60", "70"))
+    }
+    assert list(found.values()) == [["128", "76"], ["128", "152"], ["64", "76"]]
+    status, _, said = cli(*plan, "--tempo-range", "175", "88")
+    assert status == 2
+    assert "175 88: the lower one first" in said

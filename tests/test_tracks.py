@@ -20,7 +20,7 @@ def test_a_song_has_the_units_of_its_table(spotify, demo):
         tracks.describe(
             earmark.table([demo / "jazz-120bpm-b-flat-major.wav"], set="spotify")
         ).units["loudness"]
-        == "LUFS"
+        == "dB"
     )
 
 

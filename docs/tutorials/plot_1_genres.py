@@ -7,8 +7,8 @@ A folder of music becomes a genre for every track, with how sure that is, and wh
 
 # %%
 # One pass over the files measures what the default model looks at: hand-made descriptors, and what
-# the network musicnn hears. On the command line, `earmark classify ~/Music -o genres.csv` does all
-# of this tutorial but the picture.
+# the network musicnn hears. On the command line, ``earmark classify ~/Music -o genres.csv`` does
+# all of this tutorial but the picture.
 
 from pathlib import Path
 

@@ -6,7 +6,7 @@ A table that others can use must say what every column is and what computed it.
 """
 
 # %%
-# On the command line: `earmark extract data/raw -o features.parquet`. The same from Python:
+# On the command line: ``earmark extract data/raw -o features.parquet``. The same from Python:
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +55,6 @@ for row in again.itertuples():
 axes.set(xlabel="spectral centroid [Hz]", ylabel="onsets per second")
 
 # %%
-# Before anything is learned from such a table, ask who is on both sides of the split: `earmark
-# evaluate features.parquet --labels labels.csv` groups by artist, and prints beside its number what
-# a random split would have said.
+# Before anything is learned from such a table, ask who is on both sides of the split: ``earmark
+# evaluate features.parquet --labels labels.csv`` groups by artist, and prints beside its number
+# what a random split would have said.

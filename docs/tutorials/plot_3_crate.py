@@ -6,8 +6,8 @@ Tempo, key and energy of every track, and an order in which they mix.
 """
 
 # %%
-# `earmark tag` writes tempo, key and energy to where DJ programs read them, and `earmark playlist
-# --order mix` the order. Here is what they do.
+# ``earmark tag`` writes tempo, key and energy to where DJ programs read them, and
+# ``earmark playlist --order mix`` the order. Here is what they do.
 
 import matplotlib.pyplot as plt
 

@@ -72,6 +72,23 @@ KeyNames = Annotated[
 ]
 
 
+def _a_range(limits: tuple[float, float] | None) -> tuple[float, float] | None:
+    if limits is not None and not 0 < limits[0] < limits[1]:
+        raise typer.BadParameter(f"{limits[0]:g} {limits[1]:g}: the lower one first, above 0")
+    return limits
+
+
+TempoRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        "--tempo-range",
+        help="Halve or double tempi until they lie between these two, as DJ programs do: 88 175.",
+        metavar="LOW HIGH",
+        callback=_a_range,
+    ),
+]
+
+
 Timeout = Annotated[
     float | None,
     typer.Option(

@@ -13,6 +13,7 @@ from earmark.commands._options import (
     Keys,
     Quiet,
     Strict,
+    TempoRange,
     Timeout,
     Workers,
     names_in,
@@ -106,6 +107,7 @@ def command(
     keys: Annotated[
         Keys, typer.Option("--key-notation", help="How keys are written: Am, 8A or 1m.")
     ] = Keys.musical,
+    tempo_range: TempoRange = None,
     albums: Annotated[
         AlbumsBy, typer.Option("--album", help="What makes tracks an album, for its ReplayGain.")
     ] = AlbumsBy.tag,
@@ -171,6 +173,7 @@ def command(
             at_least=min_probability,
             genre_map=genre_map,
             keys=keys,
+            tempo_range=tempo_range,
             mode=mode,
             albums=albums,
             audio=audio,
@@ -223,6 +226,7 @@ def _planned(
     at_least: float,
     genre_map: str | None,
     keys: Keys,
+    tempo_range: tuple[float, float] | None,
     mode: Mode,
     albums: AlbumsBy,
     audio: Path | None,
@@ -240,6 +244,7 @@ def _planned(
         tuple(names_in(fields)) or values.USUAL,
         at_least,
         keys.value,
+        tempo_range,
         values.genre_names(genre_map) if genre_map else {},
     )
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):

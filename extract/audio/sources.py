@@ -7,14 +7,16 @@ import stat
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
-from earmark.extract.audio import formats
-from earmark.extract.errors import FindError, NotFoundError, printable
+from earmark.extract.audio import formats, remote
+from earmark.extract.errors import FetchError, FileError, FindError, NotFoundError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+    from earmark.extract.audio.remote import RemoteFile
 
 __all__ = ["AUDIO_SUFFIXES", "Track", "find", "unsearched_files"]
 
@@ -35,15 +37,21 @@ class Track:
         Its name in tables, with ``/`` on every system (see `find`).
     location : Path
         Where it is.
+    remote : RemoteFile, optional
+        Where it is, if that is a URL.
     """
 
     path: str
     location: Path
+    remote: RemoteFile | None = None
 
 
 def find(
-    sources: Iterable[str | Path], unsearched: Counter[str] | None = None
-) -> tuple[list[Track], list[FindError]]:
+    sources: Iterable[str | Path],
+    unsearched: Counter[str] | None = None,
+    *,
+    urls: bool = False,
+) -> tuple[list[Track], list[FileError]]:
     """List the audio files of the sources, each once, in an order that never changes.
 
     What a track is called depends on what is named, and not on what else there is. The tracks of
@@ -59,13 +67,16 @@ def find(
         (a name that starts with a dot) is passed over.
     unsearched : Counter, optional
         Counts by their endings the files of folders that are not searched.
+    urls : bool
+        Whether sources may be URLs, too: of files, folders and lists (``.m3u8``). What stands
+        behind ``?``, and a password, is in no name.
 
     Returns
     -------
     tracks : list of Track
         Source after source, sorted by path within each. A file that links lead to, too, is called
         by its own name.
-    failures : list of FindError
+    failures : list of FileError
         Sources that do not exist or hold no audio, and folders that cannot be read.
 
     Examples
@@ -76,18 +87,26 @@ def find(
     >>> find(["no-such-folder"])[1]
     [NotFoundError('no-such-folder', 'does not exist; check the spelling')]
     """
-    given = list(listed(sources))
+    failures: list[FileError] = []
+    given = list(_without_lists(listed(sources), failures, urls))
+    online = _searched_urls(given, failures)
     # Unlike those of a Path, this never raises.
     folders = len({PurePath(source) for source in given if os.path.isdir(source)})  # noqa: PTH112
-    files = [name for _, name in {(PurePath(source), PurePath(source).name) for source in given}]
+    folders += sum(is_folder for is_folder, _ in online.values())
+    files = [name for _, name in {(_place(source), _place(source).name) for source in given}]
     short = not folders and len(set(files)) == len(files)
-    failures: list[FindError] = []
     found: dict[str, tuple[bool, Track]] = {}
     others: dict[str, list[str]] = {}
     for named in given:
-        if "://" in str(named):
-            message = "is a URL; download the files and name their folder"
-            failures.append(FindError(str(named), message))
+        if remote.is_url(named):
+            for name, file in _chosen(str(named), online, failures, others):
+                place = remote.shown(file.url)
+                called = (
+                    (name if name and folders == 1 else place) if not short else _place(place).name
+                )
+                track = Track(printable(called), Path(place), file)
+                if found.setdefault(place, (False, track))[1].remote != file:
+                    failures.append(FindError(place, "is another file only by what follows the ?"))
             continue
         source = Path(named)
         for relative, own in _search(source, failures, others):
@@ -163,12 +182,71 @@ def unsearched_files(counts: Mapping[str, int]) -> str:
     )
 
 
+def _without_lists(
+    given: Iterable[str | Path], failures: list[FileError], urls: bool
+) -> Iterator[str | Path]:
+    """Yield sources, and in the place of a URL of a list what that names."""
+    for source in given:
+        url = str(source)
+        try:
+            if not remote.is_url(source):
+                yield source
+            elif not urls:
+                message = "is a URL; download the files and name their folder"
+                failures.append(FindError(remote.shown(url), message))
+            elif remote.is_list(url):
+                yield from remote.listed(url)
+            else:
+                yield url
+        except (FindError, FetchError) as error:
+            failures.append(error)
+
+
+def _searched_urls(
+    given: Iterable[str | Path], failures: list[FileError]
+) -> dict[str, tuple[bool, dict[str, RemoteFile]]]:
+    """Return whether each of the URLs is that of a folder, and its files."""
+    result = {}
+    silent: set[str] = set()
+    for url in dict.fromkeys(str(source) for source in given if remote.is_url(source)):
+        try:
+            result[url] = remote.search(url, silent)
+        except (FindError, FetchError) as error:
+            failures.append(error)
+    return result
+
+
+def _place(source: str | Path) -> PurePath:
+    return PurePosixPath(remote.shown(str(source))) if remote.is_url(source) else PurePath(source)
+
+
+def _chosen(
+    url: str,
+    online: Mapping[str, tuple[bool, dict[str, RemoteFile]]],
+    failures: list[FileError],
+    others: dict[str, list[str]],
+) -> Iterator[tuple[str, RemoteFile]]:
+    """Yield the audio files at a URL, by their paths in it; a file by an empty one."""
+    is_folder, files = online.get(url, (False, {}))
+    if not is_folder:
+        yield from files.items()
+        return
+    seen = [name for name in files if not any(part.startswith(".") for part in name.split("/"))]
+    wanted = [name for name in seen if PurePosixPath(name).suffix.lower() in AUDIO_SUFFIXES]
+    chosen = set(wanted)
+    others[url] = [PurePosixPath(name).suffix.lower() for name in seen if name not in chosen]
+    if not wanted:
+        failures.append(FindError(remote.shown(url), "holds no audio files"))
+    for name in sorted(wanted, key=lambda name: name.split("/")):
+        yield name, files[name]
+
+
 def _leads_out(path: Path) -> bool:
     return path.is_absolute() or path.parts[:1] == ("..",)
 
 
 def _search(
-    source: Path, failures: list[FindError], others: dict[str, list[str]]
+    source: Path, failures: list[FileError], others: dict[str, list[str]]
 ) -> Iterator[tuple[PurePath, Path]]:
     """Yield the path of each of the audio files of a source relative to it, and without links.
 
@@ -209,7 +287,7 @@ def _search(
         yield name, home / name
 
 
-def _folders(source: Path, failures: list[FindError]) -> Iterator[tuple[str, list[PurePath]]]:
+def _folders(source: Path, failures: list[FileError]) -> Iterator[tuple[str, list[PurePath]]]:
     """Yield where each folder of a source really is, and its files relative to the source.
 
     Each comes once, without what is hidden. Those that links lead to come last, so that what lies
@@ -229,6 +307,8 @@ def _folders(source: Path, failures: list[FindError]) -> Iterator[tuple[str, lis
                 continue
             visited.add(real)
             folders[:] = sorted(name for name in folders if not name.startswith("."))
-            waiting += [link for name in folders if (link := Path(folder, name)).is_symlink()]
+            # Unlike those of a Path, this never raises: a dead mount is a failure of its own.
+            links = [Path(folder, name) for name in folders]
+            waiting += [link for link in links if os.path.islink(link)]  # noqa: PTH114
             inside = PurePath(os.path.relpath(folder, source))
             yield real, [inside / name for name in files if not name.startswith(".")]

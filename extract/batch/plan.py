@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from earmark.extract.audio import remote
 from earmark.extract.batch.track import Digest
 from earmark.extract.errors import WriteError, printable
 
@@ -166,6 +167,8 @@ def _digests(
 
 def where(track: Track) -> str:
     """Return where a track is, as a ledger says it."""
+    if track.remote is not None:
+        return remote.shown(track.remote.url)
     # Much quicker than the same of a Path.
     return printable(os.path.abspath(track.location))  # noqa: PTH100
 
@@ -189,9 +192,13 @@ def _check_names(tracks: Sequence[Track], ledger: Ledger) -> None:
             continue
         before = Path(entry.location)
         # The folder that was named may have moved; then nothing is there any more.
-        if before.is_file() and not before.samefile(track.location):
+        # A file at a URL is taken to be there still; to ask would take a request for each.
+        other = remote.is_url(entry.location) or (
+            before.is_file() and (track.remote or not before.samefile(track.location))
+        )
+        if other:
             raise WriteError(
-                track.location,
-                f"would be called {track.path}, as {before} is, whose row stands in the table "
-                "already; name both folders, name another output, or replace it with --force",
+                where(track),
+                f"would be called {track.path}, as {entry.location} is, whose row stands in the "
+                "table already; name both folders, name another output, or replace it with --force",
             )

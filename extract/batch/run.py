@@ -182,7 +182,7 @@ def extract(
     headers = _checked_headers(extraction, output, header_rows)
     paths = _checked_outputs(output, tracks_output)
     unsearched: Counter[str] = Counter()
-    tracks, unfound = files.find(list(sources), unsearched)
+    tracks, unfound = files.find(list(sources), unsearched, urls=True)
     if not tracks:
         raise unfound[0] if unfound else FindError("sources", "name at least one file or folder")
     if prune and unfound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import time
@@ -14,13 +15,14 @@ from threadpoolctl import ThreadpoolController
 
 from earmark.extract import errors, sets
 from earmark.extract import schema as schemas
-from earmark.extract.audio import decode
+from earmark.extract.audio import decode, remote
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.errors import AnalyseError, DecodeError, FileError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -289,12 +291,14 @@ class Digest:
         """Sum up the bytes of a file."""
         try:
             digest = hashlib.sha256()
-            with track.location.open("rb") as handle:
+            with _here(track, allow) as (location, allow_here), location.open("rb") as handle:
                 read = 0
                 while block := handle.read(BLOCK):
                     digest.update(block)
                     read += len(block)
-                    allow(SECONDS_PER_FILE + read / SLOWEST)
+                    allow_here(SECONDS_PER_FILE + read / SLOWEST)
+        except FileError as error:
+            return failed(track.path, error)
         except OSError as error:
             message = f"cannot be read: {error.strerror}"
             return failed(track.path, DecodeError(track.path, message))
@@ -306,17 +310,33 @@ class Digest:
 
 
 def _analyse(track: Track, extraction: Extraction, allow: Allow) -> Outcome:
-    with one_thread(), decode.open_audio(track.location) as audio:
-        rows = extraction.rows(_in_time(track, audio, extraction.timeout, allow))
-    if not rows.duration:
-        raise DecodeError(track.path, EMPTY)
-    try:
-        with track.location.open("rb") as handle:
-            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError as error:
-        raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
+    with _here(track, allow) as (location, allow_here):
+        with one_thread(), decode.open_audio(location) as audio:
+            rows = extraction.rows(_in_time(track, audio, extraction.timeout, allow_here))
+        if not rows.duration:
+            raise DecodeError(track.path, EMPTY)
+        try:
+            with location.open("rb") as handle:
+                sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        except OSError as error:
+            raise DecodeError(track.path, f"cannot be read again: {error.strerror}") from error
     notes = (*audio.notes, *rows.notes)
     return Outcome(track.path, sha256, rows.starts, rows.seconds, rows.values, notes=notes)
+
+
+@contextlib.contextmanager
+def _here(track: Track, allow: Allow) -> Iterator[tuple[Path, Allow]]:
+    """Give the place where a track can be read, and who is told how long that may take."""
+    if track.remote is None:
+        yield track.location, allow
+        return
+    begun = time.monotonic()
+    with remote.local_copy(
+        track.remote, lambda size: allow(SECONDS_PER_FILE + size / SLOWEST)
+    ) as copy:
+        fetched = time.monotonic() - begun
+        allow(SECONDS_PER_FILE + fetched)
+        yield copy, lambda seconds: allow(seconds + fetched)
 
 
 def _in_time(
@@ -364,6 +384,8 @@ def warm(extraction: Extraction) -> None:
 
 def stamp(track: Track) -> str:
     """Return what changes when a file is replaced: its size and time of change."""
+    if track.remote is not None:
+        return track.remote.stamp
     try:
         status = track.location.stat()
     except OSError:

@@ -1,8 +1,8 @@
 """A process that analyses one track after another, and how its parent sees it.
 
-The two exchange frames over stdin and stdout: eight bytes of length, one that says what kind of
-frame it is, and the data. What the parent sends is pickled, for the parent is trusted. What comes
-back was made from files of strangers: it is JSON and plain numbers, and never unpickled.
+The two exchange `earmark.extract.batch.frames`. What the parent sends is pickled, for the parent is
+trusted. What comes back was made from files of strangers: it is JSON and plain numbers, and never
+unpickled.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, cast
 
 import numpy as np
 
+from earmark.extract.batch import frames
 from earmark.extract.batch.track import NO_MEMORY, Outcome
 
 if TYPE_CHECKING:
@@ -36,12 +37,6 @@ __all__ = ["Message", "WorkerProcess", "limit_memory", "main", "packed", "unpack
 JOB, TRACK, READY, ALLOW, DONE, LAST, END = b"J", b"T", b"R", b"A", b"D", b"L", b"E"
 """Kinds of frames: the parent sends the job and tracks, the worker the rest. `LAST` is an outcome
 after which the worker takes no more; `END` is said for a worker that has ended."""
-
-LARGEST_FRAME = 2**31
-"""Bytes: no frame is so long, and a length that says so is refused."""
-
-THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB", "NUMEXPR")
-"""Libraries whose number of threads an environment variable ``…_NUM_THREADS`` limits."""
 
 CODE = "from earmark.extract.batch.worker import main; main()"
 
@@ -94,7 +89,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             env={
                 **os.environ,
-                **{f"{name}_NUM_THREADS": "1" for name in THREADS},
+                **{f"{name}_NUM_THREADS": "1" for name in frames.THREADS},
                 "PYTHONPATH": root if not paths else root + os.pathsep + paths,
             },
             # Ctrl-C is for the parent alone; and what a library starts can be ended with it.
@@ -110,13 +105,13 @@ class WorkerProcess:
 
     def _send(self, kind: bytes, content: object) -> None:
         with contextlib.suppress(OSError):
-            _write(cast("BinaryIO", self._process.stdin), kind, pickle.dumps(content))
+            frames.write(cast("BinaryIO", self._process.stdin), kind, pickle.dumps(content))
 
     def _listen(self) -> None:
         stream = cast("BinaryIO", self._process.stdout)
         with contextlib.suppress(EOFError, OSError, ValueError):
             while True:
-                kind, data = _read(stream)
+                kind, data = frames.read(stream)
                 self._hear(Message(self, kind, data, time.monotonic()))
         # Whoever talks nonsense is of no use any more; who has ended says how in a moment.
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -150,23 +145,6 @@ class WorkerProcess:
             if status is not None and status < 0:
                 return signal.Signals(-status).name
         return f"status {status}"
-
-
-def _write(stream: BinaryIO, kind: bytes, data: bytes = b"") -> None:
-    stream.write(struct.pack("<Qc", len(data), kind) + data)
-    stream.flush()
-
-
-def _read(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """Read one frame; EOFError where the other side has ended, or what it sends is none."""
-    head = stream.read(9)
-    if len(head) < 9:
-        raise EOFError
-    length, kind = struct.unpack("<Qc", head)
-    data = stream.read(length) if length <= LARGEST_FRAME else b""
-    if len(data) < length:
-        raise EOFError
-    return kind, data
 
 
 def packed(outcome: Outcome) -> bytes:
@@ -205,53 +183,26 @@ def unpacked(data: bytes) -> Outcome:
 
 def main() -> None:
     """Work until the parent ends: what runs in the process."""
-    # What libraries print must not get among the frames.
-    to_parent = os.fdopen(os.dup(1), "wb")
-    from_parent = os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    from_parent, to_parent = frames.parent()
+    sent = frames.received(from_parent)
     memory = int(sys.argv[1])
     if memory:
         limit_memory(memory)
     try:
         # They come from the parent, which is trusted.
-        job: Job = pickle.loads(_read(from_parent)[1])  # noqa: S301
-        tracks = _Tracks(from_parent)
+        job: Job = pickle.loads(sent.get())  # noqa: S301
         job.warm()
         # What is loaded by now stays: the garbage collector need not look at it again.
         gc.collect()
         gc.freeze()
-        _write(to_parent, READY)
+        frames.write(to_parent, READY)
         while True:
-            track = pickle.loads(tracks.next())  # noqa: S301
-            outcome = job(track, lambda seconds: _write(to_parent, ALLOW, b"%f" % seconds))
+            track = pickle.loads(sent.get())  # noqa: S301
+            outcome = job(track, lambda seconds: frames.write(to_parent, ALLOW, b"%f" % seconds))
             # What an allocation that failed has left behind, nobody knows.
             spent = outcome.failure is not None and outcome.failure[3] == NO_MEMORY
-            _write(to_parent, LAST if spent else DONE, packed(outcome))
-    except (EOFError, BrokenPipeError):
-        os._exit(0)
-
-
-class _Tracks:
-    """The tracks that the parent has sent; the process ends with its parent, whatever it does."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        from queue import SimpleQueue
-
-        self._waiting: SimpleQueue[bytes] = SimpleQueue()
-        self._stream = stream
-        threading.Thread(target=self._receive, daemon=True).start()
-
-    def next(self) -> bytes:
-        return self._waiting.get()
-
-    def _receive(self) -> None:
-        with contextlib.suppress(EOFError, OSError):
-            while True:
-                self._waiting.put(_read(self._stream)[1])
-        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-            # What a library has started ends, too.
-            os.killpg(0, signal.SIGKILL)
+            frames.write(to_parent, LAST if spent else DONE, packed(outcome))
+    except BrokenPipeError:
         os._exit(0)
 
 

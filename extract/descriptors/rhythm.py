@@ -380,8 +380,8 @@ def tempo_std(track: TrackSummary) -> float:
     the music slows down and speeds up, and in a DJ's mix.
 
     The local tempo is the period, up to half an octave around `tempo`, at which the onset envelope
-    correlates best with itself in 4 s, every second; a path through the seconds that changes no more
-    than it has to (Viterbi). `earmark beats` has the path.
+    correlates best with itself in 4 s, every second; a path through the seconds that changes no
+    more than it has to (Viterbi). `earmark beats` has the path.
 
     Notes
     -----

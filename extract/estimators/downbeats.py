@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from importlib import resources
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -110,7 +111,7 @@ def _means(frames: Floats, edges: Indices) -> Doubles:
     """Average over the frames from each edge to the next."""
     parts = [
         frames[start : max(start + 1, stop)].mean(axis=0, dtype=np.float64)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        for start, stop in pairwise(edges)
     ]
     return np.array(parts)
 

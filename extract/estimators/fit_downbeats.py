@@ -131,13 +131,15 @@ def main() -> None:
     rows = fit_tempo.annotated(data)
     rows = rows[(rows["corpus"] == "gtzan") & (rows["seconds"] >= LONG)]
     clips, groups = [], []
-    for row in rows.itertuples():
-        beats = np.loadtxt(data / "gtzan" / "beats" / f"{row.track}.beats", ndmin=2)
+    for track, path, bpm, seconds, group in zip(
+        rows["track"], rows["path"], rows["bpm"], rows["seconds"], rows["group"], strict=True
+    ):
+        beats = np.loadtxt(data / "gtzan" / "beats" / f"{track}.beats", ndmin=2)
         numbered = beats[:, 1] == 1 if beats.shape[1] > 1 else np.zeros(len(beats), bool)
-        found = describe(row.path, row.bpm, beats[numbered & (beats[:, 0] <= row.seconds), 0])
+        found = describe(path, bpm, beats[numbered & (beats[:, 0] <= seconds), 0])
         if found is not None:
             clips.append(found)
-            groups.append(row.group)
+            groups.append(group)
     scores = np.mean([held_out(clips, groups, seed) for seed in range(SEEDS)], axis=0)
     table = pd.Series(scores).groupby(groups)
     sums, counts = table.sum().to_numpy(), table.size().to_numpy()

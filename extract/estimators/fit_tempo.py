@@ -4,8 +4,8 @@ DATA holds `gtzan/audio` and `gtzan/tracks.csv` with `file`, `seconds`, `artist_
 `tempo_bpm` that people tapped ("GTZAN-Rhythm", ISMIR 2015), and `songs/audio` and
 `songs/tracks.csv` with `file`, `artist`, `duration_agrees` and the `tempo` that Spotify says. Clips
 under ten seconds count less. The accuracy is that of cross-validation by artist, everything fitted
-anew in each fold; songs are counted where the recording is as long as Spotify says. The demo tracks,
-`data/raw`, whose tempo is what they were composed at, are learnt from as well, and never counted.
+anew in each fold; songs are counted where the recording is as long as Spotify says. The demo
+tracks, `data/raw`, whose tempo is what they were composed at, are learnt from, and never counted.
 """
 
 from __future__ import annotations

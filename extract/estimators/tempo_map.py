@@ -50,8 +50,8 @@ STEADY = 0.02
 """Deviation of the tempo, as a share of it, up to which it is steady: musicians without a click."""
 
 SIDE, GAP = 6, 3
-"""Moments before and after a jump in which the tempo is steady, and those in between: they hear both
-tempi."""
+"""Moments before and after a jump in which the tempo is steady, and those in between, which hear
+both tempi."""
 
 
 TREND = 0.5
@@ -155,7 +155,8 @@ def follow(onset: Floats, low_onset: Floats, bpm: float, frame_rate: float) -> T
     price = np.minimum(PRICE * np.abs(octaves[:, None] - octaves), JUMP_PRICE)
     path = _cheapest(gains, price)
     seconds = (np.arange(len(path)) * step + length / 2) / frame_rate
-    return TempoMap(seconds, grid[0] * RATIO ** _top(gains, path))
+    found: Doubles = np.asarray(grid[0] * np.power(RATIO, _top(gains, path)), np.float64)
+    return TempoMap(np.asarray(seconds, np.float64), found)
 
 
 def _strength(windows: Floats, grid: Doubles, frame_rate: float) -> Doubles:

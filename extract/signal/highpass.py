@@ -59,16 +59,16 @@ class HighPass:
     rate : int
         Sample rate in Hz.
 
+    References
+    ----------
+    Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients", 1998.
+
     Examples
     --------
     >>> highpass = HighPass(22050)
     >>> offset = np.full(22050, 0.5, np.float32)
     >>> float(np.abs(np.concatenate([highpass.feed(offset), highpass.finish()])).max()) < 1e-9
     True
-
-    References
-    ----------
-    Bristow-Johnson, "Cookbook formulae for audio equalizer biquad filter coefficients", 1998.
     """
 
     def __init__(self, rate: int) -> None:

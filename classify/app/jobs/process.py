@@ -17,14 +17,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import earmark
 from earmark.classify.app.jobs import worker
+from earmark.extract.batch import frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["WorkerProcess", "exit_reason", "import_name"]
-
-THREADS = ("OMP", "OPENBLAS", "MKL", "NUMBA", "VECLIB", "NUMEXPR")
-"""Libraries whose number of threads an environment variable ``…_NUM_THREADS`` limits."""
 
 CODE = "from earmark.classify.app.jobs.worker import main; main()"
 
@@ -57,7 +55,9 @@ class WorkerProcess:
         warm: Callable[[], object] | None = None,
     ) -> None:
         limits = (
-            {} if threads is None else {f"{name}_NUM_THREADS": str(threads) for name in THREADS}
+            {}
+            if threads is None
+            else {f"{name}_NUM_THREADS": str(threads) for name in frames.THREADS}
         )
         root = str(Path(earmark.__file__).parents[1])
         paths = os.environ.get("PYTHONPATH")
@@ -82,11 +82,11 @@ class WorkerProcess:
         """Send a job; where the process has ended, `receive` says so."""
         self.jobs += 1
         with contextlib.suppress(OSError):
-            worker.write_frame(cast("BinaryIO", self._process.stdin), worker.JOB, request)
+            frames.write(cast("BinaryIO", self._process.stdin), worker.JOB, request)
 
     def receive(self) -> tuple[bytes, bytes]:
         """Return the next message, its kind and its data; EOFError where the process has ended."""
-        return worker.read_frame(cast("BinaryIO", self._process.stdout))
+        return frames.read(cast("BinaryIO", self._process.stdout))
 
     @property
     def ended(self) -> bool:

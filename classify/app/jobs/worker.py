@@ -1,13 +1,11 @@
 """What runs in a worker process of the app: it takes one job after another from its parent.
 
-The two exchange messages over stdin and stdout: eight bytes of length, one that says what kind of
-message it is, and the data. What the parent sends is pickled, for the parent is trusted; what goes
-back is not (`earmark.classify.app.jobs.serialize`).
+The two exchange `earmark.extract.batch.frames`. What the parent sends is pickled, for the parent is
+trusted; what goes back is not (`earmark.classify.app.jobs.serialize`).
 """
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
 import gc
 import importlib
@@ -15,20 +13,18 @@ import inspect
 import json
 import os
 import pickle
-import signal
-import struct
 import sys
-import threading
 import time
 import traceback
-from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
+from earmark.extract.batch import frames
 from earmark.extract.batch.worker import limit_memory
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import BinaryIO
 
 __all__ = [
     "DONE",
@@ -38,43 +34,13 @@ __all__ = [
     "READY",
     "imported",
     "main",
-    "read_frame",
-    "write_frame",
 ]
 
 JOB, READY, PROGRESS, DONE, FAILED = b"J", b"R", b"P", b"D", b"F"
-"""Kinds of messages: the parent sends jobs, the worker the rest."""
-
-LARGEST_FRAME = 2**30
-"""Bytes: no message is so long, and a length that says so is refused."""
+"""Kinds of frames: the parent sends jobs, the worker the rest."""
 
 REPORT_INTERVAL = 0.1
 """Seconds between two reports of progress that are sent; nobody sees more of them."""
-
-
-def write_frame(stream: BinaryIO, kind: bytes, data: bytes = b"") -> None:
-    """Write one message."""
-    stream.write(struct.pack("<Qc", len(data), kind))
-    stream.write(data)
-    stream.flush()
-
-
-def read_frame(stream: BinaryIO) -> tuple[bytes, bytes]:
-    """Read one message: its kind and its data.
-
-    Raises
-    ------
-    EOFError
-        The other side has ended, or what it sends is no message.
-    """
-    head = stream.read(9)
-    if len(head) < 9:
-        raise EOFError
-    length, kind = struct.unpack("<Qc", head)
-    data = stream.read(length) if length <= LARGEST_FRAME else b""
-    if len(data) < length:
-        raise EOFError
-    return kind, data
 
 
 def imported(name: str) -> Callable[..., Any]:
@@ -86,15 +52,10 @@ def imported(name: str) -> Callable[..., Any]:
 
 def main() -> None:
     """Work until the parent ends."""
-    # What libraries print must not get among the messages.
-    to_parent = os.fdopen(os.dup(1), "wb")
-    from_parent = os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    from_parent, to_parent = frames.parent()
     # Of a crash in a library, at least the place goes to the server's log.
     faulthandler.enable()
-    requests: SimpleQueue[bytes] = SimpleQueue()
-    threading.Thread(target=_receive, args=(from_parent, requests), daemon=True).start()
+    requests = frames.received(from_parent)
     options = json.loads(sys.argv[1])
     if options["nice"] and hasattr(os, "nice"):
         os.nice(options["nice"])
@@ -105,20 +66,9 @@ def main() -> None:
     # What is loaded by now stays: the garbage collector need not look at it again.
     gc.collect()
     gc.freeze()
-    write_frame(to_parent, READY)
+    frames.write(to_parent, READY)
     while True:
         _work(requests.get(), to_parent)
-
-
-def _receive(from_parent: BinaryIO, requests: SimpleQueue[bytes]) -> None:
-    """Take in requests, and end with the parent, whatever the other thread is doing."""
-    with contextlib.suppress(EOFError):
-        while True:
-            requests.put(read_frame(from_parent)[1])
-    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
-        # What the job has started ends too.
-        os.killpg(0, signal.SIGKILL)
-    os._exit(0)
 
 
 def _work(request: bytes, to_parent: BinaryIO) -> None:
@@ -139,12 +89,12 @@ def _work(request: bytes, to_parent: BinaryIO) -> None:
     except BaseException as error:
         _fail(to_parent, f"went wrong ({type(error).__name__}: {error}); please report it", True)
     else:
-        write_frame(to_parent, DONE, result)
+        frames.write(to_parent, DONE, result)
 
 
 def _fail(to_parent: BinaryIO, message: str, unforeseen: bool = False) -> None:
     trace = traceback.format_exc() if unforeseen else ""
-    write_frame(to_parent, FAILED, json.dumps([message, trace]).encode())
+    frames.write(to_parent, FAILED, json.dumps([message, trace]).encode())
 
 
 def _reporter(to_parent: BinaryIO) -> Callable[..., None]:
@@ -156,6 +106,6 @@ def _reporter(to_parent: BinaryIO) -> Callable[..., None]:
         now = time.monotonic()
         if now - last >= REPORT_INTERVAL:
             last = now
-            write_frame(to_parent, PROGRESS, json.dumps([float(fraction), str(text)]).encode())
+            frames.write(to_parent, PROGRESS, json.dumps([float(fraction), str(text)]).encode())
 
     return report

@@ -80,6 +80,8 @@ class Wanted:
         Genres that are less probable are not written.
     notation : {"musical", "camelot", "openkey"}
         How keys are written.
+    tempo_range : tuple of float, optional
+        Between which tempi are halved or doubled (`in_range`).
     names : mapping of str to str
         What genres are called, by `earmark.classify.dataset.genres.key` of each.
     """
@@ -87,6 +89,7 @@ class Wanted:
     fields: tuple[str, ...] = USUAL
     at_least: float = 0.0
     notation: Notation = "musical"
+    tempo_range: tuple[float, float] | None = None
     names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -102,6 +105,24 @@ class Wanted:
                 f"keys are not written as {self.notation!r}; choose from "
                 f"{', '.join(get_args(Notation))}"
             )
+
+
+def in_range(bpm: float, lowest: float, highest: float) -> float:
+    """Return a tempo halved or doubled until it lies in a range, as DJ programs show it.
+
+    Where the range is less than an octave and none of these lies in it, the tempo stays.
+
+    Examples
+    --------
+    >>> in_range(70.0, 88, 175), in_range(180.0, 88, 175), in_range(100.0, 88, 175)
+    (140.0, 90.0, 100.0)
+    >>> in_range(80.0, 100, 120)
+    80.0
+    """
+    if lowest <= bpm <= highest:
+        return bpm
+    folded: float = bpm * 2.0 ** math.ceil(math.log2(lowest / bpm))
+    return folded if folded <= highest else bpm
 
 
 def of_track(row: Mapping[str, object], wanted: Wanted) -> dict[str, list[str]]:
@@ -124,6 +145,8 @@ def of_track(row: Mapping[str, object], wanted: Wanted) -> dict[str, list[str]]:
             found["genre"] = [wanted.names.get(genres.key(genre), genre)]
     tempo = number(row.get("tempo"))
     if tempo is not None and tempo > 0:
+        if wanted.tempo_range is not None:
+            tempo = in_range(tempo, *wanted.tempo_range)
         found["bpm"] = [f"{tempo:.0f}"]
     key, mode = number(row.get("key")), number(row.get("mode"))
     if key is not None and mode is not None and (name := key_name(key, mode, wanted.notation)):
