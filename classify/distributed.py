@@ -32,7 +32,13 @@ from earmark.classify.model.ensemble import Ensemble, coded
 from earmark.classify.model.estimator import booster_parameters
 from earmark.extract import tables
 from earmark.extract.batch import cluster
-from earmark.extract.errors import EarmarkError, LabelError, SchemaError, SettingsError
+from earmark.extract.errors import (
+    AnalyseError,
+    EarmarkError,
+    LabelError,
+    SchemaError,
+    SettingsError,
+)
 from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
@@ -303,6 +309,8 @@ def train(
     ------
     LabelError
         Nothing can be held out without taking a genre from the training.
+    AnalyseError
+        A worker has ended, or cannot read its part.
     """
     import xgboost
 
@@ -398,6 +406,7 @@ def _grown(
     rounds: int,
 ) -> Any:
     """Grow trees on some tracks, until others have no use for more."""
+    import distributed
     import xgboost.dask
 
     data = _matrix(client, table, truth, training, parameters["max_bin"])
@@ -405,15 +414,20 @@ def _grown(
     if stopping.any():
         part = _matrix(client, table, truth, stopping, parameters["max_bin"], ref=data)
         evals = [(part, "stopping")]
-    grown = xgboost.dask.train(
-        client,
-        parameters,
-        data,
-        rounds,
-        evals=evals,
-        early_stopping_rounds=PATIENCE if evals else None,
-        verbose_eval=False,
-    )
+    try:
+        grown = xgboost.dask.train(
+            client,
+            parameters,
+            data,
+            rounds,
+            evals=evals,
+            early_stopping_rounds=PATIENCE if evals else None,
+            verbose_eval=False,
+        )
+    except (xgboost.core.XGBoostError, OSError, ValueError, distributed.KilledWorker) as error:
+        # A task of XGBoost's that finds itself on another worker is a ValueError.
+        message = f"ended while trees were grown ({str(error).splitlines()[0]:.200}); train again"
+        raise AnalyseError("workers", message) from error
     booster = grown["booster"]
     if evals:
         booster = booster[: booster.best_iteration + 1]
@@ -576,9 +590,10 @@ def _settled(asked: Sequence[Any], where: str | Path) -> None:
         except EarmarkError:
             raise
         except Exception as error:
-            raise SettingsError(
-                f"--scheduler: a worker could not read its part of {where} ({error!r:.200}); all "
-                "must reach it under this name, and have the same Earmark"
+            raise AnalyseError(
+                "workers",
+                f"cannot read their parts of {where} ({error!r:.200}); all must reach it under "
+                "this name, have the memory for it, and the same Earmark",
             ) from error
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,9 +14,10 @@ import pytest
 from earmark.classify import distributed
 from earmark.classify.dataset import build
 from earmark.classify.model import storage
+from earmark.classify.model.defaults import FOR_FEW_ROWS
 from earmark.classify.model.ensemble import Ensemble
-from earmark.classify.model.estimator import GenreClassifier
-from earmark.extract.errors import LabelError, SchemaError
+from earmark.classify.model.estimator import GenreClassifier, booster_parameters
+from earmark.extract.errors import AnalyseError, LabelError, SchemaError
 
 GENRES = ("folk", "jazz", "rock")
 INPUTS = ["bright", "key", "dense"]
@@ -65,7 +69,9 @@ def two_workers(machines):
 
 
 @pytest.mark.slow
-def test_two_workers_train_what_one_machine_would(cli, two_workers, labels, tmp_path, monkeypatch):
+def test_two_workers_train_what_one_machine_would(
+    cli, two_workers, machines, labels, tmp_path, monkeypatch
+):
     address, client = two_workers
     frame = windows()
     # A silent window has nothing to be learned from, and a track without a label has no genre.
@@ -104,6 +110,7 @@ def test_two_workers_train_what_one_machine_would(cli, two_workers, labels, tmp_
     in_both_workers(client, pieces)
     log_odds_are_those_of_the_whole(client, pieces, bundle, data)
     what_is_wrong_with_a_row_is_said(cli, address, labels, tmp_path)
+    the_death_of_a_worker_ends_the_training(client, pieces, machines)
 
 
 def held_out_accuracy(data):
@@ -148,6 +155,29 @@ def what_is_wrong_with_a_row_is_said(cli, address, labels, tmp_path):
     assert status == 1
     assert f"bright of {frame['path'][100]} is inf" in err
     assert not (tmp_path / "none").exists()
+
+
+def the_death_of_a_worker_ends_the_training(client, pieces, machines):
+    def kill():
+        # XGBoost's task on each worker.
+        growing, deadline = 0, time.monotonic() + 20
+        while growing < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+            tasks = [str(key) for own in client.processing().values() for key in own]
+            growing = sum(key.startswith("fn-") for key in tasks)
+        time.sleep(1)
+        machines.processes[-1].kill()
+
+    everything, nothing = np.ones(240, bool), np.zeros(240, bool)
+    parameters = booster_parameters(FOR_FEW_ROWS, 3, 0)
+    death = threading.Thread(target=kill, daemon=True)
+    death.start()
+    # So many rounds take minutes.
+    with pytest.raises(AnalyseError, match="ended while trees were grown"):
+        distributed._grown(
+            client, pieces, np.arange(240) % 3, everything, nothing, parameters, 30_000
+        )
+    assert machines.processes[-1].poll() is not None
 
 
 def test_weights_are_those_of_one_machine():
