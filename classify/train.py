@@ -209,7 +209,7 @@ def _stand_ins(dataset: Dataset) -> dict[str, list[float]]:
     return {name: known[name].iloc[places].astype(float).tolist() for name in names}
 
 
-def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
+def card(title: str, source: str, dataset: Dataset, bundle: Bundle, rows: int | None = None) -> str:
     """Write the card of a model that somebody trained.
 
     Parameters
@@ -222,12 +222,15 @@ def card(title: str, source: str, dataset: Dataset, bundle: Bundle) -> str:
         What it was trained on.
     bundle : Bundle
         The model, with its metrics.
+    rows : int, optional
+        How many it was trained on, where the data set holds none of them.
     """
     from earmark.classify.evaluation.model_card import model_card
 
     numbers = bundle.metrics
     lines = [
-        f"Trained by Earmark on {numbers['tracks']} tracks ({len(dataset.features)} rows, "
+        f"Trained by Earmark on {numbers['tracks']} tracks "
+        f"({len(dataset.features) if rows is None else rows} rows, "
         f"{len(bundle.inputs)} of {len(bundle.columns)} descriptors) from `{source}`; "
         f"{len(bundle.genres)} genres: {', '.join(bundle.genres)}.",
         *(f"\n{note}." for note in dataset.notes),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -168,3 +169,47 @@ def scratch():
     scratch = Scratch(Limits(file_bytes=1_000_000, files=3, session_bytes=1_500_000))
     yield scratch
     scratch.close()
+
+
+class Machines:
+    """A scheduler and workers, each a process of its own."""
+
+    def __init__(self, folder):
+        self.folder, self.processes, self.port = folder, [], 0
+
+    def start(self, kind, *arguments):
+        import distributed
+
+        package = Path(distributed.__file__).parent / "cli"
+        environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", "") or str(ROOT)}
+        process = subprocess.Popen(
+            [sys.executable, package / f"dask_{kind}.py", "--no-dashboard", *map(str, arguments)],
+            cwd=self.folder,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+        )
+        self.processes.append(process)
+        return process
+
+    def scheduler(self):
+        import socket
+
+        if not self.port:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                self.port = free.getsockname()[1]
+        self.start("scheduler", "--host", "127.0.0.1", "--port", self.port)
+        return f"tcp://127.0.0.1:{self.port}"
+
+    def worker(self):
+        return self.start("worker", f"tcp://127.0.0.1:{self.port}", "--nthreads", 1, "--no-nanny")
+
+
+@pytest.fixture
+def machines(tmp_path):
+    machines = Machines(tmp_path)
+    yield machines
+    for process in machines.processes:
+        process.kill()
+    for process in machines.processes:
+        process.wait()

@@ -95,6 +95,7 @@ LEVELS = {
     "classify.html": 4,
     "classify.evaluation": 5,
     "classify.train": 6,
+    "classify.distributed": 6,
     "classify.insights": 6,
     "classify.library": 7,
     "classify.models": 7,

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +15,6 @@ from earmark.extract.batch.executors import Processes
 from earmark.extract.batch.track import Analysis
 
 EXTRACTION = run.Extraction("loudness")
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -31,50 +27,6 @@ def music(tmp_path):
         soundfile.write(folder / f"{number:03}.wav", noise, 22050)
     (folder / "030.wav").write_text("damaged")
     return folder
-
-
-class Machines:
-    """A scheduler and workers, each a process of its own."""
-
-    def __init__(self, folder):
-        self.folder, self.processes, self.port = folder, [], 0
-
-    def start(self, kind, *arguments):
-        import distributed
-
-        package = Path(distributed.__file__).parent / "cli"
-        environment = {**os.environ, "PYTHONPATH": os.environ.get("PYTHONPATH", "") or str(ROOT)}
-        process = subprocess.Popen(
-            [sys.executable, package / f"dask_{kind}.py", "--no-dashboard", *map(str, arguments)],
-            cwd=self.folder,
-            env=environment,
-            stderr=subprocess.DEVNULL,
-        )
-        self.processes.append(process)
-        return process
-
-    def scheduler(self):
-        import socket
-
-        if not self.port:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                self.port = free.getsockname()[1]
-        self.start("scheduler", "--host", "127.0.0.1", "--port", self.port)
-        return f"tcp://127.0.0.1:{self.port}"
-
-    def worker(self):
-        return self.start("worker", f"tcp://127.0.0.1:{self.port}", "--nthreads", 1, "--no-nanny")
-
-
-@pytest.fixture
-def machines(tmp_path):
-    machines = Machines(tmp_path)
-    yield machines
-    for process in machines.processes:
-        process.kill()
-    for process in machines.processes:
-        process.wait()
 
 
 def table(music, output, executor):

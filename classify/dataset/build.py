@@ -33,8 +33,13 @@ __all__ = [
     "SPOTIFY_EXTRAS",
     "Dataset",
     "build",
+    "check",
     "finite",
     "flags",
+    "grouped",
+    "learnable",
+    "learned_from",
+    "noticed",
     "one_line",
     "weights",
     "without",
@@ -200,31 +205,20 @@ def build(
         spelled=spelled,
     )
     labelled = frame["path"].map(known["label"])
-    count = frame["path"].nunique()
-    unlabelled = count - frame.loc[labelled.notna(), "path"].nunique()
-    if unlabelled:
-        notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
     tables.check_scales(about.get("set"), frame, str(table))
     source = source.with_frame(frame)
-    columns = _columns(source, (label, group, split), notes)
-    if not columns:
-        raise LabelError(f"{table}: has no numeric columns to learn from")
-    # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
-    of_the_file = FILE_DESCRIPTORS if about.get("set") and "sha256" in frame else ()
-    by_default = [] if keep_all else [name for name in of_the_file if name in columns]
-    inputs = _inputs(columns, by_default, list(ignore or ()), list(use), notes)
-    if str(about.get("set")).startswith("spotify-"):
-        # What was left out beside the sound need not be in a table that is classified.
-        columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
-    used, labelled = _learnable(source, labelled, columns, notes)
+    columns, inputs = learned_from(
+        source, (label, group, split), notes, ignore=ignore or (), use=use, keep_all=keep_all
+    )
+    used, labelled = learnable(source, labelled, columns, notes)
     finite(used[inputs], used["path"], str(table))
     duplicates = find(
         *(used[columns], used["path"], used.get("sha256"), about, used.get("seconds")),
         inputs=inputs,
     )
     of_track = known.reindex(duplicates.tracks)
-    keys, groups, grouped_by = _grouped(of_track, group, duplicates)
-    notes += _noticed(of_track, group, duplicates)
+    keys, groups, grouped_by = grouped(of_track, group, duplicates)
+    notes += noticed(of_track, group, duplicates)
     rows = pd.factorize(used["path"])[0]
     dataset = Dataset(
         features=used[inputs],
@@ -251,8 +245,48 @@ def build(
         notes.append(
             f"{unsplit} of {len(of_track)} tracks have no published fold: they are in neither part"
         )
-    _check(dataset)
+    check(dataset)
     return dataset
+
+
+def learned_from(
+    table: FeatureTable,
+    others: Sequence[str | None],
+    notes: list[str],
+    *,
+    ignore: Sequence[str] = (),
+    use: Sequence[str] = (),
+    keep_all: bool = False,
+) -> tuple[list[str], list[str]]:
+    """Return the descriptors of a table, and those of them that are learned from.
+
+    Parameters
+    ----------
+    table : FeatureTable
+        Its columns count, not its rows.
+    others : sequence of str or None
+        The columns of labels, groups and folds.
+    notes : list of str
+        What was passed over or taken back is said there.
+    ignore, use, keep_all
+        As for `build`.
+
+    Raises
+    ------
+    LabelError
+        Nothing is left, or a name fits no descriptor.
+    """
+    columns = _columns(table, others, notes)
+    if not columns:
+        raise LabelError(f"{table.source}: has no numeric columns to learn from")
+    # Only Earmark knows the sum of the file: in Spotify's table a length is the song's own.
+    of_the_file = FILE_DESCRIPTORS if table.set and "sha256" in table.frame else ()
+    by_default = [] if keep_all else [name for name in of_the_file if name in columns]
+    inputs = _inputs(columns, by_default, list(ignore), list(use), notes)
+    if str(table.set).startswith("spotify-"):
+        # What was left out beside the sound need not be in a table that is classified.
+        columns = [name for name in columns if name in inputs or name not in SPOTIFY_EXTRAS]
+    return columns, inputs
 
 
 def _inputs(
@@ -285,11 +319,15 @@ def _inputs(
     return without(columns, [*(name for name in by_default if name not in use), *ignore])
 
 
-def _learnable(
+def learnable(
     source: FeatureTable, labelled: pd.Series, columns: list[str], notes: list[str]
 ) -> tuple[pd.DataFrame, pd.Series]:
     """Return the rows that have a label and sound, of genres with more than one track."""
     frame, described = source.frame, source.has_sound_in(columns)
+    count = frame["path"].nunique()
+    unlabelled = count - frame.loc[labelled.notna(), "path"].nunique()
+    if unlabelled:
+        notes.append(f"{unlabelled} of {count} tracks have no label and were left out")
     silent = frame.loc[labelled.notna(), "path"].nunique() - (
         frame.loc[labelled.notna() & described, "path"].nunique()
     )
@@ -311,7 +349,7 @@ def _learnable(
     return used, labelled
 
 
-def _grouped(
+def grouped(
     of_track: pd.DataFrame, group: str | None, duplicates: Duplicates
 ) -> tuple[NDArray[np.object_], NDArray[np.object_], str]:
     """Return key and group of each track (see `grouping.joined`), and what the groups are."""
@@ -321,7 +359,7 @@ def _grouped(
     return *grouping.joined(artists, albums, duplicates), grouping.what(artists, albums)
 
 
-def _noticed(of_track: pd.DataFrame, group: str | None, duplicates: Duplicates) -> list[str]:
+def noticed(of_track: pd.DataFrame, group: str | None, duplicates: Duplicates) -> list[str]:
     """Say which tracks are there more than once, and of how many nobody knows whose they are."""
     notes = _duplicates(duplicates, of_track["label"].tolist())
     nameless = of_track["artist"].isna() & of_track["album"].isna()
@@ -427,7 +465,7 @@ def without(columns: Sequence[str], ignored: Sequence[str]) -> list[str]:
     return kept
 
 
-def _check(dataset: Dataset) -> None:
+def check(dataset: Dataset) -> None:
     """Refuse what nothing honest can be learned from."""
     per_track = dataset.per_track()
     counts = per_track["label"].value_counts()

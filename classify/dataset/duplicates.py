@@ -15,7 +15,7 @@ from earmark.extract.config import DEFAULTS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["KINDS", "Duplicates", "components", "find", "telling"]
+__all__ = ["KINDS", "Duplicates", "components", "find", "same_files", "telling"]
 
 Indices = NDArray[np.int64]
 
@@ -141,6 +141,20 @@ def find(
         )
         pairs["recoded"] = ones[_recoded(means.drop(columns="duration_ms"), lengths)]
     return Duplicates(np.asarray(paths, object), pairs)
+
+
+def same_files(tracks: pd.Series, sha256: pd.Series | None) -> Duplicates:
+    """Find the tracks that are the same file, where nothing else of them is at hand.
+
+    Parameters
+    ----------
+    tracks : Series of shape (tracks,)
+        The path of each track, once.
+    sha256 : Series of shape (tracks,), optional
+        Of its file.
+    """
+    pairs = np.empty((0, 2), np.int64) if sha256 is None else _alike(sha256.to_numpy(object))
+    return Duplicates(tracks.to_numpy(object), {"file": pairs})
 
 
 def telling(about: Mapping[str, Any]) -> list[str] | None:

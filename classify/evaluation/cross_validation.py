@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Fold = tuple[Indices, Indices]
 
-__all__ = ["cross_validate", "plan", "predicted", "test"]
+__all__ = ["cross_validate", "judge", "plan", "predicted", "test"]
 
 FEW_TRACKS, MANY_TRACKS = 2_000, 20_000
 """Where once over the data is enough, and where a fifth of it is."""
@@ -120,6 +120,30 @@ def cross_validate(
     reasons = _explained(dataset, tests, sure, known, wrong)
     tracks = runs[0].tracks.assign(fold=runs[0].folds)
     return Evaluation(numbers, tracks, first, share, temperature, reasons)
+
+
+def judge(dataset: Dataset, fold: Fold, run: Run) -> Evaluation:
+    """Say how right trees without a linear part were on the one part that was held out.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        A row per track is enough, and nothing of its features is looked at.
+    fold : tuple of ndarray of int
+        The rows that were trained on, and those that were held out.
+    run : Run
+        The log-odds of the latter, of all genres of the data set.
+    """
+    genres = sorted(dataset.labels.unique())
+    truth = metrics.codes(run.tracks["label"].tolist(), genres)
+    _, temperature = calibrate(run.trees, run.linear, truth, 0.0)
+    outcome = _calibrated(run, genres, 0.0)
+    numbers = _numbers(dataset, _Rounds(0, [[fold]], {}), [run], [outcome], genres)
+    numbers |= {"linear_share": 0.0, "temperature": temperature}
+    chances = pd.DataFrame(outcome, index=run.tracks.index, columns=genres)
+    nothing = pd.DataFrame(columns=EXPLAINED_COLUMNS)
+    tracks = run.tracks.assign(fold=run.folds)
+    return Evaluation(numbers, tracks, chances, 0.0, temperature, nothing)
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from earmark.classify.model.ensemble import Floats
     from earmark.classify.model.estimator import GenreClassifier
 
-__all__ = ["Job", "Run", "Search", "learn", "run_folds"]
+__all__ = ["Job", "Run", "Search", "halves", "learn", "run_folds"]
 
 UNKNOWN_GENRE = 20.0
 """What a genre that a fold could not learn lies below all others, in log-odds."""
@@ -179,6 +179,11 @@ def _run(
     known = dataset.per_track().set_index("track")[["label", "group"]].reindex(order)
     own = folds.to_numpy(np.int64)
     if len(tests) == 1:
-        # One fold is calibrated in halves, whole groups to each.
-        own = pd.factorize(known["group"])[0] % 2
+        own = halves(known["group"])
     return Run(known, means[:, 0], means[:, 1], own)
+
+
+def halves(groups: pd.Series) -> NDArray[np.int64]:
+    """Part the tracks of a single fold, whole groups to each half: each calibrates the other."""
+    own: NDArray[np.int64] = pd.factorize(groups)[0] % 2
+    return own

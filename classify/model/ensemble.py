@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.model.linear import Categories, Linear
 
-__all__ = ["Ensemble", "mixed", "softmax"]
+__all__ = ["Ensemble", "coded", "matrix", "mixed", "softmax"]
 
 Floats = NDArray[np.float64]
 
@@ -149,18 +149,24 @@ def matrix(
 
     if all(own is None for own in categories):
         return xgboost.DMatrix(values, nthread=n_jobs, **more)
-    coded = values.copy()
+    places = coded(values, categories)
+    if ordinal:
+        return xgboost.DMatrix(places, nthread=n_jobs, **more)
+    types = ["float" if own is None else "c" for own in categories]
+    return xgboost.DMatrix(
+        places, nthread=n_jobs, feature_types=types, enable_categorical=True, **more
+    )
+
+
+def coded(values: NDArray[np.float32], categories: Categories) -> NDArray[np.float32]:
+    """Return rows with each category as its place among the known ones, an unknown one as NaN."""
+    found = values.copy()
     for index, own in enumerate(categories):
         if own is not None:
             places = np.searchsorted(own, values[:, index]).clip(max=max(0, len(own) - 1))
             known = own[places] == values[:, index] if len(own) else np.zeros(len(values), bool)
-            coded[:, index] = np.where(known, places, np.nan)
-    if ordinal:
-        return xgboost.DMatrix(coded, nthread=n_jobs, **more)
-    types = ["float" if own is None else "c" for own in categories]
-    return xgboost.DMatrix(
-        coded, nthread=n_jobs, feature_types=types, enable_categorical=True, **more
-    )
+            found[:, index] = np.where(known, places, np.nan)
+    return found
 
 
 def mixed(trees: Floats, linear: Floats, linear_share: float, temperature: float) -> Floats:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GenreClassifier", "usable_device"]
+__all__ = ["GenreClassifier", "booster_parameters", "usable_device"]
 
 logger = logging.getLogger(__name__)
 
@@ -254,7 +254,9 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     ) -> xgboost.Booster:
         """Grow the trees, with early stopping as many as a held-out part has use for."""
         seed = self._seed()
-        parameters = self._booster_parameters(chosen, seed, threads)
+        device = usable_device(self.device)
+        parameters = booster_parameters(chosen, len(self.classes_), seed, device)
+        parameters |= {"nthread": threads}
         rounds = chosen["n_estimators"]
         together = one_tree_for_all(len(features), len(self.classes_))
         if together:
@@ -302,27 +304,6 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(self.random_state, int):
             return self.random_state
         return int(np.random.RandomState(self.random_state).randint(2**31 - 1))
-
-    def _booster_parameters(
-        self, chosen: dict[str, Any], seed: int, threads: int
-    ) -> dict[str, Any]:
-        """Return what XGBoost calls the parameters that were chosen."""
-        return {
-            "objective": "multi:softprob",
-            "num_class": len(self.classes_),
-            "tree_method": "hist",
-            "learning_rate": chosen["learning_rate"],
-            "max_depth": chosen["max_depth"],
-            "max_bin": chosen["max_bin"],
-            "subsample": chosen["subsample"],
-            "colsample_bynode": chosen["colsample_bynode"],
-            "min_child_weight": chosen["min_child_weight"],
-            "lambda": chosen["reg_lambda"],
-            "device": usable_device(self.device),
-            "seed": seed,
-            "nthread": threads,
-            "verbosity": 0,
-        }
 
     def _numbers(self, X: Any, *, reset: bool) -> tuple[Any, list[int]]:
         """Turn columns of the dtype ``category`` into numbers; also say which are categories.
@@ -403,6 +384,27 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def booster_parameters(
+    chosen: dict[str, Any], genres: int, seed: int, device: str = "cpu"
+) -> dict[str, Any]:
+    """Return what XGBoost calls the parameters that were chosen."""
+    return {
+        "objective": "multi:softprob",
+        "num_class": genres,
+        "tree_method": "hist",
+        "learning_rate": chosen["learning_rate"],
+        "max_depth": chosen["max_depth"],
+        "max_bin": chosen["max_bin"],
+        "subsample": chosen["subsample"],
+        "colsample_bynode": chosen["colsample_bynode"],
+        "min_child_weight": chosen["min_child_weight"],
+        "lambda": chosen["reg_lambda"],
+        "device": device,
+        "seed": seed,
+        "verbosity": 0,
+    }
 
 
 def _dealt(rows: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:

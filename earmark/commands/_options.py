@@ -226,6 +226,18 @@ Tune = Annotated[
 ]
 
 
+TrainScheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="Train on a cluster of Dask's (needs the extra cluster), on a table of Parquet that "
+        "need not fit into one machine: the address of its scheduler, or 'local' to start one "
+        "here. One part of --folds is held out, and there is no linear part.",
+        metavar="tcp://HOST:8786|local",
+    ),
+]
+
+
 WhereToTrain = Annotated[Device, typer.Option("--device", help="Where to train.")]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,10 +25,12 @@ from earmark.commands._options import (
     Repeats,
     Seed,
     Split,
+    TrainScheduler,
     Tune,
     Use,
     WhereToTrain,
     names_in,
+    process_count,
 )
 from earmark.commands._output import As, Format
 
@@ -37,7 +39,11 @@ EXAMPLE = "earmark train features.parquet --labels labels.csv -o models/mine"
 
 def command(
     table: Annotated[
-        Path, typer.Argument(help="A table from `earmark extract`, or one of Spotify's.")
+        Path,
+        typer.Argument(
+            help="A table from `earmark extract`, or one of Spotify's; with --scheduler also a "
+            "folder of part-*.parquet."
+        ),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", help="Directory for the model.", show_default=False)
@@ -57,6 +63,7 @@ def command(
     seed: Seed = 0,
     force: Force = False,
     device: WhereToTrain = Device.cpu,
+    scheduler: TrainScheduler = None,
     form: As = Format.table,
     quiet: Quiet = False,
 ) -> None:
@@ -64,37 +71,60 @@ def command(
 
     The directory holds the model, its card, and report.html with pictures.
     """
-    from earmark.classify import train
+    from earmark.classify import distributed, train
     from earmark.classify.model import storage
     from earmark.classify.model.estimator import GenreClassifier, usable_device
 
     storage.check_directory(output)
-    data = labelled(
-        *(table, labels),
-        label=label,
-        group=group,
-        split=split,
-        ignore=names_in(ignore),
-        use=names_in(use),
-        ignore_unknown=ignore_unknown,
-        audio=audio,
-        genre_list=genre_list.value,
-    )
-    if not force:
-        storage.check_replaced(output, data)
-    evaluation, bundle = train.train(
-        data,
-        GenreClassifier(device=usable_device(device.value)),
-        count=folds,
-        repeats=repeats,
-        seed=seed,
-        search=search(tune),
-        show_progress=not quiet,
-    )
-    card = train.card(f"Genre model {output.name}", table.name, data, bundle)
+    joining: dict[str, Any] = {
+        "label": label,
+        "group": group,
+        "ignore": names_in(ignore),
+        "use": names_in(use),
+        "ignore_unknown": ignore_unknown,
+        "audio": audio,
+        "genre_list": genre_list.value,
+    }
+    if scheduler is not None:
+        alone = {"--split": split, "--repeats": repeats, "--tune": tune}
+        _refuse([name for name, value in alone.items() if value], device)
+        with distributed.connect(scheduler, process_count(0)) as client:
+            pieces = distributed.survey(client, table, labels, **joining)
+            data, rows, pickles = pieces.tracks, int(pieces.rows.sum()), None
+            for note in data.notes:
+                say(note)
+            if not force:
+                storage.check_replaced(output, data)
+            evaluation, bundle = distributed.train(client, pieces, count=folds, seed=seed)
+    else:
+        data = labelled(table, labels, split=split, **joining)
+        if not force:
+            storage.check_replaced(output, data)
+        evaluation, bundle = train.train(
+            data,
+            GenreClassifier(device=usable_device(device.value)),
+            count=folds,
+            repeats=repeats,
+            seed=seed,
+            search=search(tune),
+            show_progress=not quiet,
+        )
+        rows, pickles = len(data.features), train.pickles(bundle, data)
+    card = train.card(f"Genre model {output.name}", table.name, data, bundle, rows)
     if not quiet:
         say("writing model and report")
-    pickles = train.pickles(bundle, data)
     train.write(output, bundle, card, evaluation=evaluation, pickles=pickles)
     show_evaluation(evaluation.metrics, form)
     say(f"model, card and report.html: {output}")
+
+
+def _refuse(given: list[str], device: Device) -> None:
+    """Refuse what training on a cluster does not know."""
+    from earmark.extract.errors import SettingsError
+
+    given += [] if device is Device.cpu else ["--device"]
+    if given:
+        raise SettingsError(
+            f"{', '.join(given)} cannot be used with --scheduler, which trains on CPUs and holds "
+            "out one part of the groups; leave it out"
+        )

@@ -32,13 +32,16 @@ if TYPE_CHECKING:
     from earmark.extract.batch.track import Job
     from earmark.extract.batch.worker import Message
 
-__all__ = ["LOCAL", "Cluster"]
+__all__ = ["LOCAL", "Cluster", "connected", "scheduler"]
 
 LOCAL = "local"
 """Instead of an address: a scheduler and workers that are started here, and end with the run."""
 
 AHEAD = 4
 """Tracks that are out per thread of the workers: they need not wait, the scheduler stays small."""
+
+CONNECTING = 30.0
+"""Seconds in which a scheduler must answer at first."""
 
 PATIENCE = 300.0
 """Seconds in which a scheduler that has gone must be back."""
@@ -72,12 +75,64 @@ class Cluster:
         """
         if not tracks:
             return
-        try:
-            import distributed  # noqa: F401
-        except ImportError as error:
-            raise SettingsError("--scheduler needs Dask: pip install 'earmark[cluster]'") from error
-        address = _local(self.workers) if self.address == LOCAL else self.address
+        address = scheduler(self.address, self.workers)
         yield from _Run(address, tracks, job, self.memory).outcomes()
+
+
+def scheduler(address: str, workers: int) -> Any:
+    """Return what clients connect to: an address, or what is started here where it is `LOCAL`.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://host:8786``, or ``local``.
+    workers : int
+        How many are started by ``local``.
+
+    Raises
+    ------
+    SettingsError
+        Dask is not installed.
+    """
+    try:
+        import distributed  # noqa: F401
+    except ImportError as error:
+        raise SettingsError("--scheduler needs Dask: pip install 'earmark[cluster]'") from error
+    return _local(workers) if address == LOCAL else address
+
+
+def connected(address: Any, patience: float = CONNECTING) -> Any:
+    """Return a client of a scheduler that may have to be waited for.
+
+    Parameters
+    ----------
+    address : str or LocalCluster
+        As `scheduler` gives it.
+    patience : float
+        Seconds.
+
+    Raises
+    ------
+    SettingsError
+        No scheduler answers, or none can be called so.
+    """
+    import distributed
+
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return distributed.Client(address, timeout=5, set_as_default=False)
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise SettingsError(
+                    f"--scheduler {address}: no scheduler answers; start one with "
+                    "`dask scheduler`, and workers with `dask worker`"
+                ) from error
+            time.sleep(1)
+        except ValueError as error:
+            raise SettingsError(
+                f"--scheduler {address}: {error}; name it like tcp://host:8786, or local"
+            ) from error
 
 
 @lru_cache(maxsize=1)
@@ -99,9 +154,9 @@ class _Run:
         self._name = uuid.uuid4().hex
 
     def outcomes(self) -> Generator[tuple[int, Outcome], None, None]:
-        patience = 30.0
+        patience = CONNECTING
         while self._waiting or self._out:
-            client = self._connected(patience)
+            client = connected(self._address, patience)
             try:
                 yield from self._until_lost(client)
             finally:
@@ -114,25 +169,6 @@ class _Run:
             self._waiting.extendleft(self._out.values())
             self._out.clear()
             patience = PATIENCE
-
-    def _connected(self, patience: float) -> Any:
-        import distributed
-
-        deadline = time.monotonic() + patience
-        while True:
-            try:
-                return distributed.Client(self._address, timeout=5, set_as_default=False)
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise SettingsError(
-                        f"--scheduler {self._address}: no scheduler answers; start one with "
-                        "`dask scheduler`, and workers with `dask worker`"
-                    ) from error
-                time.sleep(1)
-            except ValueError as error:
-                raise SettingsError(
-                    f"--scheduler {self._address}: {error}; name it like tcp://host:8786, or local"
-                ) from error
 
     def _until_lost(self, client: Any) -> Generator[tuple[int, Outcome], None, None]:
         """Yield outcomes until all are there, or the scheduler has gone."""
