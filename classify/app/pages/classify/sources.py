@@ -12,6 +12,7 @@ from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import track_list
+from earmark.classify.app.pages.classify.filters import forget_filter
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import theme, waiting
 from earmark.classify.app.widgets.waiting import POLL, WAIT
@@ -97,6 +98,7 @@ def _drop(track_list: TrackList, folder: bool = False) -> None:
         except EarmarkError as error:
             refused.append((file.name, str(error)))
     track_list.add(uploads)
+    forget_filter()
     session.forget(file.file_id for file in dropped)
     st.rerun()
 
@@ -163,6 +165,7 @@ def clear(track_list: TrackList) -> None:
     """Remove all tracks, their files and their errors."""
     track_list.clear()
     session.scratch().clear()
+    forget_filter()
     st.session_state.pop(CLEARED, None)
     for said in ("uploads refused", ERROR):
         st.session_state.pop(said, None)

@@ -13,6 +13,7 @@ from earmark.classify import demo
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
+from earmark.classify.app.pages.classify.filters import looked_at
 from earmark.classify.app.widgets import (
     charts,
     grid,
@@ -32,8 +33,8 @@ __all__ = ["show_track"]
 
 
 def show_track(track_list: TrackList) -> None:
-    """Draw the selected track, once it is analysed."""
-    item = track_list.chosen
+    """Draw the track that is looked at, once it is analysed."""
+    item = looked_at(track_list)
     if item is None or item not in track_list.items:
         return
     if not item.picture:
