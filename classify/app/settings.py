@@ -57,6 +57,9 @@ class AppSettings(BaseModel):
         Tracks of a folder that are analysed at a time.
     table_mb : int
         Megabytes of a table that is opened.
+    allow_writing : bool
+        Whether tags may be written into files below the root, and undone; only where the app
+        listens on this computer alone (`earmark.classify.app.session.may_write`).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +73,7 @@ class AppSettings(BaseModel):
     training_seconds: float = Field(3600, ge=1, le=604_800)
     folder_tracks: int = Field(5000, ge=1, le=1_000_000)
     table_mb: int = Field(1000, ge=1, le=100_000)
+    allow_writing: bool = False
 
 
 def read(environment: Mapping[str, str]) -> AppSettings:

@@ -20,6 +20,7 @@ from earmark.classify import score, sound_tags
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.app.jobs.about_file import about_file
+from earmark.classify.library.tagging.plan import sha256_of
 from earmark.classify.model import storage
 from earmark.extract import sets
 from earmark.extract.batch import track
@@ -73,6 +74,8 @@ class TrackAnalysis:
         What the tags of the file say; empty where they say nothing.
     cover : bytes
         A small PNG; empty where the tags have none.
+    sha256 : str
+        Of the file.
     """
 
     duration: float
@@ -90,6 +93,7 @@ class TrackAnalysis:
     artist: str = ""
     album: str = ""
     cover: bytes = b""
+    sha256: str = ""
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
@@ -181,6 +185,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "families": families,
         "tags": tags,
         **about_file(path),
+        "sha256": sha256_of(Path(path)),
     }
     if folder is not None:
         sent["sound"] = str(browser_playable(path, folder)[0])

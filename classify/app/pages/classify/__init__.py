@@ -17,6 +17,7 @@ from earmark.classify.app.pages.classify.sources import (
     offer_undo,
     take_sources,
 )
+from earmark.classify.app.pages.classify.tags import show_undo
 from earmark.classify.app.pages.classify.track import show_track
 from earmark.classify.app.widgets import model_picker, theme
 
@@ -33,7 +34,7 @@ GAINS = (
     ),
     (":material/speed:", "Tempo, key, mood", "With beats and bars that you can see and hear."),
     (":material/chat:", "Why", "What speaks for the genre and what against it, in words."),
-    (":material/lock:", "Yours", "Nothing leaves this computer, and no file is changed."),
+    (":material/lock:", "Yours", "Nothing leaves this computer, and no file is changed unasked."),
 )
 """What somebody who has nothing here yet gets: icon, what, and a sentence."""
 
@@ -59,6 +60,7 @@ def page() -> None:
     parts = (show_results, show_track) if len(track_list.items) > 1 else (show_track, show_results)
     for part in parts:
         part(track_list)
+    show_undo()
 
 
 def _welcome() -> None:
@@ -84,6 +86,7 @@ def _welcome() -> None:
         with column.container(border=True, height="stretch"):
             st.markdown(f"##### {icon} {what}")
             st.caption(sentence)
+    show_undo()
 
 
 def _model() -> Path:

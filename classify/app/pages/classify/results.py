@@ -9,7 +9,7 @@ from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
 from earmark.classify.app.pages.classify.filters import Filter, choose_filter, looked_at
 from earmark.classify.app.pages.classify.sources import put_aside, show_failed
-from earmark.classify.app.pages.classify.tags import show_planned_tags
+from earmark.classify.app.pages.classify.tags import show_tags
 from earmark.classify.app.widgets import grid, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 
@@ -92,7 +92,7 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
         "What would the tags be?",
         disabled=busy,
         key="plan",
-        help="A dry run: what would be written into the files, beside what is there.",
+        help="What would be written into the files, beside what is there.",
     )
     if planned and not busy:
-        show_planned_tags(shown, table)
+        show_tags(track_list, shown)

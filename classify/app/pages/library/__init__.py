@@ -12,13 +12,13 @@ from earmark.classify.app.files.paths import resolve_below_root, resolve_table
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
 from earmark.classify.app.pages.library.filters import choose_query
-from earmark.classify.app.pages.library.jobs import session_job, unfinished
 from earmark.classify.app.pages.library.map import show_map
 from earmark.classify.app.pages.library.playlists import offer_playlists, track_locations
 from earmark.classify.app.pages.library.selection import SELECTED
 from earmark.classify.app.pages.library.track import show_track
 from earmark.classify.app.pages.library.tracks import show_tracks
 from earmark.classify.app.widgets import model_picker, table_picker, theme
+from earmark.classify.app.widgets.jobs import session_job, unfinished
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.library.library import Library, from_table
 from earmark.classify.model import storage

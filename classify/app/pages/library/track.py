@@ -10,11 +10,11 @@ import streamlit as st
 
 from earmark.classify.app import catalog, session
 from earmark.classify.app.files.transcode import browser_playable
-from earmark.classify.app.pages.library.jobs import session_job
 from earmark.classify.app.pages.library.selection import AUTOPLAY, SELECTED, select
 from earmark.classify.app.pages.library.tracks import loudness_unit, track_name
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import grid, theme
+from earmark.classify.app.widgets.jobs import session_job
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.extract.errors import SchemaError

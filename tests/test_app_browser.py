@@ -1,0 +1,94 @@
+"""What the pages of music do, in a real Chromium: tags are written and undone, and the like.
+
+With EARMARK_SCREENSHOTS=FOLDER the tests leave pictures there.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+pytest.importorskip("streamlit")
+sync_api = pytest.importorskip("playwright.sync_api")
+
+from test_browser import PATIENCE, browsing, chromium, settled, shot, visit  # noqa: E402, F401
+
+pytestmark = pytest.mark.browser
+
+NAMES = ("house-128bpm-a-minor.mp3", "waltz-96bpm-f-major.flac")
+
+
+@pytest.fixture(scope="module")
+def root(demo, tmp_path_factory):
+    """A folder of music that may be written into."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "music").mkdir()
+    for name in NAMES:
+        shutil.copy(demo / name, root / "music" / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def app(chromium, root, tmp_path_factory):  # noqa: F811
+    """The app over that folder; what it logs holds no traceback at the end."""
+    told = {"EARMARK_APP_ROOT": str(root), "EARMARK_APP_ALLOW_WRITING": "1"}
+    with browsing.served(tmp_path_factory.mktemp("app"), **told) as served:
+        yield served
+    assert "Traceback" not in served.log.read_text(errors="replace")
+
+
+def analysed(page, named="music", count=len(NAMES)):
+    """Have a folder analysed."""
+    page.get_by_role("tab", name="Name a folder").click()
+    page.get_by_role("textbox", name="Folder").fill(named)
+    page.get_by_role("button", name="Analyse").click()
+    page.get_by_text(re.compile(rf"^{count} of {count} tracks")).wait_for()
+    page.get_by_text("mel spectrogram").wait_for()
+
+
+def press(page, name):
+    """Press a button once it is drawn, and the page with it."""
+    button = page.get_by_role("button", name=name)
+    button.wait_for()
+    settled(page)
+    button.click()
+
+
+def test_tags_are_planned_written_and_undone(visit, root):  # noqa: F811
+    before = {path.name: path.read_bytes() for path in (root / "music").iterdir()}
+    page = visit()
+    analysed(page)
+    page.get_by_text("What would the tags be?").click()
+    page.get_by_text("Nothing is written yet").wait_for()
+    page.get_by_text("Nothing is written yet").scroll_into_view_if_needed()
+    shot(page, "tags-planned")
+    press(page, re.compile("^.*Write 4 values into 2 files"))
+    page.get_by_text("2 files written. To undo it").wait_for()
+    page.get_by_text("2 files written. To undo it").scroll_into_view_if_needed()
+    shot(page, "tags-written")
+    assert all((root / "music" / name).read_bytes() != data for name, data in before.items())
+    page.get_by_text("Undo tags that were written").click()
+    press(page, re.compile("Undo 2 files"))
+    page.get_by_text("as they were, to the byte").wait_for()
+    page.get_by_text("as they were, to the byte").scroll_into_view_if_needed()
+    shot(page, "tags-undone")
+    assert {path.name: path.read_bytes() for path in (root / "music").iterdir()} == before
+
+
+def test_what_a_search_finds_is_looked_at(visit):  # noqa: F811
+    page = visit()
+    analysed(page)
+    headline = page.locator(".st-key-headline")
+    search = page.get_by_role("textbox", name="Search")
+    for text, named in (("waltz", "Waltz"), ("zzz", None), ("house", "House")):
+        search.fill(text)
+        search.press("Enter")
+        if named is None:
+            page.get_by_text("Nothing found").wait_for()
+            sync_api.expect(headline).to_have_count(0)
+            sync_api.expect(page.get_by_text("mel spectrogram")).to_have_count(0)
+            shot(page, "nothing-found")
+        else:
+            sync_api.expect(headline).to_contain_text(named, timeout=PATIENCE)
