@@ -39,7 +39,7 @@ def app(chromium, root, tmp_path_factory):  # noqa: F811
     assert "Traceback" not in served.log.read_text(errors="replace")
 
 
-def analysed(page, named="music", count=len(NAMES)):
+def analysed(page, named="music", count=2):
     """Have a folder analysed."""
     page.get_by_role("tab", name="Name a folder").click()
     page.get_by_role("textbox", name="Folder").fill(named)
@@ -80,6 +80,14 @@ def test_tags_are_planned_written_and_undone(visit, root):  # noqa: F811
 def test_what_a_search_finds_is_looked_at(visit):  # noqa: F811
     page = visit()
     analysed(page)
+    # What changes in the course of it comes after all else, and fits a phone.
+    lanes = page.get_by_role("img", name=re.compile("Energy: lowest .*Short-term loudness"))
+    lanes.wait_for()
+    assert lanes.locator("img").count() >= 2
+    page.set_viewport_size({"width": 390, "height": 844})
+    settled(page)
+    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
+    page.set_viewport_size({"width": 1280, "height": 900})
     headline = page.locator(".st-key-headline")
     search = page.get_by_role("textbox", name="Search")
     for text, named in (("waltz", "Waltz"), ("zzz", None), ("house", "House")):

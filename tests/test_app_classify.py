@@ -125,8 +125,9 @@ def test_a_folder_becomes_a_table(app):
     app.toggle(key="plan").set_value(True).run()
     run_until(app, lambda: plans(app))
     plan = plans(app)[0]
-    assert set(plan["field"]) == {"genre", "bpm", "key"}
-    assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
+    # Its genre is there already, and stays.
+    assert set(plan["field"]) == {"Tempo", "Key"}
+    assert plan.loc[plan["field"] == "Tempo", "then"].tolist() == ["96"]
     # It is not read again for another look at it, but for another choice.
     first = app.session_state["classify plan"][1]
     app.run()

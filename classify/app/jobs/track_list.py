@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from earmark.classify.app.jobs.course import follow, received
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.settings import seconds_for
 from earmark.extract import sets
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from earmark.classify.app.jobs.queue import Job, JobQueue
+    from earmark.classify.over_time import OverTime
 
 __all__ = ["Item", "TrackList", "search", "table", "unique_name"]
 
@@ -39,6 +41,25 @@ WORDS = ("title", "artist", "album")
 
 TOP = 3
 """Genres of a track in the table, the most probable."""
+
+
+@dataclass(eq=False)
+class Course:
+    """What changes in the course of a track, once somebody looks at it.
+
+    Parameters
+    ----------
+    found : OverTime, optional
+        None before it is known.
+    job : Job, optional
+        What is waited for.
+    error : str
+        Why it is not known.
+    """
+
+    found: OverTime | None = None
+    job: Job | None = None
+    error: str = ""
 
 
 @dataclass(eq=False)
@@ -59,6 +80,8 @@ class Item:
         The analysis that is waited for.
     picture : bool
         Whether it is shown, and so has to be drawn.
+    course : Course
+        What changes in the course of it.
     """
 
     name: str
@@ -67,6 +90,7 @@ class Item:
     error: str = ""
     job: Job | None = None
     picture: bool = False
+    course: Course = field(default_factory=Course)
 
     @property
     def waits(self) -> bool:
@@ -110,6 +134,7 @@ class TrackList:
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
     _shown: list[Item] = field(default_factory=list)
+    _followed: Item | None = None
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
         """Add tracks by their names and paths, and show the first of them.
@@ -140,6 +165,36 @@ class TrackList:
             if old.analysis is not None:
                 old.analysis = old.analysis.without_picture()
         self._shown = self._shown[-PICTURES:]
+
+    def follow(self, queue: JobQueue, item: Item) -> bool:
+        """Find out what changes in the course of a track; return whether that has come to an end.
+
+        What was asked of another one and has not begun is not waited for.
+        """
+        course = item.course
+        if course.job is None and course.found is None and not course.error:
+            before = None if self._followed is None else self._followed.course
+            if before is not None and before.job is not None and before.job.state == "waiting":
+                before.job.cancel()
+                before.job = None
+            self._followed = item
+            try:
+                course.job = queue.submit(
+                    self.owner,
+                    follow,
+                    *(str(item.path), str(self.model)),
+                    timeout=seconds_for(item.path),
+                    first=True,
+                )
+            except EarmarkError as error:
+                course.error = str(error)
+        elif course.job is not None and course.job.finished:
+            if course.job.state == "done":
+                course.found = received(course.job.result())
+            else:
+                course.error = course.job.error.replace(str(item.path), item.name)
+            course.job = None
+        return course.job is None
 
     def refresh(self, queue: JobQueue) -> bool:
         """Take in finished analyses, submit further ones, and return whether more are to come."""
@@ -215,7 +270,9 @@ class TrackList:
         self.stop()
         self.model, self.chosen = model, chosen
         for item in self.items:
-            item.analysis, item.error = None, ""
+            if item.course.job is not None:
+                item.course.job.cancel()
+            item.analysis, item.error, item.course = None, "", Course()
 
     def remove(self, item: Item) -> None:
         """Remove one track, and show the one that took its place."""

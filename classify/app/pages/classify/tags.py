@@ -98,22 +98,23 @@ def _asked() -> tuple[Wanted, Any] | None:
 def _plan_job(track_list: TrackList, shown: list[Item], asked: tuple[Wanted, Any]) -> Job:
     """Return the job that plans the tags of the tracks; others, or other wishes, are another."""
     request = (track_list.model, asked, *((item, item.analysis) for item in shown))
-    before, job = st.session_state.get(PLAN, ((), None))
-    if job is None or before != request:
-        if job is not None:
-            job.cancel()
-        bundle = model_at(track_list.model)
-        job = submit(
-            tagging.planned,
-            tagging.rows_of(shown),
-            {item.name: str(item.path) for item in shown},
-            asked,
-            Origin(bundle.set, track_list.model.name),
-            str(session.scratch().path),
-            pool="analyse",
-            timeout=app_settings().track_seconds + len(shown) * tagging.SECONDS + _reading(shown),
-        )
-        st.session_state[PLAN] = request, job
+    held: tuple[object, Job] | None = st.session_state.get(PLAN)
+    if held is not None and held[0] == request:
+        return held[1]
+    if held is not None:
+        held[1].cancel()
+    bundle = model_at(track_list.model)
+    job = submit(
+        tagging.planned,
+        tagging.rows_of(shown),
+        {item.name: str(item.path) for item in shown},
+        asked,
+        Origin(bundle.set, track_list.model.name),
+        str(session.scratch().path),
+        pool="analyse",
+        timeout=app_settings().track_seconds + len(shown) * tagging.SECONDS + _reading(shown),
+    )
+    st.session_state[PLAN] = request, job
     return job
 
 
@@ -153,7 +154,7 @@ def _reviewed(changes: pd.DataFrame, refusal: str) -> set[tuple[str, str]]:
     edited = st.data_editor(
         named,
         hide_index=True,
-        disabled=[name for name in named if name != "write"],
+        disabled=[str(name) for name in named if name != "write"],
         column_config={
             "write": config.CheckboxColumn("write", help="Take the tick away to leave it."),
             "now": config.TextColumn("now"),

@@ -22,6 +22,7 @@ from earmark.classify.app.widgets import (
     radar,
     reasoning,
     theme,
+    timeline,
     waiting,
 )
 from earmark.classify.app.widgets.waiting import POLL, WAIT
@@ -85,6 +86,7 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         player.show(analysis.picture, sound, item.name, "player")
     elif item.error:
         theme.show_error(f"{item.name}: {item.error}")
+    _over_time(track_list, item)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("##### Genre")
@@ -100,6 +102,23 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         st.dataframe(
             grid.values(analysis.values, typical), hide_index=True, height="content", key="values"
         )
+
+
+def _over_time(track_list: TrackList, item: Item) -> None:
+    """Draw what changes in the course of a track, once a worker has found it out."""
+    if not track_list.follow(session.queue(), item):
+        theme.fragment(_following, POLL)(track_list, item)
+    elif item.course.found is not None:
+        timeline.show(item.course.found)
+    else:
+        st.caption(theme.plain(f"Over time: {item.course.error}", 400))
+
+
+def _following(track_list: TrackList, item: Item) -> None:
+    """Show a placeholder until it is known what changes in the course of a track."""
+    if track_list.follow(session.queue(), item):
+        st.rerun()
+    st.skeleton(height=180)
 
 
 def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> None:
