@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -189,10 +190,16 @@ def list_tables(root: Path) -> list[str]:
                 continue
             if path.is_file() and path.resolve().is_relative_to(root):
                 # At the root itself any CSV could be anything: only tables that Earmark made count.
-                kind = tables.kind_of(path)
+                kind = _kind(str(path), file_stamp(path))
                 if kind not in ("failures", "notes") and (kind or folder):
                     names.append(path.relative_to(root).as_posix())
     return names[:MOST]
+
+
+@lru_cache(maxsize=10 * MOST)
+def _kind(path: str, _stamp: tuple[int, int]) -> str | None:
+    """Return what Earmark calls a table; it is looked into again only where it has changed."""
+    return tables.kind_of(Path(path))
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
