@@ -23,6 +23,7 @@ from earmark.extract.errors import EarmarkError, FindError, printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from earmark.classify.app.jobs.kept import Results
     from earmark.classify.app.jobs.queue import Job, JobQueue
     from earmark.classify.over_time import OverTime
 
@@ -123,6 +124,8 @@ class TrackList:
         The one that is shown.
     items : list of Item
         The tracks.
+    kept : Results, optional
+        Where results are kept for another visit.
     """
 
     owner: str
@@ -133,6 +136,7 @@ class TrackList:
     outside: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
+    kept: Results | None = None
     _shown: list[Item] = field(default_factory=list)
     _followed: Item | None = None
 
@@ -185,6 +189,7 @@ class TrackList:
                     *(str(item.path), str(self.model)),
                     timeout=seconds_for(item.path),
                     first=True,
+                    **({} if self.kept is None else {"kept": self.kept}),
                 )
             except EarmarkError as error:
                 course.error = str(error)
@@ -215,6 +220,7 @@ class TrackList:
                         str(self.folder) if item.picture else None,
                         timeout=seconds_for(item.path),
                         first=item.picture,
+                        **({} if self.kept is None else {"kept": self.kept}),
                     )
                 except EarmarkError as error:
                     if not submitted:

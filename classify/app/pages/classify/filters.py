@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from earmark.classify.app.jobs.track_list import Item, TrackList
 
-__all__ = ["Filter", "choose_filter", "forget_filter", "looked_at"]
+__all__ = ["Filter", "choose_filter", "find", "forget_filter", "looked_at", "sought"]
 
 TEXT, GENRES, LEAST = "classify search", "classify genres", "classify least"
 """The keys of the widgets."""
@@ -72,6 +72,17 @@ def looked_at(track_list: TrackList) -> Item | None:
     if wanted == Filter():
         return None
     return next(filter(wanted.takes, track_list.done), None)
+
+
+def sought() -> str:
+    """Return the words that are looked for."""
+    return _current().text
+
+
+def find(text: str = "") -> None:
+    """Look for words, as an address says."""
+    if text:
+        st.session_state[theme.persistent_key(TEXT)] = text
 
 
 def forget_filter() -> None:

@@ -84,6 +84,8 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
     if analysis.picture is not None:
         sound = Path(analysis.sound) if analysis.sound else None
         player.show(analysis.picture, sound, item.name, "player")
+        if sound is None and not item.path.is_file():
+            st.caption("Its file was dropped in an earlier visit. Drop it again to hear it.")
     elif item.error:
         theme.show_error(f"{item.name}: {item.error}")
     _over_time(track_list, item)
