@@ -18,7 +18,7 @@ from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.widgets import scatter, theme
-from earmark.classify.library import library
+from earmark.classify.library import library, mixing
 from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.errors import FindError
@@ -621,3 +621,66 @@ def test_an_address_leads_to_no_table_outside_of_the_root(app, root):
     app.query_params["table"] = "../out.csv"
     app.run()
     assert "is not there" in app.error[0].value
+
+
+def costs(library, rows):
+    """What it costs to mix each track with the next."""
+    tempo, key, mode = (library.tracks[name].to_numpy(float) for name in ("tempo", "key", "mode"))
+    place = mixing.wheel(key, mode)
+    return mixing.cost(tempo[rows[:-1]], place[rows[:-1]], tempo[rows[1:]], place[rows[1:]])
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 50])
+def test_a_way_leads_from_one_track_to_another(tmp_path, count):
+    songs().to_csv(tmp_path / "songs.csv", index=False)
+    own = library.open_library(tmp_path / "songs.csv")
+    plain, mixed = (catalog.way(own, 3, 150, count, mixes) for mixes in (False, True))
+    for rows in (plain, mixed):
+        assert (rows[0], rows[-1]) == (3, 150)
+        assert len(set(rows.tolist())) == len(rows) <= count
+    assert len(mixed) == len(plain) or count == 50
+    if count == 12:
+        assert costs(own, mixed).mean() < 0.7 * costs(own, plain).mean()
+
+
+def test_a_way_of_which_nothing_is_known_still_leads_there(tmp_path):
+    table = songs(30)
+    table.loc[::2, ["tempo"]] = np.nan
+    table.loc[::3, ["key", "mode"]] = np.nan
+    table.to_csv(tmp_path / "songs.csv", index=False)
+    rows = catalog.way(library.open_library(tmp_path / "songs.csv"), 0, 29, 8, True)
+    assert (rows[0], rows[-1]) == (0, 29)
+
+
+@pytest.mark.slow
+def test_a_way_through_a_real_table_mixes(shared):
+    own = library.open_library(shared / "spotify" / "spotify_tracks.csv.gz")
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, len(own), (5, 2))
+    plain, mixed = (
+        np.mean([costs(own, catalog.way(own, *map(int, pair), 15, mixes)) for pair in pairs])
+        for mixes in (False, True)
+    )
+    assert mixed < 0.5 * plain
+
+
+def test_a_playlist_from_one_track_to_another_is_heard_and_downloaded(app):
+    app.run()
+    for end, row in (("first", 3), ("last", 150)):
+        app.session_state["library track"] = row
+        app.run()
+        app.button(key=f"library way {end}").click().run()
+    # With both ends named, it is shown.
+    assert not app.exception
+    assert app.session_state["library view"] == "Playlists"
+    way = next(shown.value for shown in app.dataframe if "tempo" in shown.value)
+    assert way["track"].iloc[0].startswith("[Song](3)") or "003" in way["track"].iloc[0]
+    assert len(way) == 12
+    box(app, "toggle", "Each mixes with the next").set_value(True).run()
+    other = next(shown.value for shown in app.dataframe if "tempo" in shown.value)
+    assert other["track"].tolist() != way["track"].tolist()
+    assert [other["track"].iloc[0], other["track"].iloc[-1]] == [
+        way["track"].iloc[0],
+        way["track"].iloc[-1],
+    ]
+    assert not app.error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -189,7 +189,7 @@ class TrackList:
                     *(str(item.path), str(self.model)),
                     timeout=seconds_for(item.path),
                     first=True,
-                    **({} if self.kept is None else {"kept": self.kept}),
+                    **self._kept,
                 )
             except EarmarkError as error:
                 course.error = str(error)
@@ -200,6 +200,11 @@ class TrackList:
                 course.error = course.job.error.replace(str(item.path), item.name)
             course.job = None
         return course.job is None
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """What a job is told of the results that are kept."""
+        return {} if self.kept is None else {"kept": self.kept}
 
     def refresh(self, queue: JobQueue) -> bool:
         """Take in finished analyses, submit further ones, and return whether more are to come."""
@@ -220,7 +225,7 @@ class TrackList:
                         str(self.folder) if item.picture else None,
                         timeout=seconds_for(item.path),
                         first=item.picture,
-                        **({} if self.kept is None else {"kept": self.kept}),
+                        **self._kept,
                     )
                 except EarmarkError as error:
                     if not submitted:

@@ -15,7 +15,7 @@ from earmark.classify.app.jobs.track_list import table as tabulate
 from earmark.classify.app.pages.library.filters import as_parts, choose_query, open_query
 from earmark.classify.app.pages.library.map import show_map
 from earmark.classify.app.pages.library.playlists import offer_playlists, track_locations
-from earmark.classify.app.pages.library.selection import SELECTED, select
+from earmark.classify.app.pages.library.selection import SELECTED, WAY, select
 from earmark.classify.app.pages.library.track import show_track
 from earmark.classify.app.pages.library.tracks import show_tracks
 from earmark.classify.app.widgets import address, model_picker, table_picker, theme
@@ -74,6 +74,7 @@ def page() -> None:
     if st.session_state.get("library shown") != (table, stamp):
         st.session_state["library shown"] = table, stamp
         st.session_state[SELECTED] = None
+        st.session_state[WAY] = {}
     theme.fragment(_browse)(library, opened, table, audio)
 
 
