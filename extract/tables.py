@@ -17,8 +17,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from earmark.extract import partitioned, sets, spreadsheets
 from earmark.extract import schema as schemas
-from earmark.extract import sets, spreadsheets
 from earmark.extract.config import DEFAULTS, parse
 from earmark.extract.errors import SchemaError, SettingsError, WriteError, printable
 from earmark.extract.feature_table import FeatureTable
@@ -38,6 +38,8 @@ __all__ = [
     "column_names",
     "failures_path",
     "files_path",
+    "in_parquet",
+    "is_table",
     "kind_of",
     "metadata",
     "notes_path",
@@ -127,34 +129,45 @@ def settle(path: Path) -> None:
         os.close(handle)
 
 
+def in_parquet(path: Path) -> bool:
+    """Tell whether a table is in Parquet: a file, or a folder of parts (without an ending)."""
+    return path.suffix.lower() == ".parquet" or not path.suffix or path.is_dir()
+
+
+def is_table(source: str | Path) -> bool:
+    """Tell by its name whether a source is a table rather than music; a folder, by its parts."""
+    return str(source).lower().endswith(READABLE) or partitioned.is_one(source)
+
+
 def check_output(path: Path, kind: str) -> None:
     """Refuse an output before any work is done for it.
 
     Parameters
     ----------
     path : Path
-        Where a table is to go.
+        Where a table is to go. A feature table whose name has no ending is a folder of parts.
     kind : {"features", "predictions", "doubles"}
         What it will be: only a table of the same kind is replaced.
 
     Raises
     ------
     WriteError
-        Its ending names no format, it is a folder, or something else stands there.
+        Its ending names no format, it is a folder of other things, or something else stands there.
     """
     if printable(path) != str(path):
         raise WriteError(path, "is no name in UTF-8; choose another")
-    if path.suffix.lower() not in FORMATS:
+    in_parts = kind == "features" and not path.suffix
+    if path.suffix.lower() not in FORMATS and not in_parts:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
-    if path.is_dir():
-        raise WriteError(path, "is a folder; name a file in it")
+    if path.is_dir() and (not in_parts or partitioned.holds_other(path)):
+        raise WriteError(path, "is a folder; name a file in it, or a new folder")
     beside = (
         (failures_path(path), "failures"),
         (notes_path(path), "notes"),
         (files_path(path), "a ledger"),
     )
     for target, due in ((path, kind), *beside):
-        if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
+        if is_there(target) and (found := kind_of(target)) != due:
             what = f"holds {found}" if found else "is no table of Earmark's"
             raise WriteError(target, f"stands there already and {what}; it is kept, name another")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -164,11 +177,18 @@ def check_output(path: Path, kind: str) -> None:
         raise WriteError(path, f"cannot be written: no permission to write in {folder}")
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether something stands where a table is to go: a file or folder that is not empty."""
+    if path.is_dir():
+        return any(path.iterdir())
+    return path.exists() and path.stat().st_size > 0
+
+
 def kind_of(path: Path) -> str | None:
     """Tell what a table that Earmark wrote holds; None where someone else wrote the file."""
     try:
-        if path.suffix.lower() == ".parquet":
-            parquet = pq.read_schema(path)
+        if in_parquet(path):
+            parquet = pq.read_schema(next(iter(partitioned.paths(path)), path))
             if METADATA_KEY not in (parquet.metadata or {}):
                 return None
             names = parquet.names
@@ -194,7 +214,8 @@ def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None 
     table : DataFrame or FeatureTable
         Any table with a column ``path``. Parquet keeps the provenance that it carries.
     path : Path
-        Ends in .parquet, .csv or .jsonl. What stood there is replaced in one step.
+        Ends in .parquet, .csv or .jsonl, or in nothing for a folder of parts in Parquet. What stood
+        there is replaced in one step.
     schema : Schema, optional
         Of a feature table: Parquet carries it in its metadata.
 
@@ -223,8 +244,12 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
     WriteError
         The file cannot be written.
     """
+    if not path.suffix:
+        with partitioned.swapped(path) as folder, _Parts(folder, schema) as parts:
+            yield parts.append
+        return
     with atomic(path) as temporary, contextlib.ExitStack() as stack:
-        if path.suffix.lower() == ".parquet":
+        if in_parquet(path):
             writers: list[pq.ParquetWriter] = []
 
             def append(table: pd.DataFrame) -> None:
@@ -244,6 +269,39 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
                     file.write(_json_lines(table))
 
         yield append
+
+
+class _Parts:
+    """Writes rows to one part after another; the same rows give the same parts."""
+
+    def __init__(self, folder: Path, schema: Schema | None) -> None:
+        self._folder, self._schema = folder, schema
+        self._writer: pq.ParquetWriter | None = None
+        self._path = folder
+        self._count = self._rows = 0
+
+    def append(self, table: pd.DataFrame) -> None:
+        arrow = _arrow(table, self._schema)
+        if self._rows + len(table) > partitioned.ROWS:
+            self._close()
+        if self._writer is None:
+            self._path = self._folder / f"part-{self._count:05d}.parquet"
+            self._writer = pq.ParquetWriter(self._path, arrow.schema)
+            self._count += 1
+        self._writer.write_table(arrow)
+        self._rows += len(table)
+
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            settle(self._path)
+        self._writer, self._rows = None, 0
+
+    def __enter__(self) -> _Parts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
 
 def write_with_headers(table: pd.DataFrame, path: Path, headers: Sequence[tuple[str, ...]]) -> None:
@@ -393,7 +451,7 @@ def _finite(bound: float) -> float | None:
 def read(
     path: str | Path, without: Callable[[Mapping[str, Any]], Collection[str]] | None = None
 ) -> FeatureTable:
-    """Read a table of any of the formats (CSV also compressed).
+    """Read a table of any of the formats (CSV also compressed), or one in parts.
 
     Parameters
     ----------
@@ -415,12 +473,16 @@ def read(
     """
     path = Path(path)
     try:
-        if path.suffix.lower() == ".parquet":
-            schema = pq.read_schema(path)
+        if in_parquet(path):
+            files = partitioned.files(path, provenance_of) if path.is_dir() else [path]
+            schema = pq.read_schema(files[0])
             provenance = provenance_of(schema)
             left = set(without(provenance)) if without else set()
             names = [name for name in schema.names if name not in left] if left else None
-            arrow = pq.read_table(path, columns=names, pre_buffer=False)
+            arrow = pa.concat_tables(
+                [pq.read_table(file, columns=names, pre_buffer=False) for file in files],
+                promote_options="permissive",
+            )
             # A part is looked at and not changed: its columns may stay where they were read to.
             frame = arrow.to_pandas(split_blocks=bool(left))
             table = FeatureTable.of(frame, str(path), provenance)
