@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -96,7 +97,10 @@ PARSER = OptionalValues
 def command(  # noqa: PLR0912, PLR0915
     sources: Annotated[
         list[str],
-        typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
+        typer.Argument(
+            help="Audio files, folders searched at every depth, or one feature table.",
+            metavar="SOURCE|TABLE",
+        ),
     ],
     model: Annotated[
         Path | None,
@@ -232,9 +236,18 @@ def command(  # noqa: PLR0912, PLR0915
         kept.remove()
     show_doubts(found, min_probability)
     if len(found) and not to_stdout and sys.stderr.isatty():
-        say(f"next: earmark playlist {output} -o playlists")
+        say(f"next: {_next(output, sources)}")
     show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
     finish(len(found), failures, listed, strict)
+
+
+def _next(output: Path, sources: Sequence[str]) -> str:
+    """Return a command that makes something of predictions, as it would be typed."""
+    command = ["earmark", "playlist", str(output), "-o", "playlists"]
+    # The paths of the table are those in the one folder that was named.
+    if len(sources) == 1 and Path(sources[0]).is_dir():
+        command += ["--audio", sources[0]]
+    return shlex.join(command)
 
 
 def _beside(output: Path, name: str, kind: str | None) -> Path:

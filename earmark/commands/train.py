@@ -42,7 +42,8 @@ def command(
         Path,
         typer.Argument(
             help="A table from `earmark extract`, or one of Spotify's; with --scheduler also a "
-            "folder of part-*.parquet."
+            "folder of part-*.parquet.",
+            metavar="TABLE",
         ),
     ],
     output: Annotated[
