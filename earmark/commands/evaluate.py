@@ -117,6 +117,7 @@ def command(
     )
     if bundle is not None:
         show_evaluation(cross_validation.test(bundle, data), form)
+        say("this holds if the model was trained on none of these tracks, nor on their artists")
         if output is not None:
             _write(cross_validation.predicted(bundle, data), output)
         return
