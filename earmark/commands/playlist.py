@@ -152,8 +152,8 @@ def command(
     tracks, away = choose.within(tracks, least, files)
     if unsure := every - away - len(tracks):
         say(
-            f"{unsure} of {every} {'is' if unsure == 1 else 'are'} in no playlist: the genre is less "
-            f"probable than {least:g} (--at-least)"
+            f"{unsure} of {every} {'is' if unsure == 1 else 'are'} in no playlist: the genre is "
+            f"less probable than {least:g} (--at-least)"
         )
     if away:
         say(f"{away} {'track is' if away == 1 else 'tracks are'} not in {audio}: left out")
