@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Extraction", "Result", "extract", "tabulate"]
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 4_000
 """Rows that are laid together to be written: a table of millions is never held."""
 
 

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +27,7 @@ from earmark.extract.key_names import COLUMN
 from earmark.extract.schema import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,11 +36,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Ledger", "Rows", "Standing", "standing"]
 
+ENTRIES_AT_ONCE = 10_000
+"""Entries that are laid together to be written."""
+
 GROUPS_HELD = 4
 """Pieces of a table that are held while it is read in order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one file.
 
@@ -106,12 +110,15 @@ class Ledger(dict[str, Entry]):
         return ledger
 
     @classmethod
-    def write(cls, entries: Iterable[Entry], made: str, table: Path) -> None:
+    def write(cls, entries: Sequence[Entry], made: str, table: Path) -> None:
         """Write the ledger beside a table."""
         names = list(Entry.__dataclass_fields__)
-        rows = [[getattr(entry, name) for name in names] for entry in entries]
-        frame = pd.DataFrame(rows, columns=names, dtype="str")
-        tables.write(FeatureTable(frame, {"made": made}), tables.files_path(table))
+        of = attrgetter(*names)
+        with tables.appending(tables.files_path(table)) as append:
+            for start in range(0, max(len(entries), 1), ENTRIES_AT_ONCE):
+                rows = [of(entry) for entry in entries[start : start + ENTRIES_AT_ONCE]]
+                frame = pd.DataFrame(rows, columns=names, dtype="str")
+                append(FeatureTable(frame, {"made": made}).to_frame())
 
 
 class Rows:
