@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import io
 import json
-import os
-import tempfile
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -20,8 +17,22 @@ import pyarrow.parquet as pq
 from earmark.extract import schema as schemas
 from earmark.extract import sets, spreadsheets
 from earmark.extract.config import DEFAULTS, parse
-from earmark.extract.errors import SchemaError, SettingsError, WriteError, printable
+from earmark.extract.errors import SchemaError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
+from earmark.extract.files import atomic, settle
+from earmark.extract.outputs import (
+    FAILURE_COLUMNS,
+    FORMATS,
+    METADATA_KEY,
+    NOTE_COLUMNS,
+    check_output,
+    column_names,
+    failures_path,
+    files_path,
+    kind_of,
+    notes_path,
+    report_path,
+)
 from earmark.extract.provenance import metadata
 
 if TYPE_CHECKING:
@@ -30,7 +41,9 @@ if TYPE_CHECKING:
     from earmark.extract.schema import Schema
 
 __all__ = [
+    "FAILURE_COLUMNS",
     "FORMATS",
+    "NOTE_COLUMNS",
     "READABLE",
     "atomic",
     "check_output",
@@ -51,139 +64,8 @@ __all__ = [
     "write_notes",
 ]
 
-FORMATS = (".parquet", ".csv", ".jsonl")
 READABLE = (*FORMATS, *(f".csv{ending}" for ending in (".gz", ".bz2", ".xz", ".zip")))
 """How the names of tables end that can be read."""
-
-FAILURE_COLUMNS = ("path", "stage", "error", "message")
-NOTE_COLUMNS = ("path", "note")
-
-METADATA_KEY = b"earmark"
-
-HEADS = {
-    ("path", "sha256"): "features",
-    ("path", "start", "seconds", "sha256"): "features",
-    ("path", "genre", "probability"): "predictions",
-    ("path", "genre", "feature", "value", "contribution"): "reasons",
-    ("path", "start", "seconds", "genre", "probability"): "segments",
-    ("path", "location", "stamp", "sha256"): "a ledger",
-    FAILURE_COLUMNS[:3]: "failures",
-    NOTE_COLUMNS: "notes",
-    ("feature", "chroma_cens"): "features",
-    ("recording", "path", "what"): "doubles",
-}
-"""How the tables begin that Earmark writes, and what they hold."""
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary file that takes the place of `path` when the block ends without an error.
-
-    Raises
-    ------
-    WriteError
-        The folder cannot be made or written to.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        # mkstemp is private to the user; a table is as readable as any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        settle(temporary)
-        temporary.replace(path)
-        settle(path.parent)
-    except OSError as error:
-        raise WriteError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            # In a folder that has become read-only, it stays.
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def settle(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk for good before anything goes on.
-
-    A file that takes the place of another is written before its name is: after a power cut, the
-    name is that of the old one or of the new one, and of either the whole.
-    """
-    if path.is_dir() and os.name == "nt":
-        # There, folders cannot be opened.
-        return
-    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some network folders know no such thing.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(handle)
-
-
-def check_output(path: Path, kind: str) -> None:
-    """Refuse an output before any work is done for it.
-
-    Parameters
-    ----------
-    path : Path
-        Where a table is to go.
-    kind : {"features", "predictions", "doubles"}
-        What it will be: only a table of the same kind is replaced.
-
-    Raises
-    ------
-    WriteError
-        Its ending names no format, it is a folder, or something else stands there.
-    """
-    if printable(path) != str(path):
-        raise WriteError(path, "is no name in UTF-8; choose another")
-    if path.suffix.lower() not in FORMATS:
-        raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
-    if path.is_dir():
-        raise WriteError(path, "is a folder; name a file in it")
-    beside = (
-        (failures_path(path), "failures"),
-        (notes_path(path), "notes"),
-        (files_path(path), "a ledger"),
-    )
-    for target, due in ((path, kind), *beside):
-        if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
-            what = f"holds {found}" if found else "is no table of Earmark's"
-            raise WriteError(target, f"stands there already and {what}; it is kept, name another")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise WriteError(path, f"cannot be written: {folder} is no folder")
-    if not os.access(folder, os.W_OK):
-        raise WriteError(path, f"cannot be written: no permission to write in {folder}")
-
-
-def kind_of(path: Path) -> str | None:
-    """Tell what a table that Earmark wrote holds; None where someone else wrote the file."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            parquet = pq.read_schema(path)
-            if METADATA_KEY not in (parquet.metadata or {}):
-                return None
-            names = parquet.names
-        else:
-            names = column_names(path)
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-    return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
-
-
-def column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a CSV or of JSON lines that Earmark wrote."""
-    with path.open(encoding="utf-8") as lines:
-        line = lines.readline(100_000)
-    return list(json.loads(line)) if line.startswith("{") else line.rstrip("\r\n").split(",")
 
 
 def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None) -> None:
@@ -454,26 +336,6 @@ def provenance_of(schema: pa.Schema) -> Mapping[str, Any]:
             name: int(version) for name, version in versions.items() if version.isdigit()
         }
     return provenance
-
-
-def failures_path(path: Path) -> Path:
-    """Return where the failures of a table go: ``x.parquet`` → ``x.failures.csv``."""
-    return path.with_name(f"{path.stem}.failures.csv")
-
-
-def notes_path(path: Path) -> Path:
-    """Return where the notes on files of a table go: ``x.parquet`` → ``x.notes.csv``."""
-    return path.with_name(f"{path.stem}.notes.csv")
-
-
-def files_path(path: Path) -> Path:
-    """Return where the ledger of a table goes: ``x.parquet`` → ``x.files.parquet``."""
-    return path.with_name(f"{path.stem}.files.parquet")
-
-
-def report_path(path: Path) -> Path:
-    """Return where the report on a table goes: ``x.parquet`` → ``x.report.json``."""
-    return path.with_name(f"{path.stem}.report.json")
 
 
 def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None:

@@ -84,7 +84,8 @@ def command(
     """
     import earmark
     from earmark.classify.evaluation import cross_validation
-    from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.classify.model.boosting import usable_device
+    from earmark.classify.model.estimator import GenreClassifier
     from earmark.extract import tables
     from earmark.extract.errors import BundleError
 

@@ -74,7 +74,8 @@ def command(
     """
     from earmark.classify import distributed, train
     from earmark.classify.model import storage
-    from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.classify.model.boosting import usable_device
+    from earmark.classify.model.estimator import GenreClassifier
 
     storage.check_directory(output)
     joining: dict[str, Any] = {
