@@ -88,7 +88,7 @@ SETS = """# Feature sets
 
 A set has a name and a version; what it computes changes only with the version. Sets may be named
 together (`--set default+musicnn`). What the columns mean is said by the pages of the
-[descriptors](descriptors/README.md).
+[descriptors](extract/descriptors/pages/README.md).
 """
 
 SHOWN = {ROOT / "docs/tutorials/README.rst": ROOT / "docs/gallery/index.rst"}
