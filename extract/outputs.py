@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from earmark.extract import partitioned
 from earmark.extract.errors import WriteError, printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ __all__ = [
     "column_names",
     "failures_path",
     "files_path",
+    "in_parquet",
+    "is_there",
     "kind_of",
     "notes_path",
     "report_path",
@@ -56,34 +59,40 @@ HEADS = {
 """How the tables begin that Earmark writes, and what they hold."""
 
 
+def in_parquet(path: Path) -> bool:
+    """Tell whether a table is in Parquet: a file, or a folder of parts (without an ending)."""
+    return path.suffix.lower() == ".parquet" or not path.suffix or path.is_dir()
+
+
 def check_output(path: Path, kind: str) -> None:
     """Refuse an output before any work is done for it.
 
     Parameters
     ----------
     path : Path
-        Where a table is to go.
+        Where a table is to go. A feature table whose name has no ending is a folder of parts.
     kind : {"features", "predictions", "doubles"}
         What it will be: only a table of the same kind is replaced.
 
     Raises
     ------
     WriteError
-        Its ending names no format, it is a folder, or something else stands there.
+        Its ending names no format, it is a folder of other things, or something else stands there.
     """
     if printable(path) != str(path):
         raise WriteError(path, "is no name in UTF-8; choose another")
-    if path.suffix.lower() not in FORMATS:
+    in_parts = kind == "features" and not path.suffix
+    if path.suffix.lower() not in FORMATS and not in_parts:
         raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
-    if path.is_dir():
-        raise WriteError(path, "is a folder; name a file in it")
+    if path.is_dir() and (not in_parts or partitioned.holds_other(path)):
+        raise WriteError(path, "is a folder; name a file in it, or a new folder")
     beside = (
         (failures_path(path), "failures"),
         (notes_path(path), "notes"),
         (files_path(path), "a ledger"),
     )
     for target, due in ((path, kind), *beside):
-        if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
+        if is_there(target) and (found := kind_of(target)) != due:
             what = f"holds {found}" if found else "is no table of Earmark's"
             raise WriteError(target, f"stands there already and {what}; it is kept, name another")
     folder = next(parent for parent in path.absolute().parents if parent.exists())
@@ -93,11 +102,18 @@ def check_output(path: Path, kind: str) -> None:
         raise WriteError(path, f"cannot be written: no permission to write in {folder}")
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether something stands where a table is to go: a file or folder that is not empty."""
+    if path.is_dir():
+        return any(path.iterdir())
+    return path.exists() and path.stat().st_size > 0
+
+
 def kind_of(path: Path) -> str | None:
     """Tell what a table that Earmark wrote holds; None where someone else wrote the file."""
     try:
-        if path.suffix.lower() == ".parquet":
-            parquet = pq.read_schema(path)
+        if in_parquet(path):
+            parquet = pq.read_schema(next(iter(partitioned.paths(path)), path))
             if METADATA_KEY not in (parquet.metadata or {}):
                 return None
             names = parquet.names

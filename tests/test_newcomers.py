@@ -83,10 +83,10 @@ def test_what_is_next_leads_to_the_files(demo, tmp_path):
 
     folder = tmp_path / "My Music"
     folder.mkdir()
-    command = _next(tmp_path / "genres.csv", [str(folder)])
+    command = _next("genres.csv", [str(folder)])
     assert shlex.split(command)[-2:] == ["--audio", str(folder)]
     # Of several, a path begins with the folder's name: no one folder is that of all.
-    assert "--audio" not in _next(tmp_path / "genres.csv", [str(folder), str(demo)])
+    assert "--audio" not in _next("genres.csv", [str(folder), str(demo)])
 
 
 def test_help_is_laid_out_for_the_width_of_the_screen(monkeypatch):

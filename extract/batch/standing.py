@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earmark.extract import tables
+from earmark.extract import partitioned, tables
 from earmark.extract.batch.track import Outcome
 from earmark.extract.errors import SchemaError, WriteError
 from earmark.extract.feature_table import FeatureTable
@@ -140,8 +140,9 @@ class Rows:
         self.sha256: dict[str, str] = {}
         self._spans: dict[str, tuple[int, int]] = {}
         self._starts = [0]
-        self._frame = None if path.suffix.lower() == ".parquet" else tables.read(path).frame
-        known = pq.read_schema(path).names if self._frame is None else self._frame.columns
+        self._frame = None if tables.in_parquet(path) else tables.read(path).frame
+        self._groups = list(_groups(path)) if self._frame is None else []
+        known = self._frame.columns if self._frame is not None else _schema(path).names
         self.named = COLUMN in known
         for keys in self._keys():
             paths, contents = (keys[name].to_numpy(object) for name in ("path", "sha256"))
@@ -157,8 +158,8 @@ class Rows:
         if self._frame is not None:
             yield self._frame[["path", "sha256"]]
             return
-        with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
+        for path, group in self._groups:
+            with pq.ParquetFile(path) as file:
                 yield file.read_row_group(group, columns=["path", "sha256"]).to_pandas()
 
     def _add(self, path: str, sha256: str, first: int, end: int) -> None:
@@ -190,14 +191,27 @@ class Rows:
         if self._frame is not None:
             frame = self._frame
         else:
-            with pq.ParquetFile(self.path) as file:
-                frame = file.read_row_group(group).to_pandas()
+            path, within = self._groups[group]
+            with pq.ParquetFile(path) as file:
+                frame = file.read_row_group(within).to_pandas()
         nothing = np.full(len(frame), np.nan)
         windowed = "start" in frame
         starts = frame["start"].to_numpy(np.float64) if windowed else nothing
         seconds = frame["seconds"].to_numpy(np.float64) if windowed else nothing
         values = frame[self._columns].to_numpy(np.float64, na_value=np.nan)
         return starts, seconds, values
+
+
+def _groups(table: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the row groups of a table in Parquet, and the files that they are in."""
+    for path in partitioned.paths(table):
+        for group in range(pq.read_metadata(path).num_row_groups):
+            yield path, group
+
+
+def _schema(table: Path) -> pa.Schema:
+    """Return the schema of a table in Parquet."""
+    return pq.read_schema(partitioned.files(table, tables.provenance_of)[0])
 
 
 @dataclass(frozen=True)
@@ -267,7 +281,7 @@ def standing(
         A table stands there that was made otherwise, or that the command would make smaller.
     """
     nothing = Standing((), Ledger())
-    present = [path for path in wanted if path.exists() and path.stat().st_size]
+    present = [path for path in wanted if tables.is_there(path)]
     if force or not present:
         return nothing
     ledger = Ledger.read(next(iter(wanted)))
@@ -309,13 +323,13 @@ def _difference(path: Path, schema: Schema, readable: bool) -> tuple[str | None,
     columns = [name for name in KEYS if schema.windows or name in ("path", "sha256")]
     columns += schema.names
     try:
-        if path.suffix.lower() == ".parquet":
-            arrow = pq.read_schema(path)
+        if tables.in_parquet(path):
+            arrow = _schema(path)
             found, said = list(arrow.names), dict(tables.provenance_of(arrow))
         else:
             # The first row is enough.
             found, said = tables.column_names(path), {}
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException, SchemaError) as error:
         raise WriteError(path, f"stands there already and cannot be read: {error}") from error
     if said.get("fingerprint", schema.fingerprint) != schema.fingerprint:
         same_set = said.get("set") == schema.set
@@ -344,8 +358,8 @@ def _anew(count: int, found: int) -> str:
 
 
 def _count(path: Path) -> int:
-    if path.suffix.lower() == ".parquet":
-        return int(pq.read_metadata(path).num_rows)
+    if tables.in_parquet(path):
+        return sum(int(pq.read_metadata(file).num_rows) for file in partitioned.paths(path))
     with path.open("rb") as lines:
         count = sum(1 for _ in lines)
     return count - (path.suffix.lower() == ".csv")
