@@ -26,10 +26,10 @@ from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation.cross_validation import judge
 from earmark.classify.evaluation.held_out import Run, halves
+from earmark.classify.model.boosting import booster_parameters
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.defaults import suited
 from earmark.classify.model.ensemble import Ensemble, coded
-from earmark.classify.model.estimator import booster_parameters
 from earmark.extract import partitioned, tables
 from earmark.extract.batch import cluster
 from earmark.extract.errors import (

@@ -28,9 +28,9 @@ def say_new_folder(output: Path) -> None:
 
 def say_compiling(set_name: str) -> None:
     """Say that a first run takes longer, and why."""
-    from earmark.extract.signal import hpss, kernels
+    from earmark.extract.signal import hpss, kernels, series_loops, spectral_loops
 
-    needed = [kernels, hpss] if set_name == "gtzan" else [kernels]
+    needed = [spectral_loops, series_loops, *([hpss] if set_name == "gtzan" else [])]
     if not all(map(kernels.are_compiled, needed)):
         say("compiling on the first run, up to a minute or two; later runs begin at once")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -98,7 +99,10 @@ PARSER = OptionalValues
 def command(  # noqa: PLR0912, PLR0915
     sources: Annotated[
         list[str],
-        typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
+        typer.Argument(
+            help="Audio files, folders searched at every depth, or one feature table.",
+            metavar="SOURCE|TABLE",
+        ),
     ],
     model: Annotated[
         Path | None,
@@ -244,10 +248,21 @@ def command(  # noqa: PLR0912, PLR0915
             kept.remove()
         show_doubts(found, min_probability)
         if len(found) and not to_stdout and sys.stderr.isatty():
-            say(f"next: earmark playlist {called} -o playlists")
+            say(f"next: {_next(called, sources)}")
     beside = (lambda _: None) if to_stdout else partial(delivery.beside, named)
     show_notes(notes, beside(tables.notes_path))
     finish(len(found), failures, beside(tables.failures_path), strict)
+
+
+def _next(output: str, sources: Sequence[str]) -> str:
+    """Return a command that makes something of predictions, as it would be typed."""
+    from earmark.extract import tables
+
+    command = ["earmark", "playlist", output, "-o", "playlists"]
+    # The paths of the table are those in the one folder that was named.
+    if len(sources) == 1 and Path(sources[0]).is_dir() and not tables.is_table(sources[0]):
+        command += ["--audio", sources[0]]
+    return shlex.join(command)
 
 
 def _beside(output: Path, name: str, kind: str | None) -> Path:

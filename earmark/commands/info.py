@@ -30,7 +30,10 @@ MOST_NAMED = 5
 def command(
     thing: Annotated[
         Path,
-        typer.Argument(help="A table, a model directory, an audio file or a descriptor's name."),
+        typer.Argument(
+            help="A table, a model directory, an audio file or a descriptor's name.",
+            metavar="TABLE|MODEL|TRACK|NAME",
+        ),
     ],
     keys: KeyNames = None,
     form: As = Format.table,
