@@ -33,7 +33,12 @@ def root(demo, tmp_path_factory):
 @pytest.fixture(scope="module")
 def app(chromium, root, tmp_path_factory):  # noqa: F811
     """The app over that folder; what it logs holds no traceback at the end."""
-    told = {"EARMARK_APP_ROOT": str(root), "EARMARK_APP_ALLOW_WRITING": "1"}
+    told = {
+        "EARMARK_APP_ROOT": str(root),
+        "EARMARK_APP_ALLOW_WRITING": "1",
+        "EARMARK_APP_CACHE": str(tmp_path_factory.mktemp("cache")),
+        "EARMARK_APP_CACHE_MB": "100",
+    }
     with browsing.served(tmp_path_factory.mktemp("app"), **told) as served:
         yield served
     assert "Traceback" not in served.log.read_text(errors="replace")
@@ -88,6 +93,11 @@ def test_what_a_search_finds_is_looked_at(visit):  # noqa: F811
     settled(page)
     assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollWidth") <= 390
     page.set_viewport_size({"width": 1280, "height": 900})
+    # The address says what is looked at, and a reload shows it again.
+    assert "folder=music" in page.url
+    page.reload()
+    page.get_by_text(re.compile("^2 of 2 tracks")).wait_for()
+    page.get_by_text("mel spectrogram").wait_for()
     headline = page.locator(".st-key-headline")
     search = page.get_by_role("textbox", name="Search")
     for text, named in (("waltz", "Waltz"), ("zzz", None), ("house", "House")):
@@ -100,3 +110,17 @@ def test_what_a_search_finds_is_looked_at(visit):  # noqa: F811
             shot(page, "nothing-found")
         else:
             sync_api.expect(headline).to_contain_text(named, timeout=PATIENCE)
+
+
+def test_what_was_dropped_is_there_after_a_reload(visit, demo):  # noqa: F811
+    page = visit()
+    page.locator("input[type=file]").first.set_input_files(demo / NAMES[0])
+    page.get_by_text("mel spectrogram").wait_for()
+    page.get_by_role("img", name=re.compile("Energy: lowest")).wait_for()
+    settled(page)
+    page.reload()
+    sync_api.expect(page.locator(".st-key-headline")).to_contain_text("House", timeout=PATIENCE)
+    page.get_by_text("Drop it again to hear it").wait_for()
+    # Nobody else sees it.
+    other = visit()
+    other.get_by_role("button", name="Try the demo tracks").wait_for()
