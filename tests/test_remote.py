@@ -244,7 +244,7 @@ def test_predictions_go_to_a_bucket(cli, bucket, music, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("output", "why"),
     [
-        ("s3://no-such-bucket/t.parquet", "cannot be written|does not exist|may not be written"),
+        ("s3://no-such-bucket/t.parquet", "its bucket or folder does not exist"),
         ("https://me:s3cret@host/t.parquet", "nothing is written to URLs of this kind"),
     ],
 )

@@ -65,13 +65,24 @@ TRY_AGAIN = frozenset({408, 425, 429})
 SILENT = "cannot be read: the server does not answer; see whether it is there, and try again"
 
 CREDENTIALS = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "RefreshError"}
+    {
+        "AuthenticationException",
+        "BadAuthenticationType",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "RefreshError",
+    }
 )
 """Names of errors that mean that a service does not know who asks."""
 
 
-TALKATIVE = ("fsspec.http", "botocore", "aiobotocore")
-"""Loggers that write URLs and signatures where their level is DEBUG."""
+TALKATIVE = {
+    "fsspec.http": logging.INFO,
+    "botocore": logging.INFO,
+    "aiobotocore": logging.INFO,
+    "gcsfs": logging.ERROR,
+}
+"""Loggers that write URLs and signatures where their level is lower, or a warning at every call."""
 
 
 @dataclass(frozen=True)
@@ -221,8 +232,8 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         import fsspec
 
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.INFO)
+        for name, level in TALKATIVE.items():
+            logging.getLogger(name).setLevel(level)
         system, root = fsspec.url_to_fs(scheme + url[len(scheme) :])
     except ImportError:
         raise FindError(shown(url), NEEDS) from None
@@ -303,8 +314,11 @@ def check_writable(url: str) -> None:
         empty = Path(folder, "empty")
         empty.touch()
         probe = f"{url}.{os.getpid()}.test"
-        send(empty, probe)
-        remove(probe)
+        try:
+            send(empty, probe)
+            remove(probe)
+        except WriteError as error:
+            raise WriteError(shown(url), error.message) from None
 
 
 def send(path: Path, url: str) -> None:
@@ -346,11 +360,13 @@ def remove(url: str) -> None:
 def _written(url: str, attempt: Callable[[], None]) -> None:
     try:
         _tried(url, attempt)
-    except (FindError, FetchError) as error:
-        message = error.message.replace("cannot be read:", "cannot be written:")
-        raise WriteError(
-            shown(url), message.replace("may not be read;", "may not be written;")
-        ) from None
+    except FindError as error:
+        message = error.message.replace("does not exist;", "its bucket or folder does not exist;")
+    except FetchError as error:
+        message = error.message.replace("be read", "be written")
+    else:
+        return
+    raise WriteError(shown(url), message)
 
 
 def _tried(url: str, attempt: Callable[[], T]) -> T:
