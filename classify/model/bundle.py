@@ -205,9 +205,7 @@ class Bundle:
         track is then the mean of what it says for several popularities.
         """
         known = features.reindex(columns=self.inputs)
-        empty = {
-            name: _unknown(name, known[name].to_numpy(np.float64)) for name in self.stand_ins
-        }
+        empty = {name: _unknown(name, known[name].to_numpy(np.float64)) for name in self.stand_ins}
         if not any(rows.any() for rows in empty.values()):
             return [known.to_numpy(np.float32)]
         draws = zip(*(self.stand_ins[name] for name in empty), strict=True)
