@@ -15,7 +15,7 @@ EXAMPLE = "earmark beats song.mp3 > song.beats"
 
 
 def command(
-    track: Annotated[Path, typer.Argument(help="An audio file.")],
+    track: Annotated[Path, typer.Argument(help="An audio file.", metavar="TRACK")],
     tempo_range: TempoRange = None,
     form: As = Format.table,
 ) -> None:
