@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from earmark.classify.library import columns, mixing, playlists, rules, similar
+from earmark.classify.library import columns, meant, mixing, playlists, rules, similar
 from earmark.classify.library.doubles import TELLING
 from earmark.extract.errors import SchemaError, SettingsError
 
@@ -125,7 +125,7 @@ def _alike(
     tracks: pd.DataFrame, source: FeatureTable, choice: Choice, allowed: np.ndarray
 ) -> pd.DataFrame:
     """Return the named tracks, and those like them for which the rule holds."""
-    seeds = [similar.named(track, source) for track in (*choice.like, *filter(None, [choice.to]))]
+    seeds = [meant.named(track, source) for track in (*choice.like, *filter(None, [choice.to]))]
     by_path = pd.Series(np.arange(len(tracks)), tracks["path"].astype(str))
     # What the rule leaves out is not compared; the seeds always are.
     kept = set(tracks["path"].astype(str)[allowed]) | set(seeds)

@@ -38,10 +38,10 @@ def command(
     track in opposite ways.
     """
     from earmark.classify.dataset import build
-    from earmark.classify.library import similar
+    from earmark.classify.library import ask
     from earmark.extract import tables
 
-    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
+    found = ask.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
     if not len(found):
         say(f"{track}: nothing is like it: it is silent, or the only one")
 
