@@ -115,6 +115,14 @@ def command(
         Path | None,
         typer.Option(help="With a table: the folder that was analysed.", metavar="DIR"),
     ] = None,
+    features: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Beside a table: one from `earmark extract` of the same tracks, for the fields "
+            "that the first cannot give; may be given several times.",
+            metavar="TABLE",
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option("-m", "--model", help="Directory of a model; by default the one shipped."),
@@ -177,6 +185,7 @@ def command(
             mode=mode,
             albums=albums,
             audio=audio,
+            features=features or [],
             model=model,
             workers=workers,
             timeout=timeout,
@@ -230,6 +239,7 @@ def _planned(
     mode: Mode,
     albums: AlbumsBy,
     audio: Path | None,
+    features: list[Path],
     model: Path | None,
     workers: int,
     timeout: float | None,
@@ -248,8 +258,16 @@ def _planned(
         values.genre_names(genre_map) if genre_map else {},
     )
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        found = known.of_table(Path(sources[0]), audio, model)
+        found = known.of_table(Path(sources[0]), audio, model, features)
+        _say_lacking(sources[0], values.lacking(found.rows, wanted.fields), wanted.fields, fields)
     else:
+        if features:
+            raise typer.BadParameter("--features stands beside a table; here, files are analysed")
+        if "replaygain" in wanted.fields and not quiet:
+            say(
+                "every file is heard twice, the second time for ReplayGain's loudness; --fields "
+                "without replaygain hears it once"
+            )
         found = known.of_files(
             sources,
             model,
@@ -271,3 +289,24 @@ def _planned(
         origin=found.origin,
         report=reporter("tags read", quiet),
     )
+
+
+def _say_lacking(
+    table: str, lacking: dict[str, str], wanted: tuple[str, ...], named: str | None
+) -> None:
+    """Say which fields a table cannot give, and how to get them."""
+    from earmark.extract.errors import SchemaError
+
+    if not lacking:
+        return
+    sets: dict[str, list[str]] = {}
+    for field, which in lacking.items():
+        sets.setdefault(which, []).append(field)
+    ways = [f"{', '.join(own)} by --set {which}" for which, own in sets.items()]
+    message = (
+        f"{table} cannot give {', '.join(lacking)}: name a table beside it that can, --features "
+        f"TABLE, which `earmark extract SOURCE -o TABLE` makes ({'; '.join(ways)})"
+    )
+    if named is not None and len(lacking) == len(wanted):
+        raise SchemaError(message)
+    say(message)
