@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import earmark
 from earmark.classify.dataset import build, names
-from earmark.classify.library import ask, playlists
+from earmark.classify.library import ask, places
 from earmark.classify.library.library import open_library
 from earmark.classify.library.tagging import plan as plans
 from earmark.classify.library.tagging.values import Wanted
@@ -225,7 +225,7 @@ def test_accents_are_the_same_however_they_are_written(tmp_path, accented):
     }
     for name in (NFC, NFD, "Beyoncé – Déjà Vu.wav"):
         assert len(ask.find(name, table)) == 2
-    where = playlists.locate(folder, folder, table["path"])
+    where = places.locate(folder, folder, table["path"])
     assert where[NFC] == NFD
     files = names.located(table["path"], folder)
     wanted = Wanted(("genre",))

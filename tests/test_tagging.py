@@ -22,12 +22,15 @@ import pytest
 
 from earmark.classify.library.tagging import (
     delta,
-    fields,
     journal,
+    kinds,
+    look,
+    opened,
     plan,
     restore,
     safe,
     sound,
+    stored,
     values,
     write,
 )
@@ -145,7 +148,7 @@ def test_every_format_is_written_and_brought_back_to_the_byte(music, tmp_path):
     done = carried_out(planned(music), tmp_path / "j.journal")
     assert (done.counts, done.left) == ({"written": COUNT}, [])
     for path in music.iterdir():
-        tags = fields.open_tags(path)
+        tags = opened.open_tags(path)
         assert tags.get("genre") == ["hiphop"], path
         assert (tags.get("bpm"), tags.get("key"), tags.get("energy")) == (["120"], ["Am"], ["7"])
         assert tags.get("mood") == ["Happy", "Sad"]
@@ -245,7 +248,7 @@ def test_fields_are_undone_one_by_one(music, tmp_path):
     done = undone(tmp_path / "j.journal", fields=["bpm"])
     assert done.counts == {"restored by field": COUNT}
     for path in music.iterdir():
-        tags = fields.open_tags(path)
+        tags = opened.open_tags(path)
         assert (tags.get("bpm"), tags.get("key")) == ([], ["Am"])
     # And that is undone, too, and then the rest.
     shutil.move(tmp_path / "j.undone", tmp_path / "once.journal")
@@ -267,10 +270,10 @@ def test_other_tags_of_any_kind_stay(music, tmp_path):
     tags.save(v2_version=3, v23_sep=None, v1=2)
     before = path.read_bytes()
     rows = rows_of(music)[lambda rows: rows["path"] == path.name]
-    kept = fields.open_tags(path)
+    kept = opened.open_tags(path)
     others = kept.others(["genre", "earmark"])
     assert carried_out(planned(music, rows=rows), tmp_path / "j.journal").counts["written"] == 1
-    written = fields.open_tags(path)
+    written = opened.open_tags(path)
     own = [change.field for change in planned(music, rows=rows).files[0].changes]
     assert written.others([*own, "earmark"]) == kept.others([*own, "earmark"])
     assert len(others) == 5
@@ -391,7 +394,7 @@ def test_read_only_and_linked_files_are_said(music, tmp_path):
     assert "has 2 names" in left["mp3.mp3"]
     assert len(left) == 2
     assert (music / "wav.wav").is_symlink()
-    assert fields.open_tags(tmp_path / "away" / "wav.wav").get("key") == ["Am"]
+    assert opened.open_tags(tmp_path / "away" / "wav.wav").get("key") == ["Am"]
     again = planned(music, rows=rows[rows["path"] == "mp3.mp3"])
     carried_out(again, tmp_path / "2.journal", several_names=True)
     assert linked.stat().st_nlink == 2
@@ -403,7 +406,7 @@ def test_read_only_and_linked_files_are_said(music, tmp_path):
 
 def test_two_rows_of_one_file_and_files_that_changed_are_left(music, tmp_path):
     (music / "link.mp3").symlink_to(music / "mp3.mp3")
-    sums = {path.name: plan.sha256_of(path) for path in music.iterdir()}
+    sums = {path.name: look.sha256_of(path) for path in music.iterdir()}
     rows = rows_of(music)
     rows["sha256"] = rows["path"].map(sums)
     with (music / "wav.wav").open("ab") as file:
@@ -483,8 +486,8 @@ def test_sound_that_would_differ_is_never_written(music, tmp_path, monkeypatch):
         data[-3000] ^= 0x55
         path.write_bytes(data)
 
-    saved = fields.Comments.save
-    monkeypatch.setattr(fields.Comments, "save", damaging)
+    saved = kinds.Comments.save
+    monkeypatch.setattr(kinds.Comments, "save", damaging)
     rows = rows_of(music)[lambda rows: rows["path"] == "flac.flac"]
     done = carried_out(planned(music, rows=rows), tmp_path / "j.journal")
     assert done.left == [("flac.flac", "would not sound the same; it is left as it is")]
@@ -605,21 +608,21 @@ def test_files_that_moved_are_found_by_their_sums(music, tmp_path):
 def test_a_plan_can_be_saved_edited_and_is_checked(music, tmp_path):
     made = planned(music)
     path = tmp_path / "plan.json"
-    plan.save(made, path)
-    assert plan.table(plan.load(path)).equals(plan.table(made))
+    stored.save(made, path)
+    assert plan.table(stored.load(path)).equals(plan.table(made))
     path.write_text(path.read_text().replace('"Am"', '"8A"'))
-    carried_out(plan.load(path), tmp_path / "j.journal")
-    assert fields.open_tags(music / "mp3.mp3").get("key") == ["8A"]
+    carried_out(stored.load(path), tmp_path / "j.journal")
+    assert opened.open_tags(music / "mp3.mp3").get("key") == ["8A"]
     for old, new, said in (
         ('"field": "key"', '"field": "kee"', "file 1 of the plan: there is no field 'kee'"),
         ('"what": "add"', '"what": "burn"', "'what' is 'burn'"),
         ('"plan of tags"', '"list"', "is no plan"),
         ('"version": 1', '"version": 9', "is of version 9"),
     ):
-        plan.save(made, path)
+        stored.save(made, path)
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(SettingsError, match=said):
-            plan.load(path)
+            stored.load(path)
 
 
 def test_keys_are_written_in_three_ways():
@@ -699,7 +702,7 @@ def test_the_command_analyses_files(music, tmp_path, cli, monkeypatch):
     status, out, err = cli("tag", music / "flac.flac", "--write", "--overwrite", "-q")
     assert status == 0, err
     assert "1 files written" in out
-    tags = fields.open_tags(music / "flac.flac")
+    tags = opened.open_tags(music / "flac.flac")
     assert tags.get("replaygain_track_gain")
     assert "set default+musicnn-2; model default; source" in tags.get("earmark")[0]
 
@@ -708,7 +711,7 @@ def test_a_table_finds_files_that_moved_by_their_sums(music, tmp_path):
     from earmark.classify.library.tagging import known
 
     rows = rows_of(music)
-    rows["sha256"] = [plan.sha256_of(music / name) for name in rows["path"]]
+    rows["sha256"] = [look.sha256_of(music / name) for name in rows["path"]]
     rows.to_csv(tmp_path / "t.csv", index=False)
     (music / "mp3.mp3").rename(music / "renamed.mp3")
     (music / "wav.wav").unlink()

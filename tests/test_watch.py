@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from earmark.classify.library import watch
-from earmark.classify.library.tagging import fields
+from earmark.classify.library.tagging import opened
 from earmark.classify.library.tagging.values import Wanted
 from earmark.extract.errors import SettingsError, WriteError
 
@@ -40,7 +40,7 @@ def test_new_and_changed_files_are_taken_once_they_have_settled(demo, music, tmp
     assert not table.exists()
     wanted = Wanted(("bpm", "key"))
     assert watching(wanted=wanted).look() is None
-    assert fields.open_tags(music / MP3).get("key") == ["Am"]
+    assert opened.open_tags(music / MP3).get("key") == ["Am"]
     assert pd.read_parquet(table)["path"].tolist() == [str(music / MP3)]
     # Goes on where it was; its own tags are no change.
     said.clear()

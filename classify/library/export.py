@@ -16,7 +16,7 @@ import pandas as pd
 from earmark.classify import reasons, sound_tags
 from earmark.classify.dataset import labels
 from earmark.classify.library import columns
-from earmark.classify.library.playlists import filename
+from earmark.classify.library.places import filename
 from earmark.extract import sets, tables
 from earmark.extract.errors import WriteError
 from earmark.extract.key_names import key_name

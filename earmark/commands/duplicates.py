@@ -51,7 +51,7 @@ def command(
     edits of it; never another version (live, remix, faster).
     """
     from earmark.classify.dataset import names
-    from earmark.classify.library import doubles, playlists
+    from earmark.classify.library import doubles, places, playlists
     from earmark.extract import tables
 
     if output is not None and output != STDOUT:
@@ -68,7 +68,7 @@ def command(
     if playlist is not None and len(rows):
         lines = None
         if audio is not None and files is not None:
-            lines = playlists.located_as(files, audio, playlist, True, "auto")
+            lines = places.located_as(files, audio, playlist, True, "auto")
         playlists.write_one(rows, playlist, lines)
     for failure in found.failures:
         say(str(failure))

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Write tracks, with a playlist for each genre, for DJ programs; a database; or JSON files."""
     from earmark.classify.dataset import names
-    from earmark.classify.library import columns, export, playlists
+    from earmark.classify.library import columns, export, places, playlists
 
     is_file = target in (Target.sqlite, Target.acousticbrainz)
     if output == STDOUT and is_file:
@@ -61,7 +61,7 @@ def command(
     lines = None
     if audio is not None:
         files = names.located(tracks["path"].astype(str), audio)
-        lines = playlists.located_as(files, audio, output, True, "absolute")
+        lines = places.located_as(files, audio, output, True, "absolute")
         tracks = columns.with_tags(tracks, files)
     if target is Target.sqlite:
         count = export.sqlite(tracks, source, output)

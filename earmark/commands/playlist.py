@@ -131,7 +131,7 @@ def command(
     import pandas as pd
 
     from earmark.classify.dataset import names
-    from earmark.classify.library import choose, columns, exchange, playlists
+    from earmark.classify.library import choose, columns, exchange, places, playlists
     from earmark.extract.errors import SchemaError
 
     single = output == STDOUT or (
@@ -158,7 +158,7 @@ def command(
     chosen = choose.choose(tracks, source, asked, files)
     lines = None
     if audio is not None and files is not None:
-        lines = playlists.located_as(files, audio, output, single, paths.value)
+        lines = places.located_as(files, audio, output, single, paths.value)
         chosen = columns.with_tags(chosen, files)
     folder = output.parent if single else output
     ending = f".{kind.value}"

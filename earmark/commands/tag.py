@@ -26,7 +26,8 @@ from earmark.commands.classify import OptionalValues
 if TYPE_CHECKING:
     import pandas as pd
 
-    from earmark.classify.library.tagging.plan import Mode, Plan
+    from earmark.classify.library.tagging.changes import Plan
+    from earmark.classify.library.tagging.plan import Mode
 
 EXAMPLE = "earmark tag ~/Music --plan plan.json, then: earmark tag --write plan.json"
 
@@ -154,12 +155,11 @@ def command(
     A file is replaced in one step by a copy that is proven to sound the same, and what was there
     before is in a journal: `earmark untag JOURNAL` brings it back, to the byte.
     """
-    from earmark.classify.library.tagging import fields as fields_of_files
-    from earmark.classify.library.tagging import journal, restore
+    from earmark.classify.library.tagging import journal, opened, restore, stored
     from earmark.classify.library.tagging import plan as plans
     from earmark.classify.library.tagging import write as writing
 
-    fields_of_files.require_mutagen()
+    opened.require_mutagen()
     if verify is not None:
         _compare(restore.compare(journal.read(verify)), form)
         return
@@ -172,7 +172,7 @@ def command(
         # Refused before hours of analysis.
         log = journal.Journal(journal_path or journal.default_path())
     if saved:
-        plan = plans.load(Path(str(write)))
+        plan = stored.load(Path(str(write)))
     else:
         mode: Mode = "append" if append else "overwrite" if overwrite else "keep"
         plan = _planned(
@@ -198,7 +198,7 @@ def command(
         for note in file.notes:
             say(f"{file.path}: {note}")
     if plan_output is not None:
-        plans.save(plan, plan_output)
+        stored.save(plan, plan_output)
         tell(f"the plan: {plan_output}; carry it out with: earmark tag --write {plan_output}")
     if write is None:
         counts = plan.counts
@@ -259,7 +259,9 @@ def _planned(
     )
     if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
         found = known.of_table(Path(sources[0]), audio, model, features)
-        _say_lacking(sources[0], values.lacking(found.rows, wanted.fields), wanted.fields, fields)
+        _say_lacking(
+            sources[0], values.lacking(map(str, found.rows), wanted.fields), wanted.fields, fields
+        )
     else:
         if features:
             raise typer.BadParameter("--features stands beside a table; here, files are analysed")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from earmark.classify import load, score
 from earmark.classify.dataset.names import located, pair
 from earmark.classify.dataset.pooling import per_track
-from earmark.classify.library.tagging.plan import Origin, sha256_of
+from earmark.classify.library.tagging.changes import Origin
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.batch import executors, run
