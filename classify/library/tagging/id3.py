@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["Id3", "refused"]
 
 
+FRAME = re.compile(rb"[A-Z][A-Z0-9]{2}[A-Z0-9\0]?")
+
+PICTURES = {"PNG": "image/png", "JPG": "image/jpeg"}
+
+
 class Id3(Tags):
     """ID3v2.3 and 2.4; what is 2.2 becomes 2.3."""
 
@@ -28,7 +33,9 @@ class Id3(Tags):
         self.version = 3 if (2, 2, 0) <= found < (2, 4, 0) else 4
         if (2, 2, 0) <= found < (2, 3, 0):
             self.notes = ("has a tag of ID3v2.2, which becomes 2.3",)
-            file.tags.update_to_v23()
+            for picture in file.tags.getall("APIC"):
+                # 2.2 says of what kind a picture is in three letters.
+                picture.mime = PICTURES.get(picture.mime, picture.mime)
         elif found < (2, 0, 0):
             self.notes = ("has a tag of ID3v1 alone, which stays and is repeated in ID3v2.4",)
 
@@ -110,37 +117,63 @@ def refused(handle: BinaryIO, tags: Tags) -> str:
     start = foreign_tags.after_id3(handle, 0)
     if start and foreign_tags.after_id3(handle, start) != start:
         return "has two tags of ID3v2, one behind the other; which of them counts nobody knows"
-    if not start or not isinstance(tags, Id3) or tags.notes:
+    if not isinstance(tags, Id3):
         return ""
-    handle.seek(0)
+    tag = _tag(handle, tags)
     held = Counter(frame.FrameID for frame in tags.file.tags.values())
-    held.update(data[:4].decode("latin-1") for data in tags.file.tags.unknown_frames)
-    lost = _frames(handle.read(start)) - held
+    if tag[3:4] != b"\x02":
+        # Those that nobody knows are written as they are; of 2.2 they cannot be.
+        held.update(data[:4].decode("latin-1") for data in tags.file.tags.unknown_frames)
+    lost = _frames(tag) - held
     if lost:
         return (
-            f"has frames that are damaged or there twice ({', '.join(sorted(lost))}) and would be "
-            "lost or joined; mend its tags with another program first"
+            f"has frames that are damaged, there twice or of no name in ID3v2.3 "
+            f"({', '.join(sorted(lost))}) and would be lost or joined; mend its tags with another "
+            "program first"
         )
     return ""
 
 
+def _tag(handle: BinaryIO, tags: Tags) -> bytes:
+    """Return the bytes of a tag of ID3v2, which formats have in other places; none without one."""
+    from mutagen.id3 import ID3NoHeaderError
+
+    handle.seek(0)
+    try:
+        tags.file.tags._pre_load_header(handle)
+    except ID3NoHeaderError:
+        return b""
+    begin = handle.tell()
+    size = foreign_tags.after_id3(handle, begin) - begin
+    handle.seek(begin)
+    return handle.read(size)
+
+
 def _frames(tag: bytes) -> Counter[str]:
-    """Count the frames of a tag of ID3v2.3 or 2.4 by their names."""
+    """Count the frames of a tag of ID3v2 by the names that they have in 2.3."""
+    from mutagen.id3 import Frames, Frames_2_2
+
+    if not tag:
+        return Counter()
     version, flags, body = tag[3], tag[5], tag[10:]
-    if version == 3 and flags & 0x80:
+    if version < 4 and flags & 0x80:
         body = body.replace(b"\xff\x00", b"\xff")
-    if flags & 0x40:
+    if version > 2 and flags & 0x40:
         # The size of the extended header counts itself in 2.4 alone.
         size = int.from_bytes(body[:4], "big") + 4 if version == 3 else _small(body[:4])
         body = body[size:]
+    letters, head = (3, 6) if version == 2 else (4, 10)
     found: Counter[str] = Counter()
     at = 0
-    while re.fullmatch(rb"[A-Z][A-Z0-9]{3}", body[at : at + 4]):
-        raw = body[at + 4 : at + 8]
-        size = int.from_bytes(raw, "big") if version == 3 else _small(raw)
+    while FRAME.fullmatch(name := body[at : at + letters]):
+        raw = body[at + letters : at + 2 * letters]
+        size = _small(raw) if version == 4 else int.from_bytes(raw, "big")
         if size:
-            found[body[at : at + 4].decode()] += 1
-        at += 10 + size
+            # Some programs write the names of 2.2 into tags of 2.3.
+            short = name.rstrip(b"\0").decode()
+            above = Frames_2_2[short].__base__.__name__ if short in Frames_2_2 else short
+            found[above if above in Frames else short] += 1
+        at += head + size
     return found
 
 

@@ -60,8 +60,7 @@ def open_tags(path: Path) -> Tags:
             kind = None if file is None else _kind_of(file)
             if kind is Id3 and file.tags is not None and file.tags.version >= (2, 2, 0):
                 # As it stands: by itself mutagen makes everything 2.4, and adds what ID3v1 says.
-                old = file.tags.version < (2, 3, 0)
-                file = type(file)(path, translate=old, load_v1=False)
+                file = type(file)(path, translate=False, load_v1=False)
         if kind is None:
             raise DecodeError(path, "is of a format that cannot hold the tags that are written")
         tags = kind(file)
