@@ -31,11 +31,12 @@ import soundfile
 from mutagen import apev2, flac, id3, mp4
 
 from earmark.classify.library.tagging import journal, plan, restore, safe, values, write
-from earmark.classify.library.tagging.changes import Plan
 from earmark.extract.audio.sources import find
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from earmark.classify.library.tagging.changes import Plan
 
 SOUNDFILE = {
     "flac": ("FLAC", "PCM_16"),
