@@ -203,7 +203,7 @@ def test_no_name_breaks_xml(rows):
         exchange.itunes({"x": tracks}, Path("/")),
     ):
         ElementTree.fromstring(made.encode())
-        assert made.split("\n")[1] == exchange.MARK
+        assert exchange.is_ours(made[:1000])
 
 
 def test_the_command_makes_one_playlist_with_what_tags_say(cli, demo, tmp_path):

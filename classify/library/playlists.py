@@ -15,7 +15,7 @@ import pandas as pd
 
 from earmark.classify.dataset.build import one_line
 from earmark.classify.library import exchange
-from earmark.classify.library.places import LONGEST, targets, writable
+from earmark.classify.library.places import targets, writable
 from earmark.extract import tables
 from earmark.extract.errors import SchemaError, WriteError
 from earmark.version import __version__
@@ -295,11 +295,9 @@ def check(path: Path) -> None:
     if not os.path.lexists(path):
         return
     try:
-        with path.open("rb") as lines:
-            first, second = lines.readline(LONGEST), lines.readline(LONGEST).rstrip(b"\r\n")
-        own = (first == f"{HEAD}\n".encode() and second == MARK.encode()) or (
-            first.startswith(b"<?xml") and second == exchange.MARK.encode()
-        )
+        with path.open("rb") as file:
+            beginning = file.read(1000).decode("utf-8", "replace").replace("\r\n", "\n")
+        own = beginning.startswith(f"{HEAD}\n{MARK}\n") or exchange.is_ours(beginning)
     except OSError:
         own = False
     if not own:
