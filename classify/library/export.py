@@ -46,7 +46,7 @@ LEVELS = {"rhythm": "rhythm", "harmony": "tonal"}
 
 
 def sqlite(tracks: pd.DataFrame, source: FeatureTable, path: Path) -> int:
-    """Write tracks as a database for SQLite (which DuckDB attaches, too); return their number.
+    """Write tracks as a database for SQLite; return their number.
 
     It has the tables ``tracks``, ``descriptors``, ``tags`` and ``about``, and the views ``spotify``
     (Spotify's columns), ``mixing`` (tempo, key and Camelot code) and ``genres`` (how many tracks of

@@ -36,7 +36,7 @@ def command(
         typer.Option(
             "--to",
             help="rekordbox: XML of Rekordbox; itunes: XML that Mixxx, Traktor and Serato read; "
-            "sqlite: a database, also for DuckDB; acousticbrainz: a JSON file for each track.",
+            "sqlite: a database with views; acousticbrainz: a JSON file for each track.",
         ),
     ] = Target.rekordbox,
     features: Annotated[
