@@ -7,6 +7,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -112,6 +113,31 @@ def test_columns_follow_from_others():
         columns.with_columns(tracks.drop(columns="mode"), ["camelot"])
 
 
+def test_a_column_beside_five_hundred_others_warns_of_nothing(tmp_path):
+    """pandas complains of frames in so many pieces, in words that nobody can act on."""
+    names = schema.of("default+musicnn", DEFAULTS).names
+    table = pd.DataFrame(np.ones((3, len(names)), np.float32), None, names)
+    table.insert(0, "path", list("abc"))
+    table.insert(1, "sha256", list("abc"))
+    tables.write(table, tmp_path / "t.parquet", schema.of("default+musicnn", DEFAULTS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracks, _ = columns.read(tmp_path / "t.parquet", None, {"tag_happy", "mood"})
+        made = columns.with_columns(tracks, ["camelot", "tempo_band", "mood"])
+        made = columns.with_tags(made, {})
+    assert made["mood"].tolist() == ["beautiful"] * 3
+    assert made["artist"].isna().all()
+
+
+def test_what_is_asked_for_and_not_there_is_guessed_or_found_in_tags(source):
+    with pytest.raises(SettingsError, match=r"no column 'energi'; is energy meant\? It has path"):
+        chosen(source, where="energi > 0.5")
+    with pytest.raises(SettingsError, match=r"'artist'; with the folder of the files .--audio."):
+        chosen(source, where="'doom' in artist")
+    with pytest.raises(SettingsError, match=r"cannot be ordered by 'temp'.* is tempo meant"):
+        chosen(source, order="-temp")
+
+
 def test_rows_of_windows_become_tracks():
     windows = pd.DataFrame(
         {
@@ -211,7 +237,8 @@ def test_the_command_makes_one_playlist_with_what_tags_say(cli, demo, tmp_path):
     music = tmp_path / "music"
     shutil.copytree(demo, music)
     tagged = mutagen.File(music / "house-128bpm-a-minor.mp3", easy=True)
-    tagged.update({"artist": "Ana", "title": "One", "date": "1987-05-01"})
+    # Some formats say an artist twice.
+    tagged.update({"artist": ["Ana", "Ana"], "title": "One", "date": "1987-05-01"})
     tagged.save()
     table, features = tmp_path / "genres.csv", tmp_path / "features.csv"
     names = sorted(path.name for path in music.iterdir() if path.suffix in (".mp3", ".flac"))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
-from earmark.commands._output import STDOUT, As, Format, show, write
+from earmark.commands._output import STDOUT, As, Format, say_astray, show, write
 
 EXAMPLE = "earmark export genres.csv --features features.parquet --audio ~/Music -o rekordbox.xml"
 
@@ -74,5 +74,7 @@ def command(
         return
     else:
         count = playlists.write_collection(tracks, output, lines, itunes=target is Target.itunes)
+    if audio is None and not is_file:
+        say_astray(tracks, output.parent)
     facts = {"tracks": count, "output": str(output)}
     show(facts, form, lambda: print(f"{count:6}  {output}"))

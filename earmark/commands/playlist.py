@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
-from earmark.commands._output import STDOUT, As, Format, show, write
+from earmark.commands._output import STDOUT, As, Format, say_astray, show, write
 
 EXAMPLE = (
     "earmark playlist genres.csv -o ~/Music --audio ~/Music;  earmark playlist features.parquet "
@@ -146,7 +146,11 @@ def command(
     if not single:
         tracks = columns.with_column(tracks, by, files)
     least = at_least if at_least is not None else 0.0 if single or by != "genre" else 0.5
-    tracks, away = choose.within(tracks, least, files)
+    tracks, unsure, away = choose.within(tracks, least, files)
+    if unsure:
+        say(
+            f"{unsure} {'track' if unsure == 1 else 'tracks'} less probable than {least:g} left out"
+        )
     if away:
         say(f"{away} {'track is' if away == 1 else 'tracks are'} not in {audio}: left out")
     if not len(tracks):
@@ -172,11 +176,8 @@ def command(
         say(str(failure))
     if not made:
         raise SchemaError(f"{table}: no playlist was written; no track has a {by}, or all are kept")
-    if audio is None and not (folder / str(chosen["path"].iloc[0])).exists():
-        say(
-            f"paths are those of the table, and from {folder} they lead to no file: --audio FOLDER "
-            "says where the files are"
-        )
+    if audio is None:
+        say_astray(chosen, folder)
     written = pd.DataFrame([asdict(playlist) for playlist in made])
     lengths = [f"{playlist.tracks:6}  {playlist.path}" for playlist in made]
     show(written, form, lambda: print(*lengths, sep="\n"))
