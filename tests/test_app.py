@@ -26,6 +26,7 @@ from streamlit.testing.v1 import AppTest
 from earmark.classify.app import server, settings
 from earmark.classify.app.files import paths
 from earmark.classify.app.widgets import charts, grid, theme, waiting
+from earmark.classify.html import cells
 from earmark.extract.errors import FindError, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +170,7 @@ def test_streamlit_is_told_the_same_in_a_clone():
     assert found["server_address"] == "127.0.0.1"
     assert found["client_showErrorDetails"] == "none"
     assert found["theme_light_primaryColor"] == theme.PALETTE[0]
+    assert {scheme: found[f"theme_{scheme}_textColor"] for scheme in theme.INK} == theme.INK
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_text_is_never_a_formula_in_a_spreadsheet():
     found = pd.read_csv(io.BytesIO(grid.as_csv(table)))
     assert found["path"].tolist() == [*(f"'{text}" for text in texts[:5]), *texts[5:]]
     np.testing.assert_allclose(found["energy"], table["energy"])
-    assert grid.risky(table) == ["path"]
+    assert cells.risky(table) == ["path"]
     assert pd.read_parquet(io.BytesIO(grid.as_parquet(table)))["path"].tolist() == texts
 
 

@@ -144,7 +144,7 @@ def test_the_page_loads_nothing_and_runs_nothing():
         assert not [name for name, _ in given.attributes if name.startswith("on")]
         sources = [value for name, value in given.attributes if name == "src"]
         assert len(sources) == 3
-        assert all(source.startswith("data:image/png;base64,") for source in sources)
+        assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     text = report.render(title="Genre model", evaluation=found)["report.html"].decode()
     assert not re.search(r"https?:|url\(|@import|<script", text)
 

@@ -118,19 +118,19 @@ def render(
         largest = importances.sort_values(ascending=False, kind="stable").head(COLUMNS)
 
     title_of_confusion = f"{percent(numbers['accuracy'])} right, {described_split(numbers)}"
-    files = {
-        "confusion.png": plots.confusion(counts, genres, title_of_confusion),
-        "genres.png": plots.genres(table, f"{len(genres)} genres, best found first"),
-        "calibration.png": plots.calibration(bins, float(error)),
+    pictures = {
+        "confusion": plots.confusion(counts, genres, title_of_confusion),
+        "genres": plots.genres(table, f"{len(genres)} genres, best found first"),
+        "calibration": plots.calibration(bins, float(error)),
     }
     if len(largest):
-        files["importance.png"] = plots.importance(largest)
+        pictures["importance"] = plots.importance(largest)
     explained = explanations is not None and len(explanations) > 0
     page = document.render(
         "report",
         title=title,
         legend=legend,
-        files=files,
+        pictures={name: made.svg for name, made in pictures.items()},
         verdict=_verdict(numbers),
         boxes=_boxes(numbers),
         tested_on=_tested_on(numbers),
@@ -149,7 +149,7 @@ def render(
         columns=0 if importances is None else len(importances),
         card=card,
     )
-    return {"report.html": page, **files}
+    return {"report.html": page, **{f"{name}.png": made.png for name, made in pictures.items()}}
 
 
 def _genre_table(evaluation: Evaluation) -> pd.DataFrame:
