@@ -176,7 +176,7 @@ def _wait(job: Job, text: str) -> None:
 def _settings(work: Work, summary: dict[str, Any], running: bool) -> None:
     """Draw the settings of the training, and the button that starts it."""
     about = f" · {summary['set']}" if summary["set"] else ""
-    st.markdown(f"##### {theme.plain(work.name)}")
+    st.markdown(f"## {theme.plain(work.name)}")
     st.caption(
         f"{summary['rows']:,} rows · {len(summary['columns']):,} columns{theme.plain(about)}"
     )

@@ -71,6 +71,16 @@ STYLE = """
   @media (max-width: 640px) { .block-container { padding-inline: 1rem; } }
   h1 { letter-spacing: -0.02em; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
+  /* Levels of headings follow each other without a gap, and are no larger for it. */
+  .stApp [data-testid="stMarkdownContainer"] :is(h2, h3) {
+    font-size: 1.25rem; letter-spacing: normal; padding: 0.375rem 0 1rem;
+  }
+  .stApp .st-key-headline [data-testid="stMarkdownContainer"] h3 { font-size: 1.75rem; }
+  .stApp .st-key-verdict [data-testid="stMarkdownContainer"] h2 { font-size: 1.5rem; }
+  /* Streamlit's own grey is too faint to be read by everybody. */
+  .stApp [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.75; }
+  /* As is the first colour on a tint of itself; frame and tint show what is selected. */
+  .stApp [data-testid="stButtonGroup"] button[data-selected="true"] p { color: var(--ink); }
   /* On a phone the pages are behind a button, which says so. */
   [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
   [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
@@ -82,9 +92,22 @@ STYLE = """
 """
 
 
+INK = {"light": "#20242a", "dark": "#e8e9e6"}
+"""The colour of text, as in the theme that Streamlit is told."""
+
+BRIGHT = """
+<style>
+  /* The first colour of the dark theme is bright: white on it could not be read. */
+  .stApp [data-testid^="stBaseButton-primary"] { color: #14171c; }
+</style>
+"""
+
+
 def apply_style() -> None:
     """Apply the style sheet that all pages share."""
-    st.html(STYLE)
+    scheme = color_scheme()
+    ink = f"<style>:root {{ --ink: {INK[scheme]}; }}</style>"
+    st.html(STYLE + ink + (BRIGHT if scheme == "dark" else ""))
     script = Path(__file__).with_name("keys.js").read_text(encoding="utf-8")
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
@@ -98,7 +121,7 @@ def page_header(title: str, lead: str) -> None:
 def empty_state(title: str, text: str, icon: str = ":material/music_note:") -> None:
     """Draw a placeholder: what would stand here, and how to get it."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.markdown(f"#### {icon} {title}", text_alignment="center")
+        st.markdown(f"## {icon} {title}", text_alignment="center")
         st.caption(text, text_alignment="center")
 
 
