@@ -12,6 +12,10 @@ pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 from test_browser import app, choose, chromium, drop, root, settled, table, visit  # noqa: E402, F401
+from test_report import evaluation  # noqa: E402
+
+from earmark.classify.evaluation import report  # noqa: E402
+from earmark.classify.insights import page as insights  # noqa: E402
 
 pytestmark = pytest.mark.browser
 
@@ -35,10 +39,13 @@ def faults(page):
     # What is faded is still of the drawing before, and what moves has not come to its place.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
     page.wait_for_timeout(500)
-    found = axe.Axe().run(page).response["violations"]
+    return found(page)
+
+
+def found(page):
     return [
         f"{fault['id']} ({fault['impact']}): {node['html'][:200]}"
-        for fault in found
+        for fault in axe.Axe().run(page).response["violations"]
         if fault["id"] not in NOT_OURS
         for node in fault["nodes"]
     ]
@@ -122,3 +129,18 @@ def focus_goes_down(page):
     for above, below in pairwise(rows):
         # What comes next stands lower, or farther right in the same row.
         assert below["top"] > above["top"] - 60 or below["left"] > above["left"], (above, below)
+
+
+def test_pages_that_stand_alone_have_no_fault(chromium, tmp_path):  # noqa: F811
+    tracks = insights.describe(table())
+    pictures = [insights.picture(name, tracks) for name in ("tempo", "keys", "correlations")]
+    (tmp_path / "insights.html").write_bytes(insights.render("mine", [], pictures))
+    page = report.render(title="Mine", evaluation=evaluation(["jazz", "metal"]))["report.html"]
+    (tmp_path / "report.html").write_bytes(page)
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(color_scheme=scheme)
+        for path in sorted(tmp_path.glob("*.html")):
+            page = context.new_page()
+            page.goto(path.as_uri())
+            assert found(page) == []
+        context.close()

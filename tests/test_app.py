@@ -366,3 +366,18 @@ def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
 def test_nobody_is_told_less_than_the_line_says(wait, said):
     job = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
     assert waiting.queue_position(job) == f"2 before you; starts within {said}"
+
+
+def test_charts_have_words_for_who_does_not_see_them():
+    def shown():
+        from earmark.classify.app.widgets import charts, theme
+
+        theme.figure(charts.genres(["dis\u202eco", "<b>"], [0.62, 0.3]))
+        theme.figure(charts.reasons([("tempo", 128.0, 0.5), ("energy", 0.1, -0.2)]))
+
+    told = [chart.proto.alt for chart in AppTest.from_function(shown).run().get("plotly_chart")]
+    assert told == [
+        "A bar per genre: disco 62 %, <b> 30 %.",
+        "A bar per descriptor, the most telling first. for it: tempo (128); against it: energy "
+        "(0.1).",
+    ]

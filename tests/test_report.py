@@ -247,6 +247,14 @@ def test_the_first_that_is_said_is_the_honest_number_and_then_the_leaky_one():
     assert "Doubles" not in without
 
 
+def test_what_may_be_too_high_is_not_called_honest():
+    text = " ".join(page(evaluation(["a", "b"], grouped_by="track")).text.split())
+    assert "at most" in text
+    assert "no artists are known" in text
+    assert "what to expect of new music" not in text
+    assert "what to expect of new music" in page(evaluation(["a", "b"])).text
+
+
 def test_one_repeat_has_no_spread_and_one_fold_is_not_all():
     text = " ".join(page(evaluation(["a", "b"], folds=1, repeats=1, tested=40)).text.split())
     assert "200 tracks, 40 of them tested, 67 groups, 1 fold" in text

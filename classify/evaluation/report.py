@@ -193,8 +193,11 @@ def _verdict(numbers: Mapping[str, Any]) -> str:
 
 def _boxes(numbers: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the numbers that stand in large type: the honest one, then those that are too kind."""
-    honest = f"{described_split(numbers)}: what to expect of new music"
-    boxes = [_box("honest", "honest", numbers, honest)]
+    name, reason = "honest", f"{described_split(numbers)}: what to expect of new music"
+    if numbers.get("grouped_by") == "track":
+        # Tracks of one artist may be on both sides, and nobody can tell.
+        name, reason = "at most", "no artists are known: of others than these, less is right"
+    boxes = [_box("honest", name, numbers, reason)]
     leaky, duplicates = numbers.get("leaky", {}), numbers.get("duplicates")
     if not missing(leaky.get("accuracy")):
         group = numbers.get("grouped_by", "track")

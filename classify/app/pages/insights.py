@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import streamlit as st
 
-from earmark.classify.app import catalog, session
+from earmark.classify.app import _compat, catalog, session
 from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs.gallery import Gallery, Source, zipped
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
 from earmark.classify.app.settings import app_settings, seconds_for
-from earmark.classify.app.widgets import images, table_picker, theme, waiting
+from earmark.classify.app.widgets import table_picker, theme, waiting
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.html.plotting import size
@@ -230,8 +231,10 @@ def _show(drawing: Picture) -> None:
 
 
 def _element(drawing: Picture, svg: bytes, kind: str) -> str:
+    """Serve a picture, and return the HTML that keeps room for it until it is there."""
+    address = _compat.serve_media(svg, "image/svg+xml", f"earmark.insight.{drawing.name}.{kind}")
     width, height = map(round, size(svg))
-    key = f"insight.{drawing.name}.{kind}"
-    return images.element(
-        *(svg, "image/svg+xml", drawing.alternative, key), width=width, height=height, kind=kind
+    return (
+        f'<img class="{kind}" alt="{html.escape(drawing.alternative)}" loading="lazy" '
+        f'width="{width}" height="{height}" src="{address}">'
     )

@@ -32,6 +32,7 @@ __all__ = [
     "page_header",
     "persistent_key",
     "plain",
+    "plain_text",
     "recoloured",
     "remember_error",
     "show_error",
@@ -79,7 +80,7 @@ STYLE = """
   .stApp .st-key-verdict [data-testid="stMarkdownContainer"] h2 { font-size: 1.5rem; }
   /* Streamlit's own grey is too faint to be read by everybody. */
   .stApp [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.75; }
-  /* As is the first colour on a tint of itself; frame and tint show what is selected. */
+  /* The first colour is too faint on a tint of itself; frame and tint show what is selected. */
   .stApp [data-testid="stButtonGroup"] button[data-selected="true"] p { color: var(--ink); }
   /* On a phone the pages are behind a button, which says so. */
   [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
@@ -221,13 +222,18 @@ def plain(text: str, longest: int = LONGEST) -> str:
     meaning in Markdown or HTML are escaped, and long text is cut. Where escapes do not help, as
     against links, an invisible character (word joiner) is put between.
     """
+    shown = plain_text(text, longest)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
+
+
+def plain_text(text: str, longest: int = LONGEST) -> str:
+    """Return untrusted text without what is invisible or turns its direction, cut to a length."""
     shown = "".join(
         " " if sign.isspace() and sign != NO_BREAK else sign
         for sign in text
         if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
-    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def color_scheme() -> str:
@@ -258,7 +264,10 @@ def recoloured(chart: go.Figure, scheme: str) -> go.Figure:
 
 
 def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
-    """Show a Plotly chart in the style of the app, and return the selection in it."""
+    """Show a Plotly chart in the style of the app, and return the selection in it.
+
+    What its layout has as ``meta`` is for people who do not see it.
+    """
     chart.update_layout(
         margin={"l": 8, "r": 8, "t": 32 if chart.layout.title.text else 8, "b": 8},
         colorway=BY_NIGHT if color_scheme() == "dark" else PALETTE,
@@ -267,4 +276,6 @@ def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
     )
     recoloured(chart, color_scheme())
     config = {"displaylogo": False, "displayModeBar": options.pop("modebar", False)}
-    return st.plotly_chart(chart, config=config, **options)
+    # The name of a track or a genre may be anything.
+    told = plain_text(chart.layout.meta, 2000) if chart.layout.meta else None
+    return st.plotly_chart(chart, config=config, alt=told, **options)

@@ -17,7 +17,6 @@ from earmark.classify.app.widgets import (
     charts,
     grid,
     headline,
-    images,
     player,
     radar,
     reasoning,
@@ -106,8 +105,7 @@ def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> Non
     """Draw what is asked first: what it is called, its genre, how sure that is, and the facts."""
     with st.container(horizontal=True, gap="medium", key="headline"):
         if analysis.cover:
-            cover = images.element(analysis.cover, "image/png", "The cover", "cover", 132)
-            st.html(cover, width=132)
+            st.image(analysis.cover, width=132, alt="The cover")
         with st.container(gap="xsmall"):
             _called(item, analysis)
             if not analysis.genres:
