@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["browse"]
 
-HEIGHT = 320
-"""Pixels of the list; what is longer scrolls."""
+MANY, HEIGHT = 7, 320
+"""Folders from which on the list scrolls, and its height then [pixel]."""
 
 
 def browse(root: Path, key: str) -> None:
@@ -44,7 +44,8 @@ def browse(root: Path, key: str) -> None:
         st.markdown(f"**{theme.plain(str(at) if at.parts else root.name or str(root))}**")
         count = "1 track" if found.tracks == 1 else f"{found.tracks:,} tracks"
         st.caption(f"{count} here, and what is in the folders below.")
-        with st.container(height=HEIGHT, border=False, gap="xsmall"):
+        many = len(found.folders) >= MANY
+        with st.container(height=HEIGHT if many else "content", gap="xsmall", border=False):
             if at.parts:
                 _step("Up", at.parent, key, ":material/arrow_upward:", f"browse up {at}")
             for name in found.folders:

@@ -73,15 +73,15 @@ STYLE = """
   h1 { letter-spacing: -0.02em; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
   /* Levels of headings follow each other without a gap, and are no larger for it. */
-  .stApp [data-testid="stMarkdownContainer"] :is(h2, h3) {
+  body [data-testid="stMarkdownContainer"] :is(h2, h3) {
     font-size: 1.25rem; letter-spacing: normal; padding: 0.375rem 0 1rem;
   }
-  .stApp .st-key-headline [data-testid="stMarkdownContainer"] h3 { font-size: 1.75rem; }
-  .stApp .st-key-verdict [data-testid="stMarkdownContainer"] h2 { font-size: 1.5rem; }
+  body .st-key-headline [data-testid="stMarkdownContainer"] h3 { font-size: 1.75rem; }
+  body .st-key-verdict [data-testid="stMarkdownContainer"] h2 { font-size: 1.5rem; }
   /* Streamlit's own grey is too faint to be read by everybody. */
-  .stApp [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.75; }
+  body [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.75; }
   /* The first colour is too faint on a tint of itself; frame and tint show what is selected. */
-  .stApp [data-testid="stButtonGroup"] button[data-selected="true"] p { color: var(--ink); }
+  body [data-testid="stButtonGroup"] button[data-selected="true"] p { color: var(--ink); }
   /* On a phone the pages are behind a button, which says so. */
   [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
   [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
@@ -99,7 +99,7 @@ INK = {"light": "#20242a", "dark": "#e8e9e6"}
 BRIGHT = """
 <style>
   /* The first colour of the dark theme is bright: white on it could not be read. */
-  .stApp [data-testid^="stBaseButton-primary"] { color: #14171c; }
+  body [data-testid^="stBaseButton-primary"] { color: #14171c; }
 </style>
 """
 
