@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -106,6 +107,18 @@ def test_columns_follow_from_others():
         assert [None if pd.isna(value) else value for value in made[name]] == values
     with pytest.raises(SchemaError, match="no mode: camelot follows from it"):
         columns.with_columns(tracks.drop(columns="mode"), ["camelot"])
+
+
+def test_columns_beside_hundreds_that_were_read_come_without_a_warning(demo, tmp_path):
+    wide = pd.DataFrame(np.ones((1, 300)), columns=[f"c{number}" for number in range(300)])
+    wide = wide.assign(path="waltz-96bpm-f-major.flac", tempo=96.0)
+    path = tmp_path / "wide.parquet"
+    wide.to_parquet(path)
+    # A column apart from the others for each, as a table is read of which some are left out.
+    read = pq.read_table(path).to_pandas(split_blocks=True)
+    assert columns.with_column(read, "tempo_band", None)["tempo_band"].tolist() == ["90-99"]
+    files = {"waltz-96bpm-f-major.flac": demo / "waltz-96bpm-f-major.flac"}
+    assert columns.with_tags(read, files)["title"].notna().all()
 
 
 def test_rows_of_windows_become_tracks():

@@ -137,7 +137,7 @@ def with_columns(tracks: pd.DataFrame, wanted: Iterable[str]) -> pd.DataFrame:
                 raise SchemaError(
                     f"the table has no {' and no '.join(absent)}: {name} follows from it"
                 )
-            tracks = tracks.assign(**{name: make(tracks)})
+            tracks = _beside(tracks, {name: make(tracks)})
     return tracks
 
 
@@ -184,7 +184,12 @@ def with_tags(
             new[name] = np.array(values, object)
     if lengthless:
         new["duration_ms"] = [1000 * float(own.get("seconds", "nan")) for own in said]
-    return tracks.assign(**new)
+    return _beside(tracks, new)
+
+
+def _beside(tracks: pd.DataFrame, new: Mapping[str, Any]) -> pd.DataFrame:
+    """Return tracks with columns that they have not; `assign` warns where there are hundreds."""
+    return pd.concat([tracks, pd.DataFrame(new, tracks.index)], axis=1)
 
 
 def _numbers(tracks: pd.DataFrame, name: str) -> pd.Series:

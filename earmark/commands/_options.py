@@ -41,7 +41,8 @@ Sources = Annotated[
     typer.Argument(
         help="Audio files, folders searched at every depth, and lists: '@list.txt' has one on "
         "each line, '-' is such a list on stdin. Tracks are called by their path in "
-        "the folder; where several folders are named, the folder as it was named goes before it."
+        "the folder; where several folders are named, the folder as it was named goes before it.",
+        metavar="SOURCE",
     ),
 ]
 

@@ -14,7 +14,7 @@ EXAMPLE = "earmark beats song.mp3 > song.beats"
 
 
 def command(
-    track: Annotated[Path, typer.Argument(help="An audio file.")],
+    track: Annotated[Path, typer.Argument(help="An audio file.", metavar="TRACK")],
     form: As = Format.table,
 ) -> None:
     """Find the beats of an audio file: a line for each, its second and its number in the bar.

@@ -16,7 +16,7 @@ EXAMPLE = "earmark merge rock.parquet jazz.parquet -o all.parquet"
 def command(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE..."),
+        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE"),
     ],
     output: Annotated[
         Path,

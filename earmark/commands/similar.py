@@ -22,7 +22,7 @@ def command(
             metavar="TRACK",
         ),
     ],
-    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.", metavar="TABLE")],
     count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also name the same recording in another file.")

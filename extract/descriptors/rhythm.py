@@ -14,7 +14,7 @@ from earmark.extract.estimators import beats as pulse
 from earmark.extract.estimators import downbeats
 from earmark.extract.estimators import tempo as tempi
 from earmark.extract.estimators import tempo_map as maps
-from earmark.extract.signal import filters, kernels
+from earmark.extract.signal import filters, series_loops, spectral_loops
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +94,7 @@ def _rise(window: Window, first: int, last: int) -> Floats:
     before = window.before.get("mel_db", window["mel_db"][0]) + window.gain
     floor = levels.max() - np.float32(window.settings.top_db)
     rows = np.ascontiguousarray(levels[:, first:last])
-    return kernels.mean_rise(rows, np.maximum(before, floor)[first:last])
+    return spectral_loops.mean_rise(rows, np.maximum(before, floor)[first:last])
 
 
 def onsets(envelope: Floats, frame_rate: float, floor: float = 0.0) -> Floats:
@@ -119,7 +119,7 @@ def onsets(envelope: Floats, frame_rate: float, floor: float = 0.0) -> Floats:
     if not spread > 0:
         return np.zeros_like(envelope)
     # The other parameters are librosa's, too.
-    return kernels.pick_peaks(
+    return series_loops.pick_peaks(
         (envelope - envelope.min()) / spread,
         max_before=int(0.03 * frame_rate),
         max_after=1,

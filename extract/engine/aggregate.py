@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from earmark.extract.config import DEFAULTS, Settings
 from earmark.extract.engine import registry
 from earmark.extract.engine.windows import ACTIVE_RANGE, Window, gated_level
-from earmark.extract.signal.kernels import mean_variance
+from earmark.extract.signal.spectral_loops import mean_variance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
