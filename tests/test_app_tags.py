@@ -17,7 +17,8 @@ from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import Item
 from earmark.classify.dataset import tags as file_tags
 from earmark.classify.library.tagging import fields, journal
-from earmark.classify.library.tagging.plan import Origin, sha256_of
+from earmark.classify.library.tagging.changes import Origin
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.library.tagging.values import Wanted
 from earmark.extract.errors import SettingsError, WriteError
 

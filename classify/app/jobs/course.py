@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.classify.app.jobs.track_analysis import model_at
-from earmark.classify.library.tagging.plan import sha256_of
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.over_time import OverTime, over_time
 from earmark.classify.sections import Section
 

@@ -16,13 +16,14 @@ import pandas as pd
 
 from earmark.classify import sound_tags
 from earmark.classify.app.jobs import track_list
-from earmark.classify.library.tagging import journal, plan, restore, write
+from earmark.classify.library.tagging import journal, plan, restore, stored, write
 from earmark.classify.library.tagging.fields import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from earmark.classify.app.jobs.track_list import Item
+    from earmark.classify.library.tagging.changes import FilePlan, Origin
     from earmark.classify.library.tagging.values import Wanted
 
 __all__ = [
@@ -93,7 +94,7 @@ def planned(
     rows: pd.DataFrame,
     files: Mapping[str, str],
     asked: tuple[Wanted, plan.Mode],
-    origin: plan.Origin,
+    origin: Origin,
     folder: str,
     report: Callable[[float, str], object],
 ) -> dict[str, Any]:
@@ -130,7 +131,7 @@ def planned(
         report=_counted(report, "tags of {} of {} files read"),
     )
     saved = Path(folder) / "tags.json"
-    plan.save(made, saved)
+    stored.save(made, saved)
     notes = [f"{file.path}: {note}" for file in made.files for note in file.notes]
     return {"plan": str(saved), "changes": plan.table(made), "notes": notes}
 
@@ -159,7 +160,7 @@ def written(
     dict
         ``counts``, how many files by what became of them, and ``left``: path, and why.
     """
-    made = plan.load(Path(saved))
+    made = stored.load(Path(saved))
     files = tuple(_reviewed(file, refused, where.root) for file in made.files)
     with journal.Journal(where.log) as log:
         done = write.carry_out(
@@ -248,9 +249,7 @@ def _is_journal(path: Path) -> bool:
         return False
 
 
-def _reviewed(
-    file: plan.FilePlan, refused: Collection[tuple[str, str]], root: Path
-) -> plan.FilePlan:
+def _reviewed(file: FilePlan, refused: Collection[tuple[str, str]], root: Path) -> FilePlan:
     """Return what is left of the plan of a file."""
     if not file.left and not _below(file.location, root):
         return replace(file, left=ELSEWHERE)

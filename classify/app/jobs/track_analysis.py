@@ -20,7 +20,7 @@ from earmark.classify import score, sound_tags
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.app.jobs.about_file import about_file
-from earmark.classify.library.tagging.plan import sha256_of
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.model import storage
 from earmark.extract import sets
 from earmark.extract.batch import track

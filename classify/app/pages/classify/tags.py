@@ -14,7 +14,7 @@ from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.app.settings import app_settings, seconds_for
 from earmark.classify.app.widgets import theme
 from earmark.classify.app.widgets.jobs import session_job, submit, unfinished
-from earmark.classify.library.tagging.plan import Origin
+from earmark.classify.library.tagging.changes import Origin
 from earmark.classify.library.tagging.values import Wanted
 
 if TYPE_CHECKING:
