@@ -78,6 +78,8 @@ def test_it_is_read_by_the_commands(cli, music, tmp_path):
     assert "5 rows" in said
     assert cli("merge", folder, "-o", tmp_path / "one.csv")[0] == 0
     assert len(pd.read_csv(tmp_path / "one.csv")) == TRACKS
+    assert cli("merge", folder, "-o", f"{tmp_path}/again/")[0] == 0
+    assert len(pd.read_parquet(tmp_path / "again")) == TRACKS
 
 
 def test_a_name_without_an_ending_needs_the_slash(cli, music, tmp_path):
