@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import inspect
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -97,11 +99,19 @@ def _stoppable(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _paragraphs(docstring: str | None) -> str:
+    """Return a docstring whose paragraphs are lines: Typer would keep the breaks of the source."""
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(docstring or ""))
+
+
 for _name in COMMANDS:
     _module = importlib.import_module(f"earmark.commands.{_name}")
-    app.command(_name, cls=getattr(_module, "PARSER", None), epilog=f"Example:  {_module.EXAMPLE}")(
-        _stoppable(_module.command)
-    )
+    app.command(
+        _name,
+        cls=getattr(_module, "PARSER", None),
+        help=_paragraphs(_module.command.__doc__),
+        epilog=f"Example:  {_module.EXAMPLE}",
+    )(_stoppable(_module.command))
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

@@ -45,7 +45,7 @@ from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.settings import app_settings
 from earmark.classify.model import storage
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -48,7 +48,7 @@ import earmark
 from earmark.extract import measurements
 from earmark.extract.estimators import fit_key, fit_spotify, fit_spotify_truth, fit_tempo
 from earmark.extract.estimators.spotify import SCALES
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

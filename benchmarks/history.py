@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from earmark.extract.errors import EarmarkError, SchemaError
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,8 @@
 
 A table stands between two marks. The genres come from the bundles of the models that ship, the
 descriptors from `extract/measured.json` (`benchmarks/descriptors.py`), the speed from
-`benchmarks/speed.json` (`benchmarks/speed.py`).
+`benchmarks/speed.json` (`benchmarks/speed.py`), what a batch costs as it grows from
+`benchmarks/scale.json` (`benchmarks/scale.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from earmark.extract import measurements
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEED = ROOT / "benchmarks" / "speed.json"
+SCALE = ROOT / "benchmarks" / "scale.json"
 
 PAGES = {
     ROOT / "README.md": ("accuracy", "brief", "speed"),
     ROOT / "docs" / "guide" / "genres.md": ("accuracy", "sure", "speech"),
     ROOT / "docs" / "guide" / "spotify.md": ("descriptors",),
     ROOT / "docs" / "guide" / "table.md": ("speed",),
+    ROOT / "docs" / "a-million-tracks.md": ("scale", "rows"),
 }
 """Which tables stand on which page."""
 
@@ -144,8 +147,42 @@ def speed() -> str:
     return f"{table}\n{system['processor']}, one core; {report['date']}.\n"
 
 
+def scale() -> str:
+    """Say what a batch costs as it grows, on tracks that are short: what is around the analysis."""
+    report = json.loads(SCALE.read_text(encoding="utf-8"))
+    rows = [
+        (
+            f"{size['tracks']:,}",
+            *(f"{size[run]['cpu_ms_per_track']:.1f}" for run in ("1 worker", "2 workers")),
+            *(f"{size['2 workers'][part]:.0f}" for part in ("parent_mib", "worker_mib")),
+            *(f"{size[run]['seconds']:.1f}" for run in ("unchanged", "incremental")),
+        )
+        for size in report["sizes"]
+    ]
+    header = (
+        f"tracks of {report['seconds_of_a_track']:g} s",
+        *("processor, ms each, 1 worker", "2 workers", "MiB, the run", "a worker"),
+        *("nothing new, s", "one in a hundred new, s"),
+    )
+    system = report["machine"]
+    return f"{lines(header, rows)}\n{system['processor']}; {report['date']}.\n"
+
+
+def rows() -> str:
+    """Say what it takes to classify a table that is there, as it grows."""
+    report = json.loads(SCALE.read_text(encoding="utf-8"))
+    return lines(
+        ("rows that are classified", "s", "GiB of memory"),
+        [
+            (f"{one['rows']:,}", f"{one['seconds']:.0f}", f"{one['parent_mib'] / 1024:.1f}")
+            for one in report["rows"]
+        ],
+    )
+
+
 TABLES: dict[str, Callable[[], str]] = {
-    table.__name__: table for table in (accuracy, sure, speech, descriptors, brief, speed)
+    table.__name__: table
+    for table in (accuracy, sure, speech, descriptors, brief, speed, scale, rows)
 }
 
 

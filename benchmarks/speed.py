@@ -44,7 +44,7 @@ import earmark
 from earmark.extract import sets
 from earmark.extract.batch.executors import TRACKS_PER_WORKER
 from earmark.extract.engine import registry
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

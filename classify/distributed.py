@@ -26,11 +26,11 @@ from earmark.classify.dataset.build import SPOTIFY_EXTRAS, Dataset
 from earmark.classify.dataset.pooling import pool
 from earmark.classify.evaluation.cross_validation import judge
 from earmark.classify.evaluation.held_out import Run, halves
+from earmark.classify.model.boosting import booster_parameters
 from earmark.classify.model.bundle import Bundle
 from earmark.classify.model.defaults import suited
 from earmark.classify.model.ensemble import Ensemble, coded
-from earmark.classify.model.estimator import booster_parameters
-from earmark.extract import tables
+from earmark.extract import partitioned, tables
 from earmark.extract.batch import cluster
 from earmark.extract.errors import (
     AnalyseError,
@@ -60,9 +60,6 @@ STOPPING = 0.05
 
 PATIENCE = 15
 """Rounds without a gain after which to stop."""
-
-ALIKE = ("set", "fingerprint", "windows")
-"""What the files of one table must agree in."""
 
 
 class Piece(NamedTuple):
@@ -154,18 +151,11 @@ def pieces_of(table: Path) -> tuple[list[Piece], FeatureTable]:
     SchemaError
         There is none, or the files were not made alike.
     """
-    files = sorted(table.glob("part-*.parquet")) if table.is_dir() else [table]
-    if not files:
-        raise SchemaError(f"{table}: holds no part-*.parquet; name a folder that does, or a file")
     pieces: list[Piece] = []
     head: FeatureTable | None = None
-    first: tuple[Any, ...] = ()
-    for file in files:
+    for file in partitioned.files(table, tables.provenance_of):
         try:
             with pq.ParquetFile(file) as opened:
-                schema = opened.schema_arrow
-                about = tables.provenance_of(schema)
-                made = (list(schema.names), *(about.get(name) for name in ALIKE))
                 pieces += [
                     Piece(str(file.resolve()), group)
                     for group in range(opened.num_row_groups)
@@ -173,17 +163,10 @@ def pieces_of(table: Path) -> tuple[list[Piece], FeatureTable]:
                 ]
                 if head is None and opened.metadata.num_rows:
                     rows = next(opened.iter_batches(batch_size=1000)).to_pandas()
+                    about = tables.provenance_of(opened.schema_arrow)
                     head = FeatureTable(rows, about, str(table))
-        except FileNotFoundError:
-            raise SchemaError(f"{file}: does not exist; make it with `earmark extract`") from None
         except (OSError, ValueError, pa.ArrowException) as error:
             raise SchemaError(f"{file}: cannot be read as Parquet: {error}") from error
-        first = first or made
-        if made != first:
-            raise SchemaError(
-                f"{file}: was not made like {files[0]} (other columns, another set, settings or "
-                "windows); lay tables together that were made alike"
-            )
     if head is None:
         raise SchemaError(f"{table}: has no rows; look at its failures table")
     if "path" not in head.frame:

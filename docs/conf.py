@@ -44,6 +44,7 @@ exclude_patterns = ["build", "tutorials"]
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Earmark"
+html_favicon = "../classify/app/icon.png"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 
 autosummary_generate = True
@@ -58,6 +59,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "tutorials",
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
+    "within_subsection_order": "FileNameSortKey",
     "show_memory": False,
     "download_all_examples": False,
 }
@@ -86,8 +88,11 @@ SETS = """# Feature sets
 
 A set has a name and a version; what it computes changes only with the version. Sets may be named
 together (`--set default+musicnn`). What the columns mean is said by the pages of the
-[descriptors](descriptors/README.md).
+[descriptors](extract/descriptors/pages/README.md).
 """
+
+SHOWN = {ROOT / "docs/tutorials/README.rst": ROOT / "docs/gallery/index.rst"}
+"""Pages that are made of others."""
 
 PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "NOTICE.md")
 
@@ -172,6 +177,7 @@ def turn_links(app: Sphinx, name: str, source: list[str]) -> None:
     def turned(link: re.Match[str]) -> str:
         text, target, anchor = link.groups()
         path = Path(os.path.normpath(own / target))
+        path = SHOWN.get(path, path)
         for folder, place in TAKEN.items():
             if path.parent == ROOT / folder and path.suffix in (".md", ".png"):
                 path = GENERATED / place / path.name

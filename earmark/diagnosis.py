@@ -161,13 +161,13 @@ def _machine() -> Iterator[Finding]:
 
 
 def _gpu() -> Iterator[Finding]:
-    from earmark.classify.model import estimator
+    from earmark.classify.model import boosting
 
-    logger = logging.getLogger(estimator.__name__)
+    logger = logging.getLogger(boosting.__name__)
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        found = estimator.usable_device("cuda") != "cpu"
+        found = boosting.usable_device("cuda") != "cpu"
     finally:
         logger.setLevel(level)
     if found:

@@ -16,7 +16,6 @@ import difflib
 import math
 import re
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,11 @@ from earmark.extract.config import DEFAULTS
 from earmark.extract.docstrings import Text, parse
 from earmark.extract.engine import patches, registry
 from earmark.extract.errors import FindError
-from earmark.extract.tables import atomic
+from earmark.extract.files import atomic
+from earmark.extract.markdown import item, joined, section, table, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from types import ModuleType
 
     from earmark.extract.engine.registry import Column, Descriptor
@@ -75,8 +75,8 @@ def text(entry: Descriptor) -> Text:
     return Text(
         entry_text.summary,
         entry_text.meaning,
-        _joined(entry_text.method, _joined(shared.meaning, shared.method)),
-        _joined(entry_text.limits, shared.limits),
+        joined(entry_text.method, joined(shared.meaning, shared.method)),
+        joined(entry_text.limits, shared.limits),
         tuple(dict.fromkeys((*entry_text.references, *shared.references))),
     )
 
@@ -103,14 +103,14 @@ def page(entry: Descriptor, measured: Sequence[Measurement] = (), made_by: str =
         f"# {entry.name}",
         parsed.summary,
         _caution(entry),
-        _section("To a listener", parsed.meaning),
-        _section("Definition and method", parsed.method, _course(entry), _needs(entry)),
-        _section("Columns", _columns(entry), _membership(entry)),
-        _section("How far off", _figures(entry, measured, made_by)),
-        _section("What it is not", parsed.limits),
-        _section("References", *map(_item, _references(entry))),
+        section("To a listener", parsed.meaning),
+        section("Definition and method", parsed.method, _course(entry), _needs(entry)),
+        section("Columns", _columns(entry), _membership(entry)),
+        section("How far off", _figures(entry, measured, made_by)),
+        section("What it is not", parsed.limits),
+        section("References", *map(item, _references(entry))),
         "---",
-        _wrapped(
+        wrapped(
             f"[All descriptors]({INDEX}). Made by `{COMMAND}` from the declaration in "
             f"`{entry.function.__module__.replace('.', '/')}.py`; not to be edited."
         ),
@@ -122,12 +122,12 @@ def index(entries: Iterable[Descriptor]) -> str:
     """Return the page that lists all others, by module."""
     parts = [
         "# The descriptors",
-        _wrapped(
+        wrapped(
             "What each means to a listener, how it is defined and computed, its unit and range, "
             "how far off it is, and what it is not. `earmark info NAME` shows the same on the "
             "command line."
         ),
-        _wrapped(
+        wrapped(
             "*Estimate*: guessed by a rule that was chosen or learned, and wrong at times. "
             "*Learned*: what a neural network makes of the sound. All others are measured off the "
             "signal by their definition."
@@ -154,10 +154,10 @@ def index(entries: Iterable[Descriptor]) -> str:
                 )
             )
         heads = ("descriptor", "what it is", "unit", "range", "columns", "sets")
-        parts += [f"## {title}", _table(heads, rows)]
+        parts += [f"## {title}", table(heads, rows)]
     parts += [
         "---",
-        _wrapped(
+        wrapped(
             "Unit and range are those of the first column; the page has all. Made by "
             f"`{COMMAND}`; not to be edited."
         ),
@@ -225,26 +225,6 @@ def _module(entry: Descriptor) -> ModuleType:
     return sys.modules[entry.function.__module__]
 
 
-def _joined(*parts: str) -> str:
-    return "\n\n".join(part for part in parts if part)
-
-
-def _wrapped(line: str, indent: str = "") -> str:
-    return textwrap.fill(
-        line, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _item(line: str) -> str:
-    return _wrapped(f"- {line}", "  ")
-
-
-def _section(title: str, *parts: str) -> str:
-    lists = all(part.startswith("- ") for part in parts)
-    body = "\n".join(parts) if lists else _joined(*parts)
-    return f"## {title}\n\n{body}" if body else ""
-
-
 def _confidences(entry: Descriptor) -> list[str]:
     names = (column.name for column in entry.values)
     return [name for name in names if name.endswith("_confidence")]
@@ -253,7 +233,7 @@ def _confidences(entry: Descriptor) -> list[str]:
 def _caution(entry: Descriptor) -> str:
     """Return the warning that heads the page of what is no definition; empty for others."""
     if entry.kind == "embedding":
-        return _wrapped(
+        return wrapped(
             "**Learned, not defined**: what a neural network, trained by others on other music, "
             "makes of the sound. No formula says what a value means."
         )
@@ -265,7 +245,7 @@ def _caution(entry: Descriptor) -> str:
         if entry.kind == "estimate"
         else "the best guess at what a musician would say, and wrong at times"
     )
-    return _wrapped(f"**An estimate**: {what}.{sure}")
+    return wrapped(f"**An estimate**: {what}.{sure}")
 
 
 def _course(entry: Descriptor) -> str:
@@ -293,7 +273,7 @@ def _course(entry: Descriptor) -> str:
         "estimate": "There is one value for a row of the table, from the other values in it; none "
         "(NaN) where the settings are not the default ones.",
     }
-    return _wrapped(courses[entry.kind])
+    return wrapped(courses[entry.kind])
 
 
 def _reach(entry: Descriptor) -> tuple[list[Descriptor], list[Descriptor]]:
@@ -317,12 +297,12 @@ def _needs(entry: Descriptor) -> str:
     with_page, inner = _reach(entry)
     lines = []
     if with_page:
-        lines.append(_item(", ".join(f"[{need.name}]({need.name}.md)" for need in with_page)))
+        lines.append(item(", ".join(f"[{need.name}]({need.name}.md)" for need in with_page)))
     for need in inner:
         parsed = parse(need.function)
         unit = f" ({need.unit})" if need.unit else ""
         explained = f"{parsed.summary} {parsed.meaning} {parsed.method}"
-        lines.append(_item(f"`{need.name}`{unit}: {explained}"))
+        lines.append(item(f"`{need.name}`{unit}: {explained}"))
     return "Made from:\n\n" + "\n".join(lines) if lines else ""
 
 
@@ -346,7 +326,7 @@ def _columns(entry: Descriptor) -> str:
         if len(columns) > 1:
             name += f" … `{columns[-1].name}` ({len(columns)})"
         rows.append((name, unit or "–", span, version))
-    return _table(("name", "unit", "range", "version"), rows)
+    return table(("name", "unit", "range", "version"), rows)
 
 
 def _membership(entry: Descriptor) -> str:
@@ -363,11 +343,11 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
         if is_estimate(entry):
             return "Not measured yet."
         if entry.kind == "embedding":
-            return _wrapped(
+            return wrapped(
                 "There is no truth that an activation could be off from. The tests hold it to what "
                 "the authors' own program computes from the same input."
             )
-        return _wrapped(
+        return wrapped(
             "Defined, not estimated: there is no truth that it could be off from. The tests hold "
             "it to its definition, by signals whose answer is known on paper and by another "
             "implementation on a recording."
@@ -384,7 +364,7 @@ def _figures(entry: Descriptor, measured: Sequence[Measurement], made_by: str) -
         for row in of_entry
     ]
     heads = ("measure", "truth", "n", "Earmark", "95 % interval", "others")
-    return _joined(_table(heads, rows), f"Measured by `{made_by}`." if made_by else "")
+    return joined(table(heads, rows), f"Measured by `{made_by}`." if made_by else "")
 
 
 def _number(value: float | None) -> str:
@@ -402,14 +382,6 @@ def _range(column: Column) -> str:
     if math.isinf(low):
         return f"{high:.4g} or less"
     return f"{low:.4g} to {high:.4g}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    def lines() -> Iterator[str]:
-        for cells in (heads, ["---"] * len(heads), *rows):
-            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-    return "\n".join(lines())
 
 
 if __name__ == "__main__":

@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import json
-import os
-import tempfile
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from earmark.extract import partitioned, sets, spreadsheets
 from earmark.extract import schema as schemas
-from earmark.extract import sets, spreadsheets
 from earmark.extract.config import DEFAULTS, parse
-from earmark.extract.errors import SchemaError, SettingsError, WriteError, printable
+from earmark.extract.errors import SchemaError, SettingsError, WriteError
 from earmark.extract.feature_table import FeatureTable
+from earmark.extract.files import atomic, settle
+from earmark.extract.outputs import (
+    FAILURE_COLUMNS,
+    FORMATS,
+    METADATA_KEY,
+    NOTE_COLUMNS,
+    check_output,
+    column_names,
+    failures_path,
+    files_path,
+    in_parquet,
+    is_there,
+    kind_of,
+    notes_path,
+    report_path,
+)
 from earmark.extract.provenance import metadata
+from earmark.extract.texts import json_lines, text, write_csv, write_with_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -30,7 +43,9 @@ if TYPE_CHECKING:
     from earmark.extract.schema import Schema
 
 __all__ = [
+    "FAILURE_COLUMNS",
     "FORMATS",
+    "NOTE_COLUMNS",
     "READABLE",
     "atomic",
     "check_output",
@@ -38,6 +53,9 @@ __all__ = [
     "column_names",
     "failures_path",
     "files_path",
+    "in_parquet",
+    "is_table",
+    "is_there",
     "kind_of",
     "metadata",
     "notes_path",
@@ -49,141 +67,16 @@ __all__ = [
     "write",
     "write_failures",
     "write_notes",
+    "write_with_headers",
 ]
 
-FORMATS = (".parquet", ".csv", ".jsonl")
 READABLE = (*FORMATS, *(f".csv{ending}" for ending in (".gz", ".bz2", ".xz", ".zip")))
 """How the names of tables end that can be read."""
 
-FAILURE_COLUMNS = ("path", "stage", "error", "message")
-NOTE_COLUMNS = ("path", "note")
 
-METADATA_KEY = b"earmark"
-
-HEADS = {
-    ("path", "sha256"): "features",
-    ("path", "start", "seconds", "sha256"): "features",
-    ("path", "genre", "probability"): "predictions",
-    ("path", "genre", "feature", "value", "contribution"): "reasons",
-    ("path", "start", "seconds", "genre", "probability"): "segments",
-    ("path", "location", "stamp", "sha256"): "a ledger",
-    FAILURE_COLUMNS[:3]: "failures",
-    NOTE_COLUMNS: "notes",
-    ("feature", "chroma_cens"): "features",
-    ("recording", "path", "what"): "doubles",
-}
-"""How the tables begin that Earmark writes, and what they hold."""
-
-
-@contextlib.contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """Give a temporary file that takes the place of `path` when the block ends without an error.
-
-    Raises
-    ------
-    WriteError
-        The folder cannot be made or written to.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        # mkstemp is private to the user; a table is as readable as any other new file.
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        settle(temporary)
-        temporary.replace(path)
-        settle(path.parent)
-    except OSError as error:
-        raise WriteError(path, f"cannot be written: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            # In a folder that has become read-only, it stays.
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-
-
-def settle(path: Path) -> None:
-    """Have a file, or the names in a folder, on the disk for good before anything goes on.
-
-    A file that takes the place of another is written before its name is: after a power cut, the
-    name is that of the old one or of the new one, and of either the whole.
-    """
-    if path.is_dir() and os.name == "nt":
-        # There, folders cannot be opened.
-        return
-    handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        # Some network folders know no such thing.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
-            raise
-    finally:
-        os.close(handle)
-
-
-def check_output(path: Path, kind: str) -> None:
-    """Refuse an output before any work is done for it.
-
-    Parameters
-    ----------
-    path : Path
-        Where a table is to go.
-    kind : {"features", "predictions", "doubles"}
-        What it will be: only a table of the same kind is replaced.
-
-    Raises
-    ------
-    WriteError
-        Its ending names no format, it is a folder, or something else stands there.
-    """
-    if printable(path) != str(path):
-        raise WriteError(path, "is no name in UTF-8; choose another")
-    if path.suffix.lower() not in FORMATS:
-        raise WriteError(path, f"ends in none of {' '.join(FORMATS)}; the ending names the format")
-    if path.is_dir():
-        raise WriteError(path, "is a folder; name a file in it")
-    beside = (
-        (failures_path(path), "failures"),
-        (notes_path(path), "notes"),
-        (files_path(path), "a ledger"),
-    )
-    for target, due in ((path, kind), *beside):
-        if target.exists() and target.stat().st_size and (found := kind_of(target)) != due:
-            what = f"holds {found}" if found else "is no table of Earmark's"
-            raise WriteError(target, f"stands there already and {what}; it is kept, name another")
-    folder = next(parent for parent in path.absolute().parents if parent.exists())
-    if not folder.is_dir():
-        raise WriteError(path, f"cannot be written: {folder} is no folder")
-    if not os.access(folder, os.W_OK):
-        raise WriteError(path, f"cannot be written: no permission to write in {folder}")
-
-
-def kind_of(path: Path) -> str | None:
-    """Tell what a table that Earmark wrote holds; None where someone else wrote the file."""
-    try:
-        if path.suffix.lower() == ".parquet":
-            parquet = pq.read_schema(path)
-            if METADATA_KEY not in (parquet.metadata or {}):
-                return None
-            names = parquet.names
-        else:
-            names = column_names(path)
-    except (OSError, ValueError, pa.ArrowException):
-        return None
-    return next((kind for head, kind in HEADS.items() if tuple(names[: len(head)]) == head), None)
-
-
-def column_names(path: Path) -> list[str]:
-    """Return the names of the columns of a CSV or of JSON lines that Earmark wrote."""
-    with path.open(encoding="utf-8") as lines:
-        line = lines.readline(100_000)
-    return list(json.loads(line)) if line.startswith("{") else line.rstrip("\r\n").split(",")
+def is_table(source: str | Path) -> bool:
+    """Tell by its name whether a source is a table rather than music; a folder, by its parts."""
+    return str(source).lower().endswith(READABLE) or partitioned.is_one(source)
 
 
 def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None = None) -> None:
@@ -194,7 +87,8 @@ def write(table: pd.DataFrame | FeatureTable, path: Path, schema: Schema | None 
     table : DataFrame or FeatureTable
         Any table with a column ``path``. Parquet keeps the provenance that it carries.
     path : Path
-        Ends in .parquet, .csv or .jsonl. What stood there is replaced in one step.
+        Ends in .parquet, .csv or .jsonl, or in nothing for a folder of parts in Parquet. What stood
+        there is replaced in one step.
     schema : Schema, optional
         Of a feature table: Parquet carries it in its metadata.
 
@@ -223,8 +117,12 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
     WriteError
         The file cannot be written.
     """
+    if not path.suffix:
+        with partitioned.swapped(path) as folder, _Parts(folder, schema) as parts:
+            yield parts.append
+        return
     with atomic(path) as temporary, contextlib.ExitStack() as stack:
-        if path.suffix.lower() == ".parquet":
+        if in_parquet(path):
             writers: list[pq.ParquetWriter] = []
 
             def append(table: pd.DataFrame) -> None:
@@ -239,79 +137,44 @@ def appending(path: Path, schema: Schema | None = None) -> Iterator[Callable[[pd
 
             def append(table: pd.DataFrame) -> None:
                 if csv:
-                    _write_csv(table, file, index=False, header=not file.tell())
+                    write_csv(table, file, index=False, header=not file.tell())
                 else:
-                    file.write(_json_lines(table))
+                    file.write(json_lines(table))
 
         yield append
 
 
-def write_with_headers(table: pd.DataFrame, path: Path, headers: Sequence[tuple[str, ...]]) -> None:
-    """Write descriptors as CSV with several header rows, as the Free Music Archive's table has.
+class _Parts:
+    """Writes rows to one part after another; the same rows give the same parts."""
 
-    ``pandas.read_csv(path, index_col=0, header=[0, 1, 2])`` reads it. Tracks are known by the
-    number that their file is called by, or else by their path.
+    def __init__(self, folder: Path, schema: Schema | None) -> None:
+        self._folder, self._schema = folder, schema
+        self._writer: pq.ParquetWriter | None = None
+        self._path = folder
+        self._count = self._rows = 0
 
-    Parameters
-    ----------
-    table : DataFrame
-        A row per track, with ``path`` and ``sha256``.
-    path : Path
-        What stood there is replaced in one step.
-    headers : sequence of tuple
-        What each column is called in every row.
+    def append(self, table: pd.DataFrame) -> None:
+        arrow = _arrow(table, self._schema)
+        if self._rows + len(table) > partitioned.ROWS:
+            self._close()
+        if self._writer is None:
+            self._path = self._folder / f"part-{self._count:05d}.parquet"
+            self._writer = pq.ParquetWriter(self._path, arrow.schema)
+            self._count += 1
+        self._writer.write_table(arrow)
+        self._rows += len(table)
 
-    Raises
-    ------
-    WriteError
-        The file cannot be written.
-    """
-    paths = table["path"].to_numpy(object)
-    stems = [PurePosixPath(name).stem for name in paths]
-    numbered = all(stem.isdecimal() for stem in stems) and len({*map(int, stems)}) == len(stems)
-    index = pd.Index([int(stem) for stem in stems] if numbered else paths, name="track_id")
-    columns = pd.MultiIndex.from_tuples(list(headers), names=["feature", "statistics", "number"])
-    values = table.drop(columns=["path", "sha256"]).set_axis(columns, axis=1).set_axis(index)
-    with (
-        atomic(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        _write_csv(values, file)
+    def _close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            settle(self._path)
+        self._writer, self._rows = None, 0
 
+    def __enter__(self) -> _Parts:
+        return self
 
-class _Lines:
-    """Ends the rows of a CSV with a line feed, where those that give it quote carriage returns.
-
-    Python's writer quotes only what ends its own rows, and readers take both for the end of one.
-    """
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-
-    def write(self, row: str) -> None:
-        self._file.write(row.removesuffix("\r\n") + "\n")
-
-
-def _write_csv(
-    table: pd.DataFrame, file: TextIO, *, index: bool = True, header: bool = True
-) -> None:
-    lines = cast("TextIO", _Lines(file))
-    table.to_csv(lines, lineterminator="\r\n", index=index, header=header)
-
-
-def text(table: pd.DataFrame, ending: str) -> str:
-    """Return what a file with the ending .csv or .jsonl holds of a table.
-
-    Examples
-    --------
-    >>> print(text(pd.DataFrame({"path": ["a.mp3"], "tempo": [120.0]}), ".jsonl"), end="")
-    {"path": "a.mp3", "tempo": 120.0}
-    """
-    if ending == ".jsonl":
-        return _json_lines(table)
-    file = io.StringIO()
-    _write_csv(table, file, index=False)
-    return file.getvalue()
+    def __exit__(self, *_: object) -> None:
+        self._close()
 
 
 def _arrow(table: pd.DataFrame, schema: Schema | None) -> pa.Table:
@@ -355,30 +218,6 @@ def _schema_of(table: FeatureTable) -> Schema | None:
     return schema if schema.fingerprint == table.fingerprint else None
 
 
-def _json_lines(table: pd.DataFrame) -> str:
-    """Return a JSON object per row; numbers have the fewest digits that give them back."""
-    plain: dict[str, list[object]] = {}
-    for name in map(str, table):
-        column = table[name]
-        if pd.api.types.is_extension_array_dtype(column.dtype):
-            # As numbers of NumPy's, integers of which some are missing would be none.
-            column = column.astype(object)
-        values = column.to_numpy()
-        # The text of a float32 is shorter than that of the float64 that it becomes.
-        plain[name] = [
-            None if missing else float(str(value)) if isinstance(value, np.floating) else value
-            for value, missing in zip(
-                values.tolist() if values.dtype.kind in "iub" else values,
-                pd.isna(values),
-                strict=True,
-            )
-        ]
-    rows = zip(*plain.values(), strict=True)
-    return "".join(
-        json.dumps(dict(zip(plain, row, strict=True)), ensure_ascii=False) + "\n" for row in rows
-    )
-
-
 @lru_cache(maxsize=1)
 def _descriptors() -> frozenset[str]:
     """Return the names of all columns of numbers that are known here."""
@@ -393,7 +232,7 @@ def _finite(bound: float) -> float | None:
 def read(
     path: str | Path, without: Callable[[Mapping[str, Any]], Collection[str]] | None = None
 ) -> FeatureTable:
-    """Read a table of any of the formats (CSV also compressed).
+    """Read a table of any of the formats (CSV also compressed), or one in parts.
 
     Parameters
     ----------
@@ -415,12 +254,16 @@ def read(
     """
     path = Path(path)
     try:
-        if path.suffix.lower() == ".parquet":
-            schema = pq.read_schema(path)
+        if in_parquet(path):
+            files = partitioned.files(path, provenance_of) if path.is_dir() else [path]
+            schema = pq.read_schema(files[0])
             provenance = provenance_of(schema)
             left = set(without(provenance)) if without else set()
             names = [name for name in schema.names if name not in left] if left else None
-            arrow = pq.read_table(path, columns=names, pre_buffer=False)
+            arrow = pa.concat_tables(
+                [pq.read_table(file, columns=names, pre_buffer=False) for file in files],
+                promote_options="permissive",
+            )
             # A part is looked at and not changed: its columns may stay where they were read to.
             frame = arrow.to_pandas(split_blocks=bool(left))
             table = FeatureTable.of(frame, str(path), provenance)
@@ -454,26 +297,6 @@ def provenance_of(schema: pa.Schema) -> Mapping[str, Any]:
             name: int(version) for name, version in versions.items() if version.isdigit()
         }
     return provenance
-
-
-def failures_path(path: Path) -> Path:
-    """Return where the failures of a table go: ``x.parquet`` → ``x.failures.csv``."""
-    return path.with_name(f"{path.stem}.failures.csv")
-
-
-def notes_path(path: Path) -> Path:
-    """Return where the notes on files of a table go: ``x.parquet`` → ``x.notes.csv``."""
-    return path.with_name(f"{path.stem}.notes.csv")
-
-
-def files_path(path: Path) -> Path:
-    """Return where the ledger of a table goes: ``x.parquet`` → ``x.files.parquet``."""
-    return path.with_name(f"{path.stem}.files.parquet")
-
-
-def report_path(path: Path) -> Path:
-    """Return where the report on a table goes: ``x.parquet`` → ``x.report.json``."""
-    return path.with_name(f"{path.stem}.report.json")
 
 
 def write_failures(failures: Sequence[Sequence[str]], path: Path) -> Path | None:

@@ -14,9 +14,10 @@ import pytest
 from earmark.classify import distributed
 from earmark.classify.dataset import build
 from earmark.classify.model import storage
+from earmark.classify.model.boosting import booster_parameters
 from earmark.classify.model.defaults import FOR_FEW_ROWS
 from earmark.classify.model.ensemble import Ensemble
-from earmark.classify.model.estimator import GenreClassifier, booster_parameters
+from earmark.classify.model.estimator import GenreClassifier
 from earmark.extract.errors import AnalyseError, LabelError, SchemaError
 
 GENRES = ("folk", "jazz", "rock")

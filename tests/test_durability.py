@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from earmark.classify.model import storage
-from earmark.extract import tables
+from earmark.extract import files, tables
 from earmark.extract.batch import checkpoint, run
 from earmark.extract.errors import WriteError
 
@@ -75,9 +75,9 @@ def test_whatever_call_fails_the_table_is_the_old_one_or_the_new_one(
     monkeypatch.setattr(checkpoint, "SECONDS_PER_PART", 0.0)
     before, after = table.read_bytes(), expected(music, tmp_path)
     home, name = {
-        "fsync": (tables.os, "fsync"),
+        "fsync": (files.os, "fsync"),
         "replace": (Path, "replace"),
-        "mkstemp": (tables.tempfile, "mkstemp"),
+        "mkstemp": (files.tempfile, "mkstemp"),
     }[call]
     failures = 0
     for number in range(1, 30):
@@ -135,7 +135,7 @@ def test_content_is_on_the_disk_before_its_name_is(tmp_path, monkeypatch):
 
     if not Path("/proc/self/fd").is_dir():
         pytest.skip("no way to see what is open")
-    monkeypatch.setattr(tables.os, "fsync", synced)
+    monkeypatch.setattr(files.os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", replaced)
     with tables.atomic(tmp_path / "x.csv") as temporary:
         temporary.write_text("path\n")
@@ -174,7 +174,7 @@ def test_a_folder_that_becomes_read_only_is_said_and_nothing_is_lost(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     with monkeypatch.context() as patch:
-        for home, name in ((tables.tempfile, "mkstemp"), (Path, "unlink"), (Path, "replace")):
+        for home, name in ((files.tempfile, "mkstemp"), (Path, "unlink"), (Path, "replace")):
             patch.setattr(home, name, refuse)
         with pytest.raises(WriteError, match="Read-only file system"):
             run.extract([music], EXTRACTION, output=table)
@@ -186,7 +186,7 @@ def test_a_model_is_the_old_one_or_the_new_one(tmp_path, monkeypatch, number):
     directory = tmp_path / "model"
     storage.copy(storage.LIGHT, directory)
     with monkeypatch.context() as patch:
-        patch.setattr(tables.os, "fsync", Faulty(os.fsync, number, errno.ENOSPC))
+        patch.setattr(files.os, "fsync", Faulty(os.fsync, number, errno.ENOSPC))
         with pytest.raises(WriteError, match="No space left on device"):
             storage.copy(storage.SPOTIFY, directory)
     # The last call is for the name of the new one, which stands by then.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import json
 import pickle
+import shlex
 import shutil
 
 import pandas as pd
@@ -74,6 +76,33 @@ def test_what_is_not_there_is_named_before_what_is_damaged(cli, demo, tmp_path):
     _, _, err = cli("extract", folder, tmp_path / "none", "-o", tmp_path / "t.csv", "-q")
     assert err.splitlines()[-7].startswith("earmark: 1 not found, 7 failed, all listed in")
     assert err.splitlines()[-6].startswith(f"earmark:   {tmp_path / 'none'}: does not exist")
+
+
+def test_what_is_next_leads_to_the_files(demo, tmp_path):
+    from earmark.commands.classify import _next
+
+    folder = tmp_path / "My Music"
+    folder.mkdir()
+    command = _next("genres.csv", [str(folder)])
+    assert shlex.split(command)[-2:] == ["--audio", str(folder)]
+    # Of several, a path begins with the folder's name: no one folder is that of all.
+    assert "--audio" not in _next("genres.csv", [str(folder), str(demo)])
+
+
+def test_help_is_laid_out_for_the_width_of_the_screen(monkeypatch):
+    """No line ends where the source of the docstring happens to."""
+    from typer.testing import CliRunner
+
+    from earmark import pipeline
+
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in pipeline.COMMANDS:
+        out = CliRunner().invoke(pipeline.app, [name, "--help"]).output
+        lines = [line.strip() for line in Text.from_ansi(out).plain.splitlines()]
+        said = lines[3 : next(at for at, line in enumerate(lines) if line.startswith("╭"))]
+        for line, following in itertools.pairwise(said):
+            if line and following:
+                assert len(line) + 1 + len(following.split()[0]) > 76, (name, line)
 
 
 def test_a_folder_that_an_output_needs_is_announced(cli, table, tmp_path):

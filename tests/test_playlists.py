@@ -207,6 +207,12 @@ def test_the_command_writes_playlists_that_lead_to_the_tracks(cli, demo, tmp_pat
     assert "1 track is not in" in err
     (played,) = entries((out / "electronic.m3u8").read_text("utf-8"))
     assert Path(played).samefile(demo / "house-128bpm-a-minor.mp3")
+    _, _, err = cli("playlist", predictions, "-o", out, "--at-least", 0.75)
+    assert "1 of 3 is in no playlist: the genre is less probable than 0.75 (--at-least)" in err
+    unnamed = pd.read_csv(predictions).assign(genre=["classical", None, None])
+    unnamed.to_csv(predictions, index=False)
+    _, _, err = cli("playlist", predictions, "-o", out, "--at-least", 0)
+    assert "2 of 3 are in no playlist: no genre" in err
     status, _, err = cli("playlist", predictions, "-o", out, "--at-least", 0.99)
     assert status == 1
     assert "no track has a genre with a probability of 0.99" in err

@@ -13,10 +13,12 @@ import pandas as pd
 import pytest
 import soundfile
 
+from earmark.extract import partitioned
 from earmark.extract.audio import remote
 from earmark.extract.audio.sources import find
-from earmark.extract.batch import run
+from earmark.extract.batch import delivery, run
 from earmark.extract.batch.executors import Here
+from earmark.extract.errors import WriteError
 
 for module in ("s3fs", "aiohttp", "moto"):
     pytest.importorskip(module, reason="the extra remote is not installed")
@@ -185,3 +187,94 @@ def test_no_credential_is_logged_even_where_everything_else_is(web, bucket, capl
     assert run.extract([url, "s3://songs/music"], EXTRACTION, executor=Here()).described == 3
     assert caplog.text
     assert "of-a-test" not in caplog.text
+
+
+def test_a_table_goes_to_a_bucket_and_is_gone_on_with_there(bucket, music, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    output = "s3://songs/tables/t.parquet"
+    (music / "bad.wav").write_bytes(b"RIFF and no more")
+    for counts in ({"new": 3, "unchanged": 0}, {"failed_before": 1, "unchanged": 2}):
+        with delivery.here(output) as table:
+            result = run.extract([music], EXTRACTION, output=table)
+            expected = result.table
+        assert {name: getattr(result.counts, name) for name in counts} == counts
+    bucket.invalidate_cache()
+    sent = {name.rpartition("/")[2] for name in bucket.ls("songs/tables")}
+    assert sent == {"t.parquet", "t.failures.csv", "t.files.parquet", "t.report.json"}
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(output).reset_index(drop=True), expected, check_dtype=False
+    )
+    # What failed is mended: no failures are left there.
+    soundfile.write(music / "bad.wav", np.zeros(44100) + 0.2, 22050)
+    with delivery.here(output) as table:
+        assert run.extract([music], EXTRACTION, output=table).counts.failed == 0
+    bucket.invalidate_cache()
+    assert not bucket.exists("songs/tables/t.failures.csv")
+    assert not list((tmp_path / "cache" / "earmark" / "outputs").iterdir())
+
+
+def test_a_table_in_parts_goes_to_a_bucket(cli, bucket, music, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(run, "ROWS_AT_ONCE", 1)
+    monkeypatch.setattr(partitioned, "ROWS", 1)
+    order = ("extract", "s3://songs/music", "--set", "loudness", "-q", "-o", "s3://songs/out/t/")
+    status, out, said = cli(*order)
+    assert status == 0, said
+    assert "s3://songs/out/t/" in out
+    bucket.invalidate_cache()
+    assert sorted(name.rpartition("/")[2] for name in bucket.ls("songs/out/t")) == [
+        "part-00000.parquet",
+        "part-00001.parquet",
+    ]
+    bucket.rm("songs/music/a.wav")
+    status, _, said = cli(*order, "--prune")
+    assert status == 0, said
+    bucket.invalidate_cache()
+    assert [name.rpartition("/")[2] for name in bucket.ls("songs/out/t")] == ["part-00000.parquet"]
+
+
+def test_predictions_go_to_a_bucket(cli, bucket, music, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    status, _, said = cli("classify", music, "-m", "light", "-q", "-o", "s3://songs/out/p.csv")
+    assert status == 0, said
+    with bucket.open("songs/out/p.csv") as file:
+        assert len(pd.read_csv(file)) == 2
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("s3://no-such-bucket/t.parquet", "its bucket or folder does not exist"),
+        ("https://me:s3cret@host/t.parquet", "nothing is written to URLs of this kind"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_refused_before_the_work(
+    bucket, tmp_path, monkeypatch, output, why
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(WriteError, match=why) as refused, delivery.here(output):
+        pytest.fail("the work began")
+    assert "s3cret" not in str(refused.value)
+
+
+def test_what_could_not_be_sent_is_kept_and_sent_by_the_next_run(
+    bucket, music, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(remote, "PAUSES", ())
+    send = remote.send
+
+    def broken(path, url):
+        if path.suffix == ".parquet":
+            raise WriteError(url, "cannot be written: the network is gone")
+        send(path, url)
+
+    output = "s3://songs/kept/t.parquet"
+    with monkeypatch.context() as patch:
+        patch.setattr(remote, "send", broken)
+        with pytest.raises(WriteError, match="is kept in"), delivery.here(output) as table:
+            run.extract([music], EXTRACTION, output=table)
+    with delivery.here(output) as table:
+        assert run.extract([music], EXTRACTION, output=table).counts.unchanged == 2
+    bucket.invalidate_cache()
+    assert bucket.exists("songs/kept/t.parquet")

@@ -203,6 +203,11 @@ def test_reasons_say_what_both_have_in_common(cli, tmp_path):
     assert reasons.startswith("timbre: darker than usual")
     _, out, _ = cli("similar", "2", path, "-n", 1, "--why")
     assert out.split("\t")[1:] == ["3.mp3", "sounds like: rock\n"]
+    # What is alike in no word says nothing: neither has been heard as anything.
+    table.loc[[4, 5], ["tag_rock", "spectral_centroid_mean"]] = 0.0, 2000
+    table.to_parquet(path)
+    _, out, _ = cli("similar", "4", path, "-n", 5, "--why")
+    assert not any(line.endswith("sounds like") for line in out.splitlines())
 
 
 @pytest.mark.parametrize("count", [1, 2])

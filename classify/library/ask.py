@@ -112,7 +112,8 @@ def why(source: FeatureTable, ready: Index, place: int, others: Rows) -> list[st
     heard = values.filter(like="tag_")
     tags = heard.clip(upper=numbers.iloc[place][heard.columns], axis=1)
     told = by_family(shared, values, dict.fromkeys(values.index, LIKE_IT), normal, tags)
-    told.loc[told["words"].str.endswith(LIKE_IT), "words"] = ""
+    # What is alike in what a network hears, and in no word of it, says nothing to a listener.
+    told = told[~told["words"].str.endswith(LIKE_IT)]
     by_track = dict(iter(told.groupby("path", sort=False)))
     return [
         "; ".join(told_of(by_track[row], 1, TOLD)) if row in by_track else ""

@@ -142,7 +142,7 @@ def matrix(
     ordinal : bool
         Whether the places of categories are numbers: XGBoost's trees with vectors in their leaves
         know no categories.
-    more
+    **more
         Of the `DMatrix`.
     """
     import xgboost

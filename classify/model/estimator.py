@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import warnings
-from functools import cache
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -17,7 +13,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from earmark.classify.model import vector_leaf
+from earmark.classify.model import boosting, vector_leaf
 from earmark.classify.model.defaults import one_tree_for_all, suited
 from earmark.classify.model.ensemble import Ensemble, matrix, softmax
 from earmark.classify.model.linear import Categories, Linear
@@ -27,15 +23,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["GenreClassifier", "booster_parameters", "usable_device"]
+__all__ = ["GenreClassifier"]
 
-logger = logging.getLogger(__name__)
 
 FEW_VALUES = 2_000_000
 """Values of training data up to which one thread is fastest."""
-
-DEALS = 2
-"""How often rows are dealt into parts; each deal is binned for itself."""
 
 
 class GenreClassifier(ClassifierMixin, BaseEstimator):
@@ -254,8 +246,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
     ) -> xgboost.Booster:
         """Grow the trees, with early stopping as many as a held-out part has use for."""
         seed = self._seed()
-        device = usable_device(self.device)
-        parameters = booster_parameters(chosen, len(self.classes_), seed, device)
+        device = boosting.usable_device(self.device)
+        parameters = boosting.booster_parameters(chosen, len(self.classes_), seed, device)
         parameters |= {"nthread": threads}
         rounds = chosen["n_estimators"]
         together = one_tree_for_all(len(features), len(self.classes_))
@@ -276,11 +268,11 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
             return vector_leaf.objective(encoded[rows], weights[rows], seed) if together else None
 
         held_out = (
-            _held_out(encoded, groups, self.validation_fraction, seed)
+            boosting.held_out(encoded, groups, self.validation_fraction, seed)
             if chosen["early_stopping"]
             else np.zeros(len(encoded), bool)
         )
-        told = [] if after_round is None else [_Told(after_round, rounds)]
+        told = [] if after_round is None else [boosting.Told(after_round, rounds)]
         if held_out.any():
             booster = xgboost.train(
                 parameters,
@@ -297,8 +289,8 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         if parts == 1:
             every = slice(None)
             return xgboost.train(parameters, data(every), rounds, obj=loss(every), callbacks=told)
-        dealt = [data(rows) for rows in _dealt(np.flatnonzero(weights), parts, seed)]
-        return _in_turn(parameters | {"subsample": 1.0}, dealt, rounds, told)
+        dealt = [data(rows) for rows in boosting.dealt(np.flatnonzero(weights), parts, seed)]
+        return boosting.in_turn(parameters | {"subsample": 1.0}, dealt, rounds, told)
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int):
@@ -386,67 +378,6 @@ class GenreClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def booster_parameters(
-    chosen: dict[str, Any], genres: int, seed: int, device: str = "cpu"
-) -> dict[str, Any]:
-    """Return what XGBoost calls the parameters that were chosen."""
-    return {
-        "objective": "multi:softprob",
-        "num_class": genres,
-        "tree_method": "hist",
-        "learning_rate": chosen["learning_rate"],
-        "max_depth": chosen["max_depth"],
-        "max_bin": chosen["max_bin"],
-        "subsample": chosen["subsample"],
-        "colsample_bynode": chosen["colsample_bynode"],
-        "min_child_weight": chosen["min_child_weight"],
-        "lambda": chosen["reg_lambda"],
-        "device": device,
-        "seed": seed,
-        "verbosity": 0,
-    }
-
-
-def _dealt(rows: NDArray[np.int64], parts: int, seed: int) -> list[NDArray[np.int64]]:
-    """Deal rows into parts of one size at random, and once more: two rows may part company."""
-    generator = np.random.default_rng(seed)
-    shuffled = [generator.permutation(rows) for _ in range(DEALS)]
-    parts = min(parts, len(rows))
-    return [np.sort(part) for own in shuffled for part in np.array_split(own, parts)]
-
-
-def _in_turn(
-    parameters: dict[str, Any],
-    parts: Sequence[xgboost.DMatrix],
-    rounds: int,
-    told: Sequence[_Told],
-) -> xgboost.Booster:
-    """Grow the trees of each round on one part of the rows, in turn.
-
-    That is subsampling which saves the time, too: XGBoost's own goes over all rows, and those
-    that were not drawn weigh nothing.
-    """
-    booster = xgboost.Booster(parameters, parts)
-    for done in range(rounds):
-        booster.update(parts[done % len(parts)], done)
-        for own in told:
-            own.after_iteration(booster, done, {})
-    # What XGBoost remembers of the training data is not needed any more.
-    return booster.reset()
-
-
-class _Told(xgboost.callback.TrainingCallback):
-    """Tells somebody after each round of trees."""
-
-    def __init__(self, after_round: Callable[[int, int], object], rounds: int) -> None:
-        self._after_round, self._rounds = after_round, rounds
-
-    def after_iteration(self, _model: Any, epoch: int, _log: Any) -> bool:
-        """Tell; True would end the training."""
-        self._after_round(epoch + 1, self._rounds)
-        return False
-
-
 def _values(features: NDArray[np.float32], categorical: Sequence[int]) -> Categories:
     """Return for each column its values, sorted, where it holds categories."""
     chosen = {place % features.shape[1] for place in categorical}
@@ -454,37 +385,3 @@ def _values(features: NDArray[np.float32], categorical: Sequence[int]) -> Catego
         np.unique(features[np.isfinite(features[:, column]), column]) if column in chosen else None
         for column in range(features.shape[1])
     ]
-
-
-def _held_out(
-    encoded: NDArray[np.int64], groups: ArrayLike | None, fraction: float, seed: int
-) -> NDArray[np.bool_]:
-    """Choose whole groups at random; none where a genre would be left without a row."""
-    own = np.arange(len(encoded)) if groups is None else np.asarray(groups)
-    unique, of_row = np.unique(own, return_inverse=True)
-    chosen = np.random.default_rng(seed).random(len(unique)) < fraction
-    held_out = chosen[of_row]
-    left = np.unique(encoded[~held_out])
-    # XGBoost wants to see every genre; small genres of one group stay with the training.
-    needed = np.unique(of_row[np.isin(encoded, np.setdiff1d(encoded, left))])
-    return held_out & ~np.isin(of_row, needed)
-
-
-@cache
-def usable_device(device: str) -> str:
-    """Return the device, or ``"cpu"`` with a line in the log where there is no GPU."""
-    if device == "cpu":
-        return device
-    probe = xgboost.DMatrix(np.zeros((2, 1)), np.array([0, 1]))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            parameters = {"device": device, "tree_method": "hist", "verbosity": 0}
-            booster = xgboost.train(parameters, probe, 1)
-        # XGBoost itself goes over to the CPU, more or less silently: its configuration tells.
-        used = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
-    except xgboost.core.XGBoostError:
-        used = "cpu"
-    if used == "cpu":
-        logger.warning("no GPU can be used here: training on the CPU")
-    return str(used)

@@ -28,9 +28,9 @@ def say_new_folder(output: Path) -> None:
 
 def say_compiling(set_name: str) -> None:
     """Say that a first run takes longer, and why."""
-    from earmark.extract.signal import hpss, kernels
+    from earmark.extract.signal import hpss, kernels, series_loops, spectral_loops
 
-    needed = [kernels, hpss] if set_name == "gtzan" else [kernels]
+    needed = [spectral_loops, series_loops, *([hpss] if set_name == "gtzan" else [])]
     if not all(map(kernels.are_compiled, needed)):
         say("compiling on the first run, up to a minute or two; later runs begin at once")
 
@@ -43,7 +43,7 @@ def say_unsearched(result: Result) -> None:
         say(unsearched_files(result.unsearched))
 
 
-def show_notes(notes: Sequence[Sequence[str]], listed: Path | None) -> None:
+def show_notes(notes: Sequence[Sequence[str]], listed: Path | str | None) -> None:
     """Say what is odd about files that could be analysed."""
     if notes:
         count = len({path for path, _ in notes})
@@ -54,7 +54,9 @@ def show_notes(notes: Sequence[Sequence[str]], listed: Path | None) -> None:
             say(f"  … and {len(notes) - 5} more")
 
 
-def finish(good: int, failures: Sequence[Sequence[str]], listed: Path | None, strict: bool) -> None:
+def finish(
+    good: int, failures: Sequence[Sequence[str]], listed: Path | str | None, strict: bool
+) -> None:
     """Name what failed, first what was named and is not there, and end with the right status.
 
     A source that is not there is most likely misspelt: whatever else was done, what was asked for

@@ -41,7 +41,8 @@ Sources = Annotated[
     typer.Argument(
         help="Audio files, folders searched at every depth, and lists: '@list.txt' has one on "
         "each line, '-' is such a list on stdin. Tracks are called by their path in "
-        "the folder; where several folders are named, the folder as it was named goes before it."
+        "the folder; where several folders are named, the folder as it was named goes before it.",
+        metavar="SOURCE",
     ),
 ]
 
@@ -271,10 +272,15 @@ def processes(workers: int, memory: float | None, scheduler: str | None = None) 
     return Cluster(scheduler, process_count(workers), held)
 
 
-def read_settings(config: Path | None) -> Any:
+def read_settings(
+    config: Path | None = None, tempo_range: tuple[float, float] | None = None
+) -> Any:
     from earmark.extract import config as configs
 
-    return configs.load(config) if config else configs.DEFAULTS
+    settings = configs.load(config) if config else configs.DEFAULTS
+    if tempo_range is None:
+        return settings
+    return configs.parse(settings.model_dump() | {"tempo_range": tempo_range}, "--tempo-range")
 
 
 def default_folder() -> Path:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -28,6 +31,7 @@ from earmark.commands._options import (
     Quiet,
     Scheduler,
     Strict,
+    TempoRange,
     Timeout,
     Workers,
     default_folder,
@@ -96,19 +100,24 @@ PARSER = OptionalValues
 def command(  # noqa: PLR0912, PLR0915
     sources: Annotated[
         list[str],
-        typer.Argument(help="Audio files, folders searched at every depth, or one feature table."),
+        typer.Argument(
+            help="Audio files, folders searched at every depth, or one feature table.",
+            metavar="SOURCE|TABLE",
+        ),
     ],
     model: Annotated[
         Path | None,
         typer.Option("-m", "--model", help="Directory of a model; by default the one shipped."),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o",
             "--output",
-            help="The predictions (.csv, .parquet, .jsonl). By default predictions.csv, in "
-            "data/features where there is such a folder; - prints them and writes nothing.",
+            help="The predictions (.csv, .parquet, .jsonl), also at a URL (s3://, gs://, sftp://). "
+            "By default predictions.csv, in data/features where there is such a folder; - prints "
+            "them and writes nothing.",
+            metavar="TABLE",
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Genres to name per track.")] = 3,
@@ -149,6 +158,7 @@ def command(  # noqa: PLR0912, PLR0915
         ),
     ] = None,
     keys: KeyNames = None,
+    tempo_range: TempoRange = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     timeout: Timeout = None,
@@ -164,87 +174,126 @@ def command(  # noqa: PLR0912, PLR0915
     import earmark
     from earmark.classify import score, sound_tags
     from earmark.extract import key_names, tables
-    from earmark.extract.batch import run
+    from earmark.extract import tempo_range as tempi
+    from earmark.extract.batch import delivery, run
 
     bundle = earmark.load(model)
-    output = output or default_folder() / "predictions.csv"
-    to_stdout = output == STDOUT
+    named = output or str(default_folder() / "predictions.csv")
+    called = delivery.shown(named)
+    to_stdout = named == str(STDOUT)
     if to_stdout and (explain or segments is not None):
         raise typer.BadParameter(NOWHERE, param_hint="--explain, --segments")
-    if not to_stdout:
-        tables.check_output(output, "predictions")
-        say_new_folder(output)
-    explained = _beside(output, "explained", "reasons" if explain else None)
-    timeline = _beside(output, "segments", None if segments is None else "segments")
-    failures: Sequence[Sequence[str]] = []
-    notes: Sequence[Sequence[str]] = []
-    kept = None
-    if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
-        table = parts = tables.read(sources[0])
-        if model is None and not set(bundle.inputs) <= set(table.frame):
-            bundle = _light_for(table, bundle)
-        _say_of_table(bundle, table)
-        if keys:
-            key_names.check_named(map(str, table.frame), table.source)
-    else:
-        where = str(model or "the default model")
-        extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
-        extraction = replace(extraction, timeout=timeout)
-        if keys:
-            key_names.check_named(extraction.schema.names, extraction.schema.set)
-        say_compiling(extraction.set)
-        result = run.extract(
-            sources,
-            extraction,
-            executor=processes(workers, memory, scheduler),
-            progress=not quiet,
-            keep=None if to_stdout else output,
-        )
-        kept = result.kept
-        parts, table = result.held[0], result.held[-1]
-        failures, notes = result.failures, result.notes
-        say_unsearched(result)
-    scored = score.scored(bundle, table)
-    found = scored.predictions(top, min_probability)
-    if tags:
-        found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
-    if keys:
-        names = key_names.of_tracks(table.frame.assign(path=table.paths), keys.value)
-        found[key_names.COLUMN] = found["path"].map(names)
-    if segments is not None:
-        timed = scored if parts is table else score.scored(bundle, parts)
-        over_time = timed.segments(segments, top, min_probability)
-    listed = None if to_stdout else tables.write_failures(failures, output)
-    if len(found):
+    with contextlib.ExitStack() as stack:
+        place = STDOUT if to_stdout else stack.enter_context(delivery.here(named))
         if not to_stdout:
-            tables.write(found, output)
-        show(found, printed(output, form), lambda: show_predictions(found))
-        if not to_stdout:
-            say(f"{len(found)} {'track' if len(found) == 1 else 'tracks'}: {output}")
-        _say_synthetic(sources, found["path"])
-        if explain:
-            _explain(scored, explain, explained, form)
+            tables.check_output(place, "predictions")
+            if called == named:
+                say_new_folder(place)
+        explained = _beside(place, "explained", "reasons" if explain else None)
+        timeline = _beside(place, "segments", None if segments is None else "segments")
+        failures: Sequence[Sequence[str]] = []
+        notes: Sequence[Sequence[str]] = []
+        kept = None
+        if len(sources) == 1 and tables.is_table(sources[0]):
+            table = parts = tables.read(sources[0])
+            if model is None and not set(bundle.inputs) <= set(table.frame):
+                bundle = _light_for(table, bundle)
+            _say_of_table(bundle, table)
+            if keys:
+                key_names.check_named(map(str, table.frame), table.source)
+            if tempo_range:
+                tempi.check_there(map(str, table.frame), table.source)
+        else:
+            where = str(model or "the default model")
+            extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
+            extraction = replace(extraction, timeout=timeout)
+            if keys:
+                key_names.check_named(extraction.schema.names, extraction.schema.set)
+            if tempo_range:
+                tempi.check_there(extraction.schema.names, extraction.schema.set)
+            say_compiling(extraction.set)
+            result = run.extract(
+                sources,
+                extraction,
+                executor=processes(workers, memory, scheduler),
+                progress=not quiet,
+                keep=None if to_stdout else place,
+            )
+            kept = result.kept
+            parts, table = result.held[0], result.held[-1]
+            failures, notes = result.failures, result.notes
+            say_unsearched(result)
+        scored = score.scored(bundle, table)
+        found = scored.predictions(top, min_probability)
+        if tags:
+            found = found.join(sound_tags.of_tracks(scored.tags, table.source), on="path")
+        if keys:
+            names = key_names.of_tracks(table.frame.assign(path=table.paths), keys.value)
+            found[key_names.COLUMN] = found["path"].map(names)
+        if tempo_range:
+            own = tempi.of_tracks(table.frame.assign(path=table.paths), tempo_range)
+            found[tempi.COLUMN] = found["path"].map(own)
         if segments is not None:
-            _over_time(over_time, timeline, form)
-    else:
-        say(f"nothing could be analysed; no {output} was written")
-    if kept is not None:
-        kept.remove()
-    show_doubts(found, min_probability)
-    if len(found) and not to_stdout and sys.stderr.isatty():
-        say(f"next: earmark playlist {output} -o playlists")
-    show_notes(notes, None if to_stdout else tables.write_notes(notes, output))
-    finish(len(found), failures, listed, strict)
+            timed = scored if parts is table else score.scored(bundle, parts)
+            over_time = timed.segments(segments, top, min_probability)
+        if not to_stdout:
+            tables.write_failures(failures, place)
+            tables.write_notes(notes, place)
+        if len(found):
+            if not to_stdout:
+                tables.write(found, place)
+            show(found, printed(place, form), lambda: show_predictions(found))
+            if not to_stdout:
+                say(f"{len(found)} {'track' if len(found) == 1 else 'tracks'}: {called}")
+            _say_synthetic(sources, found["path"])
+            if explain:
+                _explain(scored, explain, explained, form)
+                say(f"what spoke for and against each: {_named(named, 'explained')}")
+            if segments is not None:
+                _over_time(over_time, timeline, form)
+                say(f"genres over time: {_named(named, 'segments')}")
+        else:
+            say(f"nothing could be analysed; no {called} was written")
+        if kept is not None:
+            kept.remove()
+        show_doubts(found, min_probability)
+        if len(found) and not to_stdout and sys.stderr.isatty():
+            say(f"next: {_next(called, sources)}")
+    beside = (lambda _: None) if to_stdout else partial(delivery.beside, named)
+    show_notes(notes, beside(tables.notes_path))
+    finish(len(found), failures, beside(tables.failures_path), strict)
+
+
+def _next(output: str, sources: Sequence[str]) -> str:
+    """Return a command that makes something of predictions, as it would be typed."""
+    from earmark.extract import tables
+
+    command = ["earmark", "playlist", output, "-o", "playlists"]
+    # The paths of the table are those in the one folder that was named.
+    if len(sources) == 1 and Path(sources[0]).is_dir() and not tables.is_table(sources[0]):
+        command += ["--audio", sources[0]]
+    return shlex.join(command)
 
 
 def _beside(output: Path, name: str, kind: str | None) -> Path:
     """Return where a second table goes; one of that kind must be free to stand there."""
     from earmark.extract import tables
 
-    path = output.with_name(f"{output.stem}.{name}{output.suffix}")
+    path = _second(output, name)
     if kind is not None:
         tables.check_output(path, kind)
     return path
+
+
+def _second(output: Path, name: str) -> Path:
+    return output.with_name(f"{output.stem}.{name}{output.suffix}")
+
+
+def _named(output: str, name: str) -> str:
+    """Return where a second table goes, as it may be shown."""
+    from earmark.extract.batch import delivery
+
+    return delivery.beside(output, lambda path: _second(path, name))
 
 
 def _light_for(table: FeatureTable, default: Trained) -> Trained:
@@ -291,7 +340,6 @@ def _over_time(segments: pd.DataFrame, output: Path, form: Format) -> None:
     tables.write(segments, output)
     if form is Format.table:
         show_segments(segments)
-    say(f"genres over time: {output}")
 
 
 def _explain(scored: Scored, how: Reasons, output: Path, form: Format) -> None:
@@ -305,4 +353,3 @@ def _explain(scored: Scored, how: Reasons, output: Path, form: Format) -> None:
             show_columns(columns)
         else:
             show_reasons(scored.reasons(scored.paths[:SHOWN]))
-    say(f"what spoke for and against each: {output}")

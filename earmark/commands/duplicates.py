@@ -17,7 +17,7 @@ EXAMPLE = "earmark duplicates features.parquet --audio ~/Music --playlist double
 
 
 def command(
-    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.")],
+    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.", metavar="TABLE")],
     output: Annotated[
         Path | None,
         typer.Option(

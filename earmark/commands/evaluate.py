@@ -84,7 +84,8 @@ def command(
     """
     import earmark
     from earmark.classify.evaluation import cross_validation
-    from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.classify.model.boosting import usable_device
+    from earmark.classify.model.estimator import GenreClassifier
     from earmark.extract import tables
     from earmark.extract.errors import BundleError
 
@@ -117,6 +118,7 @@ def command(
     )
     if bundle is not None:
         show_evaluation(cross_validation.test(bundle, data), form)
+        say("this holds if the model was trained on none of these tracks, nor on their artists")
         if output is not None:
             _write(cross_validation.predicted(bundle, data), output)
         return

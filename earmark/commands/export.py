@@ -24,7 +24,10 @@ class Target(StrEnum):
 
 
 def command(
-    table: Annotated[Path, typer.Argument(help="Predictions, or a table from `earmark extract`.")],
+    table: Annotated[
+        Path,
+        typer.Argument(help="Predictions, or a table from `earmark extract`.", metavar="TABLE"),
+    ],
     output: Annotated[
         Path,
         typer.Option(

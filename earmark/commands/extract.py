@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import contextlib
 from typing import Annotated
 
 import typer
@@ -24,6 +24,7 @@ from earmark.commands._options import (
     Scheduler,
     Sources,
     Strict,
+    TempoRange,
     Timeout,
     Workers,
     default_folder,
@@ -39,13 +40,15 @@ EXAMPLE = "earmark extract ~/Music -o features.parquet --workers 4"
 def command(
     sources: Sources,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "-o",
             "--output",
-            help="The table; its ending (.parquet, .csv, .jsonl) names the format. "
-            "By default features.parquet, in data/features where there is such a folder; - prints "
-            "it and writes nothing.",
+            help="The table; its ending (.parquet, .csv, .jsonl) names the format, a / at the end "
+            "a folder of part-*.parquet. It may be a URL (s3://, gs://, sftp://). By default "
+            "features.parquet, in data/features where there is such a folder; - prints it and "
+            "writes nothing.",
+            metavar="TABLE",
         ),
     ] = None,
     set_name: Annotated[
@@ -63,9 +66,11 @@ def command(
         typer.Option(help="A row per window of about this many seconds.", metavar="SECONDS"),
     ] = None,
     tracks_output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--tracks", help="With --windows: a table with a row per track, from the same pass."
+            "--tracks",
+            help="With --windows: a table with a row per track, from the same pass.",
+            metavar="TABLE",
         ),
     ] = None,
     header_rows: Annotated[
@@ -84,6 +89,7 @@ def command(
         ),
     ] = False,
     keys: KeyNames = None,
+    tempo_range: TempoRange = None,
     force: Force = False,
     workers: Workers = 0,
     scheduler: Scheduler = None,
@@ -102,7 +108,7 @@ def command(
     and what was done in TABLE.report.json; TABLE.files.parquet is how files are known again.
     """
     from earmark.extract import tables
-    from earmark.extract.batch import run
+    from earmark.extract.batch import delivery, run
 
     if tracks_output and windows is None:
         raise typer.BadParameter(
@@ -111,11 +117,14 @@ def command(
     if header_rows not in (1, 3):
         raise typer.BadParameter("either 1 or 3", param_hint="--header-rows")
     extraction = run.Extraction(
-        set_name, read_settings(config), windows, tracks_output is not None, timeout
+        set_name,
+        read_settings(config, tempo_range),
+        windows,
+        tracks_output is not None,
+        timeout,
     )
-    output = output or default_folder() / "features.parquet"
     say_compiling(set_name)
-    if output == STDOUT:
+    if output == str(STDOUT):
         if tracks_output or header_rows != 1 or prune or retry_failed or force:
             raise typer.BadParameter(NOWHERE, param_hint="--output")
         held = run.extract(
@@ -125,45 +134,52 @@ def command(
             progress=not quiet,
             notation=notation_of(keys),
         )
-        show(held.held[0].frame, printed(output, form))
+        show(held.held[0].frame, printed(STDOUT, form))
         say_unsearched(held)
         show_notes(held.notes, None)
         finish(held.described, held.failures, None, strict)
         return
-    say_new_folder(output)
-    result = run.extract(
-        sources,
-        extraction,
-        output=output,
-        tracks_output=tracks_output,
-        header_rows=header_rows,
-        executor=processes(workers, memory, scheduler),
-        progress=not quiet,
-        prune=prune,
-        retry_failed=retry_failed,
-        force=force,
-        notation=notation_of(keys),
-    )
+    output = output or str(default_folder() / "features.parquet")
+    called = delivery.shown(output)
+    with contextlib.ExitStack() as stack:
+        table = stack.enter_context(delivery.here(output))
+        of_tracks = stack.enter_context(delivery.here(tracks_output)) if tracks_output else None
+        if called == output:
+            say_new_folder(table)
+        result = run.extract(
+            sources,
+            extraction,
+            output=table,
+            tracks_output=of_tracks,
+            header_rows=header_rows,
+            executor=processes(workers, memory, scheduler),
+            progress=not quiet,
+            prune=prune,
+            retry_failed=retry_failed,
+            force=force,
+            notation=notation_of(keys),
+        )
+        there = table.exists()
     tracks = result.described
     total = tracks + result.counts.gone - result.counts.pruned
     rows = f" in {result.rows} windows" if windows else ""
     if tracks:
         columns = len(extraction.schema.columns)
-        line = f"{total} tracks{rows}, {columns} descriptors each: {output}"
+        line = f"{total} tracks{rows}, {columns} descriptors each: {called}"
         facts = {
             "tracks": total,
             "rows": result.rows,
             "descriptors": columns,
             "failed": result.counts.failed,
             "not_found": result.counts.unfound,
-            "output": output,
+            "output": called,
         }
         show(facts, form, lambda: print(line))
-    elif output.exists():
-        say(f"nothing could be analysed; {output} is as it was")
+    elif there:
+        say(f"nothing could be analysed; {called} is as it was")
     else:
-        say(f"nothing could be analysed; no {output} was written")
+        say(f"nothing could be analysed; no {called} was written")
     say(str(result.counts))
     say_unsearched(result)
-    show_notes(result.notes, tables.notes_path(output))
-    finish(tracks, result.failures, tables.failures_path(output), strict)
+    show_notes(result.notes, delivery.beside(output, tables.notes_path))
+    finish(tracks, result.failures, delivery.beside(output, tables.failures_path), strict)

@@ -30,7 +30,10 @@ MOST_NAMED = 5
 def command(
     thing: Annotated[
         Path,
-        typer.Argument(help="A table, a model directory, an audio file or a descriptor's name."),
+        typer.Argument(
+            help="A table, a model directory, an audio file or a descriptor's name.",
+            metavar="TABLE|MODEL|TRACK|NAME",
+        ),
     ],
     keys: KeyNames = None,
     form: As = Format.table,
@@ -43,10 +46,10 @@ def command(
     if not thing.exists() and descriptor_docs.is_name(str(thing)):
         page = descriptor_docs.find(str(thing))
         show({"name": str(thing), "page": page}, form, lambda: _show_page(page))
+    elif tables.is_table(thing):
+        _show_table(tables.read(thing), tables.kind_of(thing), form)
     elif thing.is_dir():
         _show_model(earmark.load(thing), form)
-    elif thing.name.lower().endswith(tables.READABLE):
-        _show_table(tables.read(thing), tables.kind_of(thing), form)
     else:
         row = earmark.features(thing).to_frame().T
         named = (with_names(row, keys.value) if keys else row).iloc[0]

@@ -23,7 +23,9 @@ class Theme(StrEnum):
 
 
 def command(
-    table: Annotated[Path, typer.Argument(help="Any table of tracks, or of windows of them.")],
+    table: Annotated[
+        Path, typer.Argument(help="Any table of tracks, or of windows of them.", metavar="TABLE")
+    ],
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="Directory for the pictures.", show_default=False),

@@ -16,15 +16,16 @@ EXAMPLE = "earmark merge rock.parquet jazz.parquet -o all.parquet"
 def command(
     sources: Annotated[
         list[Path],
-        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE..."),
+        typer.Argument(help="Tables from `earmark extract`, in Parquet.", metavar="TABLE"),
     ],
     output: Annotated[
-        Path,
+        str,
         typer.Option(
             "-o",
             "--output",
-            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format; "
-            "- prints it.",
+            help="The table of them all; its ending (.parquet, .csv, .jsonl) names the format, a / "
+            "at the end a folder of part-*.parquet; it may be a URL; - prints it.",
+            metavar="TABLE",
             show_default=False,
         ),
     ],
@@ -36,19 +37,23 @@ def command(
     refused, as are tables that do not say how they were made.
     """
     from earmark.extract import feature_table, tables
+    from earmark.extract.batch import delivery
 
-    if output != STDOUT:
-        tables.check_output(output, "features")
-        say_new_folder(output)
-    parts = [tables.read(source) for source in sources]
-    merged = feature_table.merge(parts)
-    if output == STDOUT:
-        show(merged.frame, printed(output, form))
+    if output == str(STDOUT):
+        merged = feature_table.merge([tables.read(source) for source in sources])
+        show(merged.frame, printed(STDOUT, form))
         return
-    tables.write(merged, output)
+    called = delivery.shown(output)
+    with delivery.here(output) as place:
+        tables.check_output(place, "features")
+        if called == output:
+            say_new_folder(place)
+        parts = [tables.read(source) for source in sources]
+        merged = feature_table.merge(parts)
+        tables.write(merged, place)
     twice = sum(map(len, parts)) - len(merged)
     repeated = f" ({twice} were there more than once)" if twice else ""
     tracks = merged.paths.nunique()
-    facts = {"rows": len(merged), "tracks": tracks, "repeated": twice, "output": output}
-    line = f"{len(merged)} rows of {tracks} tracks{repeated}: {output}"
+    facts = {"rows": len(merged), "tracks": tracks, "repeated": twice, "output": called}
+    line = f"{len(merged)} rows of {tracks} tracks{repeated}: {called}"
     show(facts, form, lambda: print(line))

@@ -36,7 +36,9 @@ class Kind(StrEnum):
 def command(
     table: Annotated[
         Path,
-        typer.Argument(help="Predictions, a table from `earmark extract`, or any with paths."),
+        typer.Argument(
+            help="Predictions, a table from `earmark extract`, or any with paths.", metavar="TABLE"
+        ),
     ],
     output: Annotated[
         Path,
@@ -146,10 +148,12 @@ def command(
     if not single:
         tracks = columns.with_column(tracks, by, files)
     least = at_least if at_least is not None else 0.0 if single or by != "genre" else 0.5
+    every = len(tracks)
     tracks, unsure, away = choose.within(tracks, least, files)
     if unsure:
         say(
-            f"{unsure} {'track' if unsure == 1 else 'tracks'} less probable than {least:g} left out"
+            f"{unsure} of {every} {'is' if unsure == 1 else 'are'} in no playlist: the genre is "
+            f"less probable than {least:g} (--at-least)"
         )
     if away:
         say(f"{away} {'track is' if away == 1 else 'tracks are'} not in {audio}: left out")
@@ -174,6 +178,8 @@ def command(
     made, kept = playlists.write_some(chosen, output, by, lines, ending, single)
     for failure in kept:
         say(str(failure))
+    if not single and (nameless := int(chosen[by].isna().sum())) and made:
+        say(f"{nameless} of {every} {'is' if nameless == 1 else 'are'} in no playlist: no {by}")
     if not made:
         raise SchemaError(f"{table}: no playlist was written; no track has a {by}, or all are kept")
     if audio is None:

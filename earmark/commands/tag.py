@@ -257,7 +257,7 @@ def _planned(
         tempo_range,
         values.genre_names(genre_map) if genre_map else {},
     )
-    if len(sources) == 1 and sources[0].lower().endswith(tables.READABLE):
+    if len(sources) == 1 and tables.is_table(sources[0]):
         found = known.of_table(Path(sources[0]), audio, model, features)
         _say_lacking(
             sources[0], values.lacking(map(str, found.rows), wanted.fields), wanted.fields, fields

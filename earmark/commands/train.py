@@ -42,7 +42,8 @@ def command(
         Path,
         typer.Argument(
             help="A table from `earmark extract`, or one of Spotify's; with --scheduler also a "
-            "folder of part-*.parquet."
+            "folder of part-*.parquet.",
+            metavar="TABLE",
         ),
     ],
     output: Annotated[
@@ -73,7 +74,8 @@ def command(
     """
     from earmark.classify import distributed, train
     from earmark.classify.model import storage
-    from earmark.classify.model.estimator import GenreClassifier, usable_device
+    from earmark.classify.model.boosting import usable_device
+    from earmark.classify.model.estimator import GenreClassifier
 
     storage.check_directory(output)
     joining: dict[str, Any] = {

@@ -16,7 +16,7 @@ EXAMPLE = "earmark watch ~/Music -o library.parquet --tag genre,bpm,key"
 
 def command(
     folders: Annotated[
-        list[Path], typer.Argument(help="Folders, watched at every depth.", metavar="FOLDER...")
+        list[Path], typer.Argument(help="Folders, watched at every depth.", metavar="FOLDER")
     ],
     output: Annotated[
         Path,

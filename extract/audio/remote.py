@@ -1,4 +1,4 @@
-"""Audio files at URLs, through fsspec: searched where they are, and copied to be read.
+"""Files at URLs, through fsspec: searched where they are, copied to be read, and sent there.
 
 What a URL may hold of credentials, a password before the host or a signature behind ``?``, is in no
 name and no message; what libraries say of an error often repeats the URL, and is not passed on.
@@ -18,17 +18,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urljoin
 
-from earmark.extract.errors import FetchError, FindError, printable
+from earmark.extract.errors import FetchError, FindError, WriteError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 T = TypeVar("T")
 
-__all__ = ["RemoteFile", "is_list", "is_url", "listed", "local_copy", "search", "shown"]
+__all__ = [
+    "RemoteFile",
+    "check_writable",
+    "is_list",
+    "is_url",
+    "listed",
+    "local_copy",
+    "remove",
+    "search",
+    "send",
+    "shown",
+]
 
 SCHEMES = frozenset({"s3", "gs", "gcs", "http", "https", "sftp", "ssh"})
 """Where files may be. Others, such as ``file``, would let a list name what is on this machine."""
+
+WRITABLE = frozenset({"s3", "gs", "gcs", "sftp", "ssh"})
+"""Where files may be sent to."""
 
 PAUSES = (0.5, 2.0)
 """Seconds before a network is tried again."""
@@ -51,13 +65,24 @@ TRY_AGAIN = frozenset({408, 425, 429})
 SILENT = "cannot be read: the server does not answer; see whether it is there, and try again"
 
 CREDENTIALS = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "AuthenticationException", "RefreshError"}
+    {
+        "AuthenticationException",
+        "BadAuthenticationType",
+        "NoCredentialsError",
+        "PartialCredentialsError",
+        "RefreshError",
+    }
 )
 """Names of errors that mean that a service does not know who asks."""
 
 
-TALKATIVE = ("fsspec.http", "botocore", "aiobotocore")
-"""Loggers that write URLs and signatures where their level is DEBUG."""
+TALKATIVE = {
+    "fsspec.http": logging.INFO,
+    "botocore": logging.INFO,
+    "aiobotocore": logging.INFO,
+    "gcsfs": logging.ERROR,
+}
+"""Loggers that write URLs and signatures where their level is lower, or a warning at every call."""
 
 
 @dataclass(frozen=True)
@@ -207,8 +232,8 @@ def _opened(url: str) -> tuple[Any, str]:
     try:
         import fsspec
 
-        for name in TALKATIVE:
-            logging.getLogger(name).setLevel(logging.INFO)
+        for name, level in TALKATIVE.items():
+            logging.getLogger(name).setLevel(level)
         system, root = fsspec.url_to_fs(scheme + url[len(scheme) :])
     except ImportError:
         raise FindError(shown(url), NEEDS) from None
@@ -271,6 +296,77 @@ def _copy(
     system.get_file(root, str(path), callback=Watched(), **_within(system, within))
     if size is not None and path.stat().st_size != size:
         raise ConnectionError("broke off")
+
+
+def check_writable(url: str) -> None:
+    """Refuse a URL that nothing can be sent to, before any work is done for it.
+
+    Raises
+    ------
+    WriteError
+        It is of another kind, is not there, or may not be written to.
+    """
+    scheme = url.partition("://")[0].lower()
+    if scheme not in WRITABLE:
+        known = ", ".join(sorted(WRITABLE))
+        raise WriteError(shown(url), f"nothing is written to URLs of this kind, only to: {known}")
+    with tempfile.TemporaryDirectory() as folder:
+        empty = Path(folder, "empty")
+        empty.touch()
+        probe = f"{url}.{os.getpid()}.test"
+        try:
+            send(empty, probe)
+            remove(probe)
+        except WriteError as error:
+            raise WriteError(shown(url), error.message) from None
+
+
+def send(path: Path, url: str) -> None:
+    """Put a file at a URL.
+
+    Raises
+    ------
+    WriteError
+        It cannot be put there.
+    """
+
+    def put() -> None:
+        system, root = _opened(url)
+        # In an object store there are no folders, and a bucket is nobody's to make by the way.
+        if url.lower().startswith(("sftp:", "ssh:")):
+            system.makedirs(posixpath.dirname(root), exist_ok=True)
+        system.put_file(str(path), root)
+
+    _written(url, put)
+
+
+def remove(url: str) -> None:
+    """Remove a file; it is well if there is none.
+
+    Raises
+    ------
+    WriteError
+        It cannot be removed.
+    """
+
+    def removed() -> None:
+        system, root = _opened(url)
+        with contextlib.suppress(FileNotFoundError):
+            system.rm_file(root)
+
+    _written(url, removed)
+
+
+def _written(url: str, attempt: Callable[[], None]) -> None:
+    try:
+        _tried(url, attempt)
+    except FindError as error:
+        message = error.message.replace("does not exist;", "its bucket or folder does not exist;")
+    except FetchError as error:
+        message = error.message.replace("be read", "be written")
+    else:
+        return
+    raise WriteError(shown(url), message)
 
 
 def _tried(url: str, attempt: Callable[[], T]) -> T:

@@ -27,7 +27,7 @@ MOST_ENDINGS = 12
 """Endings that are named of files that are not searched."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Track:
     """One audio file.
 

@@ -41,7 +41,7 @@ OPEN_PARTS = 8
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finished:
     """What a run has to know of a track that is finished, without its rows.
 

@@ -1,10 +1,10 @@
 """Tracks are analysed on a cluster of Dask's.
 
 Tracks are sent as what they are called and where they are, never as bytes: every worker must reach
-the same files under the same names. Results come back one by one. A worker that dies loses what it
-was doing to others; a scheduler that is started again is connected to again, and gets what was not
-finished. Whoever may reach a scheduler can run code on it, as always with Dask: keep it in a
-network that is trusted, or use its TLS.
+the same files under the same names. Short ones go together, and results come back task by task. A
+worker that dies loses what it was doing to others; a scheduler that is started again is connected
+to again, and gets what was not finished. Whoever may reach a scheduler can run code on it, as
+always with Dask: keep it in a network that is trusted, or use its TLS.
 """
 
 from __future__ import annotations
@@ -38,7 +38,13 @@ LOCAL = "local"
 """Instead of an address: a scheduler and workers that are started here, and end with the run."""
 
 AHEAD = 4
-"""Tracks that are out per thread of the workers: they need not wait, the scheduler stays small."""
+"""Tasks that are out per thread of the workers: they need not wait, the scheduler stays small."""
+
+TASK_SECONDS = 1.0
+"""What a task should take: Dask spends some ten milliseconds on each, as a short track takes."""
+
+TRACKS_PER_TASK = 64
+"""Tracks of one task at most."""
 
 CONNECTING = 30.0
 """Seconds in which a scheduler must answer at first."""
@@ -150,12 +156,13 @@ class _Run:
         self._address, self._tracks = address, tracks
         self._job = pickle.dumps((job, memory))
         self._waiting = deque(range(len(tracks)))
-        self._out: dict[Any, int] = {}
-        self._name = uuid.uuid4().hex
+        self._alone: deque[int] = deque()
+        self._out: dict[Any, list[int]] = {}
+        self._pace = TASK_SECONDS
 
     def outcomes(self) -> Generator[tuple[int, Outcome], None, None]:
         patience = CONNECTING
-        while self._waiting or self._out:
+        while self._waiting or self._alone or self._out:
             client = connected(self._address, patience)
             try:
                 yield from self._until_lost(client)
@@ -166,7 +173,8 @@ class _Run:
                         future.cancel()
                 client.close(timeout=5)
             # What was out when the scheduler went is given out again.
-            self._waiting.extendleft(self._out.values())
+            for some in self._out.values():
+                self._waiting.extendleft(reversed(some))
             self._out.clear()
             patience = PATIENCE
 
@@ -175,13 +183,14 @@ class _Run:
         import distributed
 
         done: SimpleQueue[Any] = SimpleQueue()
-        while self._waiting or self._out:
+        while self._waiting or self._alone or self._out:
             threads = sum(client.nthreads().values()) if client.status == "running" else 0
-            while self._waiting and len(self._out) < max(AHEAD * threads, AHEAD):
-                index = self._waiting.popleft()
-                key = f"earmark-{self._name}-{index}"
-                future = client.submit(work, self._job, self._tracks[index], key=key, pure=False)
-                self._out[future] = index
+            places = max(AHEAD * threads, AHEAD)
+            while len(self._out) < places and (some := self._task(places)):
+                tracks = [self._tracks[index] for index in some]
+                key = f"earmark-{uuid.uuid4().hex}"
+                future = client.submit(work, self._job, tracks, key=key, pure=False)
+                self._out[future] = some
                 future.add_done_callback(done.put)
             try:
                 future = done.get(timeout=1)
@@ -191,38 +200,57 @@ class _Run:
                 continue
             if future not in self._out:
                 continue
-            track = self._tracks[self._out[future]]
             try:
-                outcome = worker.unpacked(future.result(timeout=60))
+                seconds, found = future.result(timeout=60)
             except distributed.KilledWorker:
+                some = self._out.pop(future)
+                if len(some) > 1:
+                    # One of them did it.
+                    self._alone.extend(some)
+                    continue
+                path = self._tracks[some[0]].path
                 message = "killed the workers that read it: damaged, or too big for their memory"
-                outcome = failed(track.path, AnalyseError(track.path, message))
+                yield some[0], failed(path, AnalyseError(path, message))
+                continue
             except (OSError, distributed.CancelledError, TimeoutError):
                 # The scheduler has gone, or nobody has the result any more.
                 if client.status != "running":
                     return
-                self._waiting.append(self._out.pop(future))
-                self._name = uuid.uuid4().hex
+                self._waiting.extend(self._out.pop(future))
                 continue
             except Exception as error:
                 raise AnalyseError(
                     "workers", f"cannot analyse ({error}); is the same Earmark installed on all?"
                 ) from error
-            yield self._out.pop(future), outcome
+            some = self._out.pop(future)
+            self._pace += (seconds / len(some) - self._pace) / 2
+            for index, data in zip(some, found, strict=True):
+                yield index, worker.unpacked(data)
+
+    def _task(self, places: int) -> list[int]:
+        """Take the tracks of the next task: as many as are worth it, and fewer towards the end."""
+        if self._alone:
+            return [self._alone.popleft()]
+        count = min(TASK_SECONDS / max(self._pace, 1e-6), len(self._waiting) / places)
+        count = min(max(1, int(count)), TRACKS_PER_TASK, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(count)]
 
 
 _OWN = threading.local()
 """The process of each thread of a worker: what hangs or crashes in it harms nobody else."""
 
 
-def work(job: bytes, track: Track) -> bytes:
-    """Analyse a track: what is sent to a worker of Dask's."""
+def work(job: bytes, tracks: Sequence[Track]) -> tuple[float, list[bytes]]:
+    """Analyse some tracks, and say how long it took: what is sent to a worker of Dask's."""
     seat: _Seat | None = getattr(_OWN, "seat", None)
     if seat is None or seat.job != job:
         if seat is not None:
             seat.close()
         seat = _OWN.seat = _Seat(job)
-    return worker.packed(seat.outcome(track))
+    seat.start()
+    begun = time.monotonic()
+    found = [worker.packed(seat.outcome(track)) for track in tracks]
+    return time.monotonic() - begun, found
 
 
 class _Seat:
@@ -238,19 +266,24 @@ class _Seat:
             self._process.kill()
         self._process = None
 
+    def start(self) -> None:
+        """Have a process, where one can be had."""
+        if self._process is not None:
+            return
+        self._said = SimpleQueue()
+        # The job comes from the run, which is trusted as every client of Dask's is.
+        job, memory = pickle.loads(self.job)  # noqa: S301
+        self._process = worker.WorkerProcess(job, self._said.put, memory)
+        if self._next(time.monotonic() + START_LIMIT) is None:
+            self.close()
+
     def outcome(self, track: Track) -> Outcome:
         """Return what becomes of a track within its time."""
-        reason = ""
+        reason = "it does not start"
         for _ in range(DEATHS):
+            self.start()
             if self._process is None:
-                self._said = SimpleQueue()
-                # The job comes from the run, which is trusted as every client of Dask's is.
-                job, memory = pickle.loads(self.job)  # noqa: S301
-                self._process = worker.WorkerProcess(job, self._said.put, memory)
-                if self._next(time.monotonic() + START_LIMIT) is None:
-                    self.close()
-                    reason = "it does not start"
-                    continue
+                continue
             self._process.send(track)
             begun, allowed = time.monotonic(), SECONDS_PER_FILE
             while (message := self._next(begun + allowed + GRACE)) is not None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api.types import pandas_dtype
 
-from earmark.extract import sets, tables
+from earmark.extract import partitioned, sets, tables
 from earmark.extract.audio import sources as files
 from earmark.extract.batch import report
 from earmark.extract.batch.checkpoint import Finished, Memory, Parts
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Extraction", "Result", "extract", "tabulate"]
 
-ROWS_AT_ONCE = 10_000
+ROWS_AT_ONCE = 4_000
 """Rows that are laid together to be written: a table of millions is never held."""
 
 
@@ -370,6 +370,7 @@ def _checked_schemas(extraction: Extraction, notation: Notation | None) -> list[
 def _checked_outputs(output: Path | None, tracks_output: Path | None) -> tuple[Path, ...]:
     paths = tuple(path for path in (output, tracks_output) if path is not None)
     for path in paths:
+        partitioned.settled(path)
         tables.check_output(path, "features")
     if tracks_output and output and tracks_output.absolute() == output.absolute():
         raise WriteError(tracks_output, "cannot hold both tables; name two files")

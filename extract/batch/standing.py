@@ -11,6 +11,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from earmark.extract import tables
+from earmark.extract import partitioned, tables
 from earmark.extract.batch.track import Outcome
 from earmark.extract.errors import SchemaError, WriteError
 from earmark.extract.feature_table import FeatureTable
@@ -26,7 +27,7 @@ from earmark.extract.key_names import COLUMN
 from earmark.extract.schema import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -35,11 +36,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Entry", "Ledger", "Rows", "Standing", "standing"]
 
+ENTRIES_AT_ONCE = 10_000
+"""Entries that are laid together to be written."""
+
 GROUPS_HELD = 4
 """Pieces of a table that are held while it is read in order."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What is known of one file.
 
@@ -106,12 +110,15 @@ class Ledger(dict[str, Entry]):
         return ledger
 
     @classmethod
-    def write(cls, entries: Iterable[Entry], made: str, table: Path) -> None:
+    def write(cls, entries: Sequence[Entry], made: str, table: Path) -> None:
         """Write the ledger beside a table."""
         names = list(Entry.__dataclass_fields__)
-        rows = [[getattr(entry, name) for name in names] for entry in entries]
-        frame = pd.DataFrame(rows, columns=names, dtype="str")
-        tables.write(FeatureTable(frame, {"made": made}), tables.files_path(table))
+        of = attrgetter(*names)
+        with tables.appending(tables.files_path(table)) as append:
+            for start in range(0, max(len(entries), 1), ENTRIES_AT_ONCE):
+                rows = [of(entry) for entry in entries[start : start + ENTRIES_AT_ONCE]]
+                frame = pd.DataFrame(rows, columns=names, dtype="str")
+                append(FeatureTable(frame, {"made": made}).to_frame())
 
 
 class Rows:
@@ -133,8 +140,9 @@ class Rows:
         self.sha256: dict[str, str] = {}
         self._spans: dict[str, tuple[int, int]] = {}
         self._starts = [0]
-        self._frame = None if path.suffix.lower() == ".parquet" else tables.read(path).frame
-        known = pq.read_schema(path).names if self._frame is None else self._frame.columns
+        self._frame = None if tables.in_parquet(path) else tables.read(path).frame
+        self._groups = list(_groups(path)) if self._frame is None else []
+        known = self._frame.columns if self._frame is not None else _schema(path).names
         self.named = COLUMN in known
         for keys in self._keys():
             paths, contents = (keys[name].to_numpy(object) for name in ("path", "sha256"))
@@ -150,8 +158,8 @@ class Rows:
         if self._frame is not None:
             yield self._frame[["path", "sha256"]]
             return
-        with pq.ParquetFile(self.path) as file:
-            for group in range(file.num_row_groups):
+        for path, group in self._groups:
+            with pq.ParquetFile(path) as file:
                 yield file.read_row_group(group, columns=["path", "sha256"]).to_pandas()
 
     def _add(self, path: str, sha256: str, first: int, end: int) -> None:
@@ -183,14 +191,27 @@ class Rows:
         if self._frame is not None:
             frame = self._frame
         else:
-            with pq.ParquetFile(self.path) as file:
-                frame = file.read_row_group(group).to_pandas()
+            path, within = self._groups[group]
+            with pq.ParquetFile(path) as file:
+                frame = file.read_row_group(within).to_pandas()
         nothing = np.full(len(frame), np.nan)
         windowed = "start" in frame
         starts = frame["start"].to_numpy(np.float64) if windowed else nothing
         seconds = frame["seconds"].to_numpy(np.float64) if windowed else nothing
         values = frame[self._columns].to_numpy(np.float64, na_value=np.nan)
         return starts, seconds, values
+
+
+def _groups(table: Path) -> Iterator[tuple[Path, int]]:
+    """Yield the row groups of a table in Parquet, and the files that they are in."""
+    for path in partitioned.paths(table):
+        for group in range(pq.read_metadata(path).num_row_groups):
+            yield path, group
+
+
+def _schema(table: Path) -> pa.Schema:
+    """Return the schema of a table in Parquet."""
+    return pq.read_schema(partitioned.files(table, tables.provenance_of)[0])
 
 
 @dataclass(frozen=True)
@@ -260,7 +281,7 @@ def standing(
         A table stands there that was made otherwise, or that the command would make smaller.
     """
     nothing = Standing((), Ledger())
-    present = [path for path in wanted if path.exists() and path.stat().st_size]
+    present = [path for path in wanted if tables.is_there(path)]
     if force or not present:
         return nothing
     ledger = Ledger.read(next(iter(wanted)))
@@ -302,13 +323,13 @@ def _difference(path: Path, schema: Schema, readable: bool) -> tuple[str | None,
     columns = [name for name in KEYS if schema.windows or name in ("path", "sha256")]
     columns += schema.names
     try:
-        if path.suffix.lower() == ".parquet":
-            arrow = pq.read_schema(path)
+        if tables.in_parquet(path):
+            arrow = _schema(path)
             found, said = list(arrow.names), dict(tables.provenance_of(arrow))
         else:
             # The first row is enough.
             found, said = tables.column_names(path), {}
-    except (OSError, ValueError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException, SchemaError) as error:
         raise WriteError(path, f"stands there already and cannot be read: {error}") from error
     if said.get("fingerprint", schema.fingerprint) != schema.fingerprint:
         same_set = said.get("set") == schema.set
@@ -337,8 +358,8 @@ def _anew(count: int, found: int) -> str:
 
 
 def _count(path: Path) -> int:
-    if path.suffix.lower() == ".parquet":
-        return int(pq.read_metadata(path).num_rows)
+    if tables.in_parquet(path):
+        return sum(int(pq.read_metadata(file).num_rows) for file in partitioned.paths(path))
     with path.open("rb") as lines:
         count = sum(1 for _ in lines)
     return count - (path.suffix.lower() == ".csv")

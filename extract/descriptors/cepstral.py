@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from earmark.extract.engine.registry import descriptor
 from earmark.extract.signal import filters
 from earmark.extract.signal.frames import Block, frequencies
-from earmark.extract.signal.kernels import Projection
+from earmark.extract.signal.spectral_loops import Projection
 
 if TYPE_CHECKING:
     from earmark.extract.config import Settings

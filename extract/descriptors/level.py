@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.engine.windows import REFERENCE_LEVEL
-from earmark.extract.signal import kernels
+from earmark.extract.signal import series_loops
 
 if TYPE_CHECKING:
     from earmark.extract.engine.aggregate import TrackSummary
@@ -274,7 +274,9 @@ def stereo_width(track: TrackSummary) -> float:
 @descriptor("frame")
 def frame_rms(block: Block) -> Floats:
     """Root mean square of the samples under each frame (`librosa.feature.rms`), full scale 1."""
-    return np.sqrt(kernels.squares(block.span, block.settings.n_fft, block.settings.hop_length))
+    return np.sqrt(
+        series_loops.squares(block.span, block.settings.n_fft, block.settings.hop_length)
+    )
 
 
 @descriptor(

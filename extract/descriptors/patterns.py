@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import descriptor
 from earmark.extract.signal.frames import hann
-from earmark.extract.signal.kernels import Projection
+from earmark.extract.signal.spectral_loops import Projection
 
 if TYPE_CHECKING:
     from earmark.extract.engine.windows import Window

@@ -14,7 +14,8 @@ from earmark.extract.estimators import beats as pulse
 from earmark.extract.estimators import downbeats
 from earmark.extract.estimators import tempo as tempi
 from earmark.extract.estimators import tempo_map as maps
-from earmark.extract.signal import filters, kernels
+from earmark.extract.signal import filters, series_loops, spectral_loops
+from earmark.extract.tempo_range import FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +95,7 @@ def _rise(window: Window, first: int, last: int) -> Floats:
     before = window.before.get("mel_db", window["mel_db"][0]) + window.gain
     floor = levels.max() - np.float32(window.settings.top_db)
     rows = np.ascontiguousarray(levels[:, first:last])
-    return kernels.mean_rise(rows, np.maximum(before, floor)[first:last])
+    return spectral_loops.mean_rise(rows, np.maximum(before, floor)[first:last])
 
 
 def onsets(envelope: Floats, frame_rate: float, floor: float = 0.0) -> Floats:
@@ -119,7 +120,7 @@ def onsets(envelope: Floats, frame_rate: float, floor: float = 0.0) -> Floats:
     if not spread > 0:
         return np.zeros_like(envelope)
     # The other parameters are librosa's, too.
-    return kernels.pick_peaks(
+    return series_loops.pick_peaks(
         (envelope - envelope.min()) / spread,
         max_before=int(0.03 * frame_rate),
         max_after=1,
@@ -262,12 +263,12 @@ def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
 def _beat(track: TrackSummary) -> tempi.Tempo:
     if not onset_rate(track):
         return tempi.Tempo(np.nan, np.nan, np.nan, np.nan)
-    return tempi.octaves().decide(*evidence(track))
+    return tempi.octaves().decide(*evidence(track)).within(track.settings.tempo_range)
 
 
 @descriptor(
     "track",
-    values=[Column("tempo", "BPM", tempi.RANGE), Column("tempo_confidence", "", (0, 1))],
+    values=[Column("tempo", "BPM", FOUND), Column("tempo_confidence", "", (0, 1))],
     needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
     version=4,
@@ -322,7 +323,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
 
 @descriptor(
     "track",
-    values=[Column("tempo_2", "BPM", tempi.RANGE), Column("tempo_2_confidence", "", (0, 1))],
+    values=[Column("tempo_2", "BPM", FOUND), Column("tempo_2_confidence", "", (0, 1))],
     needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default"],
     family="rhythm",

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import descriptor
-from earmark.extract.signal import filters, kernels
+from earmark.extract.signal import filters, series_loops, spectral_loops
 from earmark.extract.signal.frames import Block, frequencies
 from earmark.extract.signal.highpass import CUTOFF
 
@@ -82,7 +82,7 @@ def zero_crossing_rate(block: Block) -> Floats:
     Gouyon, Pachet and Delerue, "On the use of zero-crossing rate for an application of
     classification of percussive sounds", DAFx 2000.
     """
-    return kernels.zero_crossings(block.span, block.settings.n_fft, block.settings.hop_length)
+    return series_loops.zero_crossings(block.span, block.settings.n_fft, block.settings.hop_length)
 
 
 @descriptor(
@@ -181,7 +181,7 @@ def spectral_rolloff(block: Block) -> Floats:
     ----------
     Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002.
     """
-    return block.frequencies[kernels.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
+    return block.frequencies[spectral_loops.rolloff_bins(block.magnitude, ROLLOFF_SHARE)]
 
 
 def _or_one(values: Floats) -> Floats:
@@ -224,7 +224,7 @@ def spectral_flatness(block: Block) -> Floats:
     Signal Processing Letters 11(8), 2004.
     """
     scales = np.float32(1) / _or_one(block.mean_power[:, 0])
-    geometric, arithmetic = kernels.floored_means(block.power, scales, POWER_RANGE)
+    geometric, arithmetic = spectral_loops.floored_means(block.power, scales, POWER_RANGE)
     flatness = np.where(block.mean_power[:, 0] > _TINY, geometric / arithmetic, np.float32(0))
     levels: Floats = 10 * np.log10(np.clip(flatness, np.float32(POWER_RANGE), np.float32(1)))
     return levels
@@ -257,7 +257,7 @@ def spectral_flux(block: Block) -> Floats:
     Tzanetakis and Cook, "Musical genre classification of audio signals", IEEE TSAP 10(5), 2002,
     where it is squared.
     """
-    return kernels.flux(block.magnitude, block.magnitude_before)
+    return spectral_loops.flux(block.magnitude, block.magnitude_before)
 
 
 @lru_cache(maxsize=8)
@@ -306,7 +306,7 @@ def spectral_contrast(block: Block) -> Floats:
     floor = np.sqrt(_or_one(block.mean_power) * np.float32(CONTRAST_RANGE))
     floored = np.maximum(block.magnitude, floor)
     starts, stops, counts = _contrast_bands(block.settings)
-    valleys, peaks = kernels.band_extremes(floored, starts, stops, counts)
+    valleys, peaks = spectral_loops.band_extremes(floored, starts, stops, counts)
     peaks[:, starts == stops] = np.nan
     contrast: Floats = 10 * np.log10(peaks / valleys)
     return contrast

@@ -13,7 +13,7 @@ from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.estimators import key as keys
 from earmark.extract.signal import filters
 from earmark.extract.signal.frames import Block, frequencies
-from earmark.extract.signal.kernels import Projection, pitch_peaks
+from earmark.extract.signal.spectral_loops import Projection, pitch_peaks
 
 if TYPE_CHECKING:
     from earmark.extract.config import Settings

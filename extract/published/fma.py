@@ -26,7 +26,7 @@ from earmark.extract.engine.registry import Column
 from earmark.extract.published import spectra
 from earmark.extract.published.cqt import PitchClasses
 from earmark.extract.published.spectra import N_FFT, normalised
-from earmark.extract.signal import filters, kernels
+from earmark.extract.signal import filters, spectral_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -171,7 +171,7 @@ def _series(
         out["spectral_rolloff"][at, 0] = block.rolloff(rate)
         levels[at] = block.mel_db(sample_rate)
         if bands is not None:
-            valleys[at], peaks[at] = kernels.band_extremes(block.magnitude, *bands)
+            valleys[at], peaks[at] = spectral_loops.band_extremes(block.magnitude, *bands)
     step = 256 * PitchClasses.HOP_LENGTH
     for start in range(0, len(samples), step):
         piece = np.asarray(samples[start : start + step], np.float32)

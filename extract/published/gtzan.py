@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from earmark.extract.engine.registry import Column
 from earmark.extract.published import spectra
 from earmark.extract.published.spectra import HOP_LENGTH, N_FFT
-from earmark.extract.signal import hpss, kernels
+from earmark.extract.signal import hpss, series_loops
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,7 +113,7 @@ def describe(samples: Floats, sample_rate: int) -> NDArray[np.float64]:
         for block in blocks:
             levels[block.start : block.stop] = block.mel_db(sample_rate)
             sums["chroma_stft"].add(block.chroma(sample_rate, tuning))
-            sums["rms"].add(np.sqrt(kernels.squares(block.span, N_FFT, HOP_LENGTH)))
+            sums["rms"].add(np.sqrt(series_loops.squares(block.span, N_FFT, HOP_LENGTH)))
             sums["spectral_centroid"].add(block.centroid(sample_rate))
             sums["spectral_bandwidth"].add(block.bandwidth(sample_rate))
             sums["rolloff"].add(block.rolloff(sample_rate))

@@ -17,7 +17,7 @@ import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from earmark.extract.signal import kernels
+from earmark.extract.signal import series_loops, spectral_loops
 from earmark.extract.signal.kernels import kernel
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class SpectraBlock:
     @cached_property
     def _sums(self) -> NDArray[np.float64]:
         """Sums over the bins k of magnitude, magnitude x k and x k²; one for a sum of zero."""
-        sums = kernels.moments(self.magnitude, np.arange(N_FFT // 2 + 1, dtype=np.float32))
+        sums = spectral_loops.moments(self.magnitude, np.arange(N_FFT // 2 + 1, dtype=np.float32))
         sums[sums[:, 0] <= 0, 0] = 1
         return sums
 
@@ -159,13 +159,13 @@ class SpectraBlock:
 
     def rolloff(self, sample_rate: float) -> NDArray[np.floating[Any]]:
         """`librosa.feature.spectral_rolloff` in Hz, shape (frames,)."""
-        return kernels.rolloff_bins(self.magnitude, ROLLOFF_SHARE) * (sample_rate / N_FFT)
+        return spectral_loops.rolloff_bins(self.magnitude, ROLLOFF_SHARE) * (sample_rate / N_FFT)
 
     def zero_crossing_rate(self) -> Floats:
         """`librosa.feature.zero_crossing_rate`, shape (frames,)."""
         span = samples_under(self.samples, self.start, self.stop, "edge")
         clipped = np.where(np.abs(span) <= _NO_CROSSING, np.float32(0), span)
-        return kernels.zero_crossings(clipped, N_FFT, HOP_LENGTH)
+        return series_loops.zero_crossings(clipped, N_FFT, HOP_LENGTH)
 
     def mel_db(self, sample_rate: float) -> Floats:
         """Levels of 128 mel bands (`librosa.feature.melspectrogram`) in dB, (frames, 128)."""
@@ -226,13 +226,13 @@ def _window() -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=4)
-def _mel_bank(sample_rate: float) -> kernels.Projection:
+def _mel_bank(sample_rate: float) -> spectral_loops.Projection:
     from librosa.filters import mel
 
     with warnings.catch_warnings():
         # At high rates the lowest bands have no bin of their own: they stay empty, as librosa's do.
         warnings.filterwarnings("ignore", "Empty filters", UserWarning)
-        return kernels.Projection(mel(sr=sample_rate, n_fft=N_FFT))
+        return spectral_loops.Projection(mel(sr=sample_rate, n_fft=N_FFT))
 
 
 @lru_cache(maxsize=128)

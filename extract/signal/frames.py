@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from earmark.extract.audio.resample import resampled
 from earmark.extract.signal.highpass import HighPass
-from earmark.extract.signal.kernels import moments, powers
+from earmark.extract.signal.spectral_loops import moments, powers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

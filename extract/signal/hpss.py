@@ -28,7 +28,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.extract.signal.frames import hann
-from earmark.extract.signal.kernels import kernel, powers
+from earmark.extract.signal.kernels import kernel
+from earmark.extract.signal.spectral_loops import powers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

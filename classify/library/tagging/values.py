@@ -15,6 +15,7 @@ from earmark.classify import sound_tags
 from earmark.classify.dataset import genres
 from earmark.extract.errors import SettingsError
 from earmark.extract.key_names import Notation, key_name
+from earmark.extract.tempo_range import in_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,24 +137,6 @@ class Wanted:
                 f"keys are not written as {self.notation!r}; choose from "
                 f"{', '.join(get_args(Notation))}"
             )
-
-
-def in_range(bpm: float, lowest: float, highest: float) -> float:
-    """Return a tempo halved or doubled until it lies in a range, as DJ programs show it.
-
-    Where the range is less than an octave and none of these lies in it, the tempo stays.
-
-    Examples
-    --------
-    >>> in_range(70.0, 88, 175), in_range(180.0, 88, 175), in_range(100.0, 88, 175)
-    (140.0, 90.0, 100.0)
-    >>> in_range(80.0, 100, 120)
-    80.0
-    """
-    if lowest <= bpm <= highest:
-        return bpm
-    folded: float = bpm * 2.0 ** math.ceil(math.log2(lowest / bpm))
-    return folded if folded <= highest else bpm
 
 
 def of_track(row: Mapping[str, object], wanted: Wanted) -> dict[str, list[str]]:
