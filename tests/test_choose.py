@@ -7,6 +7,7 @@ import plistlib
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -123,6 +124,22 @@ def test_columns_beside_hundreds_that_were_read_come_without_a_warning(demo, tmp
     assert columns.with_column(read, "tempo_band", None)["tempo_band"].tolist() == ["90-99"]
     files = {"waltz-96bpm-f-major.flac": demo / "waltz-96bpm-f-major.flac"}
     assert columns.with_tags(read, files)["title"].notna().all()
+
+
+def test_a_column_beside_five_hundred_others_warns_of_nothing(tmp_path):
+    """pandas complains of frames in so many pieces, in words that nobody can act on."""
+    names = schema.of("default+musicnn", DEFAULTS).names
+    table = pd.DataFrame(np.ones((3, len(names)), np.float32), None, names)
+    table.insert(0, "path", list("abc"))
+    table.insert(1, "sha256", list("abc"))
+    tables.write(table, tmp_path / "t.parquet", schema.of("default+musicnn", DEFAULTS))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tracks, _ = columns.read(tmp_path / "t.parquet", None, {"tag_happy", "mood"})
+        made = columns.with_columns(tracks, ["camelot", "tempo_band", "mood"])
+        made = columns.with_tags(made, {})
+    assert made["mood"].tolist() == ["beautiful"] * 3
+    assert made["artist"].isna().all()
 
 
 def test_what_is_asked_for_and_not_there_is_guessed_or_found_in_tags(source):

@@ -142,7 +142,7 @@ def with_columns(tracks: pd.DataFrame, wanted: Iterable[str]) -> pd.DataFrame:
                 raise SchemaError(
                     f"the table has no {' and no '.join(absent)}: {name} follows from it"
                 )
-            tracks = _beside(tracks, {name: make(tracks)})
+            tracks = _with(tracks, {name: make(tracks)})
     return tracks
 
 
@@ -190,7 +190,7 @@ def with_tags(
             new[name] = np.array(values, object)
     if lengthless:
         new["duration_ms"] = [1000 * float(own.get("seconds", "nan")) for own in said]
-    return _beside(tracks, new)
+    return _with(tracks, new)
 
 
 def unknown(name: str, table: pd.DataFrame) -> str:
@@ -215,9 +215,9 @@ def unknown(name: str, table: pd.DataFrame) -> str:
     return f"the table has no column {name!r}{hint}{end}It has {', '.join(own[:MOST_NAMED])}{more}"
 
 
-def _beside(tracks: pd.DataFrame, new: Mapping[str, Any]) -> pd.DataFrame:
-    """Return tracks with columns that they have not; `assign` warns where there are hundreds."""
-    return pd.concat([tracks, pd.DataFrame(new, tracks.index)], axis=1)
+def _with(tracks: pd.DataFrame, new: Mapping[str, Any]) -> pd.DataFrame:
+    """Return tracks with columns that they have not: beside the others, however many those are."""
+    return pd.concat([tracks, pd.DataFrame(dict(new), tracks.index)], axis=1)
 
 
 def _numbers(tracks: pd.DataFrame, name: str) -> pd.Series:
