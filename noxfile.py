@@ -51,7 +51,9 @@ def tests(session: nox.Session) -> None:
 def lowest(session: nox.Session) -> None:
     """Run the quick tests with the oldest versions that are declared to do."""
     session.install("--resolution", "lowest-direct", "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", "-n", "auto", *(session.posargs or QUICK))
+    # Beside the newest of what they build on themselves, old versions deprecate much.
+    passed = ("-W", "ignore::DeprecationWarning")
+    session.run("python", "-m", "pytest", "-q", "-n", "auto", *passed, *(session.posargs or QUICK))
 
 
 @nox.session

@@ -87,7 +87,7 @@ def test_reasons_are_told_in_words_and_by_column_behind_a_fold(app, demo, tmp_pa
     assert any(text.startswith("For it:\n\n- ") and "than usual" in text for text in written)
     # The answer comes first, in words, with what such an answer is worth.
     heads = [place for place, text in enumerate(written) if text.startswith("### ")]
-    assert written[heads[0] - 1] == "##### Reggae in G major"
+    assert written[heads[0] - 1] == "## Reggae in G major"
     assert re.match(r"### .*\w+ \d+ %", written[heads[0]])
     assert "of which it was as sure" in written[heads[0] + 1]
     assert ":gray[Tempo] **76 BPM**" in written

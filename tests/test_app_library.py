@@ -159,7 +159,7 @@ def test_a_track_shows_what_is_like_it_and_no_name_is_markup(app):
     app.run()
     assert not app.exception
     headings = [element.value for element in app.markdown]
-    assert r"#### \[Song\]\(5\)" in headings
+    assert r"## \[Song\]\(5\)" in headings
     assert "file is not found" in said(app)
     near = app.dataframe[1].value
     assert len(near) == 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -16,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 import earmark
 from earmark.classify.app.jobs import training
+from earmark.classify.app.pages import train as train_page
 from earmark.classify.model import storage
 from earmark.extract.errors import LabelError, WriteError
 
@@ -347,3 +349,58 @@ def test_an_uploaded_table_is_called_by_its_name(app):
     app.file_uploader("train upload").upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
     assert app.session_state["work"].table.is_file()
     assert not first.exists()
+
+
+def said_of_options():
+    """Return all text of the modules that read labels in which an option of a command stands."""
+    import ast
+
+    from earmark.classify.dataset import build
+
+    found = set()
+    for path in Path(build.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "x" for part in node.values
+                ]
+                found.add("".join(parts))
+                for part in node.values:
+                    part.value = ""
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return sorted(text for text in found if re.search(r"[ (]--\w", text) and len(text) < 400)
+
+
+def test_the_page_has_no_words_of_the_command_line():
+    # The page never asks for genres in tags.
+    told = [text for text in said_of_options() if not text.startswith("--labels tags")]
+    assert len(told) >= 5
+    for text in told:
+        shown = train_page.on_page(text)
+        assert "--" not in shown, (text, shown)
+        # What was wrong is still said.
+        assert len(shown) > 10
+    assert train_page.on_page("no option here; a - b -- c.") == "no option here; a - b -- c."
+
+
+def test_what_is_no_honest_number_is_not_called_so():
+    def shown():
+        from earmark.classify.app.pages import train
+
+        numbers = {
+            "accuracy": 0.724,
+            "top_3": 0.955,
+            "top_5": 0.998,
+            "leaky": 0.723,
+            "commonest": 0.19,
+            "tracks": 1500,
+            "interval": {"accuracy": [0.7, 0.75]},
+        }
+        train._numbers({**numbers, "grouped_by": "track"}, 6)
+        train._numbers({**numbers, "grouped_by": "artist"}, 12)
+
+    labels = [metric.label for metric in AppTest.from_function(shown).run().metric]
+    assert labels[:3] == ["Right, at most", "Among three", "Commonest genre"]
+    honest = ["Right, honestly", "Among three", "Among five", "A random split says"]
+    assert labels[3:] == [*honest, "Commonest genre"]

@@ -154,7 +154,7 @@ def test_an_output_that_cannot_be_is_refused_before_the_work(tmp_path, name, mes
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WriteError, match=message):
-        tables.check_output(tmp_path / name, "features")
+        tables.check_output(tmp_path / name, "predictions")
 
 
 def test_failures_stand_beside_the_table_and_go_when_there_are_none(tmp_path):

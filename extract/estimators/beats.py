@@ -9,7 +9,7 @@ Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
+import scipy
 from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import kernel

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from earmark.classify.library.tagging import plan
+from earmark.classify.library.tagging.changes import Plan
 from earmark.classify.library.tagging.values import Wanted
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def planned(
     """
     predictions = predictions.drop_duplicates("path")
     locations = {name: Path(file) for name, file in files.items()}
-    plans = [plan.table(plan.Plan(()))]
+    plans = [plan.table(Plan(()))]
     for start in range(0, len(predictions), PIECE):
         report(start / len(predictions), f"tags of {start} of {len(predictions)} files read")
         piece = predictions.iloc[start : start + PIECE]

@@ -28,6 +28,7 @@ __all__ = [
     "album_loudness",
     "gains",
     "genre_names",
+    "lacking",
     "number",
     "of_track",
 ]
@@ -67,6 +68,36 @@ SPOTIFY = (
     *("liveness", "valence"),
 )
 """The values that have fields of their own, `EARMARK_DANCEABILITY` and so on."""
+
+
+def lacking(columns: Iterable[str], fields: Iterable[str]) -> dict[str, str]:
+    """Tell which fields cannot be written from columns, and which set of descriptors has those.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Of a table.
+    fields : iterable of str
+        Of `FIELDS`.
+
+    Examples
+    --------
+    >>> lacking(["path", "genre", "tempo"], ["genre", "bpm", "key", "mood", "replaygain"])
+    {'key': 'default', 'mood': 'default+musicnn', 'replaygain': 'loudness'}
+    """
+    held = set(columns)
+    words = "tags" in held or not held.isdisjoint(sound_tags.of_columns())
+    enough = {
+        "genre": ("genre" in held, "default+musicnn"),
+        "bpm": ("tempo" in held, "default"),
+        "key": ({"key", "mode"} <= held, "default"),
+        "energy": ("energy" in held, "default"),
+        "mood": (words, "default+musicnn"),
+        "replaygain": ({"loudness", "true_peak"} <= held, "loudness"),
+        "values": (not held.isdisjoint(SPOTIFY), "default"),
+        "tags": (words, "default+musicnn"),
+    }
+    return {field: enough[field][1] for field in fields if not enough[field][0]}
 
 
 @dataclass(frozen=True)

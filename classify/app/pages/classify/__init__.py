@@ -82,7 +82,7 @@ def _welcome() -> None:
         st.rerun()
     for column, (icon, what, sentence) in zip(st.columns(len(GAINS)), GAINS, strict=True):
         with column.container(border=True, height="stretch"):
-            st.markdown(f"##### {icon} {what}")
+            st.markdown(f"## {icon} {what}")
             st.caption(sentence)
 
 

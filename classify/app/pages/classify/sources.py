@@ -13,7 +13,7 @@ from earmark.classify.app.errors import JobError
 from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.settings import app_settings
-from earmark.classify.app.widgets import theme, waiting
+from earmark.classify.app.widgets import folder_browser, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL, WAIT
 from earmark.classify.insights import tracks
 from earmark.extract.audio import formats
@@ -168,13 +168,19 @@ def clear(track_list: TrackList) -> None:
         st.session_state.pop(said, None)
 
 
+BOX = "classify folder"
+"""The key of the box in which a folder is named."""
+
+
 def _name() -> None:
     root = app_settings().root
+    folder_browser.browse(root, BOX)
     with st.form("folder", border=False):
         named = st.text_input(
             "Folder",
             placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
             help=f"Below {theme.plain(str(root))}; searched at every depth.",
+            key=theme.persistent_key(BOX),
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
             with theme.remember_error(ERROR):

@@ -66,7 +66,7 @@ def _waiting(track_list: TrackList, item: Item) -> None:
     track_list.refresh(session.queue())
     if not item.waits:
         st.rerun()
-    st.subheader(theme.plain(item.name), anchor=False)
+    st.markdown(f"## {theme.plain(item.name)}")
     job = item.job
     share = job.progress[0] if job else 0.0
     if waiting.progress_bar(share, waiting.queue_position(job) or "Listening…", "stop one"):
@@ -86,14 +86,14 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         theme.show_error(f"{item.name}: {item.error}")
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("##### Genre")
+        st.markdown("## Genre")
         if not analysis.genres:
             st.caption("None: it is silent, or shorter than a tenth of a second.")
             return
         theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
         _why(analysis)
     with right:
-        st.markdown("##### The thirteen values")
+        st.markdown("## The thirteen values")
         typical = model_at(track_list.model).typical.get(analysis.genres[0], {})
         theme.figure(radar.radar(analysis.values, typical), key="radar")
         st.dataframe(
@@ -105,7 +105,7 @@ def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> Non
     """Draw what is asked first: what it is called, its genre, how sure that is, and the facts."""
     with st.container(horizontal=True, gap="medium", key="headline"):
         if analysis.cover:
-            st.image(analysis.cover, width=132)
+            st.image(analysis.cover, width=132, alt="The cover")
         with st.container(gap="xsmall"):
             _called(item, analysis)
             if not analysis.genres:
@@ -126,7 +126,7 @@ def _called(item: Item, analysis: TrackAnalysis) -> None:
     channels = {1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels")
     about = [analysis.artist, analysis.album, item.name if analysis.title else ""]
     about += [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz", channels]
-    st.markdown(f"##### {theme.plain(analysis.title or item.name)}")
+    st.markdown(f"## {theme.plain(analysis.title or item.name)}")
     st.caption(" · ".join(theme.plain(part) for part in about if part))
 
 
@@ -150,7 +150,7 @@ def _genre(track_list: TrackList, analysis: TrackAnalysis) -> None:
 
 def _why(analysis: TrackAnalysis) -> None:
     """Tell what speaks for the genre and what against it: in words, and behind a fold by column."""
-    st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
+    st.markdown(f"## Why {theme.plain(analysis.genres[0])}?")
     families = pd.DataFrame(analysis.families, columns=["family", "words", "contribution"])
     reasoning.show(families)
     if analysis.tags:

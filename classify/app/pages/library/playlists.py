@@ -46,13 +46,13 @@ def offer_playlists(
             "analysed, or name that folder under Options."
         )
     with st.container(border=True):
-        st.markdown("##### What was found")
+        st.markdown("## What was found")
         most = st.slider("Tracks at most", 10, 500, 100, 10, key="library found most")
         shown = library.tracks.iloc[rows[:most]]
         st.caption(f"The first {len(shown):,}, in the order in which they are sorted.")
         _offer("found", lambda: playlists.text(shown, locations).encode(), not len(shown))
     with st.container(border=True):
-        st.markdown("##### Like one track")
+        st.markdown("## Like one track")
         row = st.session_state.get(SELECTED)
         if row is None:
             st.caption("Select a track under Tracks or on the map.")
@@ -62,7 +62,7 @@ def offer_playlists(
             _offer("similar", lambda: _similar_list(library, row, count, locations))
     if library.genres:
         with st.container(border=True):
-            st.markdown("##### One for each genre")
+            st.markdown("## One for each genre")
             least = (
                 st.slider("Probability at least", 0, 100, 50, 5, format="%d %%", key="library sure")
                 if "probability" in library.tracks

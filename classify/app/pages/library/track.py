@@ -41,7 +41,7 @@ def show_track(library: Library, table: str, audio: str) -> None:
         theme.empty_state("No track selected", "Select one to hear it, and to find others like it.")
         return
     row = library.tracks.iloc[place]
-    st.markdown(f"#### {theme.plain(track_name(library, place))}")
+    st.markdown(f"## {theme.plain(track_name(library, place))}")
     words = [row.get(name) for name in ("artist", "album", "genre")]
     words = [theme.plain(word) for word in words if isinstance(word, str)]
     st.caption(" · ".join(words) or "no genre known")
@@ -111,7 +111,7 @@ def _player(job: Job, file: Path, path: str) -> None:
 
 def _similar(library: Library, place: int) -> None:
     """Draw the tracks most similar to a track."""
-    st.markdown("##### Similar tracks")
+    st.markdown("## Similar tracks")
     can_mix = {"tempo", "key", "mode"} <= set(library.tracks)
     mixing = can_mix and st.toggle(
         "Only what mixes",
