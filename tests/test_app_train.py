@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import queue_jobs
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 import earmark
 from earmark.classify.app.jobs import training
@@ -147,6 +149,19 @@ def app(below, tmp_path):
     return AppTest.from_function(script, default_timeout=60)
 
 
+@pytest.fixture(autouse=True)
+def _tables_may_be_typed(monkeypatch):
+    """Send what is none of the options of a box, too, as a browser does."""
+
+    def state(box):
+        sent = WidgetState(id=box.id)
+        if box.value is not None:
+            sent.string_value = str(box.format_func(box.value))
+        return sent
+
+    monkeypatch.setattr(Selectbox, "_widget_state", property(state))
+
+
 def until(app, condition, seconds=300):
     """Draw the page anew, as its fragments do, until something is there."""
     end = time.monotonic() + seconds
@@ -170,8 +185,7 @@ def begin(app, column="genre"):
 
 def name_table(app, named):
     app.run()
-    next(own for own in app.text_input if own.label == "Table").set_value(named)
-    press(app, "Open")
+    app.selectbox("train table").set_value(named).run()
     assert not app.exception
 
 
@@ -338,17 +352,25 @@ def test_labels_come_from_elsewhere(app, tmp_path):
 @pytest.mark.slow
 def test_an_uploaded_table_is_called_by_its_name(app):
     app.run()
-    uploaded = app.file_uploader("train upload")
-    uploaded.upload("<b>mine</b>.csv", b"path,tempo\na,1\nb,2\n", "text/csv").run()
+    app.file_uploader[0].upload("<b>mine</b>.csv", b"path,tempo\na,1\nb,2\n", "text/csv").run()
     until(app, shows(app, "Train"))
     assert any(r"\<b\>mine\<" in own.value for own in app.markdown)
     begin(app, "tempo")
     until(app, lambda: len(app.error))
     assert "earmark-app" not in app.error[0].value
     first = app.session_state["work"].table
-    app.file_uploader("train upload").upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
+    app.file_uploader[0].upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
     assert app.session_state["work"].table.is_file()
+    assert app.session_state["work"].table != first
+    # Both can be chosen, on every page; of many the first go.
+    assert [name for name in app.selectbox("train table").options if "Uploaded" in name] == [
+        "Uploaded: other.csv",
+        "Uploaded: <b>mine</b>.csv",
+    ]
+    for number in range(4):
+        app.file_uploader[0].upload(f"{number}.csv", b"path,tempo\na,1\n", "text/csv").run()
     assert not first.exists()
+    assert app.session_state["work"].name == "3.csv"
 
 
 def said_of_options():

@@ -24,7 +24,6 @@ from earmark.extract.errors import EarmarkError
 __all__ = ["page"]
 
 DEMO = "The demo tracks"
-UPLOAD = "Uploaded: "
 
 STYLE = """
 <style>
@@ -73,52 +72,23 @@ def page() -> None:
 
 def _source() -> Source | None:
     """Draw the choice of a table and of its genres; None where no table is chosen."""
-    choose, upload = st.tabs([":material/table_view: A table", ":material/upload: Upload one"])
-    with upload:
-        _upload()
-    with choose, st.container(horizontal=True, vertical_alignment="bottom"):
-        table = _choose_table()
-        if table is None:
-            return None
-        labels, label, labels_name = _genres(table)
+    table, beside = table_picker.pick_table(
+        "insights table", [DEMO] if (tracks.DEMO / "tracks.csv").is_file() else []
+    )
+    if table is None:
+        return None
+    with beside:
+        labels, label, labels_name = _genres(table.option)
     track_list: TrackList | None = st.session_state.get("track list")
-    if table == SESSION and track_list is not None:
+    if table.option == SESSION and track_list is not None:
         return Source.of(SESSION, tabulate(track_list.done))
-    if table == DEMO:
+    path = table.path
+    if path is None:
         return Source(DEMO)
-    name, path = st.session_state.get("insights upload", ("", None))
-    if path is None or table != f"{UPLOAD}{name}":
-        path = resolve_table(table)
-        name = path.name
+    name = Path(table.name).name
     # Pictures are drawn anew when another run of `earmark extract` has changed the files.
     stamp = hash(tuple(catalog.file_stamp(Path(file)) for file in (path, labels) if file))
     return Source(name, str(path), labels, label, stamp=stamp, labels_name=labels_name)
-
-
-def _upload() -> None:
-    """Draw the upload box, and select the table that is uploaded."""
-    turn = st.session_state.setdefault("insights turn", 0)
-    upload = table_picker.upload_table("CSV or Parquet", f"insights file {turn}")
-    if upload is None:
-        return
-    _, before = st.session_state.get("insights upload", ("", None))
-    if before is not None:
-        before.unlink(missing_ok=True)
-    st.session_state["insights upload"] = upload.name, upload.path
-    st.session_state["insights table"] = f"{UPLOAD}{upload.name}"
-    # Another key is an empty box.
-    st.session_state["insights turn"] = turn + 1
-    session.forget([upload.file_id])
-    st.rerun()
-
-
-def _choose_table() -> str | None:
-    name, path = st.session_state.get("insights upload", ("", None))
-    return table_picker.choose_table(
-        "insights table",
-        before=[] if path is None else [f"{UPLOAD}{name}"],
-        after=[DEMO] if (tracks.DEMO / "tracks.csv").is_file() else [],
-    )
 
 
 def _genres(table: str) -> tuple[str | None, str | None, str]:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs import training
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import storage
-from earmark.extract import tables
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ def page() -> None:
     if work is None:
         theme.empty_state(
             "No table yet",
-            "Upload a table with a row per track, or name one: of Earmark's descriptors, or of "
+            "Name a table with a row per track, or upload one: of Earmark's descriptors, or of "
             "Spotify's values.",
             ":material/model_training:",
         )
@@ -140,24 +138,17 @@ def on_page(text: str) -> str:
 
 
 def _source() -> None:
-    """Draw the boxes to upload or to name a table."""
-    dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
-    with dropped:
-        upload = table_picker.upload_table("CSV or Parquet", "train upload")
-        if upload is not None and st.session_state.get("train taken") != upload:
-            st.session_state["train taken"] = upload
-            _begin(upload.path, upload.name)
-    with named, st.form("train table", border=False):
-        text = st.text_input(
-            "Table",
-            placeholder="data/features/features.parquet",
-            help=f"Below {theme.plain(str(app_settings().root))}; {', '.join(tables.READABLE)}.",
-        )
-        if st.form_submit_button("Open", icon=":material/table_view:"):
-            with theme.remember_error("train wrong"):
-                _begin(resolve_table(text), text.strip())
-    with named:
-        theme.show_remembered_error("train wrong")
+    """Draw the choice of a table, and begin with another one that was chosen."""
+    table, _ = table_picker.pick_table("train table", of_session=False, first=False)
+    if table is None or table.path is None:
+        return
+    work: Work | None = st.session_state.get("work")
+    running = work is not None and work.training is not None and not work.training.finished
+    stamp = catalog.file_stamp(table.path)
+    before = st.session_state.get("train taken")
+    if before is None or before[0] != table or (before[1] != stamp and not running):
+        st.session_state["train taken"] = table, stamp
+        _begin(table.path, table.name)
 
 
 def _begin(table: Path, name: str) -> None:

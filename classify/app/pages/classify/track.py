@@ -13,6 +13,7 @@ from earmark.classify import demo
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
+from earmark.classify.app.pages.classify.filters import looked_at
 from earmark.classify.app.widgets import (
     charts,
     grid,
@@ -21,6 +22,7 @@ from earmark.classify.app.widgets import (
     radar,
     reasoning,
     theme,
+    timeline,
     waiting,
 )
 from earmark.classify.app.widgets.waiting import POLL, WAIT
@@ -32,8 +34,8 @@ __all__ = ["show_track"]
 
 
 def show_track(track_list: TrackList) -> None:
-    """Draw the selected track, once it is analysed."""
-    item = track_list.chosen
+    """Draw the track that is looked at, once it is analysed."""
+    item = looked_at(track_list)
     if item is None or item not in track_list.items:
         return
     if not item.picture:
@@ -82,8 +84,11 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
     if analysis.picture is not None:
         sound = Path(analysis.sound) if analysis.sound else None
         player.show(analysis.picture, sound, item.name, "player")
+        if sound is None and not item.path.is_file():
+            st.caption("Its file was dropped in an earlier visit. Drop it again to hear it.")
     elif item.error:
         theme.show_error(f"{item.name}: {item.error}")
+    _over_time(track_list, item)
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("## Genre")
@@ -99,6 +104,23 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         st.dataframe(
             grid.values(analysis.values, typical), hide_index=True, height="content", key="values"
         )
+
+
+def _over_time(track_list: TrackList, item: Item) -> None:
+    """Draw what changes in the course of a track, once a worker has found it out."""
+    if not track_list.follow(session.queue(), item):
+        theme.fragment(_following, POLL)(track_list, item)
+    elif item.course.found is not None:
+        timeline.show(item.course.found)
+    else:
+        st.caption(theme.plain(f"Over time: {item.course.error}", 400))
+
+
+def _following(track_list: TrackList, item: Item) -> None:
+    """Show a placeholder until it is known what changes in the course of a track."""
+    if track_list.follow(session.queue(), item):
+        st.rerun()
+    st.skeleton(height=180)
 
 
 def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> None:
