@@ -51,7 +51,9 @@ from earmark.classify.evaluation import metrics
 from earmark.classify.evaluation.cross_validation import cross_validate
 from earmark.classify.evaluation.held_out import learn
 from earmark.classify.model.estimator import GenreClassifier
+from earmark.classify.models import train_corpora as corpora
 from earmark.classify.models import train_default as recipe
+from earmark.classify.models import train_outside
 from earmark.extract import schema, sets, tables
 from earmark.extract.config import DEFAULTS
 from earmark.extract.errors import EarmarkError
@@ -316,8 +318,8 @@ UNEVEN = ("rhythm.beats_position",)
 
 def known_tracks(data: Path, corpus: str) -> pd.DataFrame:
     """Return ``label`` and ``group`` of the tracks that have one genre, by path."""
-    known = recipe.CORPORA[corpus](data / corpus)
-    known = known[known["label"] != recipe.AMBIGUOUS]
+    known = corpora.CORPORA[corpus](data / corpus)
+    known = known[known["label"] != corpora.AMBIGUOUS]
     known = known[known["label"].map(known["label"].value_counts()) >= FEWEST_TRACKS]
     known = known.assign(group=known["group"].fillna(known["path"]))
     return known.sort_values("path").set_index("path")
@@ -425,27 +427,27 @@ def corpus_rows(corpus: str, title: str, options: Options) -> Iterator[Row]:
 # --- The default model -------------------------------------------------------------------------
 
 
-PARTS_OF_A_MODEL = {OURS: recipe.SHARE, "its trees": 0.0, "its linear half": 1.0}
+PARTS_OF_A_MODEL = {OURS: train_outside.SHARE, "its trees": 0.0, "its linear half": 1.0}
 """Shares of the linear half."""
 
 
 def default_rows(options: Options) -> Iterator[Row]:
     """Measure the recipes of the models, their parts and the embedding, without each corpus."""
-    table = recipe.collect(options.data)
+    table = corpora.collect(options.data)
     default = recipe.MODELS["default"]
     for own in (*recipe.MODELS.values(), replace(default, set="musicnn")):
         rows, set_name = recipe.kept(table, own), own.set
-        dataset = recipe.dataset_of(rows, set_name)
+        dataset = corpora.dataset_of(rows, set_name)
         columns = dataset.features.shape[1]
         outside = {
-            corpus: recipe.leave_out(dataset, rows, corpus, own) for corpus in recipe.ELSEWHERE
+            corpus: recipe.leave_out(dataset, rows, corpus, own) for corpus in corpora.ELSEWHERE
         }
         for corpus, found in outside.items():
-            temperature = recipe.temperature_of(
+            temperature = train_outside.temperature_of(
                 others for other, others in outside.items() if other != corpus
             )
             for learner, share in PARTS_OF_A_MODEL.items():
-                numbers = recipe.measured(found, temperature, share)
+                numbers = train_outside.measured(found, temperature, share)
                 row = left_out(f"without {corpus}, on {corpus}", set_name, columns, numbers)
                 yield replace(row, learner=learner)
 
@@ -492,7 +494,7 @@ PARTS: dict[str, tuple[tuple[str, ...], Callable[[Options], Iterator[Row]]]] = {
         ("panda4q/audio", "panda4q/tracks.csv"),
         lambda options: corpus_rows("panda4q", "4Q", options),
     ),
-    "default": (tuple(f"{name}/audio" for name in recipe.CORPORA), default_rows),
+    "default": (tuple(f"{name}/audio" for name in corpora.CORPORA), default_rows),
     "shipped": ((), shipped_rows),
 }
 """What each part needs of the data, and what measures it."""

@@ -73,12 +73,14 @@ def served(folder: Path, **environment: str) -> Iterator[Served]:
     temporary, log = folder / "temporary", folder / "app.log"
     temporary.mkdir()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    # Nothing is known of an earlier visit.
+    own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), "EARMARK_APP_CACHE_MB": "0"}
     with log.open("wb") as said:
         process = subprocess.Popen(
             [*command, "--server.headless=true", f"--server.port={port}"],
             cwd=ROOT,
             # What is looked at is the project that this file lies in, whatever is installed.
-            env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary), **environment},
+            env={**os.environ, **own, **environment},
             stdout=said,
             stderr=said,
         )

@@ -60,7 +60,7 @@ def _difference(bundle: Bundle, table: FeatureTable) -> str | None:
     if table.set is not None and not names_of(str(bundle.set)) <= names_of(table.set):
         return f"set {table.set} (the model has {bundle.set}). {_remedy(bundle)}"
     settings = [
-        f"{name} {value} (the model has {bundle.settings.get(name)})"
+        f"{name} {value} (the model has {bundle.settings.get(name, 'none')})"
         for name, value in (table.provenance.get("settings") or {}).items()
         if value != bundle.settings.get(name)
     ]

@@ -247,8 +247,10 @@ def _filled(bundle: Bundle, features: pd.DataFrame) -> NDArray[np.float32]:
         return draws[0]
     values: NDArray[np.float32] = np.stack(draws).mean(axis=0, dtype=np.float32)
     for place, name in enumerate(bundle.inputs):
-        if name in bundle.categories and name not in features:
-            values[:, place] = pd.Series(bundle.stand_ins[name]).mode().iloc[0]
+        if name in bundle.categories and name in bundle.stand_ins:
+            usual = pd.Series(bundle.stand_ins[name]).mode().iloc[0]
+            known = np.isin(values[:, place], bundle.categories[name])
+            values[:, place] = np.where(known, values[:, place], usual)
     return values
 
 

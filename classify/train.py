@@ -12,7 +12,7 @@ from earmark.classify.evaluation.cross_validation import cross_validate
 from earmark.classify.evaluation.held_out import learn
 from earmark.classify.evaluation.progress import Bar
 from earmark.classify.model import genre_profiles, storage
-from earmark.classify.model.bundle import Bundle
+from earmark.classify.model.bundle import LENGTH, Bundle
 from earmark.classify.model.estimator import GenreClassifier
 from earmark.classify.model.linear import widths
 from earmark.extract.feature_table import FeatureTable
@@ -200,13 +200,26 @@ def _plain(bundle: Bundle, dataset: Dataset) -> Any:
 
 
 def _stand_ins(dataset: Dataset) -> dict[str, list[float]]:
-    """Return typical values of what Spotify's tables say beside the sound, of the same tracks."""
+    """Return typical values of what Spotify's tables say beside the sound, of the same tracks.
+
+    And lengths of songs, for excerpts.
+    """
     names = [name for name in SPOTIFY_EXTRAS if name in dataset.features]
     if not names or not str(dataset.about.get("set")).startswith("spotify-"):
         return {}
     known = dataset.features[names].dropna().sort_values(names, ignore_index=True)
-    places = ((np.arange(STAND_INS) + 0.5) / STAND_INS * len(known)).astype(int)
-    return {name: known[name].iloc[places].astype(float).tolist() for name in names}
+    found = {name: _typical(known[name]) for name in names}
+    if LENGTH in dataset.features:
+        lengths = _typical(dataset.features[LENGTH].dropna().sort_values(ignore_index=True))
+        # Any length with any popularity: not the short ones with the rare ones.
+        found[LENGTH] = np.random.default_rng(0).permutation(lengths).tolist()
+    return found
+
+
+def _typical(ordered: pd.Series) -> list[float]:
+    """Return as many values as there are stand-ins, evenly from the first to the last."""
+    places = ((np.arange(STAND_INS) + 0.5) / STAND_INS * len(ordered)).astype(int)
+    return ordered.iloc[places].astype(float).tolist()
 
 
 def card(title: str, source: str, dataset: Dataset, bundle: Bundle, rows: int | None = None) -> str:

@@ -10,11 +10,20 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from earmark.extract.errors import SettingsError
+from earmark.extract.tempo_range import FOUND
 
 __all__ = ["DEFAULTS", "Settings", "fingerprint", "load", "parse"]
 
@@ -44,6 +53,10 @@ class Settings(BaseModel):
     top_db : float
         Mel bands more than this many dB below the loudest one of a window are raised to that level.
         With librosa's 80 dB, bands that an MP3 of 64 kb/s empties decide how restless music is.
+    tempo_range : tuple of float, optional
+        Between which tempi the beat is taken, halved or doubled, as DJ programs do
+        (`earmark.extract.tempo_range.in_range`). What is not given is no setting: it stands neither
+        in fingerprints nor in what tables say of themselves.
 
     Examples
     --------
@@ -60,6 +73,7 @@ class Settings(BaseModel):
     n_mels: int = Field(64, ge=32, le=512)
     n_mfcc: int = Field(20, ge=2, le=128)
     top_db: float = Field(65.0, gt=0, le=200)
+    tempo_range: tuple[float, float] | None = None
 
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
@@ -79,7 +93,27 @@ class Settings(BaseModel):
             )
         if self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc {self.n_mfcc} is more than n_mels {self.n_mels}")
+        if self.tempo_range is not None:
+            lowest, highest = self.tempo_range
+            if not FOUND[0] <= lowest < highest <= FOUND[1]:
+                raise ValueError(
+                    f"tempo_range is {lowest:g} {highest:g}: the lower one first, from "
+                    f"{FOUND[0]:g} to {FOUND[1]:g} beats per minute"
+                )
         return self
+
+    @model_serializer(mode="wrap")
+    def _given(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {
+            name: [*value] if isinstance(value, tuple) else value
+            for name, value in dump(self).items()
+            if value is not None
+        }
+
+    @property
+    def of_sound(self) -> Settings:
+        """Those that change what is measured, without the range that tempi are brought into."""
+        return self.model_copy(update={"tempo_range": None})
 
     @property
     def frame_rate(self) -> float:

@@ -80,7 +80,8 @@ def of(set_name: str, settings: Settings, windows: float | None = None) -> Schem
     columns = feature_set.columns(settings)
     versioned = f"{set_name}-{feature_set.version}"
     versions = [f"{column.name}:{column.version}" for column in columns]
-    configured = settings if feature_set.configurable else None
+    matters = feature_set.configurable or settings.tempo_range
+    configured = settings if matters else None
     return Schema(
         versioned, columns, fingerprint(configured, versioned, *versions), configured, windows
     )

@@ -131,6 +131,10 @@ class FeatureSet(Protocol):
         """Whether it can be computed with other settings than the default ones."""
 
     @property
+    def finds_tempo(self) -> bool:
+        """Whether it has the descriptor `tempo`, and not what somebody else calls so."""
+
+    @property
     def headers(self) -> Sequence[tuple[str, ...]]:
         """The header rows of a published table that has several, a tuple for each column."""
 
@@ -170,6 +174,11 @@ class DescriptorSet:
     version: int
     configurable: bool = True
     headers: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def finds_tempo(self) -> bool:
+        """Whether the descriptor `tempo` is among its own."""
+        return registry.get("tempo") in self.descriptors
 
     @property
     def descriptors(self) -> tuple[registry.Descriptor, ...]:
@@ -233,6 +242,7 @@ class PublishedSet:
     version: int
     options: tuple[tuple[str, Any], ...] = ()
     configurable: bool = False
+    finds_tempo: bool = False
 
     def columns(self, settings: Settings) -> tuple[Column, ...]:  # noqa: ARG002
         """Return the columns in order; the settings change none of them."""

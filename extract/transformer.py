@@ -32,7 +32,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
     ----------
     set : str
         Name of the feature set.
-    sample_rate, n_fft, hop_length, fmax, n_mels, n_mfcc, top_db
+    sample_rate, n_fft, hop_length, fmax, n_mels, n_mfcc, top_db, tempo_range
         As in `earmark.extract.config.Settings`.
     workers : int
         Number of processes; the values are the same for any.
@@ -66,6 +66,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         n_mels: int = DEFAULTS.n_mels,
         n_mfcc: int = DEFAULTS.n_mfcc,
         top_db: float = DEFAULTS.top_db,
+        tempo_range: tuple[float, float] | None = None,
         workers: int = 1,
         on_error: Literal["raise", "nan"] = "raise",
     ) -> None:
@@ -77,6 +78,7 @@ class AudioFeatures(TransformerMixin, BaseEstimator):
         self.n_mels = n_mels
         self.n_mfcc = n_mfcc
         self.top_db = top_db
+        self.tempo_range = tempo_range
         self.workers = workers
         self.on_error = on_error
 

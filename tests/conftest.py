@@ -154,6 +154,7 @@ def below(tmp_path, monkeypatch):
 
     monkeypatch.setenv("EARMARK_APP_ROOT", str(tmp_path))
     monkeypatch.setenv("EARMARK_APP_WORKERS", "1")
+    monkeypatch.setenv("EARMARK_APP_CACHE", str(tmp_path / ".cache"))
     settings.app_settings.cache_clear()
     yield tmp_path
     session.queue().close()

@@ -21,6 +21,15 @@ def pid():
     return os.getpid()
 
 
+KEPT = []
+"""What a worker holds on to, as a library does."""
+
+
+def keep(megabytes):
+    KEPT.append(b"\1" * (megabytes * 10**6))
+    return os.getpid()
+
+
 def sleep(seconds, value=None):
     time.sleep(seconds)
     return value

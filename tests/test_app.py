@@ -26,6 +26,7 @@ from streamlit.testing.v1 import AppTest
 from earmark.classify.app import server, settings
 from earmark.classify.app.files import paths
 from earmark.classify.app.widgets import charts, grid, theme, waiting
+from earmark.classify.html import cells
 from earmark.extract.errors import FindError, SettingsError
 
 ROOT = Path(__file__).parent.parent
@@ -169,6 +170,7 @@ def test_streamlit_is_told_the_same_in_a_clone():
     assert found["server_address"] == "127.0.0.1"
     assert found["client_showErrorDetails"] == "none"
     assert found["theme_light_primaryColor"] == theme.PALETTE[0]
+    assert {scheme: found[f"theme_{scheme}_textColor"] for scheme in theme.INK} == theme.INK
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_text_is_never_a_formula_in_a_spreadsheet():
     found = pd.read_csv(io.BytesIO(grid.as_csv(table)))
     assert found["path"].tolist() == [*(f"'{text}" for text in texts[:5]), *texts[5:]]
     np.testing.assert_allclose(found["energy"], table["energy"])
-    assert grid.risky(table) == ["path"]
+    assert cells.risky(table) == ["path"]
     assert pd.read_parquet(io.BytesIO(grid.as_parquet(table)))["path"].tolist() == texts
 
 
@@ -343,7 +345,11 @@ def test_cells_count_where_bytes_say_nothing(tmp_path, monkeypatch):
     refused(many, "has 60,000 cells")
     refused(wide, "has 61,000 cells")
     monkeypatch.setattr(paths, "MOST_COLUMNS", 999)
-    refused(wide, "has 1,000 columns")
+    refused(wide, "has more than 999 columns, the limit here")
+    # What only describes its columns is not read for that: it would take gigabytes.
+    pd.DataFrame(1.0, range(2), [f"c{place}" for place in range(1500)]).to_parquet(many)
+    monkeypatch.setattr(paths, "MOST_FOOTER", 10_000)
+    refused(many, "has more than 999 columns, the limit here")
     many.write_bytes(b"PAR1 and no more")
     refused(many, "cannot be read as a table")
 
@@ -364,3 +370,18 @@ def test_genres_that_are_numbers_or_alike_have_bars_of_their_own():
 def test_nobody_is_told_less_than_the_line_says(wait, said):
     job = types.SimpleNamespace(state="waiting", ahead=2, wait=wait)
     assert waiting.queue_position(job) == f"2 before you; starts within {said}"
+
+
+def test_charts_have_words_for_who_does_not_see_them():
+    def shown():
+        from earmark.classify.app.widgets import charts, theme
+
+        theme.figure(charts.genres(["dis\u202eco", "<b>"], [0.62, 0.3]))
+        theme.figure(charts.reasons([("tempo", 128.0, 0.5), ("energy", 0.1, -0.2)]))
+
+    told = [chart.proto.alt for chart in AppTest.from_function(shown).run().get("plotly_chart")]
+    assert told == [
+        "A bar per genre: disco 62 %, <b> 30 %.",
+        "A bar per descriptor, the most telling first. for it: tempo (128); against it: energy "
+        "(0.1).",
+    ]

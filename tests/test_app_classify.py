@@ -51,6 +51,12 @@ def plans(app):
     return [shown.value for shown in app.dataframe if "what" in shown.value]
 
 
+def shown(app):
+    """Return the first word of the title of the track that is looked at."""
+    heads = [element.value for element in app.markdown if element.value.startswith("##### ")]
+    return heads[0].split()[1]
+
+
 def name_folder(app, named):
     app.run()
     app.text_input[0].set_value(named)
@@ -87,7 +93,7 @@ def test_reasons_are_told_in_words_and_by_column_behind_a_fold(app, demo, tmp_pa
     assert any(text.startswith("For it:\n\n- ") and "than usual" in text for text in written)
     # The answer comes first, in words, with what such an answer is worth.
     heads = [place for place, text in enumerate(written) if text.startswith("### ")]
-    assert written[heads[0] - 1] == "##### Reggae in G major"
+    assert written[heads[0] - 1] == "## Reggae in G major"
     assert re.match(r"### .*\w+ \d+ %", written[heads[0]])
     assert "of which it was as sure" in written[heads[0] + 1]
     assert ":gray[Tempo] **76 BPM**" in written
@@ -119,8 +125,9 @@ def test_a_folder_becomes_a_table(app):
     app.toggle(key="plan").set_value(True).run()
     run_until(app, lambda: plans(app))
     plan = plans(app)[0]
-    assert set(plan["field"]) == {"genre", "bpm", "key"}
-    assert plan.loc[plan["field"] == "bpm", "then"].tolist() == ["96"]
+    # Its genre is there already, and stays.
+    assert set(plan["field"]) == {"Tempo", "Key"}
+    assert plan.loc[plan["field"] == "Tempo", "then"].tolist() == ["96"]
     # It is not read again for another look at it, but for another choice.
     first = app.session_state["classify plan"][1]
     app.run()
@@ -275,11 +282,35 @@ def test_a_search_without_a_hit_is_taken_back(app):
     tracks = app.session_state["track list"]
     run_until(app, lambda: len(tracks.done) == 2 and not any(item.waits for item in tracks.items))
     app.run()
-    search = next(box for box in app.text_input if box.label == "Search")
-    search.set_value("zzz").run()
+
+    def search(text):
+        next(box for box in app.text_input if box.label == "Search").set_value(text).run()
+        # A change in the table is drawn beside it at once.
+        run_until(app, lambda: not any(item.waits for item in tracks.items))
+        app.run()
+
+    heard = tracks.chosen.name
+    search("zzz")
     assert any("Nothing found" in element.value for element in app.markdown)
-    next(box for box in app.text_input if box.label == "Search").set_value("").run()
+    # Nothing is shown: neither what was looked at before, nor why it is what it is.
+    assert not any(element.value.startswith("##### ") for element in app.markdown)
+    # What is found is looked at, and marked in the table; then what was chosen again.
+    search("waltz")
+    assert shown(app) == "Waltz"
+    search("")
     assert len(app.dataframe[0].value) == 2
+    assert shown(app) in heard.title()
+    # By its title, too, and by how sure it is.
+    search("in f")
+    assert len(app.dataframe[0].value) == 1
+    search("")
+    next(slide for slide in app.slider if slide.label == "At least").set_value(100).run()
+    assert any("Nothing found" in element.value for element in app.markdown)
+    # What comes then is not hidden.
+    name_folder(app, "music")
+    run_until(app, lambda: tracks.done)
+    app.run()
+    assert not any("Nothing found" in element.value for element in app.markdown)
     assert not app.exception
 
 

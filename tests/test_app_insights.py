@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import time
 import zipfile
@@ -62,6 +63,10 @@ def run_until(app, condition, seconds=240):
         app.run()
 
 
+def button_of(app, key):
+    return [one for one in app.get("download_button") if one.proto.id.endswith(f"-{key}")]
+
+
 def button(app, label):
     return next(button for button in app.button if button.label == label)
 
@@ -77,16 +82,22 @@ def test_a_table_becomes_pictures(app, root, table):
     assert not app.exception
     assert not app.error
     titles = [element.value.replace("\\", "") for element in app.markdown]
-    assert "##### mine.csv" in titles
+    assert "## mine.csv" in titles
     assert any("lead in mean popularity" in title for title in titles)
     # Anybody's names are text.
     assert any(r"quiet \*\*one\*\*" in element.value for element in app.markdown)
-    assert len(app.image) == sum(isinstance(found, Picture) for found in own.made.values()) >= 4
+    shown = [found for found in own.made.values() if isinstance(found, Picture)]
+    images = "".join(element.proto.body for element in app.get("html"))
+    assert len(shown) >= 4
+    assert images.count('class="wide"') == images.count('class="narrow"') == len(shown)
+    for found in shown:
+        assert images.count(f'alt="{html.escape(found.alternative)}"') == 2
+        assert button_of(app, f"insight csv {found.name}")
     said = " ".join(element.value.replace("\\", "") for element in app.caption)
     assert "30 tracks, 3 descriptors, 2 genres." in said
     assert "Loudness and energy: no loudness in this table" in said
     with zipfile.ZipFile(io.BytesIO(gallery.zipped(own))) as archive:
-        assert {"index.html", "popularity.png", "tempo.png"} <= set(archive.namelist())
+        assert {"index.html", "popularity.png", "tempo.svg", "tempo.csv"} <= set(archive.namelist())
         assert archive.read("tempo.png") == own.made["tempo"].png
 
     # Another table: what was gathered of the first goes.

@@ -17,8 +17,8 @@ from earmark.classify.app.files import paths
 from earmark.classify.app.jobs.queue import Job, JobQueue
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import TrackList
-from earmark.classify.app.widgets import scatter, theme
-from earmark.classify.library import library
+from earmark.classify.app.widgets import scatter, table_picker, theme
+from earmark.classify.library import library, mixing
 from earmark.extract import tables
 from earmark.extract.batch import run
 from earmark.extract.errors import FindError
@@ -159,7 +159,7 @@ def test_a_track_shows_what_is_like_it_and_no_name_is_markup(app):
     app.run()
     assert not app.exception
     headings = [element.value for element in app.markdown]
-    assert r"#### \[Song\]\(5\)" in headings
+    assert r"## \[Song\]\(5\)" in headings
     assert "file is not found" in said(app)
     near = app.dataframe[1].value
     assert len(near) == 10
@@ -255,7 +255,8 @@ def test_what_has_finished_or_cannot_be_is_not_looked_at_again_and_again(app, ro
     living = theme.fragment
 
     def watched(function, every=None):
-        polled.append(every)
+        # For tables that are made meanwhile it is looked now and then.
+        polled.append(every != table_picker.WATCH and every)
         return living(function, every)
 
     def now(condition):
@@ -531,3 +532,156 @@ def test_what_mixes_has_the_tempo_and_a_key_beside_it(app):
     tempo = songs().set_index("track_name")["tempo"]
     ratios = tempo[names] / tempo[songs()["track_name"][5]]
     assert all(min(abs(times * one - 1) for times in (0.5, 1, 2)) <= 0.06 for one in ratios)
+
+
+def test_an_upload_is_a_library_and_is_offered_on_every_page(app):
+    app.run()
+    content = songs(8).to_csv(index=False).encode()
+    app.file_uploader[0].upload("my *own*.csv", content, "text/csv").run()
+    assert "**8** of 8 tracks" in said(app)
+    table = box(app, "selectbox", "Table")
+    assert table.value == "Uploaded: my *own*.csv"
+    assert "data/features/songs.csv" in table.options
+    assert not app.error
+    other = AppTest.from_function(insights_script, default_timeout=60)
+    other.session_state["uploaded tables"] = app.session_state["uploaded tables"]
+    other.run()
+    assert "Uploaded: my *own*.csv" in other.selectbox(key="insights table").options
+    other.session_state["gallery"].stop()
+
+
+def insights_script():
+    from earmark.classify.app.pages import insights
+    from earmark.classify.app.widgets import theme
+
+    with theme.errors_shown():
+        insights.page()
+
+
+def test_a_table_that_was_made_meanwhile_is_seen(root):
+    before = catalog.list_tables(root)
+    songs(3).to_csv(root / "data" / "features" / "new.csv", index=False)
+    assert set(catalog.list_tables(root)) - set(before) == {"data/features/new.csv"}
+    # At the root, what was no table of Earmark's may become one.
+    mixed = root / "genres.csv"
+    mixed.write_text("a,b\n1,2\n", encoding="utf-8")
+    assert "genres.csv" not in catalog.list_tables(root)
+    mixed.write_text("path,sha256,tempo\na.mp3,00,1\n", encoding="utf-8")
+    os.utime(mixed, ns=(1, 1))
+    assert tables.kind_of(mixed) == catalog._kind(str(mixed), catalog.file_stamp(mixed))
+
+
+def test_an_address_opens_the_view_that_it_was_copied_from(app):
+    app.run()
+    box(app, "text_input", "Search").set_value("song").run()
+    box(app, "multiselect", "Genres").set_value(["jazz", "r&b/soul"]).run()
+    box(app, "selectbox", "Sort by").set_value("tempo").run()
+    box(app, "toggle", "Descending").set_value(True).run()
+    tempo = box(app, "slider", "tempo")
+    tempo.set_range(tempo.min, 90).run()
+    app.session_state["library track"] = 1
+    app.run()
+    copied = dict(app.query_params)
+    assert copied["table"] in ("data/features/songs.csv", ["data/features/songs.csv"])
+    assert copied["genre"] == ["jazz", "r&b/soul"]
+    shown = app.dataframe[0].value
+
+    other = AppTest.from_function(script, default_timeout=60)
+    for name, values in copied.items():
+        other.query_params[name] = values
+    other.run()
+    assert not other.exception
+    assert other.dataframe[0].value["path"].tolist() == shown["path"].tolist()
+    assert box(other, "text_input", "Search").value == "song"
+    assert box(other, "toggle", "Descending").value
+    assert other.session_state["library track"] == 1
+    assert dict(other.query_params) == copied
+    # What was opened is a beginning: it can be changed, and the address with it.
+    box(other, "text_input", "Search").set_value("").run()
+    assert "q" not in other.query_params
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"range": ["tempo 90", "tempo x y", "nothing 0 1", "tempo 5 -5", "key 99 99", ""]},
+        {"genre": ["none", "<b>"], "sort": ["nowhere"], "view": ["Elsewhere"], "track": ["no.mp3"]},
+    ],
+)
+def test_what_an_address_says_and_the_table_has_not_is_passed_over(app, parts):
+    for name, values in parts.items():
+        app.query_params[name] = values
+    app.run()
+    assert not app.exception
+    assert not app.error
+    assert "**200** of 200 tracks" in said(app)
+
+
+def test_an_address_leads_to_no_table_outside_of_the_root(app, root):
+    songs(3).to_csv(root.parent / "out.csv", index=False)
+    app.query_params["table"] = "../out.csv"
+    app.run()
+    assert "is not there" in app.error[0].value
+
+
+def costs(library, rows):
+    """What it costs to mix each track with the next."""
+    tempo, key, mode = (library.tracks[name].to_numpy(float) for name in ("tempo", "key", "mode"))
+    place = mixing.wheel(key, mode)
+    return mixing.cost(tempo[rows[:-1]], place[rows[:-1]], tempo[rows[1:]], place[rows[1:]])
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 50])
+def test_a_way_leads_from_one_track_to_another(tmp_path, count):
+    songs().to_csv(tmp_path / "songs.csv", index=False)
+    own = library.open_library(tmp_path / "songs.csv")
+    plain, mixed = (catalog.way(own, 3, 150, count, mixes) for mixes in (False, True))
+    for rows in (plain, mixed):
+        assert (rows[0], rows[-1]) == (3, 150)
+        assert len(set(rows.tolist())) == len(rows) <= count
+    assert len(mixed) == len(plain) or count == 50
+    if count == 12:
+        assert costs(own, mixed).mean() < 0.7 * costs(own, plain).mean()
+
+
+def test_a_way_of_which_nothing_is_known_still_leads_there(tmp_path):
+    table = songs(30)
+    table.loc[::2, ["tempo"]] = np.nan
+    table.loc[::3, ["key", "mode"]] = np.nan
+    table.to_csv(tmp_path / "songs.csv", index=False)
+    rows = catalog.way(library.open_library(tmp_path / "songs.csv"), 0, 29, 8, True)
+    assert (rows[0], rows[-1]) == (0, 29)
+
+
+@pytest.mark.slow
+def test_a_way_through_a_real_table_mixes(shared):
+    own = library.open_library(shared / "spotify" / "spotify_tracks.csv.gz")
+    rng = np.random.default_rng(0)
+    pairs = rng.integers(0, len(own), (5, 2))
+    plain, mixed = (
+        np.mean([costs(own, catalog.way(own, *map(int, pair), 15, mixes)) for pair in pairs])
+        for mixes in (False, True)
+    )
+    assert mixed < 0.5 * plain
+
+
+def test_a_playlist_from_one_track_to_another_is_heard_and_downloaded(app):
+    app.run()
+    for end, row in (("first", 3), ("last", 150)):
+        app.session_state["library track"] = row
+        app.run()
+        app.button(key=f"library way {end}").click().run()
+    # With both ends named, it is shown.
+    assert not app.exception
+    assert app.session_state["library view"] == "Playlists"
+    way = next(shown.value for shown in app.dataframe if "tempo" in shown.value)
+    assert way["track"].iloc[0].startswith("[Song](3)") or "003" in way["track"].iloc[0]
+    assert len(way) == 12
+    box(app, "toggle", "Each mixes with the next").set_value(True).run()
+    other = next(shown.value for shown in app.dataframe if "tempo" in shown.value)
+    assert other["track"].tolist() != way["track"].tolist()
+    assert [other["track"].iloc[0], other["track"].iloc[-1]] == [
+        way["track"].iloc[0],
+        way["track"].iloc[-1],
+    ]
+    assert not app.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import re
 import time
 import zipfile
 from pathlib import Path
@@ -12,10 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import queue_jobs
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 import earmark
 from earmark.classify.app.jobs import training
+from earmark.classify.app.pages import train as train_page
 from earmark.classify.model import storage
 from earmark.extract.errors import LabelError, WriteError
 
@@ -145,6 +149,19 @@ def app(below, tmp_path):
     return AppTest.from_function(script, default_timeout=60)
 
 
+@pytest.fixture(autouse=True)
+def _tables_may_be_typed(monkeypatch):
+    """Send what is none of the options of a box, too, as a browser does."""
+
+    def state(box):
+        sent = WidgetState(id=box.id)
+        if box.value is not None:
+            sent.string_value = str(box.format_func(box.value))
+        return sent
+
+    monkeypatch.setattr(Selectbox, "_widget_state", property(state))
+
+
 def until(app, condition, seconds=300):
     """Draw the page anew, as its fragments do, until something is there."""
     end = time.monotonic() + seconds
@@ -168,8 +185,7 @@ def begin(app, column="genre"):
 
 def name_table(app, named):
     app.run()
-    next(own for own in app.text_input if own.label == "Table").set_value(named)
-    press(app, "Open")
+    app.selectbox("train table").set_value(named).run()
     assert not app.exception
 
 
@@ -336,14 +352,77 @@ def test_labels_come_from_elsewhere(app, tmp_path):
 @pytest.mark.slow
 def test_an_uploaded_table_is_called_by_its_name(app):
     app.run()
-    uploaded = app.file_uploader("train upload")
-    uploaded.upload("<b>mine</b>.csv", b"path,tempo\na,1\nb,2\n", "text/csv").run()
+    app.file_uploader[0].upload("<b>mine</b>.csv", b"path,tempo\na,1\nb,2\n", "text/csv").run()
     until(app, shows(app, "Train"))
     assert any(r"\<b\>mine\<" in own.value for own in app.markdown)
     begin(app, "tempo")
     until(app, lambda: len(app.error))
     assert "earmark-app" not in app.error[0].value
     first = app.session_state["work"].table
-    app.file_uploader("train upload").upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
+    app.file_uploader[0].upload("other.csv", b"path,tempo\na,1\n", "text/csv").run()
     assert app.session_state["work"].table.is_file()
+    assert app.session_state["work"].table != first
+    # Both can be chosen, on every page; of many the first go.
+    assert [name for name in app.selectbox("train table").options if "Uploaded" in name] == [
+        "Uploaded: other.csv",
+        "Uploaded: <b>mine</b>.csv",
+    ]
+    for number in range(4):
+        app.file_uploader[0].upload(f"{number}.csv", b"path,tempo\na,1\n", "text/csv").run()
     assert not first.exists()
+    assert app.session_state["work"].name == "3.csv"
+
+
+def said_of_options():
+    """Return all text of the modules that read labels in which an option of a command stands."""
+    import ast
+
+    from earmark.classify.dataset import build
+
+    found = set()
+    for path in Path(build.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = [
+                    part.value if isinstance(part, ast.Constant) else "x" for part in node.values
+                ]
+                found.add("".join(parts))
+                for part in node.values:
+                    part.value = ""
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return sorted(text for text in found if re.search(r"[ (]--\w", text) and len(text) < 400)
+
+
+def test_the_page_has_no_words_of_the_command_line():
+    # The page never asks for genres in tags.
+    told = [text for text in said_of_options() if not text.startswith("--labels tags")]
+    assert len(told) >= 5
+    for text in told:
+        shown = train_page.on_page(text)
+        assert "--" not in shown, (text, shown)
+        # What was wrong is still said.
+        assert len(shown) > 10
+    assert train_page.on_page("no option here; a - b -- c.") == "no option here; a - b -- c."
+
+
+def test_what_is_no_honest_number_is_not_called_so():
+    def shown():
+        from earmark.classify.app.pages import train
+
+        numbers = {
+            "accuracy": 0.724,
+            "top_3": 0.955,
+            "top_5": 0.998,
+            "leaky": 0.723,
+            "commonest": 0.19,
+            "tracks": 1500,
+            "interval": {"accuracy": [0.7, 0.75]},
+        }
+        train._numbers({**numbers, "grouped_by": "track"}, 6)
+        train._numbers({**numbers, "grouped_by": "artist"}, 12)
+
+    labels = [metric.label for metric in AppTest.from_function(shown).run().metric]
+    assert labels[:3] == ["Right, at most", "Among three", "Commonest genre"]
+    honest = ["Right, honestly", "Among three", "Among five", "A random split says"]
+    assert labels[3:] == [*honest, "Commonest genre"]

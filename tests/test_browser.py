@@ -302,7 +302,7 @@ def test_the_form_says_what_the_model_says(visit):
     page = visit("by_hand")
     choose(page, "Start from", "a typical track of a genre")
     choose(page, "Genre", genre)
-    said = page.locator(".st-key-verdict h4")
+    said = page.locator(".st-key-verdict h2")
     sync_api.expect(said).to_contain_text(verdict())
     shot(page, "by-hand")
 
@@ -361,7 +361,24 @@ def test_a_map_is_drawn(visit):
 def test_pictures_of_a_table_are_drawn_and_downloaded(visit, tmp_path):
     page = visit("insights")
     page.get_by_text("Download all (ZIP)").wait_for()
-    page.locator("[class*=st-key-insight-] img").nth(4).wait_for()
+    page.locator(".earmark-picture").nth(4).wait_for()
+    for width, kind in ((1280, "wide"), (390, "narrow")):
+        page.set_viewport_size({"width": width, "height": 900})
+        shown = page.locator(".earmark-picture img:visible")
+        for image in shown.all():
+            image.scroll_into_view_if_needed()
+            # It is there, it is the one for this width, and fills its card.
+            image.evaluate("image => image.decode()")
+            assert image.get_attribute("class") == kind
+            room = image.evaluate("image => image.parentElement.clientWidth")
+            assert image.bounding_box()["width"] == pytest.approx(room, abs=1)
+            assert len(image.get_attribute("alt")) > 30
+    page.set_viewport_size({"width": 1280, "height": 900})
+    with page.expect_download() as download:
+        page.locator(".st-key-insight-csv-tempo button:visible").first.click()
+    download.value.save_as(tmp_path / "tempo.csv")
+    numbers = pd.read_csv(tmp_path / "tempo.csv")
+    assert numbers["tracks"].sum() == 240
     path = downloaded(page, "Download all", tmp_path / "pictures.zip")
     with zipfile.ZipFile(path) as file:
         assert file.testzip() is None
@@ -390,7 +407,7 @@ def test_a_table_becomes_a_model_that_the_other_pages_offer(visit, tmp_path):
     page.get_by_role("link", name="By hand").click()
     page.get_by_role("heading", name="By hand", level=1).wait_for()
     choose(page, "Model", "mine")
-    page.locator(".st-key-verdict h4").wait_for()
+    page.locator(".st-key-verdict h2").wait_for()
 
 
 # --- Every page --------------------------------------------------------------------------------

@@ -503,6 +503,29 @@ def test_what_audio_does_not_have_is_averaged_over(artists):
     assert np.isfinite(bundle.probabilities(missing)).all()
 
 
+def test_an_excerpt_does_not_tell_how_long_the_song_is(artists):
+    rng = np.random.default_rng(0)
+    count = len(artists.labels)
+    lengths = rng.uniform(120_000, 400_000, count)
+    features = artists.features.assign(popularity=rng.uniform(0, 100, count), duration_ms=lengths)
+    columns = [*"abcdefg", "popularity", "duration_ms"]
+    known = replace(artists, features=features, columns=columns, about={"set": "spotify-1"})
+    learner = GenreClassifier(n_estimators=20)
+    bundle = train.fit(known, learner, cross_validation.cross_validate(known, learner, repeats=1))
+    songs, clips = features, features.assign(duration_ms=29_900.0)
+    mixed = features.assign(duration_ms=np.where(np.arange(count) % 2, 29_900.0, lengths))
+    of_songs, of_clips, of_both = map(bundle.probabilities, (songs, clips, mixed))
+    draws = [
+        bundle.probabilities(features.assign(duration_ms=own))
+        for own in bundle.stand_ins["duration_ms"]
+    ]
+    np.testing.assert_allclose(of_clips, np.mean(draws, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        of_both, np.where(np.arange(count)[:, None] % 2, of_clips, of_songs), rtol=1e-5
+    )
+    assert not np.allclose(of_songs, of_clips, atol=1e-3)
+
+
 def test_the_default_model_explains_itself(demo):
 
     table = earmark.table([demo], set="default+musicnn")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import plistlib
+import shutil
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -108,3 +110,18 @@ def test_dj_programs_get_a_collection_with_a_list_for_each_genre(
     assert places == set(tables.read(table).frame["path"])
     (tmp_path / "mine.xml").write_text("<mine/>")
     assert cli(*given, "-o", tmp_path / "mine.xml")[0] == 1
+
+
+def test_duckdb_reads_the_tables_as_the_guide_says(table, predictions, monkeypatch):
+    duckdb = pytest.importorskip("duckdb")
+    guide = Path(__file__).parents[1] / "docs" / "guide" / "library.md"
+    query = guide.read_text(encoding="utf-8").partition("```sql\n")[2].partition("```")[0]
+    monkeypatch.chdir(predictions.parent)
+    shutil.copy(table, "features.parquet")
+    found = duckdb.sql(query).fetchall()
+    tempos = tables.read(table).frame["tempo"].tolist()
+    means = [
+        pytest.approx(np.mean(tempos[:4]), abs=0.06),
+        pytest.approx(np.mean(tempos[4:]), abs=0.06),
+    ]
+    assert found == [("a", 4, means[0]), ("b", 2, means[1])]

@@ -113,7 +113,7 @@ def test_a_run_that_stopped_leaves_a_directory_that_can_be_used_again(few, tmp_p
 def test_a_dark_page_keeps_dark_pictures_as_they_are(invented):
     tracks = insights.describe(invented)
     made = [insights.picture("tempo", tracks, "dark")]
-    assert 'class="wide dark"' in insights.render("t", [], made, "dark").decode()
+    assert 'class="dark"' in insights.render("t", [], made, "dark").decode()
     assert "img:not(.dark)" in insights.render("t", [], made, "light").decode()
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from earmark.classify.html import plotting
 from earmark.classify.insights import chart, figures, heatmaps, page, plots
 from earmark.classify.insights.picture import NAMES, Absent, Picture
 from earmark.classify.insights.tracks import describe, read
@@ -54,8 +57,8 @@ def test_other_peoples_tables(shared, table, tracks, genres, absent):
 def undrawn(monkeypatch):
     """Words alone: drawing takes the time, and is tested with tables that are odd."""
     for name in ("scatter", "tempo", "keys", "popularity", "missing"):
-        monkeypatch.setattr(plots, name, lambda *_: chart.Drawn(b"", b""))
-    monkeypatch.setattr(heatmaps, "profile", lambda *_: chart.Drawn(b"", b""))
+        monkeypatch.setattr(plots, name, lambda *_: chart.Drawn(b"", b"", b""))
+    monkeypatch.setattr(heatmaps, "profile", lambda *_: chart.Drawn(b"", b"", b""))
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -214,6 +217,46 @@ def test_pictures_are_the_same_for_the_same_table_and_differ_by_theme(invented):
         )
         assert light == again
         assert light != dark
+
+
+def test_pictures_are_sharp_and_there_is_one_for_a_phone(invented):
+    tracks = describe(invented)
+    made = [found for found in figures.pictures(tracks) if isinstance(found, Picture)]
+    assert len(made) >= 6
+    for found in made:
+        for svg, most in ((found.svg, 11.5), (found.narrow, 4)):
+            root = ElementTree.fromstring(svg)
+            assert root.tag == "{http://www.w3.org/2000/svg}svg"
+            # Its letters are 7 to 9 points high: on a page of that many inches they can be read.
+            assert most - 1.5 <= plotting.size(svg)[0] / 72 <= most
+            # No pixels, but for the scale of colours, in which none is seen.
+            assert svg.count(b"<image") == (found.name in ("correlations", "genres"))
+            # The page shows through.
+            assert b"fill: #ffffff" not in svg.partition(b"axes_1")[0]
+        assert found.title in found.alternative
+        assert not pd.read_csv(io.BytesIO(found.data)).empty
+
+
+def test_the_numbers_in_a_picture_are_those_of_the_table(invented):
+    invented["genre"] = invented["genre"].replace("metal", "=metal")
+
+    def numbers(name):
+        return pd.read_csv(io.BytesIO(drawn(name, invented).data))
+
+    tempo = numbers("tempo")
+    assert tempo["tracks"].sum() == len(invented)
+    first = tempo.iloc[0]
+    assert first["tracks"] == invented["tempo"].between(*first[["from", "to"]], "left").sum()
+    popularity = numbers("popularity").set_index("genre")
+    # A spreadsheet runs no genre.
+    expected = invented.groupby("genre")["popularity"].mean()
+    np.testing.assert_allclose(popularity["mean"]["'=metal"], expected["=metal"], rtol=1e-5)
+    matrix = numbers("correlations").set_index("descriptor")
+    rho = invented["energy"].corr(invented["loudness"], "spearman")
+    assert matrix.loc["energy", "loudness"] == pytest.approx(rho, rel=1e-4)
+    shares = numbers("distributions").groupby("descriptor")["%"].sum()
+    assert (shares > 95).all()
+    assert (shares < 100.01).all()
 
 
 def test_pictures_are_made_one_at_a_time(invented, monkeypatch):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from earmark.extract.signal import spectral_loops
+from earmark.extract.signal import kernels, spectral_loops
 
 MATRICES = arrays.arrays(
     np.float32,
@@ -63,3 +63,19 @@ def test_the_mean_rise_begins_with_the_row_before():
     levels = np.float32([[1, 5], [3, 4], [2, 2]])
     found = spectral_loops.mean_rise(levels, np.float32([0, 9]))
     assert found == pytest.approx([0.5, 1, 0])
+
+
+@kernels.kernel
+def _doubled(value):
+    return 2 * value
+
+
+@kernels.kernel
+def _quadrupled(value):
+    return _doubled(_doubled(value))
+
+
+def test_a_kernel_is_compiled_when_it_is_called_and_calls_others():
+    assert "compiled" not in vars(_quadrupled)
+    assert _quadrupled(3.0) == 12
+    assert _quadrupled.compiled.signatures

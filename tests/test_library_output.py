@@ -128,3 +128,24 @@ def test_of_many_descriptors_only_those_are_read_that_are_asked_for(kept, tmp_pa
     chosen = choose.choose(some, source, rule)["path"].tolist()
     assert chosen == choose.choose(*columns.read(path), rule)["path"].tolist()
     assert len(chosen) == 6
+
+
+def test_what_is_left_out_or_leads_nowhere_is_said(kept, cli, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    table = pd.read_csv(kept / "g.csv")
+    table["probability"] = [0.9, 0.4, *[0.9] * (len(table) - 2)]
+    table.to_csv("g.csv", index=False)
+    _, _, err = cli("playlist", "g.csv", "-o", "lists", "--audio", kept / "music")
+    assert f"1 of {len(table)} is in no playlist: the genre is less probable than 0.5" in err
+    _, _, err = cli("export", "g.csv", "-o", "r.xml")
+    assert "they lead to no file: --audio FOLDER says where" in err
+    _, _, err = cli("export", "g.csv", "-o", "r.xml", "--audio", kept / "music")
+    assert err == ""
+
+
+def test_doubles_are_heard_by_what_their_tags_say(kept, cli, tmp_path):
+    given = ("duplicates", kept / "f.parquet", "--audio", kept / "music")
+    assert cli(*given, "--playlist", tmp_path / "d.m3u8")[0] == 0
+    said = [line for line in (tmp_path / "d.m3u8").read_text().splitlines() if "#EXTINF" in line]
+    assert len(said) == 2
+    assert all(" - Waltz in F major" in line for line in said)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import earmark
 from earmark.classify.dataset import build, names
-from earmark.classify.library import playlists, similar
+from earmark.classify.library import ask, places
 from earmark.classify.library.library import open_library
 from earmark.classify.library.tagging import plan as plans
 from earmark.classify.library.tagging.values import Wanted
@@ -224,8 +224,8 @@ def test_accents_are_the_same_however_they_are_written(tmp_path, accented):
         unicodedata.normalize("NFC", path): genre for path, genre in rows
     }
     for name in (NFC, NFD, "Beyoncé – Déjà Vu.wav"):
-        assert len(similar.find(name, table)) == 2
-    where = playlists.locate(folder, folder, table["path"])
+        assert len(ask.find(name, table)) == 2
+    where = places.locate(folder, folder, table["path"])
     assert where[NFC] == NFD
     files = names.located(table["path"], folder)
     wanted = Wanted(("genre",))
@@ -259,9 +259,9 @@ def test_playlists_lead_to_the_files_however_many_folders_were_named(
 
 def test_a_track_is_not_found_by_a_name_in_another_folder():
     table = pd.DataFrame({"path": ["rock/1.wav", "rock/2.wav"], "tempo": [1.0, 2.0]})
-    assert len(similar.find("rock/1.wav", table)) == 1
+    assert len(ask.find("rock/1.wav", table)) == 1
     with pytest.raises(FindError, match="has no such track"):
-        similar.find("jazz/1.wav", table)
+        ask.find("jazz/1.wav", table)
 
 
 def test_many_tracks_of_one_name_take_no_time():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from earmark.classify.library import playlists
+from earmark.classify.library import places, playlists
 from earmark.extract import tables
 from earmark.extract.errors import FindError, SchemaError
 
@@ -127,14 +127,14 @@ def test_without_probabilities_all_tracks_count_and_are_sorted_by_path(tmp_path)
     ],
 )
 def test_the_name_of_a_file_is_safe_on_every_system(genre, name):
-    assert playlists.filename(genre) == name
+    assert places.filename(genre) == name
 
 
 @given(st.text())
 def test_no_genre_leaves_the_folder(genre):
-    name = playlists.filename(genre)
+    name = places.filename(genre)
     assert name == Path(name).name not in ("", ".", "..")
-    assert len(name.encode()) <= playlists.LONGEST + 1
+    assert len(name.encode()) <= places.LONGEST + 1
 
 
 def test_genres_that_differ_in_case_or_signs_only_have_files_of_their_own(tmp_path):
@@ -181,12 +181,12 @@ def test_the_files_of_a_folder_are_named_as_seen_from_the_playlist(tone, tmp_pat
     tone("music/a/1.wav")
     tone("music/line\nbreak.wav")
     music = tmp_path / "music"
-    inside = playlists.locate(music, music / "lists")
+    inside = places.locate(music, music / "lists")
     assert inside["a/1.wav"] == "../a/1.wav"
     assert inside["line\nbreak.wav"] == (music / "line\nbreak.wav").as_uri()
-    assert playlists.locate(music, tmp_path / "lists")["a/1.wav"] == str(music / "a" / "1.wav")
+    assert places.locate(music, tmp_path / "lists")["a/1.wav"] == str(music / "a" / "1.wav")
     with pytest.raises(FindError, match="does not exist"):
-        playlists.locate(tmp_path / "none", tmp_path)
+        places.locate(tmp_path / "none", tmp_path)
 
 
 def test_the_command_writes_playlists_that_lead_to_the_tracks(cli, demo, tmp_path):

@@ -187,6 +187,17 @@ def test_a_worker_has_no_more_memory_than_it_was_given(make):
     assert submit(queue, jobs.add, 1, 2).result(PATIENCE) == 3
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a process holds")
+def test_a_worker_that_grew_is_replaced(make):
+    queue = make(memory=2**30)
+    first, small, large, after = (
+        submit(queue, jobs.keep, megabytes).result(PATIENCE) for megabytes in (1, 1, 700, 1)
+    )
+    assert first == small == large
+    assert after != large
+    until(lambda: not running(large))
+
+
 def test_whoever_reads_what_strangers_bring_has_a_limit():
     assert all(settings.memory for settings in pools.usual_pools(1).values())
 

@@ -118,3 +118,10 @@ def test_what_is_missing_is_a_gap():
 def test_silence_has_a_radar_too():
     chart = radar(dict.fromkeys(HOUSE, math.nan), {})
     assert all(where is None for trace in chart.data for where in trace.r)
+
+
+def test_its_values_are_told_in_words():
+    told = radar({"energy": 0.71, "tempo": 128.2}, {}).layout.meta
+    assert "energy 0.71" in told
+    assert "tempo 128 BPM" in told
+    assert "speech –" in told

@@ -144,7 +144,7 @@ def test_the_page_loads_nothing_and_runs_nothing():
         assert not [name for name, _ in given.attributes if name.startswith("on")]
         sources = [value for name, value in given.attributes if name == "src"]
         assert len(sources) == 3
-        assert all(source.startswith("data:image/png;base64,") for source in sources)
+        assert all(source.startswith("data:image/svg+xml;base64,") for source in sources)
     text = report.render(title="Genre model", evaluation=found)["report.html"].decode()
     assert not re.search(r"https?:|url\(|@import|<script", text)
 
@@ -245,6 +245,14 @@ def test_the_first_that_is_said_is_the_honest_number_and_then_the_leaky_one():
     without = " ".join(page(evaluation(["a", "b"])).text.split())
     assert "would have said" not in without
     assert "Doubles" not in without
+
+
+def test_what_may_be_too_high_is_not_called_honest():
+    text = " ".join(page(evaluation(["a", "b"], grouped_by="track")).text.split())
+    assert "at most" in text
+    assert "no artists are known" in text
+    assert "what to expect of new music" not in text
+    assert "what to expect of new music" in page(evaluation(["a", "b"])).text
 
 
 def test_one_repeat_has_no_spread_and_one_fold_is_not_all():

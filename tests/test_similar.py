@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import earmark
-from earmark.classify.library import library, similar
+from earmark.classify.library import ask, library, meant, similar
 from earmark.extract import schema, sets, tables
 from earmark.extract.batch import run
 from earmark.extract.errors import DecodeError, FindError, SchemaError
@@ -97,7 +97,7 @@ def test_a_table_without_provenance_is_recognised_once(toy, monkeypatch):
     seen = []
     of = schema.of
     monkeypatch.setattr(schema, "of", lambda name, *more: seen.append(name) or of(name, *more))
-    similar.find("a.mp3", toy)
+    ask.find("a.mp3", toy)
     assert seen == list(sets.SETS)
 
 
@@ -171,15 +171,15 @@ def test_a_track_is_named_by_words_and_slips_do_no_harm():
         }
     )
     source = FeatureTable.of(rows)
-    assert similar.named("miles so what", source) == "y/03.mp3"
-    assert similar.named("bjork: JOGA", source) == "x/01.mp3"
-    assert similar.named("bjrok hyperbalad", source) == "x/02.mp3"
-    assert similar.named("01", source) == "x/01.mp3"
+    assert meant.named("miles so what", source) == "y/03.mp3"
+    assert meant.named("bjork: JOGA", source) == "x/01.mp3"
+    assert meant.named("bjrok hyperbalad", source) == "x/02.mp3"
+    assert meant.named("01", source) == "x/01.mp3"
     with pytest.raises(FindError, match=r"several such tracks: x/01\.mp3; x/02\.mp3; say more"):
-        similar.named("bjork", source)
+        meant.named("bjork", source)
     for nothing in ("Coltrane", "", "???"):
         with pytest.raises(FindError, match="no such track"):
-            similar.named(nothing, source)
+            meant.named(nothing, source)
 
 
 def test_reasons_say_what_both_have_in_common(cli, tmp_path):
@@ -222,22 +222,22 @@ def test_a_file_is_found_by_its_sum_or_analysed_like_the_table(demo, tone, tmp_p
     waltz = demo / "waltz-96bpm-f-major.flac"
     copy = tmp_path / "renamed.flac"
     copy.write_bytes(waltz.read_bytes())
-    by_name = similar.find(waltz.name, rows)
+    by_name = ask.find(waltz.name, rows)
     assert waltz.name not in set(by_name["path"])
-    pd.testing.assert_frame_equal(similar.find(str(copy), rows), by_name)
-    pd.testing.assert_frame_equal(similar.find("waltz-96bpm-f-major.mp3", rows), by_name)
+    pd.testing.assert_frame_equal(ask.find(str(copy), rows), by_name)
+    pd.testing.assert_frame_equal(ask.find("waltz-96bpm-f-major.mp3", rows), by_name)
     others = rows[rows["path"] != waltz.name]
-    pd.testing.assert_frame_equal(similar.find(str(waltz), others), by_name)
+    pd.testing.assert_frame_equal(ask.find(str(waltz), others), by_name)
     with pytest.raises(FindError, match=r"none\.mp3: t\.csv has no such track, and there is no"):
-        similar.find("none.mp3", FeatureTable.of(rows, "t.csv"))
+        ask.find("none.mp3", FeatureTable.of(rows, "t.csv"))
     (tmp_path / "text.mp3").write_text("no audio")
     with pytest.raises(DecodeError, match="not audio"):
-        similar.find(str(tmp_path / "text.mp3"), rows)
+        ask.find(str(tmp_path / "text.mp3"), rows)
     older = tables.metadata(job.schema) | {"fingerprint": "0"}
     with pytest.raises(SchemaError, match="another version of Earmark"):
-        similar.find(str(waltz), FeatureTable.of(others, provenance=older))
+        ask.find(str(waltz), FeatureTable.of(others, provenance=older))
     with pytest.raises(SchemaError, match="was not made by Earmark"):
-        similar.find(str(waltz), others.drop(columns="sha256"))
+        ask.find(str(waltz), others.drop(columns="sha256"))
 
 
 def test_the_command_prints_a_line_for_each_track(cli, demo, tmp_path):

@@ -10,7 +10,7 @@ from scipy import signal
 
 import earmark
 from earmark.classify.model import storage
-from earmark.classify.models import train_default
+from earmark.classify.models import train_corpora
 
 RATE = 22_050
 
@@ -64,7 +64,7 @@ def test_noise_and_held_tones_have_no_genre(name, steady):
 def test_demo_tracks_move(name, demo):
     bundle = storage.load(name)
     table = earmark.table([demo], set=bundle.set_name, windows=3)
-    assert bundle.least_motion == train_default.LEAST_MOTION
+    assert bundle.least_motion == train_corpora.LEAST_MOTION
     assert not bundle.steady(table).any()
 
 

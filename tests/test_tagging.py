@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
-import random
 import shutil
-import signal
 import stat
 import subprocess
 import sys
-import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +17,15 @@ import pytest
 
 from earmark.classify.library.tagging import (
     delta,
-    fields,
     journal,
+    kinds,
+    look,
+    opened,
     plan,
     restore,
     safe,
     sound,
+    stored,
     values,
     write,
 )
@@ -36,41 +34,19 @@ from earmark.extract.errors import DecodeError, SettingsError, WriteError
 
 mutagen = pytest.importorskip("mutagen")
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import tagged  # noqa: E402
 from mutagen import apev2, id3  # noqa: E402
+from tagged import carried_out, undone  # noqa: E402
 
-SOUNDFILE = {
-    "flac.flac": ("FLAC", "PCM_16", 44100),
-    "vorbis.ogg": ("OGG", "VORBIS", 44100),
-    "opus.opus": ("OGG", "OPUS", 48000),
-    "mp3.mp3": ("MP3", "MPEG_LAYER_III", 44100),
-    "wav.wav": ("WAV", "PCM_16", 44100),
-    "aiff.aiff": ("AIFF", "PCM_16", 44100),
+FORMATS = {
+    **{"flac": "flac.flac", "ogg": "vorbis.ogg", "opus": "opus.opus", "mp3": "mp3.mp3"},
+    **{"wav": "wav.wav", "aiff": "aiff.aiff", "m4a": "aac.m4a", "wma": "wma.wma"},
+    **{"wv": "wavpack.wv", "tta": "tta.tta"},
 }
-FFMPEG = {"aac.m4a": "aac", "wma.wma": "wmav2", "wavpack.wv": "wavpack", "tta.tta": "tta"}
-"""Formats, and what writes them."""
 
-COUNT = len(SOUNDFILE) + len(FFMPEG)
-
-
-def encode(samples, rate, target, codec):
-    """Write a file with FFmpeg, with tags of its own."""
-    import av
-
-    with av.open(str(target), "w") as made:
-        made.metadata.update({"title": "Título", "comment": "kept"})
-        stream = made.add_stream(codec, rate=rate)
-        stream.layout = "stereo"
-        if codec in ("aac", "wmav2"):
-            stream.bit_rate = 128_000
-        stream.format = stream.codec_context.codec.audio_formats[0]
-        whole = av.AudioFrame.from_ndarray(samples.T.astype("f4").copy(), "fltp", "stereo")
-        whole.sample_rate = rate
-        resampler = av.AudioResampler(
-            stream.format, "stereo", rate, frame_size=stream.codec_context.frame_size or 1024
-        )
-        for frame in [*resampler.resample(whole), *resampler.resample(None)]:
-            made.mux(stream.encode(frame))
-        made.mux(stream.encode(None))
+COUNT = len(FORMATS)
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +55,10 @@ def formats(demo, tmp_path_factory):
     folder = tmp_path_factory.mktemp("formats")
     import soundfile
 
-    samples, rate = soundfile.read(demo / "jazz-120bpm-b-flat-major.wav", frames=100_000)
+    samples, _ = soundfile.read(demo / "jazz-120bpm-b-flat-major.wav", frames=100_000)
     samples = np.column_stack([samples, samples]) if samples.ndim == 1 else samples
-    for name, (kind, subtype, rate) in SOUNDFILE.items():
-        with soundfile.SoundFile(folder / name, "w", rate, 2, subtype, format=kind) as file:
-            file.title = "Titulo"
-            file.write(samples)
-    for name, codec in FFMPEG.items():
-        encode(samples, 44100, folder / name, codec)
+    for name in FORMATS.values():
+        tagged.written(samples, folder / name)
     return folder
 
 
@@ -124,16 +96,6 @@ def planned(folder, wanted=None, rows=None, **how):
     return plan.make(rows, places, wanted, **{"albums": "folder", **how})
 
 
-def carried_out(made, path, **rules):
-    with journal.Journal(path) as log:
-        return write.carry_out(made, log, write.Rules(**rules))
-
-
-def undone(path, **how):
-    with journal.Journal(path.with_suffix(".undone")) as log:
-        return restore.undo(journal.read(path), log, **how)
-
-
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -145,7 +107,7 @@ def test_every_format_is_written_and_brought_back_to_the_byte(music, tmp_path):
     done = carried_out(planned(music), tmp_path / "j.journal")
     assert (done.counts, done.left) == ({"written": COUNT}, [])
     for path in music.iterdir():
-        tags = fields.open_tags(path)
+        tags = opened.open_tags(path)
         assert tags.get("genre") == ["hiphop"], path
         assert (tags.get("bpm"), tags.get("key"), tags.get("energy")) == (["120"], ["Am"], ["7"])
         assert tags.get("mood") == ["Happy", "Sad"]
@@ -168,6 +130,61 @@ def test_every_format_is_written_and_brought_back_to_the_byte(music, tmp_path):
     assert contents(music) == before
     assert times == {path.name: path.stat().st_mtime_ns for path in music.iterdir()}
     assert set(restore.compare(entries)["what"]) == {"as before"}
+
+
+def test_tags_of_every_kind_come_back_to_the_byte(demo, tmp_path):
+    """ID3v1 to 2.4, with pictures and chapters, two kinds in a file, a broken one behind."""
+    (tmp_path / "music").mkdir()
+    made = tagged.library([demo], len(tagged.KINDS), tmp_path / "music")
+    report = tagged.there_and_back(tmp_path / "music", tmp_path)
+    assert report["left"] == []
+    for what in ("files", "written", "changed", "as written", "identical again"):
+        assert report[what] == len(made) == len(tagged.KINDS), what
+    assert report["more files"] == 0
+
+
+def test_a_tag_of_id3v22_becomes_one_of_23_that_says_all_it_said(demo, tmp_path):
+    (tmp_path / "music").mkdir()
+    tagged.library([demo], 3, tmp_path / "music")
+    (path,) = (tmp_path / "music").glob("*2.2.mp3")
+    carried_out(tagged.planned(tmp_path / "music"), tmp_path / "j.journal")
+    assert path.read_bytes()[:4] == b"ID3\x03"
+    tags = id3.ID3(path, translate=False)
+    found = {name: str(frame) for name, frame in tags.items() if name[:4] not in ("TXXX", "APIC")}
+    texts = {"TIT2": "Title", "TPE1": "Artiste é", "TYER": "1987", "TCOM": "Composer"}
+    assert found.items() >= {**texts, "TSOP": "Sorted by", "COMM::eng": "A comment"}.items()
+    (picture,) = tags.getall("APIC")
+    assert (picture.mime, picture.desc, picture.data) == ("image/png", "cover", tagged.PICTURE)
+
+
+@pytest.mark.parametrize(
+    ("frames", "named"),
+    [
+        ({b"CRM": b"owner\0what\0data"}, "CRM"),
+        ({b"XYZ": b"what nobody knows"}, "XYZ"),
+        ({b"TT2": b"\x09not of this encoding"}, "TIT2"),
+    ],
+)
+def test_a_tag_of_id3v22_that_would_lose_a_frame_is_left(music, tmp_path, frames, named):
+    path = music / "mp3.mp3"
+    id3.delete(str(path))
+    with_text(path, tagged.old_tag({**tagged.OLD_FRAMES, **frames}))
+    before = path.read_bytes()
+    rows = rows_of(music)[lambda rows: rows["path"] == path.name]
+    done = carried_out(planned(music, rows=rows), tmp_path / "j.journal")
+    assert f"({named})" in done.left[0][1]
+    assert path.read_bytes() == before
+
+
+def test_frames_that_would_be_lost_are_seen_in_a_chunk_too(music, tmp_path):
+    """The tag of a WAV is not at its beginning."""
+    path = music / "wav.wav"
+    tag = tagged.old_tag({**tagged.OLD_FRAMES, b"XYZ": b"what nobody knows"})
+    data = path.read_bytes() + b"id3 " + len(tag).to_bytes(4, "little") + tag
+    data += b"\0" * (len(data) & 1)
+    path.write_bytes(data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:])
+    rows = rows_of(music)[lambda rows: rows["path"] == path.name]
+    assert "(XYZ)" in planned(music, rows=rows).files[0].left
 
 
 @pytest.mark.parametrize("grown", [0, 200_000])
@@ -245,7 +262,7 @@ def test_fields_are_undone_one_by_one(music, tmp_path):
     done = undone(tmp_path / "j.journal", fields=["bpm"])
     assert done.counts == {"restored by field": COUNT}
     for path in music.iterdir():
-        tags = fields.open_tags(path)
+        tags = opened.open_tags(path)
         assert (tags.get("bpm"), tags.get("key")) == ([], ["Am"])
     # And that is undone, too, and then the rest.
     shutil.move(tmp_path / "j.undone", tmp_path / "once.journal")
@@ -267,10 +284,10 @@ def test_other_tags_of_any_kind_stay(music, tmp_path):
     tags.save(v2_version=3, v23_sep=None, v1=2)
     before = path.read_bytes()
     rows = rows_of(music)[lambda rows: rows["path"] == path.name]
-    kept = fields.open_tags(path)
+    kept = opened.open_tags(path)
     others = kept.others(["genre", "earmark"])
     assert carried_out(planned(music, rows=rows), tmp_path / "j.journal").counts["written"] == 1
-    written = fields.open_tags(path)
+    written = opened.open_tags(path)
     own = [change.field for change in planned(music, rows=rows).files[0].changes]
     assert written.others([*own, "earmark"]) == kept.others([*own, "earmark"])
     assert len(others) == 5
@@ -291,7 +308,7 @@ def with_text(path, data):
     [
         ("two", "two tags of ID3v2"),
         ("kinds", "has a genre in two kinds of tags"),
-        ("junk", "frames that are damaged or there twice (TBPM)"),
+        ("junk", "frames that are damaged, there twice or of no name in ID3v2.3 (TBPM)"),
         ("text", "its tags cannot be read|cannot hold the tags"),
         ("folder", "is not a regular file"),
         ("gone", "is not in the folder|cannot be read"),
@@ -391,7 +408,7 @@ def test_read_only_and_linked_files_are_said(music, tmp_path):
     assert "has 2 names" in left["mp3.mp3"]
     assert len(left) == 2
     assert (music / "wav.wav").is_symlink()
-    assert fields.open_tags(tmp_path / "away" / "wav.wav").get("key") == ["Am"]
+    assert opened.open_tags(tmp_path / "away" / "wav.wav").get("key") == ["Am"]
     again = planned(music, rows=rows[rows["path"] == "mp3.mp3"])
     carried_out(again, tmp_path / "2.journal", several_names=True)
     assert linked.stat().st_nlink == 2
@@ -403,7 +420,7 @@ def test_read_only_and_linked_files_are_said(music, tmp_path):
 
 def test_two_rows_of_one_file_and_files_that_changed_are_left(music, tmp_path):
     (music / "link.mp3").symlink_to(music / "mp3.mp3")
-    sums = {path.name: plan.sha256_of(path) for path in music.iterdir()}
+    sums = {path.name: look.sha256_of(path) for path in music.iterdir()}
     rows = rows_of(music)
     rows["sha256"] = rows["path"].map(sums)
     with (music / "wav.wav").open("ab") as file:
@@ -483,75 +500,19 @@ def test_sound_that_would_differ_is_never_written(music, tmp_path, monkeypatch):
         data[-3000] ^= 0x55
         path.write_bytes(data)
 
-    saved = fields.Comments.save
-    monkeypatch.setattr(fields.Comments, "save", damaging)
+    saved = kinds.Comments.save
+    monkeypatch.setattr(kinds.Comments, "save", damaging)
     rows = rows_of(music)[lambda rows: rows["path"] == "flac.flac"]
     done = carried_out(planned(music, rows=rows), tmp_path / "j.journal")
     assert done.left == [("flac.flac", "would not sound the same; it is left as it is")]
     assert contents(music) == before
 
 
-def killed(work, seconds):
-    """Run this in a process of its own, and kill it after so many seconds if it is not done."""
-    child = os.fork()
-    if not child:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    time.sleep(seconds)
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status)
-
-
-def damaged(folder, good):
-    """Return the files that are neither as they were nor as they shall be, and those missing."""
-    return [
-        name
-        for name, sums in good.items()
-        if hashlib.sha256((folder / name).read_bytes()).hexdigest() not in sums
-    ]
-
-
-def kill_at_random(folder, work_folder, kills, seed):
-    """Tag and untag files while the process is killed; return kills and damaged files."""
-    source = random.Random(seed)
-    made = planned(folder)
-    before = {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items()}
-    begun = time.monotonic()
-    carried_out(made, work_folder / "whole.journal")
-    took = time.monotonic() - begun
-    good = {name: {digest} for name, digest in before.items()}
-    for entry in journal.read(work_folder / "whole.journal"):
-        good[Path(entry.path).name].add(entry.new)
-    undone(work_folder / "whole.journal")
-    counted = bad = 0
-    number = 0
-    while counted < kills:
-        number += 1
-        log = work_folder / f"{number}.journal"
-        for action in ("tag", "untag"):
-            if action == "untag" and not log.exists():
-                continue
-            work = partial(undone, log) if action == "untag" else partial(carried_out, made, log)
-            counted += killed(work, source.uniform(0, took))
-            bad += len(damaged(folder, good))
-        # The next run ends it, and cleans up.
-        if log.exists():
-            shutil.copy(log, log.with_suffix(".again.journal"))
-            undone(log.with_suffix(".again.journal"))
-        safe.clean([folder])
-        now = {name: hashlib.sha256(data).hexdigest() for name, data in contents(folder).items()}
-        bad += now != before
-    return counted, bad
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_a_run_may_be_killed_at_any_moment(music, tmp_path):
     kills = int(os.environ.get("EARMARK_KILLS", "12"))
-    counted, bad = kill_at_random(music, tmp_path, kills, seed=1)
+    counted, bad = tagged.kill_at_random(music, tmp_path, kills, seed=1)
     assert (counted >= kills, bad) == (True, 0)
 
 
@@ -605,21 +566,21 @@ def test_files_that_moved_are_found_by_their_sums(music, tmp_path):
 def test_a_plan_can_be_saved_edited_and_is_checked(music, tmp_path):
     made = planned(music)
     path = tmp_path / "plan.json"
-    plan.save(made, path)
-    assert plan.table(plan.load(path)).equals(plan.table(made))
+    stored.save(made, path)
+    assert plan.table(stored.load(path)).equals(plan.table(made))
     path.write_text(path.read_text().replace('"Am"', '"8A"'))
-    carried_out(plan.load(path), tmp_path / "j.journal")
-    assert fields.open_tags(music / "mp3.mp3").get("key") == ["8A"]
+    carried_out(stored.load(path), tmp_path / "j.journal")
+    assert opened.open_tags(music / "mp3.mp3").get("key") == ["8A"]
     for old, new, said in (
         ('"field": "key"', '"field": "kee"', "file 1 of the plan: there is no field 'kee'"),
         ('"what": "add"', '"what": "burn"', "'what' is 'burn'"),
         ('"plan of tags"', '"list"', "is no plan"),
         ('"version": 1', '"version": 9', "is of version 9"),
     ):
-        plan.save(made, path)
+        stored.save(made, path)
         path.write_text(path.read_text().replace(old, new))
         with pytest.raises(SettingsError, match=said):
-            plan.load(path)
+            stored.load(path)
 
 
 def test_keys_are_written_in_three_ways():
@@ -699,7 +660,7 @@ def test_the_command_analyses_files(music, tmp_path, cli, monkeypatch):
     status, out, err = cli("tag", music / "flac.flac", "--write", "--overwrite", "-q")
     assert status == 0, err
     assert "1 files written" in out
-    tags = fields.open_tags(music / "flac.flac")
+    tags = opened.open_tags(music / "flac.flac")
     assert tags.get("replaygain_track_gain")
     assert "set default+musicnn-2; model default; source" in tags.get("earmark")[0]
 
@@ -708,7 +669,7 @@ def test_a_table_finds_files_that_moved_by_their_sums(music, tmp_path):
     from earmark.classify.library.tagging import known
 
     rows = rows_of(music)
-    rows["sha256"] = [plan.sha256_of(music / name) for name in rows["path"]]
+    rows["sha256"] = [look.sha256_of(music / name) for name in rows["path"]]
     rows.to_csv(tmp_path / "t.csv", index=False)
     (music / "mp3.mp3").rename(music / "renamed.mp3")
     (music / "wav.wav").unlink()

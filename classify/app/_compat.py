@@ -64,15 +64,15 @@ def limit_uploads(megabytes: int) -> None:
     config.set_option("server.maxUploadSize", megabytes)
 
 
-def serve_media(file: Path, mime: str, key: str) -> str | None:
+def serve_media(file: Path | bytes, mime: str, key: str) -> str | None:
     """Serve a file from memory, in parts as the browser asks for them, and return its address.
 
     Streamlit holds it for as long as each run of the page asks for it anew.
 
     Parameters
     ----------
-    file : Path
-        The file.
+    file : Path or bytes
+        The file, or what would be in it.
     mime : str
         Its media type.
     key : str
@@ -85,7 +85,9 @@ def serve_media(file: Path, mime: str, key: str) -> str | None:
     """
     if not runtime.exists():
         return None
-    address = runtime.get_instance().media_file_mgr.add(str(file), mime, key)
+    address = runtime.get_instance().media_file_mgr.add(
+        file if isinstance(file, bytes) else str(file), mime, key
+    )
     base = str(config.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}{address}" if base else address
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,8 @@ from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.files.zip import zip_files
 from earmark.classify.app.jobs.track_analysis import model_at
 from earmark.classify.library import library, playlists
+from earmark.classify.library.mixing import cost as mixing_cost
+from earmark.classify.library.mixing import wheel
 from earmark.classify.model import genre_profiles
 from earmark.classify.model.storage import ABOUT
 from earmark.extract import sets, tables
@@ -45,6 +49,7 @@ __all__ = [
     "model_version",
     "open_table",
     "predict_genres",
+    "way",
     "with_user_names",
     "zip_playlists",
 ]
@@ -63,6 +68,9 @@ PITCH = 0.06
 
 ModelVersion = tuple[str, int]
 """The directory of a model, and the time in ns at which its description was written."""
+
+CHOICE = 24
+"""Tracks most like one of a way, of which another may be taken that mixes."""
 
 ENOUGH = 4
 """Tracks with a value that a genre needs before its quartiles are shown."""
@@ -189,10 +197,16 @@ def list_tables(root: Path) -> list[str]:
                 continue
             if path.is_file() and path.resolve().is_relative_to(root):
                 # At the root itself any CSV could be anything: only tables that Earmark made count.
-                kind = tables.kind_of(path)
+                kind = _kind(str(path), file_stamp(path))
                 if kind not in ("failures", "notes") and (kind or folder):
                     names.append(path.relative_to(root).as_posix())
     return names[:MOST]
+
+
+@lru_cache(maxsize=10 * MOST)
+def _kind(path: str, _stamp: tuple[int, int]) -> str | None:
+    """Return what Earmark calls a table; it is looked into again only where it has changed."""
+    return tables.kind_of(Path(path))
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
@@ -302,6 +316,71 @@ def mixes(tracks: pd.DataFrame, place: int, others: NDArray[np.int64]) -> NDArra
         ],
         np.int64,
     )
+
+
+def way(
+    library: Library, first: int, last: int, count: int, mixing: bool = False
+) -> NDArray[np.int64]:
+    """Return tracks that lead from one to another, each a little more like the last.
+
+    Parameters
+    ----------
+    library : Library
+        With descriptors to compare.
+    first, last : int
+        The rows of the tracks at both ends.
+    count : int
+        Tracks in all.
+    mixing : bool
+        Whether tempo and key shall fit from each track to the next: then of the tracks along the
+        way, and those most like each, those are taken that cost least to mix
+        (`earmark.classify.library.mixing.cost`).
+
+    Returns
+    -------
+    ndarray of int
+        Their rows, in order; fewer where the library has no more.
+    """
+    found = library.index.between(first, last, count)
+    return _mixed(library, _slots(library, found)) if mixing else found
+
+
+def _slots(library: Library, way: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Return for each track of a way those that may stand in its place, each recording once."""
+    index = library.index
+    near = [index.nearest(int(place), CHOICE)["place"].to_numpy(np.int64) for place in way[1:-1]]
+    numbers = index.recordings(np.concatenate([way, *near]))
+    taken = set(numbers[: len(way)].tolist())
+    slots, at = [way[:1]], len(way)
+    for place, others in zip(way[1:-1], near, strict=True):
+        new = []
+        for other in others:
+            if int(numbers[at]) not in taken:
+                taken.add(int(numbers[at]))
+                new.append(other)
+            at += 1
+        slots.append(np.array([place, *new], np.int64))
+    return [*slots, way[-1:]]
+
+
+def _mixed(library: Library, slots: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return of each slot the track that makes all cost least to mix, one after the other."""
+    tempo, key, mode = (library.tracks[name].to_numpy(float) for name in ("tempo", "key", "mode"))
+    place = wheel(key, mode)
+    best, before = np.zeros(1), []
+    for one, other in pairwise(slots):
+        prices = mixing_cost(
+            tempo[one][:, None], place[one][:, None], tempo[other][None], place[other][None]
+        )
+        total = best[:, None] + prices
+        before.append(total.argmin(axis=0))
+        best = total.min(axis=0)
+    found: list[np.int64] = []
+    at = int(best.argmin())
+    for slot, back in zip(slots[:0:-1], before[::-1], strict=True):
+        found.append(slot[at])
+        at = int(back[at])
+    return np.array([slots[0][at], *found[::-1]], np.int64)
 
 
 def genre_profile(library: Library, genre: str) -> dict[str, list[float]]:

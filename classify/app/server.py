@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import tomllib
@@ -14,7 +15,7 @@ from earmark.extract.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["CONFIG", "options", "serve"]
+__all__ = ["CONFIG", "is_loopback", "options", "serve"]
 
 CONFIG = Path(__file__).with_name("config.toml")
 """Options of Streamlit: the theme of the app, and its address."""
@@ -37,7 +38,8 @@ def serve(script: Path, **given: Any) -> None:
     Raises
     ------
     SettingsError
-        Streamlit is not installed, a limit makes no sense, or the port is taken.
+        Streamlit is not installed, a limit makes no sense, the port is taken, or tags were to be
+        written by whoever is in the network.
     """
     if find_spec("streamlit") is None:
         raise SettingsError("the app needs Streamlit; install it with: pip install 'earmark[app]'")
@@ -46,8 +48,13 @@ def serve(script: Path, **given: Any) -> None:
 
     merged = options(CONFIG) | {name: value for name, value in given.items() if value is not None}
     # A wrong limit is an error here, and not later in the browser.
-    read(os.environ)
+    limits = read(os.environ)
     address = str(merged["server_address"])
+    if limits.allow_writing and not is_loopback(address):
+        raise SettingsError(
+            f"--allow-writing and --address {address}: tags are written only where the app listens "
+            "on this computer alone, as there is no password; leave one of the two out"
+        )
     if address in EVERYWHERE:
         # Whoever opens the app to all addresses answers for the host names, too.
         merged["server_allowedHosts"] = ["*"]
@@ -55,6 +62,16 @@ def serve(script: Path, **given: Any) -> None:
         merged["server_allowedHosts"] += [address, socket.gethostname()]
     _free(address, int(merged.get("server_port", 8501)))
     _compat.run_server(script, merged)
+
+
+def is_loopback(address: str | None) -> bool:
+    """Tell whether an address is one of this computer's own; None stands for all addresses."""
+    if address == "localhost":
+        return True
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def options(file: Path) -> dict[str, Any]:

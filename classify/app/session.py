@@ -14,12 +14,13 @@ from earmark.classify.app import _compat
 from earmark.classify.app.files.scratch import Limits, Scratch
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
+from earmark.classify.app.server import is_loopback
 from earmark.classify.app.settings import app_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["forget", "owner", "queue", "scratch"]
+__all__ = ["forget", "may_write", "owner", "queue", "scratch"]
 
 CHECK_INTERVAL = 2.0
 """Seconds between two checks which sessions are still connected."""
@@ -48,6 +49,11 @@ def forget(files: Iterable[str]) -> None:
         The `file_id` of each upload. Boxes that show them are empty after this.
     """
     _compat.forget_uploads(files)
+
+
+def may_write() -> bool:
+    """Tell whether tags may be written: it was allowed, and nobody else reaches the app."""
+    return app_settings().allow_writing and is_loopback(st.get_option("server.address"))
 
 
 def scratch() -> Scratch:

@@ -7,6 +7,7 @@ field; `earmark app` passes its options on in the same way.
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +34,18 @@ def _cores() -> int:
     return int(joblib.cpu_count())
 
 
+def _cache() -> Path:
+    """Return the folder for what is kept between visits, as the system has it."""
+    home = Path.home()
+    usual = {
+        "darwin": home / "Library" / "Caches",
+        "win32": Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"),
+    }
+    cache = os.environ.get("XDG_CACHE_HOME")
+    folder = usual.get(sys.platform) or (Path(cache) if cache else home / ".cache")
+    return folder / "earmark" / "app"
+
+
 class AppSettings(BaseModel):
     """Limits of the app.
 
@@ -57,6 +70,13 @@ class AppSettings(BaseModel):
         Tracks of a folder that are analysed at a time.
     table_mb : int
         Megabytes of a table that is opened.
+    allow_writing : bool
+        Whether tags may be written into files below the root, and undone; only where the app
+        listens on this computer alone (`earmark.classify.app.session.may_write`).
+    cache : Path
+        Where results are kept for another visit; by default in the user's folder of caches.
+    cache_mb : int
+        Megabytes of results that are kept; 0 keeps none, and no list of tracks.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +90,9 @@ class AppSettings(BaseModel):
     training_seconds: float = Field(3600, ge=1, le=604_800)
     folder_tracks: int = Field(5000, ge=1, le=1_000_000)
     table_mb: int = Field(1000, ge=1, le=100_000)
+    allow_writing: bool = False
+    cache: Path = Field(default_factory=_cache)
+    cache_mb: int = Field(500, ge=0, le=1_000_000)
 
 
 def read(environment: Mapping[str, str]) -> AppSettings:

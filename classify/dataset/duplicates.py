@@ -178,14 +178,24 @@ def _of_default(features: pd.DataFrame, about: Mapping[str, Any]) -> pd.DataFram
 
 
 def components(count: int, links: Iterable[Indices]) -> Indices:
-    """Return for each of `count` things the number of the connected component that it is in."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
+    """Return for each of `count` things the number of the connected component that it is in.
 
-    pairs = np.concatenate([np.empty((0, 2), np.int64), *links])
-    graph = coo_matrix((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), (count, count))
-    found: Indices = connected_components(graph, directed=False)[1]
-    return found
+    Examples
+    --------
+    >>> components(5, [np.array([[3, 1], [1, 4]])]).tolist()
+    [0, 1, 2, 1, 1]
+    """
+    left, right = np.concatenate([np.empty((0, 2), np.int64), *links]).T
+    first = np.arange(count)
+    # Every thing takes the first one that it knows of, and then what that one knows of.
+    while len(apart := np.flatnonzero(first[left] != first[right])):
+        left, right = left[apart], right[apart]
+        ends = first[left], first[right]
+        np.minimum.at(first, np.maximum(*ends), np.minimum(*ends))
+        while not np.array_equal(first, beyond := first[first]):
+            first = beyond
+    numbers: Indices = np.unique(first, return_inverse=True)[1]
+    return numbers
 
 
 def _alike(values: NDArray[np.object_]) -> Indices:

@@ -1,6 +1,6 @@
-"""The pictures of a training, as PNG: what is mixed up, what is found, how sure, and by what.
+"""The pictures of a training: what is mixed up, what is found, how sure, and by what.
 
-Each function returns the bytes of a picture, the same ones for the same input.
+Each function returns a picture, the same bytes for the same input.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from earmark.classify.html.plotting import BLUE, GREY, ORANGE, ROOMY, canvas, labels
+from earmark.classify.html.plotting import BLUE, GREY, ORANGE, ROOMY, Rendered, canvas, labels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["calibration", "confusion", "genres", "importance"]
 
 
-def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> bytes:
+def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> Rendered:
     """Draw a confusion matrix: true genres in rows, shares of each row as colour and number."""
     many = len(genres)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -28,9 +28,9 @@ def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> b
     side = max(5.0, 2.2 + (0.5 if many <= ROOMY else 0.13) * many)
     size = 9 if many <= ROOMY else 6.5
     names = labels(genres)
-    with canvas(side, side) as (figure, finish):
+    with canvas(side, side) as (figure, render):
         axes = figure.subplots()
-        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="none")
         axes.spines[:].set_visible(False)
         axes.set_xticks(range(many), names, rotation=90, fontsize=size)
         axes.set_yticks(range(many), names, fontsize=size)
@@ -50,15 +50,15 @@ def confusion(counts: NDArray[np.int64], genres: Sequence[str], title: str) -> b
         bar = figure.colorbar(image, ax=axes, shrink=0.5, aspect=30, format=_percent)
         bar.outline.set_visible(False)
         bar.set_label("share of the true genre's tracks [%]")
-        return finish()
+        return Rendered.of(render)
 
 
-def genres(table: pd.DataFrame, title: str) -> bytes:
+def genres(table: pd.DataFrame, title: str) -> Rendered:
     """Draw precision and recall of each genre (rows, from the top), joined by a line."""
     many = len(table)
     places = np.arange(many)
     low, high = (table[["precision", "recall"]].agg(how, axis=1) for how in ("min", "max"))
-    with canvas(7.5, 1.6 + (0.26 if many <= ROOMY else 0.165) * many) as (figure, finish):
+    with canvas(7.5, 1.6 + (0.26 if many <= ROOMY else 0.165) * many) as (figure, render):
         axes = figure.subplots()
         axes.hlines(places, 100 * low, 100 * high, color="#bbbbbb", linewidth=1.5, zorder=1)
         # The one on top is the smaller: where both are the same, both are seen.
@@ -78,10 +78,10 @@ def genres(table: pd.DataFrame, title: str) -> bytes:
         axes.tick_params(axis="y", length=0)
         axes.set_title(title)
         figure.legend(loc="outside lower center", ncols=2)
-        return finish()
+        return Rendered.of(render)
 
 
-def calibration(table: pd.DataFrame, error: float) -> bytes:
+def calibration(table: pd.DataFrame, error: float) -> Rendered:
     """Draw how often predictions are right against how sure they are, and how many are so sure.
 
     Parameters
@@ -93,7 +93,7 @@ def calibration(table: pd.DataFrame, error: float) -> bytes:
     """
     middles, width = 50 * (table["low"] + table["high"]), 100 * (table["high"] - table["low"])
     filled = table[table["tracks"] > 0]
-    with canvas(6, 6.5) as (figure, finish):
+    with canvas(6, 6.5) as (figure, render):
         upper, lower = figure.subplots(2, sharex=True, height_ratios=(4, 1))
         upper.plot([0, 100], [0, 100], color=GREY, linestyle="--", linewidth=1, label="as it ought")
         upper.plot(
@@ -117,13 +117,13 @@ def calibration(table: pd.DataFrame, error: float) -> bytes:
         lower.set_ylabel("tracks")
         lower.set_xlabel("probability that the model gave to its answer [%]")
         figure.align_ylabels()
-        return finish()
+        return Rendered.of(render)
 
 
-def importance(shares: pd.Series) -> bytes:
+def importance(shares: pd.Series) -> Rendered:
     """Draw the shares of columns (index) as bars, in the order given, from the top."""
     places = np.arange(len(shares))
-    with canvas(7.5, 1.3 + 0.26 * len(shares)) as (figure, finish):
+    with canvas(7.5, 1.3 + 0.26 * len(shares)) as (figure, render):
         axes = figure.subplots()
         axes.barh(places, 100 * shares.to_numpy(float), height=0.7, color=BLUE)
         axes.set_yticks(places, labels([str(name) for name in shares.index], 40))
@@ -132,7 +132,7 @@ def importance(shares: pd.Series) -> bytes:
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         axes.set_title("What the model looks at")
-        return finish()
+        return Rendered.of(render)
 
 
 def _percent(share: float, _: int) -> str:

@@ -118,19 +118,19 @@ def render(
         largest = importances.sort_values(ascending=False, kind="stable").head(COLUMNS)
 
     title_of_confusion = f"{percent(numbers['accuracy'])} right, {described_split(numbers)}"
-    files = {
-        "confusion.png": plots.confusion(counts, genres, title_of_confusion),
-        "genres.png": plots.genres(table, f"{len(genres)} genres, best found first"),
-        "calibration.png": plots.calibration(bins, float(error)),
+    pictures = {
+        "confusion": plots.confusion(counts, genres, title_of_confusion),
+        "genres": plots.genres(table, f"{len(genres)} genres, best found first"),
+        "calibration": plots.calibration(bins, float(error)),
     }
     if len(largest):
-        files["importance.png"] = plots.importance(largest)
+        pictures["importance"] = plots.importance(largest)
     explained = explanations is not None and len(explanations) > 0
     page = document.render(
         "report",
         title=title,
         legend=legend,
-        files=files,
+        pictures={name: made.svg for name, made in pictures.items()},
         verdict=_verdict(numbers),
         boxes=_boxes(numbers),
         tested_on=_tested_on(numbers),
@@ -149,7 +149,7 @@ def render(
         columns=0 if importances is None else len(importances),
         card=card,
     )
-    return {"report.html": page, **files}
+    return {"report.html": page, **{f"{name}.png": made.png for name, made in pictures.items()}}
 
 
 def _genre_table(evaluation: Evaluation) -> pd.DataFrame:
@@ -193,8 +193,11 @@ def _verdict(numbers: Mapping[str, Any]) -> str:
 
 def _boxes(numbers: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the numbers that stand in large type: the honest one, then those that are too kind."""
-    honest = f"{described_split(numbers)}: what to expect of new music"
-    boxes = [_box("honest", "honest", numbers, honest)]
+    name, reason = "honest", f"{described_split(numbers)}: what to expect of new music"
+    if numbers.get("grouped_by") == "track":
+        # Tracks of one artist may be on both sides, and nobody can tell.
+        name, reason = "at most", "no artists are known: of others than these, less is right"
+    boxes = [_box("honest", name, numbers, reason)]
     leaky, duplicates = numbers.get("leaky", {}), numbers.get("duplicates")
     if not missing(leaky.get("accuracy")):
         group = numbers.get("grouped_by", "track")

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from earmark.classify.html import words
+from earmark.classify.html import plotting, words
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -21,8 +21,8 @@ __all__ = ["OPEN_ROWS", "render"]
 OPEN_ROWS = 30
 """Rows up to which a table stands open on the page."""
 
-SCALE = 1.3
-"""Pixels of a picture for each on the page: they are sharp on any screen."""
+SCALE = 100 / 72
+"""Pixels on the page for each point of a picture: its letters are as large as those beside it."""
 
 
 def render(template: str, *, title: str, maker: str = "Earmark", **values: object) -> bytes:
@@ -77,13 +77,13 @@ def _finalize(value: object) -> object:
     return value if hasattr(value, "__html__") else words.writable(value)
 
 
-def _data_url(png: bytes) -> str:
-    return f"data:image/png;base64,{b64encode(png).decode()}"
+def _data_url(svg: bytes) -> str:
+    return f"data:image/svg+xml;base64,{b64encode(svg).decode()}"
 
 
-def _page_width(png: bytes) -> int:
-    """Return the width of a picture on the page; its pixels stand in the header of the PNG."""
-    return round(int.from_bytes(png[16:20], "big") / SCALE)
+def _page_width(svg: bytes) -> int:
+    """Return the width of a picture on the page."""
+    return round(plotting.size(svg)[0] * SCALE)
 
 
 def _markdown(text: str) -> Markup:

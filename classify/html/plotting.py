@@ -9,12 +9,24 @@ import contextlib
 import io
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["BLUE", "GREY", "LONGEST", "ORANGE", "ROOMY", "THEMES", "canvas", "labels", "legend"]
+__all__ = [
+    "BLUE",
+    "GREY",
+    "LONGEST",
+    "ORANGE",
+    "ROOMY",
+    "THEMES",
+    "Rendered",
+    "canvas",
+    "labels",
+    "legend",
+    "size",
+]
 
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#777777"
 """Of Okabe and Ito's palette, which people with any colour vision tell apart."""
@@ -36,6 +48,9 @@ STYLE: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "legend.frameon": False,
     "savefig.facecolor": "white",
+    # Letters become outlines, as not every computer has the font; names of parts stay the same.
+    "svg.fonttype": "path",
+    "svg.hashsalt": "earmark",
 }
 """The light theme; dollars in names are no formulas."""
 
@@ -52,6 +67,11 @@ DARK: dict[str, Any] = {
 THEMES = {"light": STYLE, "dark": STYLE | DARK}
 """The settings of matplotlib for each theme."""
 
+SIZE = re.compile(rb' width="([0-9.]+)pt" height="([0-9.]+)pt"')
+
+UNSAID = {"png": ("Software",), "svg": ("Creator", "Date", "Format", "Type")}
+"""What matplotlib would write into the files."""
+
 ROOMY = 30
 """Rows up to which a picture has room for type of full size, and for numbers in its cells."""
 
@@ -62,11 +82,26 @@ PLACE = re.compile(r"no\. \d+")
 """What stands for a name that cannot be written."""
 
 
+class Rendered(NamedTuple):
+    """A picture as PNG, on the ground of its theme, and as SVG, without any."""
+
+    png: bytes
+    svg: bytes
+
+    @classmethod
+    def of(cls, render: Callable[[str], bytes]) -> Rendered:
+        """Render what was drawn on a canvas."""
+        return cls(render("png"), render("svg"))
+
+
 @contextlib.contextmanager
 def canvas(
     width: float, height: float, theme: str = "light"
-) -> Iterator[tuple[Any, Callable[[], bytes]]]:
-    """Give an empty figure [inch] in one of the `THEMES` and the function that makes it a PNG."""
+) -> Iterator[tuple[Any, Callable[[str], bytes]]]:
+    """Give an empty figure [inch] in one of the `THEMES`, and the function that renders it.
+
+    That is told what as: ``png``, on the ground of the theme, or ``svg``, without any.
+    """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -76,15 +111,26 @@ def canvas(
         figure = Figure(figsize=(width, height), dpi=130, layout="constrained")
         FigureCanvasAgg(figure)
 
-        def finish() -> bytes:
+        def render(kind: str) -> bytes:
             buffer = io.BytesIO()
-            # The version of matplotlib would be in the file.
             figure.savefig(
-                buffer, format="png", dpi=130, bbox_inches="tight", metadata={"Software": None}
+                buffer,
+                format=kind,
+                dpi=130,
+                bbox_inches="tight",
+                transparent=kind == "svg",
+                # The version of matplotlib, and the time, would be in the file.
+                metadata=dict.fromkeys(UNSAID[kind]),
             )
             return buffer.getvalue()
 
-        yield figure, finish
+        yield figure, render
+
+
+def size(svg: bytes) -> tuple[float, float]:
+    """Return width and height of a picture [points]; they stand in the head of the SVG."""
+    (width, height), *_ = SIZE.findall(svg)
+    return float(width), float(height)
 
 
 def labels(names: Sequence[str], longest: int = LONGEST) -> list[str]:

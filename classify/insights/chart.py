@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec
 
 import numpy as np
 
-__all__ = ["INKS", "Drawn", "Head", "Ink", "headed", "hundredths", "share_text", "short", "tick"]
+from earmark.classify.html.plotting import Rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "INKS",
+    "Drawn",
+    "Head",
+    "Ink",
+    "for_any_screen",
+    "headed",
+    "hundredths",
+    "share_text",
+    "short",
+    "tick",
+]
+
+WIDE, NARROW = 11.0, 3.6
+"""Widths of a picture for a page, and for a phone [inch]: its letters are as large on both."""
+
+Given = ParamSpec("Given")
 
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -25,23 +47,57 @@ class Head:
         What is drawn, and of how many tracks.
     theme : {"light", "dark"}
         One of `earmark.classify.html.plotting.THEMES`.
+    narrow : bool
+        Whether it is for a phone.
     """
 
     title: str
     note: str
     theme: str = "light"
+    narrow: bool = False
 
     @property
     def ink(self) -> Ink:
         """The colours of the theme."""
         return INKS[self.theme]
 
+    @property
+    def width(self) -> float:
+        """The width of the picture [inch]."""
+        return NARROW if self.narrow else WIDE
+
+    def name_length(self, longest: int = 24) -> int:
+        """Return how many characters of a name beside an axis there is room for."""
+        return min(longest, 16) if self.narrow else longest
+
+    def lines(self, text: str) -> str:
+        """Break what stands along an axis into lines that are no longer than it."""
+        return textwrap.fill(text, 28) if self.narrow else text
+
 
 class Drawn(NamedTuple):
-    """A picture as PNG: with its title and note above it, and without."""
+    """A picture as PNG, with its title and note above it, and without these as SVG.
+
+    The narrow one is for a phone.
+    """
 
     png: bytes
-    bare: bytes
+    svg: bytes
+    narrow: bytes
+
+
+def for_any_screen(
+    draw: Callable[Concatenate[Head, Given], Rendered],
+) -> Callable[Concatenate[Head, Given], Drawn]:
+    """Make of a function that draws a picture one that draws it for a page and for a phone."""
+
+    @wraps(draw)
+    def drawn(head: Head, /, *given: Given.args, **named: Given.kwargs) -> Drawn:
+        wide = draw(head, *given, **named)
+        narrow = draw(replace(head, narrow=True), *given, **named)
+        return Drawn(wide.png, wide.svg, narrow.svg)
+
+    return drawn
 
 
 @dataclass(frozen=True)
@@ -88,9 +144,12 @@ INKS = {
 }
 
 
-def headed(figure: Any, finish: Any, head: Head) -> Drawn:
-    """Finish a picture, and again with title and note above it, beyond its edge."""
-    bare: bytes = finish()
+def headed(figure: Any, render: Callable[[str], bytes], head: Head) -> Rendered:
+    """Finish a picture: as it is as SVG, and with title and note above it as PNG."""
+    svg = render("svg")
+    if head.narrow:
+        # It stands on a page alone, which has title and note as text.
+        return Rendered(b"", svg)
     # What was laid out stays where it is.
     figure.set_layout_engine("none")
     width, height = figure.get_size_inches()
@@ -111,7 +170,7 @@ def headed(figure: Any, finish: Any, head: Head) -> Drawn:
             **({"color": colour} if colour else {}),
         )
         below += len(lines) * size * 1.32 / 72 + 0.04
-    return Drawn(finish(), bare)
+    return Rendered(render("png"), svg)
 
 
 def short(value: float) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from earmark.classify.dataset import build
+from earmark.classify.html.cells import without_formulas
 from earmark.classify.html.plotting import labels, legend
 from earmark.classify.html.words import counted, equals, listed, percent, signed
 from earmark.classify.insights import heatmaps, plots, statistics
@@ -94,9 +95,10 @@ def _popularity(tracks: Tracks, theme: str) -> Picture | str:
     if table["tracks"].max() < statistics.FEW:
         caption += "; of so few tracks of each, chance leads"
     made = plots.popularity(
-        table, float(tracks.values["popularity"].mean()), Head(title, caption, theme)
+        Head(title, caption, theme), table, float(tracks.values["popularity"].mean())
     )
-    return Picture("popularity", title, caption, *made, legend(genres))
+    data = table.rename_axis("genre").reset_index()
+    return Picture("popularity", title, caption, *made, _csv(data), legend(genres))
 
 
 def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
@@ -138,11 +140,12 @@ def _loudness_energy(tracks: Tracks, theme: str) -> Picture | str:
             caption += "; large: medians"
     unit = tracks.units.get("loudness")
     made = plots.scatter(
+        Head(title, caption, theme),
         *(points, genres, chosen, labels(chosen)),
         (f"loudness [{unit}]" if unit else "loudness", "energy [0 to 1]"),
-        Head(title, caption, theme),
     )
-    return Picture("loudness-energy", title, caption, *made, legend(chosen))
+    data = points if genres is None else points.assign(genre=genres)
+    return Picture("loudness-energy", title, caption, *made, _csv(data), legend(chosen))
 
 
 def _distributions(tracks: Tracks, theme: str) -> Picture | str:
@@ -156,8 +159,11 @@ def _distributions(tracks: Tracks, theme: str) -> Picture | str:
     if total > len(names):
         title = f"{len(names)} of {total:,} descriptors, one by one"
         caption += "; those shown stand for groups that say nearly the same"
-    made = plots.distributions(panels, Head(title, caption, theme))
-    return Picture("distributions", title, caption, *made, legend(names, 26))
+    made = plots.distributions(Head(title, caption, theme), panels)
+    data = pd.concat([plots.histogram(panel) for panel in panels])
+    order = ("descriptor", "unit", "category", "from", "to", "tracks", "%")
+    data = data[[name for name in order if name in data]]
+    return Picture("distributions", title, caption, *made, _csv(data), legend(names, 26))
 
 
 def _correlations(tracks: Tracks, theme: str) -> Picture | str:
@@ -192,8 +198,9 @@ def _correlations(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; left out, since it never differs: {listed(constant)}"
     if len(tracks.values) < MANY:
         caption += "; among so few tracks high values come by chance"
-    made = heatmaps.correlations(matrix, Head(title, caption, theme))
-    return Picture("correlations", title, caption, *made, legend(shown_of, 30))
+    made = heatmaps.correlations(Head(title, caption, theme), matrix)
+    data = _csv(_with_names(matrix))
+    return Picture("correlations", title, caption, *made, data, legend(shown_of, 30))
 
 
 def _families(tracks: Tracks, theme: str) -> Picture | str:
@@ -211,8 +218,8 @@ def _families(tracks: Tracks, theme: str) -> Picture | str:
     )
     if len(matrix) < tracks.values.shape[1]:
         caption += f"; of {tracks.values.shape[1]:,} columns"
-    made = heatmaps.families(matrix, blocks, Head(title, caption, theme))
-    return Picture("families", title, caption, *made)
+    made = heatmaps.families(Head(title, caption, theme), matrix, blocks)
+    return Picture("families", title, caption, *made, _csv(_with_names(matrix)))
 
 
 def _genres(tracks: Tracks, theme: str) -> Picture | str:
@@ -249,8 +256,10 @@ def _genres(tracks: Tracks, theme: str) -> Picture | str:
         caption += "; genres of so few tracks differ by chance"
     if same:
         caption += f"; the same median in all genres: {listed(same)}"
-    made = heatmaps.profile(table, Head(title, caption, theme))
-    return Picture("genres", title, caption, *made, legend([str(name) for name in table.index]))
+    made = heatmaps.profile(Head(title, caption, theme), table)
+    data = _csv(table.rename_axis("genre").reset_index())
+    named = legend([str(name) for name in table.index])
+    return Picture("genres", title, caption, *made, data, named)
 
 
 def _tempo(tracks: Tracks, theme: str) -> Picture | str:
@@ -276,8 +285,8 @@ def _tempo(tracks: Tracks, theme: str) -> Picture | str:
     without = len(tracks.values) - len(values)
     if without:
         caption += f"; {counted(without, 'track')} without a tempo"
-    made = plots.tempo(values, Head(title, caption, theme))
-    return Picture("tempo", title, caption, *made)
+    made = plots.tempo(Head(title, caption, theme), values)
+    return Picture("tempo", title, caption, *made, _csv(plots.tempos(values)))
 
 
 def _keys(tracks: Tracks, theme: str) -> Picture | str:
@@ -306,8 +315,9 @@ def _keys(tracks: Tracks, theme: str) -> Picture | str:
         caption += f"; {percent(counts['major'].sum() / total)} are in a major key"
     if total < len(key):
         caption += f"; {counted(len(key) - total, 'track')} without a key"
-    made = plots.keys(counts, Head(title, caption, theme))
-    return Picture("keys", title, caption, *made)
+    made = plots.keys(Head(title, caption, theme), counts)
+    data = _csv(counts.set_axis(plots.KEYS).rename_axis("key").add_prefix("tracks, ").reset_index())
+    return Picture("keys", title, caption, *made, data)
 
 
 def _missing(tracks: Tracks, theme: str) -> Picture | str:
@@ -325,8 +335,9 @@ def _missing(tracks: Tracks, theme: str) -> Picture | str:
     if len(shares) > GAPS:
         caption += f"; the {GAPS} with the largest"
         shares, names = shares.head(GAPS), names[:GAPS]
-    made = plots.missing(shares, Head(title, caption, theme))
-    return Picture("missing", title, caption, *made, legend(names, 34))
+    made = plots.missing(Head(title, caption, theme), shares)
+    data = _csv(pd.DataFrame({"column": shares.index, "rows without": shares.to_numpy()}))
+    return Picture("missing", title, caption, *made, data, legend(names, 34))
 
 
 PICTURES: dict[str, Callable[[Tracks, str], Picture | str]] = {
@@ -340,6 +351,17 @@ PICTURES: dict[str, Callable[[Tracks, str], Picture | str]] = {
     "keys": _keys,
     "missing": _missing,
 }
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    """Return the numbers of a picture as CSV, in as many digits as anybody reads."""
+    table = without_formulas(table)
+    return table.to_csv(index=False, float_format="%.6g", lineterminator="\n").encode()
+
+
+def _with_names(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return a square matrix with the names of its rows in a column, as its columns are called."""
+    return matrix.set_axis(matrix.columns).rename_axis("descriptor").reset_index()
 
 
 def _panel(name: str, values: NDArray[np.float64], units: dict[str, str]) -> Panel:

@@ -21,6 +21,19 @@ HEADINGS = {
     "keys": "Keys",
     "missing": "What is missing",
 }
+KINDS = {
+    "popularity": "A dot with an interval for each genre",
+    "loudness-energy": "A dot for each track, loudness to the right and energy upwards",
+    "distributions": "A histogram of each descriptor",
+    "correlations": "A triangle of colours, one for each two descriptors",
+    "families": "A square of colours, one for each two descriptors",
+    "genres": "A table of colours, a row for each genre and a column for each descriptor",
+    "tempo": "A histogram",
+    "keys": "Bars, for each key one in major and one in minor",
+    "missing": "A bar for each column that has gaps",
+}
+"""What each picture is, for who does not see it."""
+
 NAMES = tuple(HEADINGS)
 """The pictures, in the order in which they are shown."""
 
@@ -42,8 +55,12 @@ class Picture:
         What is drawn, of how many tracks, and what was left out.
     png : bytes
         The picture as it is sent around: title and caption stand above it.
-    bare : bytes
-        The same without these, for who shows them as text.
+    svg : bytes
+        The same without these, for who shows them as text; on any ground of its theme.
+    narrow : bytes
+        Like `svg`, for a phone.
+    data : bytes
+        The numbers in it, as CSV.
     legend : dict
         What labels such as ``no. 3`` stand for, which its font could not write.
     """
@@ -52,13 +69,20 @@ class Picture:
     title: str
     caption: str
     png: bytes
-    bare: bytes
+    svg: bytes
+    narrow: bytes
+    data: bytes
     legend: dict[str, str] = field(default_factory=dict)
 
     @property
     def heading(self) -> str:
         """What the picture is about."""
         return HEADINGS[self.name]
+
+    @property
+    def alternative(self) -> str:
+        """What the picture is, and what is seen in it, for who does not see it."""
+        return f"{KINDS[self.name]}: {self.title}. {self.caption}."
 
 
 @dataclass(frozen=True)

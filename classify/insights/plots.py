@@ -1,4 +1,4 @@
-"""The pictures of a table, as PNG: how its descriptors lie, and what they say of its genres.
+"""The pictures of a table: how its descriptors lie, and what they say of its genres.
 
 Each function returns a picture, the same bytes for the same input. They are given numbers and words
 and decide nothing but how these look; what they show is chosen in
@@ -11,14 +11,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from earmark.classify.html.plotting import canvas, labels
-from earmark.classify.insights.chart import Drawn, Head, Ink, headed, share_text, short, tick
+from earmark.classify.html.plotting import Rendered, canvas, labels
+from earmark.classify.insights.chart import (
+    Head,
+    Ink,
+    for_any_screen,
+    headed,
+    share_text,
+    short,
+    tick,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import pandas as pd
     from numpy.typing import NDArray
 
 __all__ = [
@@ -27,11 +35,13 @@ __all__ = [
     "MEDIAN",
     "Panel",
     "distributions",
+    "histogram",
     "keys",
     "missing",
     "popularity",
     "scatter",
     "tempo",
+    "tempos",
 ]
 
 KEYS = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
@@ -48,10 +58,6 @@ BINS = 40
 
 POINTS = 4000
 """Points of a scatter picture, above which they would be one blot."""
-
-
-WIDTH = 8.6
-"""Of a picture of full width [inch]."""
 
 
 @dataclass(frozen=True)
@@ -74,27 +80,30 @@ class Panel:
     categories: tuple[str, ...] = ()
 
 
-def popularity(table: pd.DataFrame, average: float, head: Head) -> Drawn:
+@for_any_screen
+def popularity(head: Head, table: pd.DataFrame, average: float) -> Rendered:
     """Draw the mean popularity of genres (rows, from the top) with intervals.
 
     Parameters
     ----------
+    head : Head
+        What stands above.
     table : DataFrame
         ``mean``, ``low``, ``high`` and ``tracks`` by genre.
     average : float
         Of all tracks.
-    head : Head
-        What stands above.
     """
     ink, places = head.ink, np.arange(len(table))
-    with canvas(7.5, 1.1 + 0.27 * len(table), head.theme) as (figure, finish):
+    with canvas(head.width, 1.1 + 0.27 * len(table), head.theme) as (figure, render):
         axes = figure.subplots()
         axes.axvline(average, color=ink.soft, linewidth=1, linestyle="--")
         axes.hlines(places, table["low"], table["high"], color=ink.first, linewidth=3, alpha=0.45)
         axes.scatter(table["mean"], places, color=ink.first, s=38, zorder=3)
-        axes.set_yticks(places, labels([str(genre) for genre in table.index]))
+        axes.set_yticks(places, labels([str(genre) for genre in table.index], head.name_length()))
         axes.set_ylim(len(table) - 0.4, -0.6)
-        axes.set_xlabel(f"mean popularity, 0 to 100 (dashed: all tracks, {average:.3g})")
+        axes.set_xlabel(
+            head.lines(f"mean popularity, 0 to 100 (dashed: all tracks, {average:.3g})")
+        )
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
         # The number of tracks stands where no interval ends.
@@ -114,21 +123,24 @@ def popularity(table: pd.DataFrame, average: float, head: Head) -> Drawn:
             fontsize=7.5,
             color=ink.soft,
         )
-        return headed(figure, finish, head)
+        return headed(figure, render, head)
 
 
+@for_any_screen
 def scatter(
+    head: Head,
     points: pd.DataFrame,
     genres: pd.Series | None,
     chosen: Sequence[str],
     shown: Sequence[str],
     axis_labels: tuple[str, str],
-    head: Head,
-) -> Drawn:
+) -> Rendered:
     """Draw two descriptors against each other: all tracks in grey, chosen genres in colour.
 
     Parameters
     ----------
+    head : Head
+        What stands above.
     points : DataFrame
         Two columns without gaps, a row per track.
     genres : Series, optional
@@ -137,22 +149,19 @@ def scatter(
         The genres in colour, at most `COLOURED`, and how they are written.
     axis_labels : tuple of str
         What the axes say.
-    head : Head
-        What stands above.
     """
     ink = head.ink
     x, y = (points[name].to_numpy() for name in points)
-    with canvas(7.5, 5.6, head.theme) as (figure, finish):
+    with canvas(head.width, 3.9 if head.narrow else 5.6, head.theme) as (figure, render):
         axes = figure.subplots()
         if len(points) > POINTS:
             axes.hexbin(
                 *(x, y),
-                gridsize=70,
+                gridsize=(30, 20) if head.narrow else (60, 22),
                 bins="log",
                 mincnt=1,
                 cmap=_greys(head.theme),
                 linewidths=0.1,
-                rasterized=True,
             )
         elif not len(chosen) or (genres is not None and not genres.isin(list(chosen)).all()):
             colour = ink.faint if len(chosen) else ink.first
@@ -163,8 +172,10 @@ def scatter(
         axes.set_ylabel(axis_labels[1])
         axes.grid()
         if chosen:
-            figure.legend(loc="outside lower left", ncols=4, handletextpad=0.2)
-        return headed(figure, finish, head)
+            figure.legend(
+                loc="outside lower left", ncols=2 if head.narrow else 8, handletextpad=0.2
+            )
+        return headed(figure, render, head)
 
 
 def _scatter_genres(
@@ -207,18 +218,20 @@ def _scatter_genres(
         axes.plot(*([], []), markersize=7, linestyle="", label=name, **style)
 
 
-def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
+@for_any_screen
+def distributions(head: Head, panels: Sequence[Panel]) -> Rendered:
     """Draw how each of several descriptors lies: quantities as histograms, categories as bars."""
     ink = head.ink
-    across = min(4, len(panels))
+    across = min(2 if head.narrow else 5, len(panels))
     rows = -(-len(panels) // across)
-    with canvas(max(4.0, WIDTH * across / 4), 1.75 * rows + 0.2, head.theme) as (
+    longest = 15 if head.narrow else 26
+    with canvas(head.width, (1.6 if head.narrow else 1.75) * rows + 0.2, head.theme) as (
         figure,
-        finish,
+        render,
     ):
         grid = figure.subplots(rows, across, squeeze=False)
         figure.get_layout_engine().set(w_pad=0.08, h_pad=0.06)
-        names = labels([panel.name for panel in panels], 26)
+        names = labels([panel.name for panel in panels], longest)
         for axes, panel, name in zip(grid.flat, panels, names, strict=False):
             axes.set_title(name, fontsize=8.5, pad=4)
             axes.tick_params(labelsize=7)
@@ -226,9 +239,9 @@ def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
             if panel.categories:
                 _bars(axes, panel, ink)
             else:
-                beyond = _histogram(axes, panel.values, ink)
+                beyond = _histogram(axes, panel, ink)
                 # A long name takes all the room above.
-                if len(name) < 22:
+                if len(name) < longest - 4:
                     middle = short(float(np.median(panel.values)))
                     axes.set_title(middle, loc="right", fontsize=7, pad=4, color=ink.second)
                 under += [f"{share_text(beyond)} beyond"] if beyond else []
@@ -238,7 +251,7 @@ def distributions(panels: Sequence[Panel], head: Head) -> Drawn:
         for axes in grid.flat[len(panels) :]:
             axes.set_visible(False)
         figure.supylabel("share of the tracks [%]", fontsize=8)
-        return headed(figure, finish, head)
+        return headed(figure, render, head)
 
 
 def _bars(axes: Any, panel: Panel, ink: Ink) -> None:
@@ -253,54 +266,36 @@ def _bars(axes: Any, panel: Panel, ink: Ink) -> None:
     axes.tick_params(axis="x", length=0)
 
 
-def _histogram(axes: Any, values: NDArray[np.float64], ink: Ink) -> float:
+def _histogram(axes: Any, panel: Panel, ink: Ink) -> float:
     """Draw a histogram with its median; return the share of the values beyond its axis."""
-    import seaborn
-
-    inner, beyond = _inner(values)
-    seaborn.histplot(
-        x=inner,
-        bins=_edges(inner),
-        stat="percent",
-        color=ink.first,
-        alpha=1,
-        linewidth=0,
-        ax=axes,
-    )
-    # Shares are of all tracks, those beyond the axis too.
-    scale = len(inner) / len(values)
-    for bar in axes.patches:
-        bar.set_height(bar.get_height() * scale)
-    axes.relim()
-    axes.autoscale_view()
-    axes.axvline(float(np.median(values)), color=ink.second, linewidth=1.2)
+    drawn = histogram(panel)
+    edges = np.append(drawn["from"], drawn["to"].iloc[-1])
+    axes.stairs(drawn["%"], edges, fill=True, color=ink.first)
+    axes.axvline(float(np.median(panel.values)), color=ink.second, linewidth=1.2)
     axes.xaxis.set_major_formatter(tick)
     axes.locator_params(axis="x", nbins=4)
-    return beyond
+    return 1 - int(drawn["tracks"].sum()) / len(panel.values)
 
 
-def tempo(values: NDArray[np.float64], head: Head) -> Drawn:
+@for_any_screen
+def tempo(head: Head, values: NDArray[np.float64]) -> Rendered:
     """Draw how often each tempo occurs [BPM], and where half of the tracks lie."""
-    import seaborn
-
     ink = head.ink
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-    inner, beyond = _inner(values)
-    first, last = np.floor(inner.min() / 5) * 5, np.ceil(inner.max() / 5) * 5
-    step = 2 if len(values) >= 300 else 5
-    edges = np.arange(first, max(last, first + step) + step, step)
-    with canvas(7.5, 3.2, head.theme) as (figure, finish):
+    drawn = tempos(values)
+    step = drawn["to"].iloc[0] - drawn["from"].iloc[0]
+    beyond = 1 - int(drawn["tracks"].sum()) / len(values)
+    with canvas(head.width, 2.8 if head.narrow else 3.4, head.theme) as (figure, render):
         axes = figure.subplots()
         if high > low:
             axes.axvspan(low, high, color=ink.faint, alpha=0.35, linewidth=0)
-        seaborn.histplot(
-            x=inner,
-            bins=edges,
+        axes.bar(
+            *(drawn["from"], drawn["tracks"]),
+            width=step,
+            align="edge",
             color=ink.first,
-            alpha=1,
             linewidth=0.3,
             edgecolor=ink.back,
-            ax=axes,
         )
         axes.axvline(middle, color=ink.second, linewidth=1.5)
         axes.annotate(
@@ -321,19 +316,20 @@ def tempo(values: NDArray[np.float64], head: Head) -> Drawn:
                 color=ink.soft,
             )
         axes.set_xlabel("tempo [BPM]")
-        axes.set_ylabel(f"tracks per {step} BPM")
+        axes.set_ylabel(f"tracks per {step:.0f} BPM")
         axes.yaxis.get_major_locator().set_params(integer=True)
         axes.yaxis.set_major_formatter("{x:,.0f}")
-        return headed(figure, finish, head)
+        return headed(figure, render, head)
 
 
-def keys(counts: pd.DataFrame, head: Head) -> Drawn:
+@for_any_screen
+def keys(head: Head, counts: pd.DataFrame) -> Rendered:
     """Draw how many tracks each key has: a row per pitch class, a column per mode."""
     ink = head.ink
     many = counts.shape[1]
     width = 0.8 / many
     total = counts.to_numpy().sum()
-    with canvas(7.5, 3.2, head.theme) as (figure, finish):
+    with canvas(head.width, 2.8 if head.narrow else 3.4, head.theme) as (figure, render):
         axes = figure.subplots()
         for place, (mode, colour) in enumerate(zip(counts, (ink.first, ink.second), strict=False)):
             offset = (place - (many - 1) / 2) * width
@@ -353,25 +349,61 @@ def keys(counts: pd.DataFrame, head: Head) -> Drawn:
         axes.set_ylabel("share of the tracks [%]")
         axes.grid(axis="y")
         if many > 1:
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderpad=0)
-        return headed(figure, finish, head)
+            figure.legend(loc="outside upper right", ncols=2, borderpad=0)
+        return headed(figure, render, head)
 
 
-def missing(shares: pd.Series, head: Head) -> Drawn:
+@for_any_screen
+def missing(head: Head, shares: pd.Series) -> Rendered:
     """Draw the share of rows without a value, by column, from the top."""
     places = np.arange(len(shares))
-    with canvas(7.5, 0.9 + 0.27 * len(shares), head.theme) as (figure, finish):
+    with canvas(head.width, 0.9 + 0.27 * len(shares), head.theme) as (figure, render):
         axes = figure.subplots()
         bars = axes.barh(places, 100 * shares.to_numpy(float), height=0.7, color=head.ink.second)
         axes.bar_label(bars, [share_text(share) for share in shares], padding=3, fontsize=8)
-        axes.set_yticks(places, labels([str(name) for name in shares.index], 34))
+        axes.set_yticks(places, labels([str(name) for name in shares.index], head.name_length(34)))
         axes.set_ylim(len(shares) - 0.4, -0.6)
         axes.set_xlim(0, 100)
         axes.spines["right"].set_visible(False)
         axes.set_xlabel("rows without a value [%]")
         axes.grid(axis="x")
         axes.tick_params(axis="y", length=0)
-        return headed(figure, finish, head)
+        return headed(figure, render, head)
+
+
+def histogram(panel: Panel) -> pd.DataFrame:
+    """Return what is drawn of a descriptor: its shares of the tracks [%], by bin or category."""
+    if panel.categories:
+        counts = np.bincount(panel.values.astype(int), minlength=len(panel.categories))
+        shares = 100 * counts / counts.sum()
+        return pd.DataFrame({"descriptor": panel.name, "category": panel.categories, "%": shares})
+    edges = _edges(_inner(panel.values)[0])
+    return _counted(panel.values, edges).assign(descriptor=panel.name, unit=panel.unit)
+
+
+def tempos(values: NDArray[np.float64]) -> pd.DataFrame:
+    """Return what is drawn of the tempo: the tracks between two tempi [BPM]."""
+    return _counted(values, _steps(values))
+
+
+def _counted(values: NDArray[np.float64], edges: NDArray[np.float64]) -> pd.DataFrame:
+    counts, _ = np.histogram(values, edges)
+    return pd.DataFrame(
+        {
+            "from": edges[:-1],
+            "to": edges[1:],
+            "tracks": counts,
+            "%": 100 * counts / len(values),
+        }
+    )
+
+
+def _steps(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the edges of the bins of a tempo: wider ones of few tracks."""
+    inner, _ = _inner(values)
+    first, last = np.floor(inner.min() / 5) * 5, np.ceil(inner.max() / 5) * 5
+    step = 2.0 if len(values) >= 300 else 5.0
+    return np.arange(first, max(last, first + step) + step, step)
 
 
 def _inner(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from earmark.classify.library import columns, mixing, playlists, rules, similar
+from earmark.classify.library import columns, meant, mixing, playlists, rules, similar
 from earmark.classify.library.doubles import TELLING
 from earmark.extract.errors import SchemaError, SettingsError
 
@@ -110,22 +110,31 @@ def choose(
 
 def within(
     tracks: pd.DataFrame, at_least: float, files: Mapping[str, Path] | None
-) -> tuple[pd.DataFrame, int]:
-    """Return the tracks that are sure enough and whose files are there, and how many are not."""
+) -> tuple[pd.DataFrame, int, int]:
+    """Return the tracks that are sure enough and whose files are there.
+
+    Returns
+    -------
+    tracks : DataFrame
+        What is left.
+    unsure, away : int
+        How many are not sure enough, and how many others are not there.
+    """
+    unsure = away = 0
     if at_least and "probability" in tracks:
-        chances = pd.to_numeric(tracks["probability"], errors="coerce")
-        tracks = tracks[chances >= at_least]
-    if files is None:
-        return tracks, 0
-    there = tracks["path"].astype(str).isin(files.keys())
-    return tracks[there], int((~there).sum())
+        sure = pd.to_numeric(tracks["probability"], errors="coerce") >= at_least
+        tracks, unsure = tracks[sure], int((~sure).sum())
+    if files is not None:
+        there = tracks["path"].astype(str).isin(files.keys())
+        tracks, away = tracks[there], int((~there).sum())
+    return tracks, unsure, away
 
 
 def _alike(
     tracks: pd.DataFrame, source: FeatureTable, choice: Choice, allowed: np.ndarray
 ) -> pd.DataFrame:
     """Return the named tracks, and those like them for which the rule holds."""
-    seeds = [similar.named(track, source) for track in (*choice.like, *filter(None, [choice.to]))]
+    seeds = [meant.named(track, source) for track in (*choice.like, *filter(None, [choice.to]))]
     by_path = pd.Series(np.arange(len(tracks)), tracks["path"].astype(str))
     # What the rule leaves out is not compared; the seeds always are.
     kept = set(tracks["path"].astype(str)[allowed]) | set(seeds)
@@ -158,10 +167,9 @@ def _ordered(rows: pd.DataFrame, order: str, *, begins: bool) -> pd.DataFrame:
         return rows.iloc[mixing.order(tempo, key, mode, 0 if begins else None)]
     name = order.removeprefix("-")
     if name not in rows:
-        have = ", ".join(map(str, rows.columns[:12]))
         raise SettingsError(
             f"tracks cannot be ordered by {name!r}: choose {PROBABILITY}, {MIX}, {ALIKE} or a "
-            f"column ({have} …)"
+            f"column; {columns.unknown(name, rows)}"
         )
     return rows.sort_values(name, ascending=not order.startswith("-"), kind="stable")
 

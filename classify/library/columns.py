@@ -7,6 +7,7 @@ is one), ``decade``, and from the files' own tags ``artist``, ``title``, ``album
 
 from __future__ import annotations
 
+import difflib
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,7 @@ __all__ = [
     "joined",
     "read",
     "tracks_of",
+    "unknown",
     "with_column",
     "with_columns",
     "with_tags",
@@ -52,6 +54,9 @@ ROLES = {
     "album": labels.ALBUM_COLUMNS,
     "year": ("year",),
 }
+
+MOST_NAMED = 12
+"""Columns of a table that a message names."""
 
 YEAR = re.compile(r"\d{4}")
 
@@ -137,7 +142,7 @@ def with_columns(tracks: pd.DataFrame, wanted: Iterable[str]) -> pd.DataFrame:
                 raise SchemaError(
                     f"the table has no {' and no '.join(absent)}: {name} follows from it"
                 )
-            tracks = _beside(tracks, {name: make(tracks)})
+            tracks = _with(tracks, {name: make(tracks)})
     return tracks
 
 
@@ -173,7 +178,8 @@ def with_tags(
             found = tags.read(files[path]) if path in files else {}
         except DecodeError:
             found = {}
-        said.append({name: "; ".join(values) for name, values in found.items()})
+        # Some formats name an artist in two fields.
+        said.append({name: "; ".join(dict.fromkeys(values)) for name, values in found.items()})
     new: dict[str, Any] = {}
     for name in wanted:
         values = [own.get(name) for own in said]
@@ -184,12 +190,34 @@ def with_tags(
             new[name] = np.array(values, object)
     if lengthless:
         new["duration_ms"] = [1000 * float(own.get("seconds", "nan")) for own in said]
-    return _beside(tracks, new)
+    return _with(tracks, new)
 
 
-def _beside(tracks: pd.DataFrame, new: Mapping[str, Any]) -> pd.DataFrame:
-    """Return tracks with columns that they have not; `assign` warns where there are hundreds."""
-    return pd.concat([tracks, pd.DataFrame(new, tracks.index)], axis=1)
+def unknown(name: str, table: pd.DataFrame) -> str:
+    """Say that a table has no column of a name, what it has, and what may be meant.
+
+    Examples
+    --------
+    >>> print(unknown("energi", pd.DataFrame({"path": ["a.mp3"], "energy": [0.5]})))
+    the table has no column 'energi'; is energy meant? It has path, energy
+    >>> unknown("year", pd.DataFrame({"path": ["a.mp3"]})).partition("; ")[2]
+    'with the folder of the files (--audio) it is read from their tags. It has path'
+    """
+    own = [str(column) for column in table]
+    near = difflib.get_close_matches(name, [*own, *DERIVED, *FROM_TAGS], 1)
+    hint = ""
+    if name in (*FROM_TAGS, "decade"):
+        hint = "; with the folder of the files (--audio) it is read from their tags"
+    elif near:
+        hint = f"; is {near[0]} meant?"
+    more = " …" if len(own) > MOST_NAMED else ""
+    end = " " if hint.endswith("?") else ". "
+    return f"the table has no column {name!r}{hint}{end}It has {', '.join(own[:MOST_NAMED])}{more}"
+
+
+def _with(tracks: pd.DataFrame, new: Mapping[str, Any]) -> pd.DataFrame:
+    """Return tracks with columns that they have not: beside the others, however many those are."""
+    return pd.concat([tracks, pd.DataFrame(dict(new), tracks.index)], axis=1)
 
 
 def _numbers(tracks: pd.DataFrame, name: str) -> pd.Series:

@@ -27,10 +27,17 @@ from earmark.extract.key_names import key_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MARK", "Entry", "entries", "itunes", "rekordbox", "xspf"]
+__all__ = ["Entry", "entries", "is_ours", "itunes", "rekordbox", "xspf"]
 
 MARK = "<!--#EARMARK-->"
-"""The second line of what is made here: only those are replaced."""
+"""The second line of an XSPF that is made here: only those are replaced.
+
+Rekordbox and iTunes have a field for the program that made a file, and readers of whom nobody knows
+whether they expect a comment.
+"""
+
+MADE = (MARK, '<PRODUCT Name="Earmark"', "<string>Earmark</string>")
+"""What stands at the beginning of what is made here."""
 
 HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
@@ -117,6 +124,11 @@ def entries(rows: pd.DataFrame, paths: Mapping[str, str] | None = None) -> list[
     return found
 
 
+def is_ours(beginning: str) -> bool:
+    """Tell from the first thousand signs of a file whether it is XML that was made here."""
+    return beginning.startswith("<?xml") and any(mark in beginning for mark in MADE)
+
+
 def xspf(tracks: list[Entry], name: str = "") -> str:
     """Return a playlist in XSPF; relative paths are relative to it."""
     root = ElementTree.Element("playlist", version="1", xmlns="http://xspf.org/ns/0/")
@@ -136,11 +148,14 @@ def xspf(tracks: list[Entry], name: str = "") -> str:
                 _add(own, tag, text)
         if track.seconds >= 0:
             _add(own, "duration", str(1000 * track.seconds))
-    return _written(root)
+    return _written(root, f"{HEAD}\n{MARK}")
 
 
 def rekordbox(lists: Mapping[str, list[Entry]], base: Path, version: str = "") -> str:
-    """Return a collection and its playlists for Rekordbox.
+    """Return a collection and its playlists for Rekordbox, as its makers describe the format.
+
+    Of every track there stands what is known: the location alone has to be there. Whole seconds,
+    two decimals of a tempo, and addresses on ``localhost`` are theirs.
 
     Parameters
     ----------
@@ -161,7 +176,7 @@ def rekordbox(lists: Mapping[str, list[Entry]], base: Path, version: str = "") -
             "Artist": track.artist,
             "Album": track.album,
             "Genre": track.genre,
-            "Year": track.year,
+            "Year": track.year if track.year.isdecimal() else "",
             "Tonality": track.key,
             "TotalTime": str(track.seconds) if track.seconds >= 0 else "",
             "AverageBpm": f"{track.tempo:.2f}" if np.isfinite(track.tempo) else "",
@@ -217,8 +232,7 @@ def itunes(lists: Mapping[str, list[Entry]], base: Path) -> str:
         "Tracks": tracks,
         "Playlists": playlists,
     }
-    text = plistlib.dumps(library, sort_keys=False).decode("utf-8")
-    return text.replace("\n", f"\n{MARK}\n", 1)
+    return plistlib.dumps(library, sort_keys=False).decode("utf-8")
 
 
 def stem(path: str) -> str:
@@ -263,9 +277,9 @@ def _text(text: str) -> str:
     return NO_XML.sub("", text)
 
 
-def _written(root: ElementTree.Element) -> str:
+def _written(root: ElementTree.Element, head: str = HEAD) -> str:
     ElementTree.indent(root)
-    return f"{HEAD}\n{MARK}\n{ElementTree.tostring(root, encoding='unicode')}\n"
+    return f"{head}\n{ElementTree.tostring(root, encoding='unicode')}\n"
 
 
 def _column(rows: pd.DataFrame, names: tuple[str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 from earmark.classify import reasons, sound_tags
 from earmark.classify.dataset import labels
 from earmark.classify.library import columns
-from earmark.classify.library.playlists import filename
+from earmark.classify.library.places import filename
 from earmark.extract import sets, tables
 from earmark.extract.errors import WriteError
 from earmark.extract.key_names import key_name
@@ -46,7 +46,7 @@ LEVELS = {"rhythm": "rhythm", "harmony": "tonal"}
 
 
 def sqlite(tracks: pd.DataFrame, source: FeatureTable, path: Path) -> int:
-    """Write tracks as a database for SQLite (which DuckDB attaches, too); return their number.
+    """Write tracks as a database for SQLite; return their number.
 
     It has the tables ``tracks``, ``descriptors``, ``tags`` and ``about``, and the views ``spotify``
     (Spotify's columns), ``mixing`` (tempo, key and Camelot code) and ``genres`` (how many tracks of

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from earmark.classify.library import columns
 from earmark.extract.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -91,10 +92,7 @@ class Rule:
         """
         for name in sorted(self.names):
             if name not in table.columns:
-                have = ", ".join(map(str, table.columns[:12]))
-                raise SettingsError(
-                    f"rule {self.text!r}: the table has no column {name!r}; it has {have} …"
-                )
+                raise SettingsError(f"rule {self.text!r}: {columns.unknown(name, table)}")
         found = _Evaluation(self.text, table).truth(self.tree)
         return found.yes
 

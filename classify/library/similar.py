@@ -29,27 +29,18 @@ The last is hardly better, and needs a model that fits the table.
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from earmark.classify.dataset import build, labels, names
+from earmark.classify.dataset import build
 from earmark.classify.dataset.duplicates import find as find_duplicates
-from earmark.classify.library.words import plain
-from earmark.classify.reasons import by_family
-from earmark.classify.reasons import told as told_of
-from earmark.extract import config
-from earmark.extract.audio.sources import Track
-from earmark.extract.batch import run
-from earmark.extract.batch.track import Extraction, analyse, error_of
-from earmark.extract.errors import FindError, SchemaError, SettingsError
+from earmark.extract.errors import SchemaError
 from earmark.extract.feature_table import FeatureTable
 
 if TYPE_CHECKING:
@@ -59,13 +50,13 @@ Rows = NDArray[np.int64]
 
 __all__ = [
     "Index",
+    "columns_of",
     "compared",
-    "find",
     "index",
-    "named",
+    "index_of",
+    "per_track",
     "same_recordings",
     "standardised",
-    "why",
 ]
 
 PITCHES = re.compile(r"(key|mode|chroma|tonnetz)(_|$)")
@@ -93,20 +84,6 @@ tenth of the time; no index is built for it but one product of matrices (0.7 s).
 STEP = 16
 """Of so many values one says where the highest begin."""
 
-WORD = re.compile(r"\w+")
-
-SPELLED = 0.75
-"""How nearly a word must be spelled as it is (`difflib`)."""
-
-MOST_GUESSED = 1000
-"""Tracks that are held against a misspelled name."""
-
-LIKE_IT = "music like it"
-"""What `earmark.classify.reasons` calls tracks that are no genre."""
-
-TOLD = 3
-"""Families of descriptors that are told."""
-
 
 def compared(table: pd.DataFrame | FeatureTable) -> list[str]:
     """Return the columns of a table that tracks are compared by.
@@ -121,14 +98,15 @@ def compared(table: pd.DataFrame | FeatureTable) -> list[str]:
     SchemaError
         There is none.
     """
-    return _compared(FeatureTable.of(table).recognised())
+    return columns_of(FeatureTable.of(table).recognised())
 
 
-def _compared(table: FeatureTable) -> list[str]:
+def columns_of(source: FeatureTable) -> list[str]:
+    """Return what `compared` does, of a table that is recognised already."""
     others = {*build.SPOTIFY_EXTRAS}
-    if "sha256" in table.frame:
+    if "sha256" in source.frame:
         others |= {*build.FILE_DESCRIPTORS}
-    columns = [name for name in table.columns if name not in others and not PITCHES.match(name)]
+    columns = [name for name in source.columns if name not in others and not PITCHES.match(name)]
     if not columns:
         raise SchemaError("the table has no descriptors to compare tracks by")
     return columns
@@ -345,16 +323,18 @@ def index(table: pd.DataFrame | FeatureTable) -> Index:
     SchemaError
         The table has no descriptors, or a row has no path.
     """
-    return _index(FeatureTable.of(table).recognised())
+    return index_of(FeatureTable.of(table).recognised())
 
 
-def _index(source: FeatureTable) -> Index:
-    columns = _compared(source)
-    means, paths = _per_track(source, columns)
+def index_of(source: FeatureTable) -> Index:
+    """Return what `index` does, of a table that is recognised already."""
+    columns = columns_of(source)
+    means, paths = per_track(source, columns)
     return Index(np.asarray(paths, object), standardised(means, columns), same_recordings(source))
 
 
-def _per_track(source: FeatureTable, columns: list[str]) -> tuple[pd.DataFrame, pd.Index]:
+def per_track(source: FeatureTable, columns: list[str]) -> tuple[pd.DataFrame, pd.Index]:
+    """Return the means of columns over the rows of each track, and what the tracks are called."""
     codes, paths = pd.factorize(source.paths)
     frame = source.frame
     means = frame if len(paths) == len(frame) else frame[columns].groupby(codes).mean()
@@ -392,188 +372,3 @@ def same_recordings(source: FeatureTable) -> Callable[[Rows], Rows]:
         return numbers[paths[places]].to_numpy()
 
     return recordings
-
-
-def find(
-    track: str,
-    table: pd.DataFrame | FeatureTable,
-    *,
-    count: int = 10,
-    duplicates: bool = False,
-    reasons: bool = False,
-) -> pd.DataFrame:
-    """Return the tracks of a table that are most like a track.
-
-    Parameters
-    ----------
-    track : str
-        The track as the table names it, some words of its path, artist and title, or an audio
-        file: where it is not in the table by its sum, it is analysed as the table was.
-    table : DataFrame or FeatureTable
-        As for `index`.
-    count, duplicates
-        As for `Index.near`.
-    reasons : bool
-        Also say why, in words.
-
-    Returns
-    -------
-    DataFrame
-        ``path`` and ``similarity``, and ``reasons`` where they are asked for.
-
-    Raises
-    ------
-    FindError
-        The table has no such track or several, and there is no such file.
-    FileError
-        The file cannot be analysed.
-    SchemaError
-        The table has no descriptors, a row has no path, or the table does not say how to analyse a
-        file like its tracks.
-    """
-    source = FeatureTable.of(table).recognised()
-    frame, paths = source.frame, source.paths
-    if not (paths == track).any() and Path(track).is_file():
-        rows, sha256 = _analysed(Path(track), source)
-        same = frame["sha256"] == sha256
-        if same.any():
-            track = str(paths[same].iloc[0])
-        else:
-            rows = pd.concat([frame.assign(path=paths), rows], ignore_index=True)
-            source = source.with_frame(rows)
-    else:
-        track = named(track, source)
-    ready = _index(source)
-    place = ready.places[track]
-    found = ready.nearest(place, count, duplicates=duplicates)
-    if reasons:
-        found["reasons"] = why(source, ready, place, found["place"].to_numpy())
-    return found.drop(columns="place")
-
-
-def named(track: str, source: FeatureTable) -> str:
-    """Return the path of the track that somebody means.
-
-    It is the path of a track, or the end of one, as `earmark.classify.dataset.names` has it; else
-    the words are looked for in path, artist, title and album, and where no track has them all, the
-    text that is nearest to them is found (`difflib`), so that a slip of the finger does no harm.
-
-    Raises
-    ------
-    FindError
-        There is no such track, or there are several; the message names the nearest.
-    """
-    paths = source.paths.drop_duplicates()
-    if (found := track if (paths == track).any() else names.Matcher(paths)(track)) is not None:
-        return found
-    texts = _texts(source.frame.loc[paths.index].assign(path=paths))
-    words = spoken(track).split()
-    near = [place for place, text in enumerate(texts) if all(word in text for word in words)]
-    if not near or not words:
-        near = _guessed(" ".join(words), texts)
-    shown = "; ".join(build.one_line(paths.iloc[place]) for place in near[:5])
-    if not near:
-        raise FindError(
-            track,
-            f"{source.source} has no such track, and there is no such file; check the spelling",
-        )
-    if len(near) > 1:
-        more = f" and {len(near) - 5} more" if len(near) > 5 else ""
-        raise FindError(track, f"{source.source} has several such tracks: {shown}{more}; say more")
-    return str(paths.iloc[near[0]])
-
-
-def spoken(text: str) -> str:
-    """Return a text as people type it: no capitals, accents or signs between words."""
-    return " ".join(WORD.findall(plain(text)))
-
-
-def _texts(rows: pd.DataFrame) -> list[str]:
-    """Return what is known of tracks in words."""
-    groups = (["path"], labels.ARTIST_COLUMNS, labels.TITLE_COLUMNS, labels.ALBUM_COLUMNS)
-    columns = [name for group in groups for name in group if name in rows]
-    parts = zip(*(rows[name].fillna("").astype(str) for name in columns), strict=True)
-    return [spoken(" ".join(part)) for part in parts]
-
-
-def _guessed(track: str, texts: Sequence[str]) -> list[int]:
-    """Return the tracks one of whose texts holds words nearly like those that were typed."""
-    wanted = track.split()
-    if not wanted:
-        return []
-    spelled = sorted({word for text in texts for word in text.split()})
-    alike = [set(difflib.get_close_matches(word, spelled, 20, SPELLED)) for word in wanted]
-    if not all(alike):
-        return []
-    held = [set(text.split()) for text in texts]
-    found = [place for place, own in enumerate(held) if all(own & each for each in alike)]
-
-    def fit(place: int) -> float:
-        return sum(
-            max(difflib.SequenceMatcher(None, word, other).ratio() for other in held[place] & each)
-            for word, each in zip(wanted, alike, strict=True)
-        )
-
-    fits = [fit(place) for place in found[:MOST_GUESSED]]
-    return [place for place, own in zip(found, fits, strict=False) if own >= max(fits) - 1e-9]
-
-
-def why(source: FeatureTable, ready: Index, place: int, others: Rows) -> list[str]:
-    """Say in words in what tracks are like a track: how both differ from the average track.
-
-    Parameters
-    ----------
-    source : FeatureTable
-        What the index was made of.
-    ready : Index
-        The tracks.
-    place : int
-        The row of the track.
-    others : ndarray of int
-        Rows of those like it.
-
-    Returns
-    -------
-    list of str
-        For each of the others the families of descriptors that speak for it, the strongest first;
-        empty where none is worth telling.
-    """
-    columns = _compared(source)
-    means, _ = _per_track(source, columns)
-    shared = pd.DataFrame(ready.vectors[others] * ready.vectors[place], columns=columns)
-    numbers = means[columns].astype("float64")
-    normal = pd.DataFrame({"middle": numbers.mean(), "spread": numbers.std(ddof=0)})
-    values = numbers.iloc[others].reset_index(drop=True)
-    heard = values.filter(like="tag_")
-    tags = heard.clip(upper=numbers.iloc[place][heard.columns], axis=1)
-    told = by_family(shared, values, dict.fromkeys(values.index, LIKE_IT), normal, tags)
-    # What is alike in what a network hears, and in no word of it, says nothing to a listener.
-    told = told[~told["words"].str.endswith(LIKE_IT)]
-    by_track = dict(iter(told.groupby("path", sort=False)))
-    return [
-        "; ".join(told_of(by_track[row], 1, TOLD)) if row in by_track else ""
-        for row in values.index
-    ]
-
-
-def _analysed(path: Path, table: FeatureTable) -> tuple[pd.DataFrame, str]:
-    """Return rows of a file like those of a table, and the sum of the file."""
-    if not table.set or "sha256" not in table.frame:
-        raise SchemaError(
-            f"{table.source} was not made by Earmark: a file cannot be analysed like its tracks. "
-            "Name a track of the table"
-        )
-    settings = config.parse(table.provenance.get("settings") or {}, table.source)
-    windows = table.provenance.get("windows")
-    if windows is not None and not isinstance(windows, int | float):
-        raise SettingsError(f"{table.source}: windows = {windows!r} is no number of seconds")
-    extraction = Extraction(str(table.set).rpartition("-")[0], settings, windows)
-    if table.fingerprint not in (None, extraction.schema.fingerprint):
-        raise SchemaError(
-            f"{table.source} was made by another version of Earmark: its values cannot be compared "
-            "with new ones. Make it again with `earmark extract`, or name a track of the table"
-        )
-    outcome = analyse(Track(str(path), path), extraction)
-    if outcome.failure is not None:
-        raise error_of(outcome.failure)
-    return run.tabulate([outcome], extraction.schema), outcome.sha256

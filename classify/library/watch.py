@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -19,18 +18,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from earmark.classify.library.seen import News, Stamp, files, stamp, watched
 from earmark.classify.library.tagging import known, plan, safe, write
 from earmark.classify.library.tagging.journal import Journal, default_path
 from earmark.extract import tables
-from earmark.extract.audio.sources import AUDIO_SUFFIXES, find
 from earmark.extract.errors import EarmarkError, SettingsError, WriteError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from earmark.classify.library.tagging.values import Wanted
 
-__all__ = ["BATCH", "RESCAN", "SETTLED", "Watch", "only_one", "watched"]
+__all__ = ["BATCH", "RESCAN", "SETTLED", "Watch", "only_one"]
 
 RESCAN = 300.0
 """Seconds after which everything is looked through again."""
@@ -41,7 +40,10 @@ SETTLED = 5.0
 BATCH = 16
 """Files that are analysed before the table is written, and before the watch may stop."""
 
-State = dict[str, tuple[int, int]]
+SOONEST = 0.2
+"""Seconds between two looks at the least."""
+
+State = dict[str, Stamp]
 
 
 @dataclass
@@ -84,13 +86,19 @@ class Watch:
                 raise SettingsError(f"{folder}: is no folder that could be watched")
         self._state = _read_state(self._state_path)
         self._failed: State = {}
+        self._waiting: set[Path] = set()
 
     @property
     def _state_path(self) -> Path:
         return self.table.with_name(f"{self.table.name}.watch.json")
 
-    def look(self) -> float | None:
+    def look(self, among: Iterable[Path] | None = None) -> float | None:
         """Analyse what is new or changed and has settled.
+
+        Parameters
+        ----------
+        among : iterable of Path, optional
+            Folders in which something has happened; by default everything is looked through.
 
         Returns
         -------
@@ -99,37 +107,53 @@ class Watch:
             where all is done.
         """
         ready: list[Path] = []
-        waiting = False
-        for path, stamp in _stamps(self.folders):
-            if stamp in (self._state.get(str(path)), self._failed.get(str(path))):
+        pauses: list[float] = []
+        if among is None:
+            self._waiting.clear()
+            found = files([folder.absolute() for folder in self.folders])
+        else:
+            # Whether what a link leads to is here by its own name, only a look at all can tell.
+            folders = {folder.absolute() for folder in among} | self._waiting
+            self._waiting = set()
+            found = files(sorted(folders), links=False)
+        for name, own in found:
+            if own in (self._state.get(name), self._failed.get(name)):
                 continue
-            if time.time() - stamp[1] / 1e9 < self.settled or safe.is_being_written(path):
-                waiting = True
+            path = Path(name)
+            left = self.settled - (time.time() - own[1] / 1e9)
+            if left > 0 or safe.is_being_written(path):
+                # A clock may be wrong, and a writer take his time.
+                pauses.append(left if 0 < left < self.settled else self.settled)
+                self._waiting.add(path.parent)
                 continue
             ready.append(path)
         for start in range(0, len(ready), BATCH):
             if self.stopped.is_set():
                 return None
             self._take(ready[start : start + BATCH])
-        return self.settled if waiting else None
+        return max(min(pauses), SOONEST) if pauses else None
 
     def run(self, rescan: float = RESCAN) -> None:
         """Watch until `stopped` is set."""
-        wake = threading.Event()
-        with watched(self.folders, wake):
+        news = News()
+        with watched(self.folders, news, self.say):
+            due = time.monotonic()
             while not self.stopped.is_set():
-                soon = self.look()
-                pause = rescan if soon is None else min(max(soon, 0.1), rescan)
-                until = time.monotonic() + pause
+                happened = news.take()
+                if time.monotonic() >= due:
+                    soon = self.look()
+                    due = time.monotonic() + rescan
+                else:
+                    soon = self.look(happened)
+                until = due if soon is None else min(due, time.monotonic() + soon)
                 while not self.stopped.is_set() and time.monotonic() < until:
-                    if wake.wait(0.2):
-                        wake.clear()
+                    if news.wait(SOONEST):
                         # What is copied comes in many events.
-                        until = min(until, time.monotonic() + max(self.settled, 0.1))
+                        until = min(until, time.monotonic() + max(self.settled, SOONEST))
 
     def _take(self, paths: list[Path]) -> None:
         """Analyse some files, write their rows, and tag them if asked."""
-        before = {str(path): stamp for path in paths if (stamp := _stamp(path))}
+        before = {str(path): own for path in paths if (own := stamp(path))}
         try:
             found = known.of_files(
                 [Path(path) for path in before],
@@ -146,7 +170,7 @@ class Watch:
         rows = found.rows[found.rows["path"].isin(list(found.locations))]
         places = {name: str(place) for name, place in found.locations.items()}
         # What changed while it was read is read again.
-        still = {path for path, stamp in before.items() if _stamp(Path(path)) == stamp}
+        still = {path for path, own in before.items() if stamp(Path(path)) == own}
         rows = rows[rows["path"].map(places).isin(list(still))]
         done = set(rows["path"].map(places))
         self._failed |= {path: before[path] for path in still - done}
@@ -155,7 +179,7 @@ class Watch:
         if self.wanted is not None:
             self._tag(rows, found)
         _add(self.table, rows.assign(path=rows["path"].map(places)))
-        self._state |= {path: stamp for path in done if (stamp := _stamp(Path(path)))}
+        self._state |= {path: own for path in done if (own := stamp(Path(path)))}
         with tables.atomic(self._state_path) as temporary:
             temporary.write_text(json.dumps(self._state), encoding="utf-8")
         self.say(f"{len(done)} {'track' if len(done) == 1 else 'tracks'} analysed")
@@ -196,68 +220,10 @@ def only_one(table: Path) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def watched(folders: Sequence[Path], wake: threading.Event) -> Iterator[None]:
-    """Set an event whenever something happens in folders.
-
-    Raises
-    ------
-    SettingsError
-        watchdog is not installed.
-    """
-    try:
-        from watchdog.events import FileSystemEvent, FileSystemEventHandler
-        from watchdog.observers import Observer
-    except ImportError:
-        raise SettingsError(
-            "watching needs watchdog; install it with: pip install 'earmark[watch]'"
-        ) from None
-
-    class Waker(FileSystemEventHandler):
-        def on_any_event(self, event: FileSystemEvent) -> None:
-            # That we read a file is no news.
-            if event.event_type not in ("opened", "closed_no_write") and _is_audio(
-                os.fsdecode(event.dest_path or event.src_path)
-            ):
-                wake.set()
-
-    observer = Observer()
-    for folder in folders:
-        observer.schedule(Waker(), str(folder), recursive=True)
-    observer.start()
-    try:
-        yield
-    finally:
-        observer.stop()
-        observer.join()
-
-
 def _nothing() -> Wanted:
     from earmark.classify.library.tagging.values import Wanted
 
     return Wanted(())
-
-
-def _is_audio(name: str) -> bool:
-    path = Path(name)
-    # A folder may have been moved here with all that it holds.
-    return not path.name.startswith(".") and (
-        not path.suffix or path.suffix.lower() in AUDIO_SUFFIXES or path.is_dir()
-    )
-
-
-def _stamps(folders: Sequence[Path]) -> Iterator[tuple[Path, tuple[int, int]]]:
-    for track in find([folder.absolute() for folder in folders])[0]:
-        if (stamp := _stamp(track.location)) is not None:
-            yield track.location, stamp
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 def _read_state(path: Path) -> State:

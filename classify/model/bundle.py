@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     import xgboost
     from numpy.typing import NDArray
 
-__all__ = ["MOTION", "Bundle"]
+__all__ = ["LENGTH", "MOTION", "SHORTEST", "Bundle"]
+
+LENGTH, SHORTEST = "duration_ms", 60_000
+"""What is shorter than this is taken for an excerpt: its length says nothing of the song. Of
+Spotify's table one track in a hundred is."""
 
 MOTION = tuple(f"mfcc_{number:02d}_std" for number in range(1, 6))
 """How much the timbre of a row moves: the standard deviations of the first cepstral coefficients
@@ -29,6 +33,12 @@ but that of the level."""
 VECTOR_LEAVES, KNOWS_VECTORS = b"leaf_weights", (3, 2)
 """What only trees with vectors in their leaves have, and the XGBoost from which on they can be
 used: older ones end the whole process over them."""
+
+
+def _unknown(name: str, values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell which values of an input that has stand-ins say nothing."""
+    missing = np.isnan(values)
+    return missing | (values < SHORTEST) if name == LENGTH else missing
 
 
 def _unique(names: list[str]) -> list[str]:
@@ -90,8 +100,9 @@ class Bundle:
     categories : dict
         The sorted values of those inputs that are categories, by name.
     stand_ins : dict
-        For inputs that audio files do not have, such as popularity: values to average over where
-        they are missing, as many for each.
+        For inputs that audio files do not have, such as popularity, and the length, which an
+        excerpt does not tell (`SHORTEST`): values to average over where they are missing, as many
+        for each.
     learner : dict
         The parameters of the learner.
     metrics : dict
@@ -188,18 +199,23 @@ class Bundle:
         return mean_logits
 
     def filled(self, features: pd.DataFrame) -> list[NDArray[np.float32]]:
-        """Return the inputs, once for each stand-in of what the features do not have.
+        """Return the inputs, once for each stand-in of what the features do not have or not tell.
 
         A model of Spotify's table knows popularity, and audio has none: what a model says of a
         track is then the mean of what it says for several popularities.
         """
-        absent = [name for name in self.stand_ins if name not in features]
         known = features.reindex(columns=self.inputs)
-        if not absent:
+        empty = {name: _unknown(name, known[name].to_numpy(np.float64)) for name in self.stand_ins}
+        if not any(rows.any() for rows in empty.values()):
             return [known.to_numpy(np.float32)]
-        draws = zip(*(self.stand_ins[name] for name in absent), strict=True)
+        draws = zip(*(self.stand_ins[name] for name in empty), strict=True)
         return [
-            known.assign(**dict(zip(absent, draw, strict=True))).to_numpy(np.float32)
+            known.assign(
+                **{
+                    name: np.where(rows, value, known[name].to_numpy(np.float64))
+                    for (name, rows), value in zip(empty.items(), draw, strict=True)
+                }
+            ).to_numpy(np.float32)
             for draw in draws
         ]
 

@@ -93,8 +93,7 @@ class Linear:
 
     def contributions(self, values: NDArray[np.float32]) -> Floats:
         """Return what each column adds, shape (rows, genres, columns + 1); last, the intercept."""
-        inputs = _standardised(_expand(values, self.categories), self.mean, self.scale)
-        added = inputs[:, None, :] * self.weights[None]
+        added = self.inputs(values)[:, None, :] * self.weights[None]
         sizes = np.array(widths(self.categories))
         starts = np.r_[0, np.cumsum(sizes)[:-1]].astype(int)
         # A column without any known category has no inputs of its own.
@@ -106,8 +105,11 @@ class Linear:
 
     def logits(self, values: NDArray[np.float32]) -> Floats:
         """Return log-odds up to a constant of the row, shape (rows, genres)."""
-        inputs = _standardised(_expand(values, self.categories), self.mean, self.scale)
-        return inputs @ self.weights.T + self.intercept
+        return self.inputs(values) @ self.weights.T + self.intercept
+
+    def inputs(self, values: NDArray[np.float32]) -> Floats:
+        """Return what is weighted: standard deviations from the mean, cut off; 0 where missing."""
+        return _standardised(_expand(values, self.categories), self.mean, self.scale)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists; `from_json` gives the same numbers back, to the last digit."""

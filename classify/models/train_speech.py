@@ -12,7 +12,7 @@ from __future__ import annotations
 import subprocess
 import zlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ import soundfile
 from scipy import signal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -31,7 +32,15 @@ SPEECH = "speech"
 RATE = 22_050
 SECONDS = 10.0
 LEVELS = ((3.0, 8.0), (8.0, 14.0), (14.0, 20.0))
-"""How many dB a voice lies above the music under it; each reading is laid over each kind."""
+"""How many dB a voice lies above the music under it; each reading is laid over each kind. The first
+is the hard one: heard once at each level, a fifth of it was taken for music, and of the others one
+in fifty."""
+
+ROUNDS = 3
+"""How often each reading is laid over music of each of these levels, and put into a room."""
+
+AGAIN = ("bed", "room")
+"""What differs from one round to the next; all else is made in the first alone."""
 
 FOLDS = 3
 """Into so many parts readers, and music that lies under voices, are dealt."""
@@ -149,9 +158,7 @@ def synthesised(folder: Path) -> list[Clip]:
     return clips
 
 
-def made(
-    folder: Path, readings: list[Clip], music: list[Clip], beds: list[Clip], seed: int = 0
-) -> pd.DataFrame:
+def made(folder: Path, readings: list[Clip], music: list[Clip], beds: list[Clip]) -> pd.DataFrame:
     """Write what is made of readings and of music; say of each what it is.
 
     Parameters
@@ -164,8 +171,6 @@ def made(
         What is to be sent through a narrow band.
     beds : list of Clip
         Music to lie under voices.
-    seed : int
-        Of everything that is left to chance.
 
     Returns
     -------
@@ -173,42 +178,65 @@ def made(
         ``path`` below ``folder/audio``, ``label``, ``group``, ``source`` (the name of the clip that
         it was made of), ``bed`` (that of the music under it, or nothing) and ``made`` (how).
     """
-    chance = np.random.default_rng(seed)
     audio, raw = folder / "audio", folder / "raw"
     audio.mkdir(parents=True)
     raw.mkdir()
     dealt = [[bed for bed in beds if fold_of(bed.group) == fold] for fold in range(FOLDS)]
+    voices = synthesised(raw)
     rows: list[dict[str, str]] = []
+    for number in range(ROUNDS):
+        chance = np.random.default_rng(number)
+        for way in _ways(voices, readings, [] if number else music, dealt, chance):
+            level = 10 ** (-chance.uniform(0, 12) / 20)
+            if number and way.how not in AGAIN:
+                continue
+            clip = way.clip
+            path = f"{clip.label}-{len(rows):04d}.flac"
+            peak = max(abs(way.sound).max(), 1e-9)
+            soundfile.write(audio / path, way.sound / peak * level, RATE)
+            rows.append(
+                {"path": path, "label": clip.label, "group": clip.group, "source": clip.name}
+                | {"bed": way.bed, "made": way.how}
+            )
+    return pd.DataFrame(rows)
 
-    def write(clip: Clip, how: str, sound: NDArray[np.float64], bed: str = "") -> None:
-        path = f"{clip.label}-{len(rows):04d}.flac"
-        peak = max(abs(sound).max(), 1e-9)
-        level = 10 ** (-chance.uniform(0, 12) / 20)
-        soundfile.write(audio / path, sound / peak * level, RATE)
-        rows.append(
-            {"path": path, "label": clip.label, "group": clip.group, "source": clip.name}
-            | {"bed": bed, "made": how}
-        )
 
-    def write_over(clip: Clip, sound: NDArray[np.float64], levels: tuple[float, float]) -> None:
+class Way(NamedTuple):
+    """How a clip is heard, and over what."""
+
+    clip: Clip
+    how: str
+    sound: NDArray[np.float64]
+    bed: str = ""
+
+
+def _ways(
+    voices: list[Clip],
+    readings: list[Clip],
+    music: list[Clip],
+    dealt: list[list[Clip]],
+    chance: np.random.Generator,
+) -> Iterator[Way]:
+    """Go through the ways in which voices, readings and music are heard."""
+
+    def laid_over(clip: Clip, sound: NDArray[np.float64], levels: tuple[float, float]) -> Way:
         own = dealt[fold_of(clip.group)]
         bed = own[chance.integers(len(own))]
-        write(clip, "bed", over(sound, read(bed.path), chance.uniform(*levels)), bed.name)
+        return Way(clip, "bed", over(sound, read(bed.path), chance.uniform(*levels)), bed.name)
 
-    for clip in synthesised(raw):
+    for clip in voices:
         sound = read(clip.path)
-        write(clip, "dry", sound)
-        write(clip, "room", room(sound, chance))
-        write_over(clip, sound, LEVELS[chance.integers(len(LEVELS))])
+        yield Way(clip, "dry", sound)
+        yield Way(clip, "room", room(sound, chance))
+        yield laid_over(clip, sound, LEVELS[chance.integers(len(LEVELS))])
     for place, clip in enumerate(readings):
         sound = read(clip.path)
         for levels in LEVELS:
-            write_over(clip, sound, levels)
-        write(clip, "room", room(sound, chance))
+            yield laid_over(clip, sound, levels)
+        yield Way(clip, "room", room(sound, chance))
         if place % 2:
-            write(clip, "telephone", band(sound, TELEPHONE))
+            yield Way(clip, "telephone", band(sound, TELEPHONE))
     for clip in music:
         narrow = [TELEPHONE, WIDEBAND][chance.integers(2)]
         how = "telephone" if narrow is TELEPHONE else "wideband"
-        write(clip, how, band(read(clip.path), narrow))
-    return pd.DataFrame(rows)
+        yield Way(clip, how, band(read(clip.path), narrow))

@@ -144,6 +144,8 @@ def describe(trained: Bundle, numbers: dict[str, Any]) -> list[str]:
         "the model takes the mean over several typical values, and on the same fold is right for "
         f"{_percent(sound['accuracy'])} (among the first five: {_percent(sound['top_5'])}). These "
         "are still Spotify's own values: of those that Earmark estimates from audio expect less. "
+        "Of an excerpt the length says nothing of the song: below a minute it takes the mean over "
+        "several typical lengths. "
         "The table has about as many tracks of each genre as of any other, as no collection has.",
         "",
         "## With scikit-learn",

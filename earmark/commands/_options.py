@@ -272,10 +272,15 @@ def processes(workers: int, memory: float | None, scheduler: str | None = None) 
     return Cluster(scheduler, process_count(workers), held)
 
 
-def read_settings(config: Path | None) -> Any:
+def read_settings(
+    config: Path | None = None, tempo_range: tuple[float, float] | None = None
+) -> Any:
     from earmark.extract import config as configs
 
-    return configs.load(config) if config else configs.DEFAULTS
+    settings = configs.load(config) if config else configs.DEFAULTS
+    if tempo_range is None:
+        return settings
+    return configs.parse(settings.model_dump() | {"tempo_range": tempo_range}, "--tempo-range")
 
 
 def default_folder() -> Path:

@@ -176,3 +176,12 @@ def _fit(text: str, width: int, keep_end: bool) -> str:
     if keep_end:
         return f"…{set_cell_size(text[::-1], width - 1)[::-1]}"
     return f"{set_cell_size(text, width - 1)}…"
+
+
+def say_astray(tracks: pd.DataFrame, folder: Path) -> None:
+    """Say that the paths of a table, written as they are into a folder, lead to no file."""
+    if not (folder / str(tracks["path"].iloc[0])).exists():
+        say(
+            f"paths are those of the table, and from {folder} they lead to no file: --audio FOLDER "
+            "says where the files are"
+        )

@@ -26,6 +26,14 @@ def command(
             "everybody in the network can use it: there is no password."
         ),
     ] = None,
+    allow_writing: Annotated[
+        bool,
+        typer.Option(
+            "--allow-writing",
+            help="Tags may be written into the files below the root, and undone; on this computer "
+            "alone.",
+        ),
+    ] = False,
     upload_mb: Annotated[
         int | None, typer.Option(min=1, help="Megabytes of one file; by default 200.")
     ] = None,
@@ -41,7 +49,12 @@ def command(
 
     from earmark.classify.app import server, settings
 
-    for name, value in (("ROOT", root and root.absolute()), ("UPLOAD_MB", upload_mb)):
+    given = {
+        "ROOT": root and root.absolute(),
+        "UPLOAD_MB": upload_mb,
+        "ALLOW_WRITING": allow_writing or None,
+    }
+    for name, value in given.items():
         if value is not None:
             os.environ[f"{settings.PREFIX}{name}"] = str(value)
     server.serve(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
+from earmark.commands._options import TempoRange, read_settings
 from earmark.commands._output import As, Format, show
 
 EXAMPLE = "earmark beats song.mp3 > song.beats"
@@ -15,6 +16,7 @@ EXAMPLE = "earmark beats song.mp3 > song.beats"
 
 def command(
     track: Annotated[Path, typer.Argument(help="An audio file.", metavar="TRACK")],
+    tempo_range: TempoRange = None,
     form: As = Format.table,
 ) -> None:
     """Find the beats of an audio file: a line for each, its second and its number in the bar.
@@ -23,7 +25,7 @@ def command(
     """
     import earmark
 
-    found = earmark.beats(track)
+    found = earmark.beats(track, settings=read_settings(tempo_range=tempo_range))
     if not len(found):
         say(f"{track}: nothing repeats in it, so that it has no beats")
     elif found.attrs["tempo"]:

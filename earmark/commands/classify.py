@@ -31,6 +31,7 @@ from earmark.commands._options import (
     Quiet,
     Scheduler,
     Strict,
+    TempoRange,
     Timeout,
     Workers,
     default_folder,
@@ -157,6 +158,7 @@ def command(  # noqa: PLR0912, PLR0915
         ),
     ] = None,
     keys: KeyNames = None,
+    tempo_range: TempoRange = None,
     workers: Workers = 0,
     scheduler: Scheduler = None,
     timeout: Timeout = None,
@@ -172,6 +174,7 @@ def command(  # noqa: PLR0912, PLR0915
     import earmark
     from earmark.classify import score, sound_tags
     from earmark.extract import key_names, tables
+    from earmark.extract import tempo_range as tempi
     from earmark.extract.batch import delivery, run
 
     bundle = earmark.load(model)
@@ -198,12 +201,16 @@ def command(  # noqa: PLR0912, PLR0915
             _say_of_table(bundle, table)
             if keys:
                 key_names.check_named(map(str, table.frame), table.source)
+            if tempo_range:
+                tempi.check_there(map(str, table.frame), table.source)
         else:
             where = str(model or "the default model")
             extraction = score.extraction_of(bundle, where, tags=tags, segments=segments)
             extraction = replace(extraction, timeout=timeout)
             if keys:
                 key_names.check_named(extraction.schema.names, extraction.schema.set)
+            if tempo_range:
+                tempi.check_there(extraction.schema.names, extraction.schema.set)
             say_compiling(extraction.set)
             result = run.extract(
                 sources,
@@ -223,6 +230,9 @@ def command(  # noqa: PLR0912, PLR0915
         if keys:
             names = key_names.of_tracks(table.frame.assign(path=table.paths), keys.value)
             found[key_names.COLUMN] = found["path"].map(names)
+        if tempo_range:
+            own = tempi.of_tracks(table.frame.assign(path=table.paths), tempo_range)
+            found[tempi.COLUMN] = found["path"].map(own)
         if segments is not None:
             timed = scored if parts is table else score.scored(bundle, parts)
             over_time = timed.segments(segments, top, min_probability)

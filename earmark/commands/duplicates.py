@@ -51,7 +51,7 @@ def command(
     edits of it; never another version (live, remix, faster).
     """
     from earmark.classify.dataset import names
-    from earmark.classify.library import doubles, playlists
+    from earmark.classify.library import columns, doubles, places, playlists
     from earmark.extract import tables
 
     if output is not None and output != STDOUT:
@@ -66,10 +66,11 @@ def command(
     if output is not None and output != STDOUT:
         tables.write(rows, output)
     if playlist is not None and len(rows):
-        lines = None
+        lines, heard = None, rows
         if audio is not None and files is not None:
-            lines = playlists.located_as(files, audio, playlist, True, "auto")
-        playlists.write_one(rows, playlist, lines)
+            lines = places.located_as(files, audio, playlist, True, "auto")
+            heard = columns.with_tags(rows, files)
+        playlists.write_one(heard, playlist, lines)
     for failure in found.failures:
         say(str(failure))
     if audio is None:

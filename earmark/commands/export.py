@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
-from earmark.commands._output import STDOUT, As, Format, show, write
+from earmark.commands._output import STDOUT, As, Format, say_astray, show, write
 
 EXAMPLE = "earmark export genres.csv --features features.parquet --audio ~/Music -o rekordbox.xml"
 
@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "--to",
             help="rekordbox: XML of Rekordbox; itunes: XML that Mixxx, Traktor and Serato read; "
-            "sqlite: a database, also for DuckDB; acousticbrainz: a JSON file for each track.",
+            "sqlite: a database with views; acousticbrainz: a JSON file for each track.",
         ),
     ] = Target.rekordbox,
     features: Annotated[
@@ -53,7 +53,7 @@ def command(
 ) -> None:
     """Write tracks, with a playlist for each genre, for DJ programs; a database; or JSON files."""
     from earmark.classify.dataset import names
-    from earmark.classify.library import columns, export, playlists
+    from earmark.classify.library import columns, export, places, playlists
 
     is_file = target in (Target.sqlite, Target.acousticbrainz)
     if output == STDOUT and is_file:
@@ -64,7 +64,7 @@ def command(
     lines = None
     if audio is not None:
         files = names.located(tracks["path"].astype(str), audio)
-        lines = playlists.located_as(files, audio, output, True, "absolute")
+        lines = places.located_as(files, audio, output, True, "absolute")
         tracks = columns.with_tags(tracks, files)
     if target is Target.sqlite:
         count = export.sqlite(tracks, source, output)
@@ -77,5 +77,7 @@ def command(
         return
     else:
         count = playlists.write_collection(tracks, output, lines, itunes=target is Target.itunes)
+    if audio is None and not is_file:
+        say_astray(tracks, output.parent)
     facts = {"tracks": count, "output": str(output)}
     show(facts, form, lambda: print(f"{count:6}  {output}"))

@@ -24,6 +24,7 @@ from earmark.commands._options import (
     Scheduler,
     Sources,
     Strict,
+    TempoRange,
     Timeout,
     Workers,
     default_folder,
@@ -88,6 +89,7 @@ def command(
         ),
     ] = False,
     keys: KeyNames = None,
+    tempo_range: TempoRange = None,
     force: Force = False,
     workers: Workers = 0,
     scheduler: Scheduler = None,
@@ -115,7 +117,11 @@ def command(
     if header_rows not in (1, 3):
         raise typer.BadParameter("either 1 or 3", param_hint="--header-rows")
     extraction = run.Extraction(
-        set_name, read_settings(config), windows, tracks_output is not None, timeout
+        set_name,
+        read_settings(config, tempo_range),
+        windows,
+        tracks_output is not None,
+        timeout,
     )
     say_compiling(set_name)
     if output == str(STDOUT):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from earmark.commands._console import say
-from earmark.commands._output import STDOUT, As, Format, show, write
+from earmark.commands._output import STDOUT, As, Format, say_astray, show, write
 
 EXAMPLE = (
     "earmark playlist genres.csv -o ~/Music --audio ~/Music;  earmark playlist features.parquet "
@@ -133,7 +133,7 @@ def command(
     import pandas as pd
 
     from earmark.classify.dataset import names
-    from earmark.classify.library import choose, columns, exchange, playlists
+    from earmark.classify.library import choose, columns, exchange, places, playlists
     from earmark.extract.errors import SchemaError
 
     single = output == STDOUT or (
@@ -149,8 +149,8 @@ def command(
         tracks = columns.with_column(tracks, by, files)
     least = at_least if at_least is not None else 0.0 if single or by != "genre" else 0.5
     every = len(tracks)
-    tracks, away = choose.within(tracks, least, files)
-    if unsure := every - away - len(tracks):
+    tracks, unsure, away = choose.within(tracks, least, files)
+    if unsure:
         say(
             f"{unsure} of {every} {'is' if unsure == 1 else 'are'} in no playlist: the genre is "
             f"less probable than {least:g} (--at-least)"
@@ -166,7 +166,7 @@ def command(
     chosen = choose.choose(tracks, source, asked, files)
     lines = None
     if audio is not None and files is not None:
-        lines = playlists.located_as(files, audio, output, single, paths.value)
+        lines = places.located_as(files, audio, output, single, paths.value)
         chosen = columns.with_tags(chosen, files)
     folder = output.parent if single else output
     ending = f".{kind.value}"
@@ -182,11 +182,8 @@ def command(
         say(f"{nameless} of {every} {'is' if nameless == 1 else 'are'} in no playlist: no {by}")
     if not made:
         raise SchemaError(f"{table}: no playlist was written; no track has a {by}, or all are kept")
-    if audio is None and not (folder / str(chosen["path"].iloc[0])).exists():
-        say(
-            f"paths are those of the table, and from {folder} they lead to no file: --audio FOLDER "
-            "says where the files are"
-        )
+    if audio is None:
+        say_astray(chosen, folder)
     written = pd.DataFrame([asdict(playlist) for playlist in made])
     lengths = [f"{playlist.tracks:6}  {playlist.path}" for playlist in made]
     show(written, form, lambda: print(*lengths, sep="\n"))

@@ -22,7 +22,10 @@ def command(
             metavar="TRACK",
         ),
     ],
-    table: Annotated[Path, typer.Argument(help="A table from `earmark extract`.", metavar="TABLE")],
+    table: Annotated[
+        Path,
+        typer.Argument(help="A table from `earmark extract`; it may stand first.", metavar="TABLE"),
+    ],
     count: Annotated[int, typer.Option("-n", min=1, help="How many tracks to name.")] = 10,
     duplicates: Annotated[
         bool, typer.Option("--duplicates", help="Also name the same recording in another file.")
@@ -38,10 +41,15 @@ def command(
     track in opposite ways.
     """
     from earmark.classify.dataset import build
-    from earmark.classify.library import similar
+    from earmark.classify.library import ask
     from earmark.extract import tables
 
-    found = similar.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
+    if tables.is_table(track):
+        if tables.is_table(table):
+            raise typer.BadParameter(f"{track} and {table} are two tables; name a track and one")
+        # Only one of both is a table: the order says nothing.
+        track, table = str(table), Path(track)
+    found = ask.find(track, tables.read(table), count=count, duplicates=duplicates, reasons=why)
     if not len(found):
         say(f"{track}: nothing is like it: it is silent, or the only one")
 

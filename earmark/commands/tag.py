@@ -26,7 +26,8 @@ from earmark.commands.classify import OptionalValues
 if TYPE_CHECKING:
     import pandas as pd
 
-    from earmark.classify.library.tagging.plan import Mode, Plan
+    from earmark.classify.library.tagging.changes import Plan
+    from earmark.classify.library.tagging.plan import Mode
 
 EXAMPLE = "earmark tag ~/Music --plan plan.json, then: earmark tag --write plan.json"
 
@@ -115,6 +116,14 @@ def command(
         Path | None,
         typer.Option(help="With a table: the folder that was analysed.", metavar="DIR"),
     ] = None,
+    features: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Beside a table: one from `earmark extract` of the same tracks, for the fields "
+            "that the first cannot give; may be given several times.",
+            metavar="TABLE",
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option("-m", "--model", help="Directory of a model; by default the one shipped."),
@@ -146,12 +155,11 @@ def command(
     A file is replaced in one step by a copy that is proven to sound the same, and what was there
     before is in a journal: `earmark untag JOURNAL` brings it back, to the byte.
     """
-    from earmark.classify.library.tagging import fields as fields_of_files
-    from earmark.classify.library.tagging import journal, restore
+    from earmark.classify.library.tagging import journal, opened, restore, stored
     from earmark.classify.library.tagging import plan as plans
     from earmark.classify.library.tagging import write as writing
 
-    fields_of_files.require_mutagen()
+    opened.require_mutagen()
     if verify is not None:
         _compare(restore.compare(journal.read(verify)), form)
         return
@@ -164,7 +172,7 @@ def command(
         # Refused before hours of analysis.
         log = journal.Journal(journal_path or journal.default_path())
     if saved:
-        plan = plans.load(Path(str(write)))
+        plan = stored.load(Path(str(write)))
     else:
         mode: Mode = "append" if append else "overwrite" if overwrite else "keep"
         plan = _planned(
@@ -177,6 +185,7 @@ def command(
             mode=mode,
             albums=albums,
             audio=audio,
+            features=features or [],
             model=model,
             workers=workers,
             timeout=timeout,
@@ -189,7 +198,7 @@ def command(
         for note in file.notes:
             say(f"{file.path}: {note}")
     if plan_output is not None:
-        plans.save(plan, plan_output)
+        stored.save(plan, plan_output)
         tell(f"the plan: {plan_output}; carry it out with: earmark tag --write {plan_output}")
     if write is None:
         counts = plan.counts
@@ -230,6 +239,7 @@ def _planned(
     mode: Mode,
     albums: AlbumsBy,
     audio: Path | None,
+    features: list[Path],
     model: Path | None,
     workers: int,
     timeout: float | None,
@@ -248,8 +258,18 @@ def _planned(
         values.genre_names(genre_map) if genre_map else {},
     )
     if len(sources) == 1 and tables.is_table(sources[0]):
-        found = known.of_table(Path(sources[0]), audio, model)
+        found = known.of_table(Path(sources[0]), audio, model, features)
+        _say_lacking(
+            sources[0], values.lacking(map(str, found.rows), wanted.fields), wanted.fields, fields
+        )
     else:
+        if features:
+            raise typer.BadParameter("--features stands beside a table; here, files are analysed")
+        if "replaygain" in wanted.fields and not quiet:
+            say(
+                "every file is heard twice, the second time for ReplayGain's loudness; --fields "
+                "without replaygain hears it once"
+            )
         found = known.of_files(
             sources,
             model,
@@ -271,3 +291,24 @@ def _planned(
         origin=found.origin,
         report=reporter("tags read", quiet),
     )
+
+
+def _say_lacking(
+    table: str, lacking: dict[str, str], wanted: tuple[str, ...], named: str | None
+) -> None:
+    """Say which fields a table cannot give, and how to get them."""
+    from earmark.extract.errors import SchemaError
+
+    if not lacking:
+        return
+    sets: dict[str, list[str]] = {}
+    for field, which in lacking.items():
+        sets.setdefault(which, []).append(field)
+    ways = [f"{', '.join(own)} by --set {which}" for which, own in sets.items()]
+    message = (
+        f"{table} cannot give {', '.join(lacking)}: name a table beside it that can, --features "
+        f"TABLE, which `earmark extract SOURCE -o TABLE` makes ({'; '.join(ways)})"
+    )
+    if named is not None and len(lacking) == len(wanted):
+        raise SchemaError(message)
+    say(message)

@@ -102,7 +102,13 @@ class Extraction:
             raise SettingsError(f"windows = {self.windows:g}: between 0.5 and 3600 seconds")
         if self.timeout is not None and not self.timeout > 0:
             raise SettingsError(f"timeout = {self.timeout:g}: more than 0 seconds")
-        if not sets.get(self.set).configurable and self.settings != DEFAULTS:
+        feature_set = sets.get(self.set)
+        if self.settings.tempo_range and not feature_set.finds_tempo:
+            raise SettingsError(
+                f"tempo_range: the set {self.set} has no tempo, or one that is defined elsewhere; "
+                "the sets default and spotify can bring theirs into a range"
+            )
+        if not feature_set.configurable and self.settings.of_sound != DEFAULTS:
             raise SettingsError(
                 f"the set {self.set} is defined with settings of its own; leave others out"
             )

@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import descriptor

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.typing import NDArray
 
 from earmark.extract.engine.registry import Column, descriptor
@@ -15,6 +15,7 @@ from earmark.extract.estimators import downbeats
 from earmark.extract.estimators import tempo as tempi
 from earmark.extract.estimators import tempo_map as maps
 from earmark.extract.signal import filters, series_loops, spectral_loops
+from earmark.extract.tempo_range import FOUND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -262,12 +263,12 @@ def evidence(track: TrackSummary) -> tuple[tempi.Pulses, NDArray[np.float64]]:
 def _beat(track: TrackSummary) -> tempi.Tempo:
     if not onset_rate(track):
         return tempi.Tempo(np.nan, np.nan, np.nan, np.nan)
-    return tempi.octaves().decide(*evidence(track))
+    return tempi.octaves().decide(*evidence(track)).within(track.settings.tempo_range)
 
 
 @descriptor(
     "track",
-    values=[Column("tempo", "BPM", tempi.RANGE), Column("tempo_confidence", "", (0, 1))],
+    values=[Column("tempo", "BPM", FOUND), Column("tempo_confidence", "", (0, 1))],
     needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default", "spotify"],
     version=4,
@@ -322,7 +323,7 @@ def tempo(track: TrackSummary) -> tuple[float, float]:
 
 @descriptor(
     "track",
-    values=[Column("tempo_2", "BPM", tempi.RANGE), Column("tempo_2_confidence", "", (0, 1))],
+    values=[Column("tempo_2", "BPM", FOUND), Column("tempo_2_confidence", "", (0, 1))],
     needs=["onset_envelope", "low_onset", "mid_onset", "tempo_pattern", "fluctuation_pattern"],
     sets=["default"],
     family="rhythm",

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.ndimage import uniform_filter1d
 
 from earmark.extract.engine.registry import Column, descriptor
 from earmark.extract.estimators import key as keys
@@ -310,7 +310,7 @@ def triads(window: Window) -> Floats:
 
 def _averaged(values: Floats) -> Floats:
     """Return the mean over the frames around each, but for the number of these at the ends."""
-    mean: Floats = uniform_filter1d(values, CHORD_FRAMES, axis=0, mode="constant")
+    mean: Floats = scipy.ndimage.uniform_filter1d(values, CHORD_FRAMES, axis=0, mode="constant")
     # Its running sums may end a little below nothing.
     return np.maximum(mean, np.float32(0))
 

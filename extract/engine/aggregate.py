@@ -308,7 +308,7 @@ def row(track: TrackSummary, descriptors: Sequence[Descriptor]) -> Doubles:
         if entry.kind != "estimate"
     }
     estimates = [entry for entry in descriptors if entry.kind == "estimate"]
-    if estimates and track and track.settings == DEFAULTS:
+    if estimates and track and track.settings.of_sound == DEFAULTS:
         names = _columns(tuple(values), track.settings)
         by_column = dict(zip(names, np.concatenate(list(values.values())).tolist(), strict=True))
         values |= {entry.name: np.array([entry.function(by_column)]) for entry in estimates}

@@ -9,7 +9,7 @@ Ellis, "Beat tracking by dynamic programming", Journal of New Music Research 36(
 from __future__ import annotations
 
 import numpy as np
-import scipy.ndimage
+import scipy
 from numpy.typing import NDArray
 
 from earmark.extract.signal.kernels import kernel
@@ -41,14 +41,21 @@ MOST_BEATS = 64
 
 @kernel
 def _chain(envelope, periods, tightness, total, before):
+    # What a distance costs is computed anew only where the period changes.
+    cost = np.empty(int(2 * periods.max()) + 2)
+    usual = 0.0
     for frame in range(len(envelope)):
         best = 0.0
         place = -1
         period = periods[frame]
+        if period != usual:
+            usual = period
+            for distance in range(int(0.5 * period), int(2 * period) + 2):
+                late = np.log(distance / period)
+                cost[distance] = tightness * late * late
         first = max(0, int(frame - 2 * period))
         for other in range(first, int(frame - 0.5 * period) + 1):
-            late = np.log((frame - other) / period)
-            value = total[other] - tightness * late * late
+            value = total[other] - cost[frame - other]
             if value > best:
                 best = value
                 place = other

@@ -24,17 +24,17 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from earmark.extract.estimators import beats
 from earmark.extract.estimators.spotify import standardised
+from earmark.extract.tempo_range import FOUND, Range, in_range
 
 __all__ = [
     "CENTRE",
     "NO_PULSES",
-    "RANGE",
     "Octaves",
     "Pulses",
     "Tempo",
@@ -47,8 +47,8 @@ __all__ = [
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-RANGE = (38.0, 270.0)
-"""Slowest and fastest tempo in beats per minute; 4 % of tapped tempi lie outside."""
+SAME = 0.04
+"""Log of the ratio below which two tempi are one."""
 
 CENTRE = 115.0
 """The middle of the tempi that people tap, in beats per minute."""
@@ -163,8 +163,8 @@ def _backbeat(onset: Floats, low_onset: Floats, mid_onset: Floats, period: float
 @lru_cache(maxsize=1)
 def _grid() -> Doubles:
     """Tempi half a hundredth apart, one beyond each end of the range."""
-    count = int(np.log(RANGE[1] / RANGE[0]) / np.log(_RATIO))
-    return RANGE[0] * _RATIO ** np.arange(-1.0, count + 2)
+    count = int(np.log(FOUND[1] / FOUND[0]) / np.log(_RATIO))
+    return FOUND[0] * _RATIO ** np.arange(-1.0, count + 2)
 
 
 def pulses(
@@ -212,7 +212,7 @@ def pulses(
     # The top of the parabola through the peak and its neighbours.
     shift = np.clip((before - after) / (2 * (before - 2 * here + after)), -0.5, 0.5)
     top = here - (before - after) * shift / 4
-    bpm = np.clip(_grid()[at] * _RATIO**shift, *RANGE)
+    bpm = np.clip(_grid()[at] * _RATIO**shift, *FOUND)
     turns = [_backbeat(onset, low_onset, mid_onset, 60 * frame_rate / each) for each in bpm]
     sparse = np.maximum(0, np.log2(bpm / (60 * max(rate, 1 / 60))) - SLACK)
     return Pulses(bpm, top, np.array(turns), sparse)
@@ -234,6 +234,16 @@ class Tempo(NamedTuple):
     confidence: float
     other: float
     other_confidence: float
+
+    def within(self, bounds: Range | None) -> Tempo:
+        """Return the tempo in a range; the other one becomes that which it was, if they meet.
+
+        The confidences stay: how sure it is what people tap does not depend on what somebody wants.
+        """
+        if bounds is None or (bpm := in_range(self.bpm, *bounds)) == self.bpm:
+            return self
+        meet = abs(np.log(self.other / bpm)) < SAME
+        return self._replace(bpm=bpm, other=self.bpm if meet else self.other)
 
 
 @dataclass(frozen=True)

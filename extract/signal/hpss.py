@@ -23,7 +23,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.fft
+import scipy
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 

@@ -1,15 +1,16 @@
 """How loops that NumPy cannot run fast are compiled by numba, and cached on disk.
 
 Every kernel is a pure function of its arguments and runs on one thread, so that the same input
-gives the same bytes however many workers there are.
+gives the same bytes however many workers there are. numba is imported when the first of them is
+called: half a second that reading a table has no use for.
 """
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,14 +29,53 @@ UNORDERED_MAXIMUM = frozenset({"nnan", "nsz"})
 """For kernels without NaN: a maximum may use vectors, and no value is changed by it."""
 
 
+class Kernel:
+    """A function that is compiled when it is first called, and whose result is kept on disk.
+
+    Parameters
+    ----------
+    function : callable
+        What numba compiles. It may call other kernels.
+    fastmath : frozenset of str
+        What the compiler may assume of numbers.
+    """
+
+    def __init__(self, function: Any, fastmath: frozenset[str]) -> None:
+        self.py_func = function
+        self.fastmath = fastmath
+
+    @functools.cached_property
+    def compiled(self) -> Any:
+        """What numba makes of the function."""
+        import numba
+
+        options = {"fastmath": set(self.fastmath), "error_model": "numpy"}
+        try:
+            return numba.njit(cache=True, **options)(self.py_func)
+        except RuntimeError:
+            # There is no folder to cache in (a read-only system without a home): compile each time.
+            return numba.njit(**options)(self.py_func)
+
+    @property
+    def _numba_type_(self) -> Any:
+        # By this numba knows what a kernel is that another one calls.
+        from numba import types
+
+        return types.Dispatcher(self.compiled)
+
+    @property
+    def stats(self) -> Any:
+        """Where the result is kept, and how often it was found there."""
+        return self.compiled.stats
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run the compiled function."""
+        return self.compiled(*arguments)
+
+
 def kernel(function: Any, fastmath: frozenset[str] = _FAST) -> Any:
-    """Compile a function when it is first called, and keep the result on disk."""
-    options = {"fastmath": set(fastmath), "error_model": "numpy"}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:
-        # There is no folder to cache in (a read-only system without a home): compile each time.
-        return numba.njit(**options)(function)
+    """Have a function compiled when it is first called, and the result kept on disk."""
+    return Kernel(function, fastmath)
 
 
 def are_compiled(module: ModuleType) -> bool:

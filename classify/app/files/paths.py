@@ -131,7 +131,7 @@ def check_table_size(path: Path, named: str) -> None:
     if columns > MOST_COLUMNS:
         raise FindError(
             printable(named),
-            f"has {columns:,} columns; {MOST_COLUMNS:,} are the limit here: is it the right table?",
+            f"has more than {MOST_COLUMNS:,} columns, the limit here: is it the right table?",
         )
     if cells > MOST_CELLS:
         raise FindError(

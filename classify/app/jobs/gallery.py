@@ -236,5 +236,9 @@ def zipped(gallery: Gallery) -> bytes:
     """Return the pictures that are done, and a page that shows them, as a ZIP archive."""
     made = [gallery.made[name] for name in insights.NAMES if name in gallery.made]
     page = insights.render(gallery.source.name, gallery.about, made, gallery.theme)
-    pictures = {f"{one.name}.png": one.png for one in made if isinstance(one, Picture)}
-    return zip_files({"index.html": page, **pictures})
+    files = {"index.html": page}
+    for one in made:
+        if isinstance(one, Picture):
+            files |= {f"{one.name}.png": one.png, f"{one.name}.svg": one.svg}
+            files[f"{one.name}.csv"] = one.data
+    return zip_files(files)

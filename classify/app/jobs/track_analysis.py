@@ -20,6 +20,7 @@ from earmark.classify import score, sound_tags
 from earmark.classify.app.files import scratch
 from earmark.classify.app.files.transcode import browser_playable
 from earmark.classify.app.jobs.about_file import about_file
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.model import storage
 from earmark.extract import sets
 from earmark.extract.batch import track
@@ -28,6 +29,7 @@ from earmark.extract.preview import Preview, preview
 from earmark.extract.provenance import Provenance
 
 if TYPE_CHECKING:
+    from earmark.classify.app.jobs.kept import Results
     from earmark.classify.trained import Trained
 
 __all__ = ["TrackAnalysis", "analyse_track", "model_at", "warm"]
@@ -73,6 +75,8 @@ class TrackAnalysis:
         What the tags of the file say; empty where they say nothing.
     cover : bytes
         A small PNG; empty where the tags have none.
+    sha256 : str
+        Of the file.
     """
 
     duration: float
@@ -90,6 +94,7 @@ class TrackAnalysis:
     artist: str = ""
     album: str = ""
     cover: bytes = b""
+    sha256: str = ""
 
     @classmethod
     def of(cls, sent: dict[str, Any]) -> TrackAnalysis:
@@ -124,7 +129,9 @@ def _preview(sent: dict[str, Any]) -> Preview | None:
     )
 
 
-def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str, Any]:
+def analyse_track(
+    path: str, model: str, folder: str | None = None, kept: Results | None = None
+) -> dict[str, Any]:
     """Analyse a file with a model; this runs in a worker.
 
     Parameters
@@ -135,6 +142,8 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         The directory of a bundle.
     folder : str, optional
         Where a file that browsers play may be put; None where no picture and sound are wanted.
+    kept : Results, optional
+        Where what was found out before is looked for, and kept.
 
     Returns
     -------
@@ -148,6 +157,20 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
     BundleError
         The model takes no audio.
     """
+    digest = sha256_of(Path(path)) if Path(path).is_file() else ""
+    kind = "values" if folder is None else "picture"
+    known = kept.find(digest, model, kind) if kept is not None else None
+    sent = _analysed(path, model, folder is not None) if known is None else known
+    sent["sha256"] = digest
+    if kept is not None and known is None:
+        kept.keep(digest, model, kind, sent)
+    if folder is not None:
+        # Where the sound is belongs to the session.
+        sent["sound"] = str(browser_playable(path, folder)[0])
+    return sent
+
+
+def _analysed(path: str, model: str, pictured: bool) -> dict[str, Any]:
     bundle = model_at(model)
     extraction = score.extraction_of(bundle, model)
     seen = preview(path, extraction)
@@ -182,8 +205,7 @@ def analyse_track(path: str, model: str, folder: str | None = None) -> dict[str,
         "tags": tags,
         **about_file(path),
     }
-    if folder is not None:
-        sent["sound"] = str(browser_playable(path, folder)[0])
+    if pictured:
         sent |= {name: getattr(seen, name) for name in (*DRAWN, "waveform_rate", "mel_rate")}
         sent["beat_times"] = seen.beats["time"].to_numpy(np.float64)
         sent["beat_numbers"] = seen.beats["beat"].to_numpy(np.int64)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from earmark.classify.app.jobs.course import follow, received
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, analyse_track
 from earmark.classify.app.settings import seconds_for
 from earmark.extract import sets
@@ -22,7 +23,9 @@ from earmark.extract.errors import EarmarkError, FindError, printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from earmark.classify.app.jobs.kept import Results
     from earmark.classify.app.jobs.queue import Job, JobQueue
+    from earmark.classify.over_time import OverTime
 
 __all__ = ["Item", "TrackList", "search", "table", "unique_name"]
 
@@ -39,6 +42,25 @@ WORDS = ("title", "artist", "album")
 
 TOP = 3
 """Genres of a track in the table, the most probable."""
+
+
+@dataclass(eq=False)
+class Course:
+    """What changes in the course of a track, once somebody looks at it.
+
+    Parameters
+    ----------
+    found : OverTime, optional
+        None before it is known.
+    job : Job, optional
+        What is waited for.
+    error : str
+        Why it is not known.
+    """
+
+    found: OverTime | None = None
+    job: Job | None = None
+    error: str = ""
 
 
 @dataclass(eq=False)
@@ -59,6 +81,8 @@ class Item:
         The analysis that is waited for.
     picture : bool
         Whether it is shown, and so has to be drawn.
+    course : Course
+        What changes in the course of it.
     """
 
     name: str
@@ -67,6 +91,7 @@ class Item:
     error: str = ""
     job: Job | None = None
     picture: bool = False
+    course: Course = field(default_factory=Course)
 
     @property
     def waits(self) -> bool:
@@ -99,6 +124,8 @@ class TrackList:
         The one that is shown.
     items : list of Item
         The tracks.
+    kept : Results, optional
+        Where results are kept for another visit.
     """
 
     owner: str
@@ -109,7 +136,9 @@ class TrackList:
     outside: int = 0
     chosen: Item | None = None
     items: list[Item] = field(default_factory=list)
+    kept: Results | None = None
     _shown: list[Item] = field(default_factory=list)
+    _followed: Item | None = None
 
     def add(self, tracks: Iterable[tuple[str, Path]]) -> list[Item]:
         """Add tracks by their names and paths, and show the first of them.
@@ -141,6 +170,42 @@ class TrackList:
                 old.analysis = old.analysis.without_picture()
         self._shown = self._shown[-PICTURES:]
 
+    def follow(self, queue: JobQueue, item: Item) -> bool:
+        """Find out what changes in the course of a track; return whether that has come to an end.
+
+        What was asked of another one and has not begun is not waited for.
+        """
+        course = item.course
+        if course.job is None and course.found is None and not course.error:
+            before = None if self._followed is None else self._followed.course
+            if before is not None and before.job is not None and before.job.state == "waiting":
+                before.job.cancel()
+                before.job = None
+            self._followed = item
+            try:
+                course.job = queue.submit(
+                    self.owner,
+                    follow,
+                    *(str(item.path), str(self.model)),
+                    timeout=seconds_for(item.path),
+                    first=True,
+                    **self._kept,
+                )
+            except EarmarkError as error:
+                course.error = str(error)
+        elif course.job is not None and course.job.finished:
+            if course.job.state == "done":
+                course.found = received(course.job.result())
+            else:
+                course.error = course.job.error.replace(str(item.path), item.name)
+            course.job = None
+        return course.job is None
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """What a job is told of the results that are kept."""
+        return {} if self.kept is None else {"kept": self.kept}
+
     def refresh(self, queue: JobQueue) -> bool:
         """Take in finished analyses, submit further ones, and return whether more are to come."""
         for item in self.items:
@@ -160,6 +225,7 @@ class TrackList:
                         str(self.folder) if item.picture else None,
                         timeout=seconds_for(item.path),
                         first=item.picture,
+                        **self._kept,
                     )
                 except EarmarkError as error:
                     if not submitted:
@@ -215,7 +281,9 @@ class TrackList:
         self.stop()
         self.model, self.chosen = model, chosen
         for item in self.items:
-            item.analysis, item.error = None, ""
+            if item.course.job is not None:
+                item.course.job.cancel()
+            item.analysis, item.error, item.course = None, "", Course()
 
     def remove(self, item: Item) -> None:
         """Remove one track, and show the one that took its place."""

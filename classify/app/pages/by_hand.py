@@ -136,7 +136,7 @@ def _form(fields: Mapping[str, Field]) -> dict[str, float]:
         shown = [fields[name] for name in names if name in fields]
         if not shown:
             continue
-        st.markdown(f"##### {group}")
+        st.markdown(f"## {group}")
         for place in range(0, len(shown), 2):
             pair = shown[place : place + 2]
             for column, field in zip(st.columns(2, gap="medium"), pair, strict=False):
@@ -197,13 +197,13 @@ def _result(model: Trained, values: Mapping[str, float], verdict: Any) -> None:
     chances = [float(prediction[f"probability{suffix}"]) for suffix in suffixes]
     with verdict:
         _verdict(model, genres, chances, values)
-    st.markdown("##### Genre")
+    st.markdown("## Genre")
     theme.figure(charts.genres(genres, chances), key="by hand genres")
-    st.markdown("##### Beside a typical track of it")
+    st.markdown("## Beside a typical track of it")
     theme.figure(
         radar.radar(values, model.typical.get(genres[0], {}), grid.DECIBEL), key="by hand radar"
     )
-    st.markdown(f"##### Why {theme.plain(genres[0])}?")
+    st.markdown(f"## Why {theme.plain(genres[0])}?")
     reasoning.show(model.explain(table, by="families"))
     with st.expander("By descriptor"):
         explanation = model.explain(table, top=REASONS)
@@ -225,6 +225,6 @@ def _verdict(
         for name, share in zip(genres[:3], chances[:3], strict=False)
     ]
     first = f":gray[{named[0]}?]" if sure.weak else named[0]
-    st.markdown(f"#### {first} :gray[:small[{', '.join(named[1:])}]]")
+    st.markdown(f"## {first} :gray[:small[{', '.join(named[1:])}]]")
     speech = "Speech rather than music. " if headline.is_speech(genres, values) else ""
     st.caption(theme.plain(f"{speech}{sure.words}. {sure.told}", 400))

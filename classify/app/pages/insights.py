@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
 
 import streamlit as st
 
-from earmark.classify.app import catalog, session
+from earmark.classify.app import _compat, catalog, session
 from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs.gallery import Gallery, Source, zipped
 from earmark.classify.app.jobs.track_list import TrackList
@@ -15,6 +16,7 @@ from earmark.classify.app.settings import app_settings, seconds_for
 from earmark.classify.app.widgets import table_picker, theme, waiting
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.app.widgets.waiting import POLL
+from earmark.classify.html.plotting import size
 from earmark.classify.insights import tracks
 from earmark.classify.insights.page import NAMES, NO_GENRE, Absent, Picture
 from earmark.extract.errors import EarmarkError
@@ -22,20 +24,16 @@ from earmark.extract.errors import EarmarkError
 __all__ = ["page"]
 
 DEMO = "The demo tracks"
-UPLOAD = "Uploaded: "
 
 STYLE = """
 <style>
-  /* On a phone pictures scroll sideways: scaled down, their text could not be read. */
-  [class*="st-key-insight-"] { overflow-x: auto; }
-  [class*="st-key-insight-"] img { min-width: 40rem; }
-</style>
-"""
-
-LIGHT = """
-<style>
-  /* Let the colour of the page show through the white background of pictures. */
-  [class*="st-key-insight-"] img { mix-blend-mode: multiply; }
+  .earmark-picture img { display: block; width: 100%; height: auto; }
+  /* On a phone another is shown: scaled down, the letters of the wide one could not be read. */
+  .earmark-picture .narrow { display: none; }
+  @media (max-width: 640px) {
+    .earmark-picture .wide { display: none; }
+    .earmark-picture .narrow { display: block; }
+  }
 </style>
 """
 
@@ -46,7 +44,7 @@ def page() -> None:
         "Insights",
         "What is in a table: its genres, its descriptors, how they go together, what is missing.",
     )
-    st.html(STYLE if theme.color_scheme() == "dark" else STYLE + LIGHT)
+    st.html(STYLE)
     source = _source()
     gallery: Gallery | None = st.session_state.get("gallery")
     if source is None:
@@ -74,52 +72,23 @@ def page() -> None:
 
 def _source() -> Source | None:
     """Draw the choice of a table and of its genres; None where no table is chosen."""
-    choose, upload = st.tabs([":material/table_view: A table", ":material/upload: Upload one"])
-    with upload:
-        _upload()
-    with choose, st.container(horizontal=True, vertical_alignment="bottom"):
-        table = _choose_table()
-        if table is None:
-            return None
-        labels, label, labels_name = _genres(table)
+    table, beside = table_picker.pick_table(
+        "insights table", [DEMO] if (tracks.DEMO / "tracks.csv").is_file() else []
+    )
+    if table is None:
+        return None
+    with beside:
+        labels, label, labels_name = _genres(table.option)
     track_list: TrackList | None = st.session_state.get("track list")
-    if table == SESSION and track_list is not None:
+    if table.option == SESSION and track_list is not None:
         return Source.of(SESSION, tabulate(track_list.done))
-    if table == DEMO:
+    path = table.path
+    if path is None:
         return Source(DEMO)
-    name, path = st.session_state.get("insights upload", ("", None))
-    if path is None or table != f"{UPLOAD}{name}":
-        path = resolve_table(table)
-        name = path.name
+    name = Path(table.name).name
     # Pictures are drawn anew when another run of `earmark extract` has changed the files.
     stamp = hash(tuple(catalog.file_stamp(Path(file)) for file in (path, labels) if file))
     return Source(name, str(path), labels, label, stamp=stamp, labels_name=labels_name)
-
-
-def _upload() -> None:
-    """Draw the upload box, and select the table that is uploaded."""
-    turn = st.session_state.setdefault("insights turn", 0)
-    upload = table_picker.upload_table("CSV or Parquet", f"insights file {turn}")
-    if upload is None:
-        return
-    _, before = st.session_state.get("insights upload", ("", None))
-    if before is not None:
-        before.unlink(missing_ok=True)
-    st.session_state["insights upload"] = upload.name, upload.path
-    st.session_state["insights table"] = f"{UPLOAD}{upload.name}"
-    # Another key is an empty box.
-    st.session_state["insights turn"] = turn + 1
-    session.forget([upload.file_id])
-    st.rerun()
-
-
-def _choose_table() -> str | None:
-    name, path = st.session_state.get("insights upload", ("", None))
-    return table_picker.choose_table(
-        "insights table",
-        before=[] if path is None else [f"{UPLOAD}{name}"],
-        after=[DEMO] if (tracks.DEMO / "tracks.csv").is_file() else [],
-    )
 
 
 def _genres(table: str) -> tuple[str | None, str | None, str]:
@@ -155,7 +124,7 @@ def _pictures(gallery: Gallery) -> None:
         st.session_state["gallery busy"] = False
         st.rerun()
     st.session_state["gallery busy"] = gallery.busy
-    st.markdown(f"##### {theme.plain(gallery.source.name)}")
+    st.markdown(f"## {theme.plain(gallery.source.name)}")
     if gallery.about:
         st.caption(theme.plain(" ".join(gallery.about), 600))
     if gallery.error:
@@ -189,7 +158,7 @@ def _pictures(gallery: Gallery) -> None:
     if any(drawing.reason == NO_GENRE for drawing in absent):
         st.caption("Genres can be compared once a file of them is named: see Genres above.")
     if absent:
-        st.markdown("##### Not drawn")
+        st.markdown("## Not drawn")
         st.caption("  \n".join(theme.plain(f"{one.heading}: {one.reason}", 400) for one in absent))
 
 
@@ -207,12 +176,35 @@ def _progress(gallery: Gallery) -> None:
 
 def _show(drawing: Picture) -> None:
     with st.container(border=True):
-        st.markdown(f"##### {theme.plain(drawing.title, 300)}")
+        st.markdown(f"### {theme.plain(drawing.title, 300)}")
         st.caption(theme.plain(drawing.caption, 600))
-        # The pixels of a PNG stand in its header; fewer on the page are sharp on any screen.
-        width = round(int.from_bytes(drawing.bare[16:20], "big") / 1.3)
         with st.container(key=f"insight-{drawing.name}"):
-            st.image(drawing.bare, width=width)
+            forms = [
+                _element(drawing, svg, kind)
+                for kind, svg in (("wide", drawing.svg), ("narrow", drawing.narrow))
+            ]
+            st.html(f'<div class="earmark-picture">{"".join(forms)}</div>')
         if drawing.legend:
             named = (f"{label} = {full}" for label, full in drawing.legend.items())
             st.caption("  \n".join(theme.plain(line) for line in named))
+        st.download_button(
+            "Numbers (CSV)",
+            drawing.data,
+            f"{drawing.name}.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+            type="tertiary",
+            help=f"The numbers in the picture “{drawing.heading}”",
+            key=f"insight csv {drawing.name}",
+        )
+
+
+def _element(drawing: Picture, svg: bytes, kind: str) -> str:
+    """Serve a picture, and return the HTML that keeps room for it until it is there."""
+    address = _compat.serve_media(svg, "image/svg+xml", f"earmark.insight.{drawing.name}.{kind}")
+    width, height = map(round, size(svg))
+    return (
+        f'<img class="{kind}" alt="{html.escape(drawing.alternative)}" loading="lazy" '
+        f'width="{width}" height="{height}" src="{address}">'
+    )

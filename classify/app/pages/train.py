@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +11,12 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import resolve_table
 from earmark.classify.app.jobs import training
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import model_picker, table_picker, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.classify.dataset.build import SPOTIFY_EXTRAS
 from earmark.classify.model import storage
-from earmark.extract import tables
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
@@ -34,6 +33,21 @@ NAME = 60
 IN_TABLE, IN_CSV, IN_FOLDERS = "in a column of the table", "in a CSV", "the folder of each file"
 
 BY_ARTIST = "artist or album, where known"
+
+
+UNGROUPED = "track"
+"""What is kept together where no artist or album is known."""
+
+CLOSE = 2
+"""Times as many genres as answers that a share of these needs to say something."""
+
+PAGE_WORDS = (
+    (r" \(--[\w-]+\)", ""),
+    (r"with --label\b", "under Genre"),
+    (r"with --ignore [\w, ]+", "from the sound alone"),
+    (r"[;,.](?: [\w']+)* --[\w-]+[^;,.]*", ""),
+)
+"""What stands on this page for the options of the command line, by pattern."""
 
 
 @dataclass
@@ -88,7 +102,7 @@ def page() -> None:
     if work is None:
         theme.empty_state(
             "No table yet",
-            "Upload a table with a row per track, or name one: of Earmark's descriptors, or of "
+            "Name a table with a row per track, or upload one: of Earmark's descriptors, or of "
             "Spotify's values.",
             ":material/model_training:",
         )
@@ -107,28 +121,34 @@ def page() -> None:
     elif work.training.state == "cancelled":
         st.info("The training was stopped.", icon=":material/stop_circle:")
     else:
-        theme.show_error(work.training.error)
+        theme.show_error(on_page(work.training.error))
+
+
+def on_page(text: str) -> str:
+    """Return what a command would say in the words of this page, which has no options.
+
+    Examples
+    --------
+    >>> on_page("t.csv: has no column 'x'; name the column of the genre with --label; it has a")
+    "t.csv: has no column 'x'; name the column of the genre under Genre; it has a"
+    """
+    for pattern, words in PAGE_WORDS:
+        text = re.sub(pattern, words, text)
+    return text
 
 
 def _source() -> None:
-    """Draw the boxes to upload or to name a table."""
-    dropped, named = st.tabs([":material/upload: Upload a table", ":material/folder: Name a table"])
-    with dropped:
-        upload = table_picker.upload_table("CSV or Parquet", "train upload")
-        if upload is not None and st.session_state.get("train taken") != upload:
-            st.session_state["train taken"] = upload
-            _begin(upload.path, upload.name)
-    with named, st.form("train table", border=False):
-        text = st.text_input(
-            "Table",
-            placeholder="data/features/features.parquet",
-            help=f"Below {theme.plain(str(app_settings().root))}; {', '.join(tables.READABLE)}.",
-        )
-        if st.form_submit_button("Open", icon=":material/table_view:"):
-            with theme.remember_error("train wrong"):
-                _begin(resolve_table(text), text.strip())
-    with named:
-        theme.show_remembered_error("train wrong")
+    """Draw the choice of a table, and begin with another one that was chosen."""
+    table, _ = table_picker.pick_table("train table", of_session=False, first=False)
+    if table is None or table.path is None:
+        return
+    work: Work | None = st.session_state.get("work")
+    running = work is not None and work.training is not None and not work.training.finished
+    stamp = catalog.file_stamp(table.path)
+    before = st.session_state.get("train taken")
+    if before is None or before[0] != table or (before[1] != stamp and not running):
+        st.session_state["train taken"] = table, stamp
+        _begin(table.path, table.name)
 
 
 def _begin(table: Path, name: str) -> None:
@@ -176,7 +196,7 @@ def _wait(job: Job, text: str) -> None:
 def _settings(work: Work, summary: dict[str, Any], running: bool) -> None:
     """Draw the settings of the training, and the button that starts it."""
     about = f" · {summary['set']}" if summary["set"] else ""
-    st.markdown(f"##### {theme.plain(work.name)}")
+    st.markdown(f"## {theme.plain(work.name)}")
     st.caption(
         f"{summary['rows']:,} rows · {len(summary['columns']):,} columns{theme.plain(about)}"
     )
@@ -298,38 +318,45 @@ def _outcome(work: Work, directory: Path, results: dict[str, Any]) -> None:
     numbers = results["metrics"]
     st.divider()
     _numbers(numbers, len(results["genres"]))
-    for note in results["notes"]:
-        st.caption(theme.plain(f"{note[:1].upper()}{note[1:]}.", 500))
+    notes = (on_page(note) for note in results["notes"])
+    st.caption(
+        "\n".join(f"- {theme.plain(f'{note[:1].upper()}{note[1:]}.', 500)}" for note in notes)
+    )
     _take(work, directory)
-    report, card = st.tabs([":material/description: Report", ":material/badge: Model card"])
-    with report:
-        page = (directory / training.REPORT).read_text(encoding="utf-8")
-        st.iframe(training.sandboxed(page, HEIGHT), height=HEIGHT)
-    with card:
-        st.code((directory / storage.CARD).read_text(encoding="utf-8"), "markdown", wrap_lines=True)
+    st.markdown("## Report")
+    # The model's card is its last section.
+    page = (directory / training.REPORT).read_text(encoding="utf-8")
+    st.iframe(training.sandboxed(page, HEIGHT), height=HEIGHT)
 
 
 def _numbers(numbers: dict[str, Any], genres: int) -> None:
-    grouped = numbers["grouped_by"]
+    grouped = str(numbers["grouped_by"])
+    apart = grouped != UNGROUPED
+    expected = (
+        f"On tracks that it was not trained on, with no {theme.plain(grouped)} on both sides."
+        if apart
+        else "On tracks that it was not trained on. No artists are known: of others than "
+        "those that it has heard less is right."
+    )
     low, high = (100 * bound for bound in numbers["interval"]["accuracy"])
     with st.container(horizontal=True):
         st.metric(
-            "Right, honestly",
+            "Right, honestly" if apart else "Right, at most",
             f"{100 * numbers['accuracy']:.0f} %",
-            help=f"On tracks that it was not trained on, with no {theme.plain(str(grouped))} on "
-            f"both sides. 95 % interval: {low:.0f} to {high:.0f} %.",
+            help=f"{expected} 95 % interval: {low:.0f} to {high:.0f} %.",
             border=True,
         )
-        for name, title in (("top_3", "Among three"), ("top_5", "Among five")):
-            if name in numbers:
+        for name, title, answers in (("top_3", "Among three", 3), ("top_5", "Among five", 5)):
+            if name in numbers and genres >= CLOSE * answers:
                 st.metric(title, f"{100 * numbers[name]:.0f} %", border=True)
-        st.metric(
-            "A random split says",
-            f"{100 * numbers['leaky']:.0f} %",
-            help="What most people report: tracks of one artist, or parts of one track, are on "
-            "both sides. It says little about other music.",
-            border=True,
-        )
+        if apart:
+            st.metric(
+                "A random split says",
+                f"{100 * numbers['leaky']:.0f} %",
+                help="What most people report: tracks of one artist, or parts of one track, are on "
+                "both sides. It says little about other music.",
+                border=True,
+            )
         st.metric(
             "Commonest genre",
             f"{100 * numbers['commonest']:.0f} %",

@@ -47,7 +47,10 @@ def genres(names: Sequence[str], probabilities: Sequence[float], top: int = 6) -
     )
     chart.update_xaxes(range=[0, 112], visible=False, fixedrange=True)
     _name_rows(chart, [name for name, _ in shown])
-    chart.update_layout(height=ROW * len(shown) + 24, bargap=0.3, showlegend=False)
+    said = ", ".join(f"{name} {percent(share)}" for name, share in shown)
+    chart.update_layout(
+        height=ROW * len(shown) + 24, bargap=0.3, showlegend=False, meta=f"A bar per genre: {said}."
+    )
     return chart
 
 
@@ -90,7 +93,17 @@ def reasons(contributions: Sequence[tuple[str, float, float]], top: int = 6) -> 
         automargin=True,
     )
     _name_rows(chart, [name for name, _, _ in shown])
-    chart.update_layout(height=24 * len(shown) + 64, bargap=0.25, showlegend=False)
+    told = [
+        f"{way} it: {', '.join(f'{name} ({number(value)})' for name, value, _ in own)}"
+        for way, own in (("for", pro), ("against", con))
+        if own
+    ]
+    chart.update_layout(
+        height=24 * len(shown) + 64,
+        bargap=0.25,
+        showlegend=False,
+        meta=f"A bar per descriptor, the most telling first. {'; '.join(told)}.",
+    )
     return chart
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from earmark.classify.app.widgets import theme
+from earmark.classify.html.cells import risky, without_formulas
 from earmark.classify.insights.plots import KEYS
 from earmark.classify.library import playlists
 from earmark.extract import sets, tables
@@ -42,9 +43,6 @@ MIME = {
     ".m3u8": "application/vnd.apple.mpegurl",
 }
 
-
-FORMULA = ("=", "+", "-", "@")
-"""How cells begin that spreadsheets run."""
 
 WHOLE = {"key", "mode", "time_signature", "duration_ms", "popularity", "explicit"}
 """Columns of whole numbers, which are floating where some are missing."""
@@ -242,25 +240,12 @@ def _as_text(name: str, value: float, mode: float = float("nan"), *, loudness: s
 
 def as_csv(table: pd.DataFrame) -> bytes:
     """Return a table as CSV that a spreadsheet opens as what it is: text is never a formula."""
-    shown = whole_numbers(table)
-    for name in risky(shown):
-        shown[name] = [f"'{text}" if _is_formula(text) else text for text in shown[name]]
-    return _file_bytes(shown, ".csv")
+    return _file_bytes(without_formulas(whole_numbers(table)), ".csv")
 
 
 def as_parquet(table: pd.DataFrame) -> bytes:
     """Return a table as Parquet, as the command line writes it."""
     return _file_bytes(whole_numbers(table), ".parquet")
-
-
-def risky(table: pd.DataFrame) -> list[str]:
-    """Return the columns with text that a spreadsheet would run as a formula."""
-    texts = [name for name in map(str, table) if not pd.api.types.is_numeric_dtype(table[name])]
-    return [name for name in texts if any(map(_is_formula, table[name]))]
-
-
-def _is_formula(value: object) -> bool:
-    return isinstance(value, str) and value.lstrip().startswith(FORMULA)
 
 
 def whole_numbers(table: pd.DataFrame) -> pd.DataFrame:

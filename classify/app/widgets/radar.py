@@ -124,7 +124,9 @@ def radar(
             "gridcolor": GRID,
         },
     )
+    said = ", ".join(f"{AXES[name][0]} {value_texts[name]}" for name in AXES)
     chart.update_layout(
+        meta=f"A star of thirteen axes. This track: {said}.",
         height=430,
         dragmode=False,
         legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": 0, "yanchor": "bottom"},

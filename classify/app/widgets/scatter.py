@@ -113,6 +113,12 @@ def tracks_map(
             showlegend=False,
         )
     _lay_out(chart)
+    named = [name for name in genres if name in set(genre[pd.notna(genre)])][: len(PALETTE)]
+    chart.update_layout(
+        meta=f"A dot for each of {len(inside):,} tracks; those that sound alike lie together. "
+        + (f"In colour: {', '.join(map(str, named))}. " if named else "")
+        + "The list has the same tracks."
+    )
     return chart
 
 

@@ -1,28 +1,45 @@
-"""Widgets to choose or to upload a table, shared by the pages."""
+"""The one way to name a table, on every page: from a list, by its path, or by an upload.
+
+The list has the tables below the root, as they come, what was uploaded on any page, and what was
+classified in this session.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from earmark.classify.app import catalog, session
-from earmark.classify.app.files.paths import check_table_size
+from earmark.classify.app.files.paths import check_table_size, resolve_below_root, resolve_table
+from earmark.classify.app.jobs.track_list import unique_name
 from earmark.classify.app.settings import app_settings
-from earmark.classify.app.widgets import theme
+from earmark.classify.app.widgets import address, theme
 from earmark.extract.errors import EarmarkError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from streamlit.delta_generator import DeltaGenerator
+
     from earmark.classify.app.jobs.track_list import TrackList
 
-__all__ = ["SESSION", "UploadedTable", "choose_table", "upload_table"]
+__all__ = ["SESSION", "UPLOADED", "PickedTable", "UploadedTable", "pick_table", "upload_table"]
 
 SESSION = "What was classified in this session"
 """The option that stands for the tracks classified in this session."""
+
+UPLOADED = "Uploaded: "
+"""How the options that are uploads begin."""
+
+KEPT = 5
+"""Tables that were uploaded which are kept, the latest."""
+
+WATCH = 4.0
+"""Seconds between two looks for tables that were made or changed meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -44,31 +61,137 @@ class UploadedTable:
     file_id: str
 
 
-def choose_table(key: str, before: Sequence[str] = (), after: Sequence[str] = ()) -> str | None:
-    """Draw the choice of a table, which may also be typed in; None where none is chosen.
+@dataclass(frozen=True)
+class PickedTable:
+    """A table that was chosen.
+
+    Parameters
+    ----------
+    option : str
+        What was chosen, or typed; untrusted text.
+    name : str
+        What its owner calls it.
+    path : Path, optional
+        The file; None for what is no file, such as `SESSION`.
+    """
+
+    option: str
+    name: str
+    path: Path | None = None
+
+
+def pick_table(
+    key: str, others: Sequence[str] = (), *, of_session: bool = True, first: bool = True
+) -> tuple[PickedTable | None, DeltaGenerator]:
+    """Draw the choice of a table.
 
     Parameters
     ----------
     key : str
         The key of the widget.
-    before, after : sequence of str
-        Options before and after the tables of the session and below the root.
+    others : sequence of str
+        Further options, which are no files.
+    of_session : bool
+        Whether the tracks classified in this session may be chosen.
+    first : bool
+        Whether the first of the list is chosen until another is.
+
+    Returns
+    -------
+    table : PickedTable or None
+        None where none is chosen.
+    beside : container
+        The row beside the list.
+
+    Raises
+    ------
+    FindError
+        What was typed is no table below the root.
     """
+    listed, upload = st.tabs([":material/table_view: A table", ":material/upload: Upload one"])
+    with upload:
+        _take_upload(key)
+    beside = listed.container(horizontal=True, vertical_alignment="bottom")
+    with beside:
+        option = _choose(key, others, of_session, first)
+    _watched(option)
+    if option is None:
+        return None, beside
+    if option in _uploads():
+        path = _uploads()[option]
+        return PickedTable(option, option.removeprefix(UPLOADED), path), beside
+    address.told(table=option)
+    if option in (SESSION, *others):
+        return PickedTable(option, option), beside
+    return PickedTable(option, option, resolve_table(option)), beside
+
+
+def _choose(key: str, others: Sequence[str], of_session: bool, first: bool) -> str | None:
     track_list: TrackList | None = st.session_state.get("track list")
-    of_session = [SESSION] if track_list is not None and track_list.done else []
-    names = [*before, *of_session, *catalog.list_tables(app_settings().root), *after]
-    if st.session_state.get(theme.persistent_key(key)) == SESSION and not of_session:
+    own = [SESSION] if of_session and track_list is not None and track_list.done else []
+    below = catalog.list_tables(app_settings().root)
+    names = [*reversed(_uploads()), *own, *below, *others]
+    if (opened := address.given(key, "table").get("table")) and opened[0] != SESSION:
+        # Whether there is such a table is seen when it is opened.
+        st.session_state[theme.persistent_key(key)] = opened[0]
+    gone = {SESSION} - set(own)
+    held = st.session_state.get(theme.persistent_key(key))
+    if held in gone or (isinstance(held, str) and held.startswith(UPLOADED) and held not in names):
         del st.session_state[key]
     chosen: str | None = st.selectbox(
         "Table",
         names,
-        index=0 if names else None,
+        index=0 if names and first else None,
         accept_new_options=True,
         placeholder="data/features/music.parquet",
         help=f"Choose one, or type where it is below {theme.plain(str(app_settings().root))}.",
         key=key,
     )
     return chosen
+
+
+def _uploads() -> dict[str, Path]:
+    """Return the tables that were uploaded, by their options; the latest is the last."""
+    held: dict[str, Path] = st.session_state.setdefault("uploaded tables", {})
+    return held
+
+
+def _take_upload(key: str) -> None:
+    """Draw the upload box, and choose the table that is uploaded."""
+    turn = st.session_state.setdefault("tables turn", 0)
+    upload = upload_table("CSV or Parquet", f"{key} file {turn}")
+    if upload is None:
+        return
+    held = _uploads()
+    option = unique_name(f"{UPLOADED}{upload.name}", held)
+    held[option] = upload.path
+    for old in [*held][:-KEPT]:
+        held.pop(old).unlink(missing_ok=True)
+    # It is the list's from here on; another key is an empty box.
+    st.session_state.pop(f"{key} file {turn} file", None)
+    st.session_state["tables turn"] = turn + 1
+    st.session_state[key] = option
+    session.forget([upload.file_id])
+    st.rerun()
+
+
+def _watched(option: str | None) -> None:
+    """Draw the page anew when a table was made or changed meanwhile, as by `earmark extract`."""
+    root = app_settings().root
+
+    def seen() -> tuple[object, ...]:
+        stamp = None
+        with contextlib.suppress(EarmarkError, OSError):
+            stamp = catalog.file_stamp(resolve_below_root(option or ""))
+        return (*catalog.list_tables(root), stamp)
+
+    before = seen()
+
+    def look() -> None:
+        if seen() != before:
+            st.rerun()
+
+    theme.fragment(look, WATCH)()
 
 
 def upload_table(

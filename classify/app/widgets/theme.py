@@ -32,6 +32,7 @@ __all__ = [
     "page_header",
     "persistent_key",
     "plain",
+    "plain_text",
     "recoloured",
     "remember_error",
     "show_error",
@@ -71,6 +72,16 @@ STYLE = """
   @media (max-width: 640px) { .block-container { padding-inline: 1rem; } }
   h1 { letter-spacing: -0.02em; }
   .stMainBlockContainer h1 { padding-bottom: 0; }
+  /* Levels of headings follow each other without a gap, and are no larger for it. */
+  body [data-testid="stMarkdownContainer"] :is(h2, h3) {
+    font-size: 1.25rem; letter-spacing: normal; padding: 0.375rem 0 1rem;
+  }
+  body .st-key-headline [data-testid="stMarkdownContainer"] h3 { font-size: 1.75rem; }
+  body .st-key-verdict [data-testid="stMarkdownContainer"] h2 { font-size: 1.5rem; }
+  /* Streamlit's own grey is too faint to be read by everybody. */
+  body [data-testid="stCaptionContainer"] { color: inherit; opacity: 0.75; }
+  /* The first colour is too faint on a tint of itself; frame and tint show what is selected. */
+  body [data-testid="stButtonGroup"] button[data-selected="true"] p { color: var(--ink); }
   /* On a phone the pages are behind a button, which says so. */
   [data-testid="stExpandSidebarButton"] { width: auto; padding-inline: 0.5rem; }
   [data-testid="stExpandSidebarButton"]::after { content: "Menu"; margin-left: 0.25rem; }
@@ -82,9 +93,22 @@ STYLE = """
 """
 
 
+INK = {"light": "#20242a", "dark": "#e8e9e6"}
+"""The colour of text, as in the theme that Streamlit is told."""
+
+BRIGHT = """
+<style>
+  /* The first colour of the dark theme is bright: white on it could not be read. */
+  body [data-testid^="stBaseButton-primary"] { color: #14171c; }
+</style>
+"""
+
+
 def apply_style() -> None:
     """Apply the style sheet that all pages share."""
-    st.html(STYLE)
+    scheme = color_scheme()
+    ink = f"<style>:root {{ --ink: {INK[scheme]}; }}</style>"
+    st.html(STYLE + ink + (BRIGHT if scheme == "dark" else ""))
     script = Path(__file__).with_name("keys.js").read_text(encoding="utf-8")
     st.html(f"<script>{script}</script>", unsafe_allow_javascript=True)
 
@@ -98,7 +122,7 @@ def page_header(title: str, lead: str) -> None:
 def empty_state(title: str, text: str, icon: str = ":material/music_note:") -> None:
     """Draw a placeholder: what would stand here, and how to get it."""
     with st.container(border=True, horizontal_alignment="center"):
-        st.markdown(f"#### {icon} {title}", text_alignment="center")
+        st.markdown(f"## {icon} {title}", text_alignment="center")
         st.caption(text, text_alignment="center")
 
 
@@ -198,13 +222,18 @@ def plain(text: str, longest: int = LONGEST) -> str:
     meaning in Markdown or HTML are escaped, and long text is cut. Where escapes do not help, as
     against links, an invisible character (word joiner) is put between.
     """
+    shown = plain_text(text, longest)
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
+
+
+def plain_text(text: str, longest: int = LONGEST) -> str:
+    """Return untrusted text without what is invisible or turns its direction, cut to a length."""
     shown = "".join(
         " " if sign.isspace() and sign != NO_BREAK else sign
         for sign in text
         if sign.isspace() or unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
-    shown = shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", _MADE.sub(JOINER, shown))
+    return shown if len(shown) <= longest else f"{shown[: longest - 1]}…"
 
 
 def color_scheme() -> str:
@@ -235,13 +264,23 @@ def recoloured(chart: go.Figure, scheme: str) -> go.Figure:
 
 
 def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
-    """Show a Plotly chart in the style of the app, and return the selection in it."""
+    """Show a Plotly chart in the style of the app, and return the selection in it.
+
+    What its layout has as ``meta`` is for people who do not see it.
+    """
+    ink = INK[color_scheme()]
     chart.update_layout(
         margin={"l": 8, "r": 8, "t": 32 if chart.layout.title.text else 8, "b": 8},
         colorway=BY_NIGHT if color_scheme() == "dark" else PALETTE,
         hoverlabel={"namelength": -1},
+        # Streamlit's own grey is too faint here, too, and is given to each axis by itself.
+        font={"color": ink},
         **({"height": height} if height else {}),
     )
+    for update in (chart.update_xaxes, chart.update_yaxes):
+        update(tickfont={"color": ink}, title={"font": {"color": ink}})
     recoloured(chart, color_scheme())
     config = {"displaylogo": False, "displayModeBar": options.pop("modebar", False)}
-    return st.plotly_chart(chart, config=config, **options)
+    # The name of a track or a genre may be anything.
+    told = plain_text(chart.layout.meta, 2000) if chart.layout.meta else None
+    return st.plotly_chart(chart, config=config, alt=told, **options)

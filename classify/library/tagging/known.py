@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from earmark.classify import load, score
-from earmark.classify.dataset.names import located
+from earmark.classify.dataset.names import located, pair
 from earmark.classify.dataset.pooling import per_track
-from earmark.classify.library.tagging.plan import Origin, sha256_of
+from earmark.classify.library.tagging.changes import Origin
+from earmark.classify.library.tagging.look import sha256_of
 from earmark.extract import tables
 from earmark.extract.audio.sources import find
 from earmark.extract.batch import executors, run
@@ -72,7 +73,8 @@ def of_files(
     model : str or Path, optional
         A model directory; by default the one that ships.
     level : bool
-        Whether loudness and true peak are wanted, which takes a second pass.
+        Whether loudness and true peak are wanted, which takes a second pass: no set has them beside
+        what a model looks at.
     timeout, progress
         As for `earmark.extract.batch.run.extract`.
     workers : int
@@ -105,7 +107,12 @@ def of_files(
     return Known(rows, locations, origin, failures=result.failures)
 
 
-def of_table(path: Path, folder: Path | None = None, model: str | Path | None = None) -> Known:
+def of_table(
+    path: Path,
+    folder: Path | None = None,
+    model: str | Path | None = None,
+    features: Sequence[Path] = (),
+) -> Known:
     """Take what a table knows: predictions, or features, which are classified.
 
     Parameters
@@ -117,6 +124,8 @@ def of_table(path: Path, folder: Path | None = None, model: str | Path | None = 
         Files that are called otherwise now are found by their sums, if the table has those.
     model : str or Path, optional
         The model that classifies features; by default the one that ships and looks at them.
+    features : sequence of Path
+        Tables of the same tracks beside it, whose columns count where no table before has them.
 
     Raises
     ------
@@ -138,12 +147,14 @@ def of_table(path: Path, folder: Path | None = None, model: str | Path | None = 
             rows = frame if not table.windowed else _of_tracks(table)
         else:
             rows, origin = _rows(bundle, table), Origin(table.set, named)
-    if table.windowed:
-        # Those of windows are not those of the track.
-        rows = rows.drop(columns=rows.columns.intersection(LEVEL))
+    rows = _with_level(rows, table)
     double = int(rows["path"].duplicated().sum())
     if double:
         notes.append(f"{path} has {double} rows of files that it has already; the first counts")
+    for other in features:
+        beside = tables.read(other)
+        rows = _beside(rows, _with_level(_of_tracks(beside), beside))
+        origin = replace(origin, set=origin.set or beside.set)
     locations = _located(rows, folder)
     if not locations:
         where = f"in {folder}" if folder else "here; name the folder that was analysed: --audio DIR"
@@ -169,6 +180,24 @@ def _of_tracks(table: FeatureTable) -> pd.DataFrame:
         sums = dict(zip(table.paths, frame["sha256"], strict=True))
         tracks["sha256"] = tracks["path"].map(sums)
     return tracks
+
+
+def _with_level(rows: pd.DataFrame, table: FeatureTable) -> pd.DataFrame:
+    """Return rows without a loudness that does not tell how a player shall turn a track up.
+
+    That of windows is not that of the track, and without a peak it may be on Spotify's own scale.
+    """
+    if table.windowed or not set(LEVEL) <= set(rows):
+        return rows.drop(columns=rows.columns.intersection(LEVEL))
+    return rows
+
+
+def _beside(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns that another table of the same tracks has and they have not."""
+    paired = pair(rows["path"].astype(str).tolist(), others["path"].astype(str)).paths
+    known = others.assign(path=others["path"].astype(str)).drop_duplicates("path")
+    new = known.set_index("path").reindex(paired).set_axis(rows.index)
+    return rows.join(new[[name for name in new if name not in rows]])
 
 
 def _model_for(table: FeatureTable, model: str | Path | None) -> tuple[Trained | None, str]:

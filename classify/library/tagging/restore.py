@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from earmark.classify.library.tagging import delta, safe
-from earmark.classify.library.tagging.fields import open_tags
-from earmark.classify.library.tagging.plan import sha256_of
+from earmark.classify.library.tagging.look import sha256_of
+from earmark.classify.library.tagging.opened import open_tags
 from earmark.classify.library.tagging.write import Done, Rules, each, mapped, set_fields
 from earmark.extract.audio.sources import find
 from earmark.extract.errors import DecodeError, WriteError

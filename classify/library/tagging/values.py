@@ -15,6 +15,7 @@ from earmark.classify import sound_tags
 from earmark.classify.dataset import genres
 from earmark.extract.errors import SettingsError
 from earmark.extract.key_names import Notation, key_name
+from earmark.extract.tempo_range import in_range
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +28,7 @@ __all__ = [
     "album_loudness",
     "gains",
     "genre_names",
+    "lacking",
     "number",
     "of_track",
 ]
@@ -68,6 +70,36 @@ SPOTIFY = (
 """The values that have fields of their own, `EARMARK_DANCEABILITY` and so on."""
 
 
+def lacking(columns: Iterable[str], fields: Iterable[str]) -> dict[str, str]:
+    """Tell which fields cannot be written from columns, and which set of descriptors has those.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Of a table.
+    fields : iterable of str
+        Of `FIELDS`.
+
+    Examples
+    --------
+    >>> lacking(["path", "genre", "tempo"], ["genre", "bpm", "key", "mood", "replaygain"])
+    {'key': 'default', 'mood': 'default+musicnn', 'replaygain': 'loudness'}
+    """
+    held = set(columns)
+    words = "tags" in held or not held.isdisjoint(sound_tags.of_columns())
+    enough = {
+        "genre": ("genre" in held, "default+musicnn"),
+        "bpm": ("tempo" in held, "default"),
+        "key": ({"key", "mode"} <= held, "default"),
+        "energy": ("energy" in held, "default"),
+        "mood": (words, "default+musicnn"),
+        "replaygain": ({"loudness", "true_peak"} <= held, "loudness"),
+        "values": (not held.isdisjoint(SPOTIFY), "default"),
+        "tags": (words, "default+musicnn"),
+    }
+    return {field: enough[field][1] for field in fields if not enough[field][0]}
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which fields are written, and how.
@@ -105,24 +137,6 @@ class Wanted:
                 f"keys are not written as {self.notation!r}; choose from "
                 f"{', '.join(get_args(Notation))}"
             )
-
-
-def in_range(bpm: float, lowest: float, highest: float) -> float:
-    """Return a tempo halved or doubled until it lies in a range, as DJ programs show it.
-
-    Where the range is less than an octave and none of these lies in it, the tempo stays.
-
-    Examples
-    --------
-    >>> in_range(70.0, 88, 175), in_range(180.0, 88, 175), in_range(100.0, 88, 175)
-    (140.0, 90.0, 100.0)
-    >>> in_range(80.0, 100, 120)
-    80.0
-    """
-    if lowest <= bpm <= highest:
-        return bpm
-    folded: float = bpm * 2.0 ** math.ceil(math.log2(lowest / bpm))
-    return folded if folded <= highest else bpm
 
 
 def of_track(row: Mapping[str, object], wanted: Wanted) -> dict[str, list[str]]:

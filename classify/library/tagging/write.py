@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from earmark.classify.library.tagging import delta, journal, safe, sound
-from earmark.classify.library.tagging.fields import open_tags
-from earmark.classify.library.tagging.plan import sha256_of
+from earmark.classify.library.tagging.look import sha256_of
+from earmark.classify.library.tagging.opened import open_tags
 from earmark.extract.errors import DecodeError, FileError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from earmark.classify.library.tagging.changes import FilePlan, Plan
     from earmark.classify.library.tagging.journal import Journal
-    from earmark.classify.library.tagging.plan import FilePlan, Plan
 
 __all__ = ["Done", "Rules", "carry_out", "each", "mapped", "set_fields"]
 

@@ -7,8 +7,9 @@ import streamlit as st
 from earmark.classify.app import session
 from earmark.classify.app.jobs.track_list import Item, TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
+from earmark.classify.app.pages.classify.filters import Filter, choose_filter, looked_at
 from earmark.classify.app.pages.classify.sources import put_aside, show_failed
-from earmark.classify.app.pages.classify.tags import show_planned_tags
+from earmark.classify.app.pages.classify.tags import show_tags
 from earmark.classify.app.widgets import grid, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL
 
@@ -25,10 +26,11 @@ def show_results(track_list: TrackList) -> None:
 
 def _table(track_list: TrackList) -> None:
     busy = track_list.refresh(session.queue())
-    drawn = st.session_state.get("classify drawn", (track_list.chosen, busy))
-    st.session_state["classify drawn"] = track_list.chosen, busy
-    if drawn != (track_list.chosen, busy):
-        # Another track was selected, or all is done: both change the page outside of this fragment.
+    seen = looked_at(track_list)
+    drawn = st.session_state.get("classify drawn", (seen, busy))
+    st.session_state["classify drawn"] = seen, busy
+    if drawn != (seen, busy):
+        # Another track is looked at, or all is done: both change the page outside of this fragment.
         st.rerun()
     done, failed, stopped = track_list.done, track_list.failed, track_list.stopped
     left = len(track_list.items) - len(done) - len(failed) - len(stopped)
@@ -47,47 +49,24 @@ def _table(track_list: TrackList) -> None:
         if st.button("Clear", icon=":material/delete_sweep:", disabled=busy):
             put_aside(track_list)
             st.rerun()
-        chosen = track_list.chosen
-        if len(track_list.items) > 1 and chosen in done + failed:
-            name = theme.plain(chosen.name, 40)
+        if len(track_list.items) > 1 and seen is not None and seen in done + failed:
+            name = theme.plain(seen.name, 40)
             if st.button(f"Remove {name}", icon=":material/close:", disabled=busy, key="remove"):
-                track_list.remove(chosen)
+                track_list.remove(seen)
                 st.rerun()
 
 
 def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
-    words, genres, least = st.columns([3, 3, 2])
-    for key in ("classify search", "classify least"):
-        theme.persistent_key(key)
-    text = words.text_input("Search", placeholder="part of a name", key="classify search")
-    names = sorted(
-        {item.analysis.genres[0] for item in done if item.analysis and item.analysis.genres}
-    )
-    held = st.session_state.get(theme.persistent_key("classify genres"), [])
-    if not set(held) <= set(names):
-        # The tracks or the model have changed.
-        del st.session_state["classify genres"]
-    chosen = genres.multiselect("Genres", names, key="classify genres", placeholder="all")
-    share = least.slider("At least", 0, 100, step=5, format="%d %%", key="classify least")
-    shown = [
-        item
-        for item in done
-        if text.casefold() in item.name.casefold()
-        and (
-            not chosen
-            or (item.analysis and item.analysis.genres[:1] and item.analysis.genres[0] in chosen)
-        )
-        and (
-            not share
-            or (item.analysis and max(item.analysis.probabilities, default=0) >= share / 100)
-        )
-    ]
+    # One track needs no search.
+    wanted = choose_filter(done) if len(track_list.items) > 1 else Filter()
+    shown = [item for item in done if wanted.takes(item)]
     if not shown:
         theme.empty_state("Nothing found", "Take a word or a filter away.", ":material/search_off:")
         return
     table = tabulate(shown)
-    # The row of the selected track.
-    looked_at = [place for place, item in enumerate(shown) if item is track_list.chosen]
+    # The row of the track that is shown beside it.
+    seen = looked_at(track_list)
+    marked = [place for place, item in enumerate(shown) if item is seen]
 
     def choose() -> None:
         place = grid.picked("classify table", len(shown))
@@ -102,7 +81,7 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
         height=min(38 + 35 * len(table), 420),
         on_select=choose,
         selection_mode="single-row",
-        selection_default=grid.select_rows("classify table", looked_at),
+        selection_default=grid.select_rows("classify table", marked),
         key="classify table",
     )
     st.caption(f"{len(table):,} of {len(track_list.items):,} tracks. Select one to look at it.")
@@ -113,7 +92,7 @@ def _results(track_list: TrackList, done: list[Item], busy: bool) -> None:
         "What would the tags be?",
         disabled=busy,
         key="plan",
-        help="A dry run: what would be written into the files, beside what is there.",
+        help="What would be written into the files, beside what is there.",
     )
     if planned and not busy:
-        show_planned_tags(shown, table)
+        show_tags(track_list, shown)

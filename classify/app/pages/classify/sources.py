@@ -12,8 +12,9 @@ from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import track_list
+from earmark.classify.app.pages.classify.filters import forget_filter
 from earmark.classify.app.settings import app_settings
-from earmark.classify.app.widgets import theme, waiting
+from earmark.classify.app.widgets import folder_browser, theme, waiting
 from earmark.classify.app.widgets.waiting import POLL, WAIT
 from earmark.classify.insights import tracks
 from earmark.extract.audio import formats
@@ -31,6 +32,7 @@ __all__ = [
     "clear",
     "offer_demo",
     "offer_undo",
+    "open_folder",
     "put_aside",
     "show_failed",
     "take_sources",
@@ -38,6 +40,9 @@ __all__ = [
 
 ERROR = "classify wrong"
 """The session key of the error about the folder that was named."""
+
+WANTED = "classify wanted"
+"""The session key of the track that is looked at once its folder was searched."""
 
 SHOWN_ERRORS = 5
 """Errors about files that are shown at once; the others are behind a click."""
@@ -97,6 +102,7 @@ def _drop(track_list: TrackList, folder: bool = False) -> None:
         except EarmarkError as error:
             refused.append((file.name, str(error)))
     track_list.add(uploads)
+    forget_filter()
     session.forget(file.file_id for file in dropped)
     st.rerun()
 
@@ -114,6 +120,13 @@ def take_sources(track_list: TrackList) -> None:
     if track_list.outside:
         links = "1 link leads" if track_list.outside == 1 else f"{track_list.outside:,} links lead"
         st.caption(f":material/link_off: {links} out of the root folder and were not followed.")
+
+
+def open_folder(named: str, track: str = "") -> None:
+    """Analyse a folder that an address names, and look at one of its tracks."""
+    st.session_state[WANTED] = track
+    with theme.remember_error(ERROR):
+        _search(named)
 
 
 def offer_demo(track_list: TrackList) -> None:
@@ -163,18 +176,25 @@ def clear(track_list: TrackList) -> None:
     """Remove all tracks, their files and their errors."""
     track_list.clear()
     session.scratch().clear()
+    forget_filter()
     st.session_state.pop(CLEARED, None)
     for said in ("uploads refused", ERROR):
         st.session_state.pop(said, None)
 
 
+BOX = "classify folder"
+"""The key of the box in which a folder is named."""
+
+
 def _name() -> None:
     root = app_settings().root
+    folder_browser.browse(root, BOX)
     with st.form("folder", border=False):
         named = st.text_input(
             "Folder",
             placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
             help=f"Below {theme.plain(str(root))}; searched at every depth.",
+            key=theme.persistent_key(BOX),
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
             with theme.remember_error(ERROR):
@@ -205,7 +225,9 @@ def _take_folder(track_list: TrackList, root: Path) -> None:
             clear(track_list)
             track_list.source, track_list.more = folder, max(0, len(inside) - most)
             track_list.outside = len(found) - len(inside)
-            track_list.add(inside[:most])
+            added = track_list.add(inside[:most])
+            wanted = st.session_state.pop(WANTED, "")
+            track_list.chosen = next((one for one in added if one.name == wanted), added[0])
     # Last, so that a rerun that interrupts this one takes the tracks.
     del st.session_state["classify finding"]
 

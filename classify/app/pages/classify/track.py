@@ -13,6 +13,7 @@ from earmark.classify import demo
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis, model_at
+from earmark.classify.app.pages.classify.filters import looked_at
 from earmark.classify.app.widgets import (
     charts,
     grid,
@@ -21,6 +22,7 @@ from earmark.classify.app.widgets import (
     radar,
     reasoning,
     theme,
+    timeline,
     waiting,
 )
 from earmark.classify.app.widgets.waiting import POLL, WAIT
@@ -32,8 +34,8 @@ __all__ = ["show_track"]
 
 
 def show_track(track_list: TrackList) -> None:
-    """Draw the selected track, once it is analysed."""
-    item = track_list.chosen
+    """Draw the track that is looked at, once it is analysed."""
+    item = looked_at(track_list)
     if item is None or item not in track_list.items:
         return
     if not item.picture:
@@ -66,7 +68,7 @@ def _waiting(track_list: TrackList, item: Item) -> None:
     track_list.refresh(session.queue())
     if not item.waits:
         st.rerun()
-    st.subheader(theme.plain(item.name), anchor=False)
+    st.markdown(f"## {theme.plain(item.name)}")
     job = item.job
     share = job.progress[0] if job else 0.0
     if waiting.progress_bar(share, waiting.queue_position(job) or "Listening…", "stop one"):
@@ -82,18 +84,21 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
     if analysis.picture is not None:
         sound = Path(analysis.sound) if analysis.sound else None
         player.show(analysis.picture, sound, item.name, "player")
+        if sound is None and not item.path.is_file():
+            st.caption("Its file was dropped in an earlier visit. Drop it again to hear it.")
     elif item.error:
         theme.show_error(f"{item.name}: {item.error}")
+    _over_time(track_list, item)
     left, right = st.columns(2, gap="large")
     with left:
-        st.markdown("##### Genre")
+        st.markdown("## Genre")
         if not analysis.genres:
             st.caption("None: it is silent, or shorter than a tenth of a second.")
             return
         theme.figure(charts.genres(analysis.genres, analysis.probabilities), key="genres")
         _why(analysis)
     with right:
-        st.markdown("##### The thirteen values")
+        st.markdown("## The thirteen values")
         typical = model_at(track_list.model).typical.get(analysis.genres[0], {})
         theme.figure(radar.radar(analysis.values, typical), key="radar")
         st.dataframe(
@@ -101,11 +106,28 @@ def _show_analysis(track_list: TrackList, item: Item) -> None:
         )
 
 
+def _over_time(track_list: TrackList, item: Item) -> None:
+    """Draw what changes in the course of a track, once a worker has found it out."""
+    if not track_list.follow(session.queue(), item):
+        theme.fragment(_following, POLL)(track_list, item)
+    elif item.course.found is not None:
+        timeline.show(item.course.found)
+    else:
+        st.caption(theme.plain(f"Over time: {item.course.error}", 400))
+
+
+def _following(track_list: TrackList, item: Item) -> None:
+    """Show a placeholder until it is known what changes in the course of a track."""
+    if track_list.follow(session.queue(), item):
+        st.rerun()
+    st.skeleton(height=180)
+
+
 def _headline(track_list: TrackList, item: Item, analysis: TrackAnalysis) -> None:
     """Draw what is asked first: what it is called, its genre, how sure that is, and the facts."""
     with st.container(horizontal=True, gap="medium", key="headline"):
         if analysis.cover:
-            st.image(analysis.cover, width=132)
+            st.image(analysis.cover, width=132, alt="The cover")
         with st.container(gap="xsmall"):
             _called(item, analysis)
             if not analysis.genres:
@@ -126,7 +148,7 @@ def _called(item: Item, analysis: TrackAnalysis) -> None:
     channels = {1: "mono", 2: "stereo"}.get(analysis.channels, f"{analysis.channels} channels")
     about = [analysis.artist, analysis.album, item.name if analysis.title else ""]
     about += [f"{minutes}:{seconds:02d}", f"{analysis.sample_rate / 1000:g} kHz", channels]
-    st.markdown(f"##### {theme.plain(analysis.title or item.name)}")
+    st.markdown(f"## {theme.plain(analysis.title or item.name)}")
     st.caption(" · ".join(theme.plain(part) for part in about if part))
 
 
@@ -150,7 +172,7 @@ def _genre(track_list: TrackList, analysis: TrackAnalysis) -> None:
 
 def _why(analysis: TrackAnalysis) -> None:
     """Tell what speaks for the genre and what against it: in words, and behind a fold by column."""
-    st.markdown(f"##### Why {theme.plain(analysis.genres[0])}?")
+    st.markdown(f"## Why {theme.plain(analysis.genres[0])}?")
     families = pd.DataFrame(analysis.families, columns=["family", "words", "contribution"])
     reasoning.show(families)
     if analysis.tags:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from earmark.classify.app import catalog
@@ -11,20 +12,23 @@ from earmark.classify.app.catalog import ModelVersion, OpenTable
 from earmark.classify.app.files.paths import resolve_below_root, resolve_table
 from earmark.classify.app.jobs.track_list import TrackList
 from earmark.classify.app.jobs.track_list import table as tabulate
-from earmark.classify.app.pages.library.filters import choose_query
-from earmark.classify.app.pages.library.jobs import session_job, unfinished
+from earmark.classify.app.pages.library.filters import as_parts, choose_query, open_query
 from earmark.classify.app.pages.library.map import show_map
 from earmark.classify.app.pages.library.playlists import offer_playlists, track_locations
-from earmark.classify.app.pages.library.selection import SELECTED
+from earmark.classify.app.pages.library.selection import SELECTED, WAY, select
 from earmark.classify.app.pages.library.track import show_track
 from earmark.classify.app.pages.library.tracks import show_tracks
-from earmark.classify.app.widgets import model_picker, table_picker, theme
-from earmark.classify.app.widgets.table_picker import SESSION
+from earmark.classify.app.widgets import address, model_picker, table_picker, theme
+from earmark.classify.app.widgets.jobs import session_job, unfinished
+from earmark.classify.app.widgets.table_picker import SESSION, PickedTable
 from earmark.classify.library.library import Library, from_table
 from earmark.classify.model import storage
 from earmark.extract.errors import EarmarkError
 
 __all__ = ["page"]
+
+VIEWS = ("Tracks", "Map", "Playlists")
+"""What is shown of what was found."""
 
 IN_TABLE, FOLDERS = "in the table", "folders of the files"
 """Sources of genres, beside a file that is typed in."""
@@ -38,37 +42,39 @@ def page() -> None:
     theme.page_header(
         "Library", "A table of many tracks: search it, see it as a map, make playlists of it."
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        table = table_picker.choose_table("library table")
-        if table is None:
-            theme.empty_state(
-                "No table yet",
-                "Name one above: a table that `earmark extract` made, predictions, or a table of "
-                "Spotify's. Those in data/features are found by themselves. What is classified "
-                "here becomes a library, too.",
-                ":material/library_music:",
-            )
-            return
+    picked, beside = table_picker.pick_table("library table")
+    if picked is None:
+        theme.empty_state(
+            "No table yet",
+            "Name one above, or upload it: a table that `earmark extract` made, predictions, or a "
+            "table of Spotify's. Those in data/features are found by themselves. What is "
+            "classified here becomes a library, too.",
+            ":material/library_music:",
+        )
+        return
+    table = picked.option
+    with beside:
         genres, audio = _choose_details(table)
-    if table == SESSION:
+    if picked.path is None:
         library, opened = _session_library()
     else:
-        opened = _open(table, genres)
+        opened = _open(picked, picked.path, genres)
         library = opened.libraries[""]
         if not library.genres and (model := _choose_model(table)):
             version = catalog.model_version(model)
-            if version not in opened.libraries and not _predicted(opened, table, version):
+            if version not in opened.libraries and not _predicted(
+                opened, picked, picked.path, version
+            ):
                 return
             library = opened.libraries[version]
     # A selected row belongs to one table, as it was.
     stamp = (
-        st.session_state[SESSION_MARK]
-        if table == SESSION
-        else catalog.file_stamp(resolve_table(table))
+        st.session_state[SESSION_MARK] if picked.path is None else catalog.file_stamp(picked.path)
     )
     if st.session_state.get("library shown") != (table, stamp):
         st.session_state["library shown"] = table, stamp
         st.session_state[SELECTED] = None
+        st.session_state[WAY] = {}
     theme.fragment(_browse)(library, opened, table, audio)
 
 
@@ -119,8 +125,7 @@ def _choose_details(table: str) -> tuple[str, str]:
     return genres or IN_TABLE, audio
 
 
-def _open(table: str, genres: str) -> OpenTable:
-    path = resolve_table(table)
+def _open(picked: PickedTable, path: Path, genres: str) -> OpenTable:
     if genres == FOLDERS:
         source: str | None = "folders"
     elif genres == IN_TABLE:
@@ -131,7 +136,7 @@ def _open(table: str, genres: str) -> OpenTable:
         catalog.file_stamp(path),
         catalog.file_stamp(Path(source)) if source and source != "folders" else None,
     )
-    user_names = {str(path): table, **({source: genres} if source else {})}
+    user_names = {str(path): picked.name, **({source: genres} if source else {})}
     with st.spinner("Opening the table…"), catalog.errors_with_user_names(user_names):
         return _open_once(str(path), source, stamps)
 
@@ -157,11 +162,11 @@ def _session_library() -> tuple[Library, OpenTable]:
     return opened.libraries[""], opened
 
 
-def _predicted(opened: OpenTable, table: str, version: ModelVersion) -> bool:
+def _predicted(opened: OpenTable, picked: PickedTable, path: Path, version: ModelVersion) -> bool:
     """Add the genres that a model predicts; False until its job is done."""
-    key, path, model = "library naming", resolve_table(table), version[0]
+    key, model = "library naming", version[0]
     stamps = version, catalog.file_stamp(path)
-    job = session_job(key, catalog.predict_genres, str(path), model, table, stamps=stamps)
+    job = session_job(key, catalog.predict_genres, str(path), model, picked.name, stamps=stamps)
     if unfinished(job, key, lambda: st.session_state.pop(key)):
         return False
     opened.add_predicted(version, opened.libraries[""].with_genres(job.result()).prepare())
@@ -170,18 +175,24 @@ def _predicted(opened: OpenTable, table: str, version: ModelVersion) -> bool:
 
 def _browse(library: Library, opened: OpenTable, table: str, audio: str) -> None:
     """Draw all that depends on the query: the fragment that a change of the query redraws."""
+    opened_at = address.given("library")
+    open_query(opened_at, library, table)
+    _open_track(opened_at, library)
     query = choose_query(library, table)
     rows = library.select(query)
+    st.session_state.setdefault("library view", VIEWS[0])
     with st.container(horizontal=True, vertical_alignment="center"):
         view = st.segmented_control(
             "View",
-            ["Tracks", "Map", "Playlists"],
-            default="Tracks",
+            VIEWS,
             required=True,
             label_visibility="collapsed",
             key="library view",
         )
         st.markdown(f"**{len(rows):,}** of {len(library):,} tracks")
+    chosen = st.session_state.get(SELECTED)
+    paths = library.tracks["path"].iloc[[] if chosen is None else [chosen]]
+    address.told(**as_parts(query), view=view if view != VIEWS[0] else None, track=[*paths])
     locations = track_locations(library, table, audio)
     left, right = st.columns([2, 1], gap="large")
     with left:
@@ -193,3 +204,14 @@ def _browse(library: Library, opened: OpenTable, table: str, audio: str) -> None
             show_tracks(library, rows, query, table, locations)
     with right:
         show_track(library, table, audio)
+
+
+def _open_track(parts: dict[str, list[str]], library: Library) -> None:
+    """Select the track, and the view, that an address names."""
+    if (view := parts.get("view")) and view[0] in VIEWS:
+        st.session_state["library view"] = view[0]
+    if path := parts.get("track"):
+        places = np.flatnonzero(library.tracks["path"].to_numpy() == path[0])
+        if len(places):
+            # Nobody has pressed anything yet: it does not begin to play.
+            select(int(places[0]), play=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from earmark.classify.library.library import Library, Query
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["choose_query"]
+__all__ = ["as_parts", "choose_query", "open_query"]
 
 ANY = "any"
 
@@ -50,6 +51,53 @@ def choose_query(library: Library, table: str) -> Query:
         # The popover hides which filters are set.
         st.caption(f":material/filter_alt: {theme.plain(_describe(ranges))}")
     return Query(text, tuple(genres), ranges, sort or "path", descending)
+
+
+def as_parts(query: Query) -> dict[str, list[str] | str | None]:
+    """Return the parts of an address that say what is looked for."""
+    ranges = [
+        f"{name} {float(low)!r} {float(high)!r}" for name, (low, high) in query.ranges.items()
+    ]
+    return {
+        "q": query.text or None,
+        "genre": list(query.genres),
+        "sort": query.sort if query.sort != "path" else None,
+        "descending": "1" if query.descending else None,
+        "range": ranges,
+    }
+
+
+def open_query(parts: Mapping[str, list[str]], library: Library, table: str) -> None:
+    """Look for what an address says; what does not fit the table is passed over."""
+    key = f"library {table} "
+    state = st.session_state
+    if text := parts.get("q"):
+        state[theme.persistent_key(f"{key}text")] = text[0]
+    if genres := [genre for genre in parts.get("genre", []) if genre in library.genres]:
+        state[theme.persistent_key(f"{key}genres")] = genres
+    if (sort := parts.get("sort")) and sort[0] in library.tracks:
+        state[theme.persistent_key(f"{key}sort")] = sort[0]
+    if parts.get("descending") == ["1"]:
+        state[theme.persistent_key(f"{key}descending")] = True
+    for part in parts.get("range", []):
+        with contextlib.suppress(ValueError):
+            name, low, high = part.rsplit(" ", 2)
+            _open_range(library, key, name, float(low), float(high))
+
+
+def _open_range(library: Library, key: str, name: str, low: float, high: float) -> None:
+    """Set the widgets of one range."""
+    state = st.session_state
+    if name == "key" and low in range(12):
+        state[theme.persistent_key(f"{key}pitch")] = grid.KEYS[int(low)]
+    elif name == "mode" and low in (0, 1):
+        state[theme.persistent_key(f"{key}mode")] = "major" if low else "minor"
+    elif name in library.bounds and low <= high:
+        unit = 1000.0 if name == "duration_ms" else 1.0
+        least, most, _ = _ends(*(end / unit for end in library.bounds[name]))
+        ends = max(least, low / unit), min(most, high / unit)
+        if ends[0] <= ends[1]:
+            state[theme.persistent_key(f"{key}range {name}")] = ends
 
 
 def _ranges(library: Library, key: str) -> dict[str, tuple[float, float]]:

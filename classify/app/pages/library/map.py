@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from earmark.classify.app.pages.library.jobs import submit, unfinished
 from earmark.classify.app.pages.library.selection import SELECTED, select
 from earmark.classify.app.widgets import theme
+from earmark.classify.app.widgets.jobs import submit, unfinished
 from earmark.classify.app.widgets.scatter import drawn, tracks_map
 from earmark.classify.library.map import layout
 from earmark.extract.errors import EarmarkError

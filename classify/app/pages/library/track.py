@@ -10,11 +10,11 @@ import streamlit as st
 
 from earmark.classify.app import catalog, session
 from earmark.classify.app.files.transcode import browser_playable
-from earmark.classify.app.pages.library.jobs import session_job
-from earmark.classify.app.pages.library.selection import AUTOPLAY, SELECTED, select
+from earmark.classify.app.pages.library.selection import AUTOPLAY, SELECTED, WAY, select
 from earmark.classify.app.pages.library.tracks import loudness_unit, track_name
 from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import grid, theme
+from earmark.classify.app.widgets.jobs import session_job
 from earmark.classify.app.widgets.table_picker import SESSION
 from earmark.classify.app.widgets.waiting import POLL
 from earmark.extract.errors import SchemaError
@@ -29,6 +29,11 @@ __all__ = ["show_track"]
 SIMILAR = 10
 """Similar tracks that are shown."""
 
+ENDS = {
+    "first": ("From here", ":material/start:"),
+    "last": ("To here", ":material/last_page:"),
+}
+"""The ends of a playlist that leads from one track to another."""
 
 MIXED = 500
 """Tracks, the most similar first, among which those are looked for that mix."""
@@ -41,11 +46,12 @@ def show_track(library: Library, table: str, audio: str) -> None:
         theme.empty_state("No track selected", "Select one to hear it, and to find others like it.")
         return
     row = library.tracks.iloc[place]
-    st.markdown(f"#### {theme.plain(track_name(library, place))}")
+    st.markdown(f"## {theme.plain(track_name(library, place))}")
     words = [row.get(name) for name in ("artist", "album", "genre")]
     words = [theme.plain(word) for word in words if isinstance(word, str)]
     st.caption(" · ".join(words) or "no genre known")
     _sound(library, place, table, audio)
+    _ends(place)
     _similar(library, place)
     genre = row.get("genre")
     usual = catalog.genre_profile(library, genre) if isinstance(genre, str) else {}
@@ -61,6 +67,28 @@ def show_track(library: Library, table: str, audio: str) -> None:
                 "typical": config("its genre here" if usual else "", width=130),
             },
         )
+
+
+def _ends(place: int) -> None:
+    """Draw buttons that make a track the first or the last of a playlist."""
+
+    def put(end: str) -> None:
+        st.session_state[WAY] = st.session_state.get(WAY, {}) | {end: place}
+        if len(st.session_state[WAY]) == len(ENDS):
+            st.session_state["library view"] = "Playlists"
+
+    held = st.session_state.get(WAY, {})
+    with st.container(horizontal=True):
+        for end, (label, icon) in ENDS.items():
+            st.button(
+                label,
+                icon=icon,
+                help="A playlist that leads from one track to another; see Playlists.",
+                on_click=put,
+                args=(end,),
+                disabled=held.get(end) == place,
+                key=f"library way {end}",
+            )
 
 
 def _sound(library: Library, place: int, table: str, audio: str) -> None:
@@ -111,7 +139,7 @@ def _player(job: Job, file: Path, path: str) -> None:
 
 def _similar(library: Library, place: int) -> None:
     """Draw the tracks most similar to a track."""
-    st.markdown("##### Similar tracks")
+    st.markdown("## Similar tracks")
     can_mix = {"tempo", "key", "mode"} <= set(library.tracks)
     mixing = can_mix and st.toggle(
         "Only what mixes",

@@ -1,4 +1,4 @@
-"""Jobs of the library page: submitted for this session, with their progress and a stop button."""
+"""Jobs of this session: submitted once, with their progress and a stop button."""
 
 from __future__ import annotations
 
