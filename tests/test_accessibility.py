@@ -23,6 +23,14 @@ NOT_OURS = {"presentation-role-conflict"}
 """What the box for files of Streamlit has, and axe-core calls minor."""
 
 
+INKS = """() => [
+    [getComputedStyle(document.querySelector(".stApp")).color],
+    ...[...document.querySelectorAll(".js-plotly-plot text")]
+        .filter(own => own.textContent && own.checkVisibility())
+        .map(own => [getComputedStyle(own).fill, own.textContent]),
+]"""
+"""The colour of text on the page, and that of each text in a chart."""
+
 FOCUSED = """() => {
     const own = document.activeElement;
     if (own === document.body) return null;
@@ -39,7 +47,15 @@ def faults(page):
     # What is faded is still of the drawing before, and what moves has not come to its place.
     page.locator("[data-stale=true]").first.wait_for(state="detached")
     page.wait_for_timeout(500)
-    return found(page)
+    # axe-core does not look at what is drawn.
+    ink, *drawn = page.evaluate(INKS)
+    return found(page) + [f"faint: {text}" for colour, text in drawn if faint(colour, ink[0])]
+
+
+def faint(colour, ink):
+    """Tell whether a colour is far fainter than that of text: a contrast of 4.5 needs half."""
+    levels = [[int(part) for part in re.findall(r"\d+", one)[:3]] for one in (colour, ink)]
+    return sum(abs(one - other) for one, other in zip(*levels, strict=True)) > 150
 
 
 def found(page):

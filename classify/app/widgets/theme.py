@@ -268,12 +268,17 @@ def figure(chart: go.Figure, height: int | None = None, **options: Any) -> Any:
 
     What its layout has as ``meta`` is for people who do not see it.
     """
+    ink = INK[color_scheme()]
     chart.update_layout(
         margin={"l": 8, "r": 8, "t": 32 if chart.layout.title.text else 8, "b": 8},
         colorway=BY_NIGHT if color_scheme() == "dark" else PALETTE,
         hoverlabel={"namelength": -1},
+        # Streamlit's own grey is too faint here, too, and is given to each axis by itself.
+        font={"color": ink},
         **({"height": height} if height else {}),
     )
+    for update in (chart.update_xaxes, chart.update_yaxes):
+        update(tickfont={"color": ink}, title={"font": {"color": ink}})
     recoloured(chart, color_scheme())
     config = {"displaylogo": False, "displayModeBar": options.pop("modebar", False)}
     # The name of a track or a genre may be anything.
