@@ -382,12 +382,12 @@ def test_features_meet_on_the_same_tracks(accuracy, measured, monkeypatch, tone,
 
 
 def test_the_recipes_of_the_models_are_measured(accuracy, measured, monkeypatch, tmp_path):
-    recipe = accuracy.recipe
-    corpora = list(recipe.CORPORA)
+    recipe, sources = accuracy.recipe, accuracy.corpora
+    corpora = list(sources.CORPORA)
     place = np.arange(120)
     genre = np.array(["a", "b"])[place % 2].astype(object)
     genre[:2] = "rare"
-    genre[5:65:6] = recipe.AMBIGUOUS
+    genre[5:65:6] = sources.AMBIGUOUS
     corpus = np.array(corpora)[place % 5]
     table = pd.DataFrame(
         {"told": place % 2.0, "label": genre, "corpus": corpus, "made": "", "bed": ""}
@@ -408,17 +408,17 @@ def test_the_recipes_of_the_models_are_measured(accuracy, measured, monkeypatch,
 
     for name in corpora:
         (tmp_path / name / "audio").mkdir(parents=True)
-    monkeypatch.setattr(recipe, "collect", lambda data: table)
-    monkeypatch.setattr(recipe, "dataset_of", dataset_of)
+    monkeypatch.setattr(sources, "collect", lambda data: table)
+    monkeypatch.setattr(sources, "dataset_of", dataset_of)
     monkeypatch.setattr(recipe, "ROUNDS", 5)
     rows, _ = measured(tmp_path, "--only", "default")
-    assert len(rows) == 3 * len(recipe.ELSEWHERE) * 3
+    assert len(rows) == 3 * len(sources.ELSEWHERE) * 3
     # The rare genre is left out; neither pop nor rock is known, so what is either is wrong.
     counts = {row["benchmark"]: row["n"] for row in rows}
     assert counts == {
-        f"without {name}, on {name}": 24 - (name in corpora[:2]) for name in recipe.ELSEWHERE
+        f"without {name}, on {name}": 24 - (name in corpora[:2]) for name in sources.ELSEWHERE
     }
-    wrong = {name: sum(genre[corpus == name] == recipe.AMBIGUOUS) for name in recipe.ELSEWHERE}
+    wrong = {name: sum(genre[corpus == name] == sources.AMBIGUOUS) for name in sources.ELSEWHERE}
     for row in rows:
         name = row["benchmark"].rpartition(" ")[2]
         assert row["accuracy"] == pytest.approx(1 - wrong[name] / row["n"], abs=1e-4)

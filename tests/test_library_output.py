@@ -136,7 +136,7 @@ def test_what_is_left_out_or_leads_nowhere_is_said(kept, cli, monkeypatch, tmp_p
     table["probability"] = [0.9, 0.4, *[0.9] * (len(table) - 2)]
     table.to_csv("g.csv", index=False)
     _, _, err = cli("playlist", "g.csv", "-o", "lists", "--audio", kept / "music")
-    assert "1 track less probable than 0.5 left out" in err
+    assert f"1 of {len(table)} is in no playlist: the genre is less probable than 0.5" in err
     _, _, err = cli("export", "g.csv", "-o", "r.xml")
     assert "they lead to no file: --audio FOLDER says where" in err
     _, _, err = cli("export", "g.csv", "-o", "r.xml", "--audio", kept / "music")

@@ -152,8 +152,8 @@ def learn(
         recipe.model, dataset.subset(used & learnable(dataset, table)), seed=seed
     )
     ensemble = learner.ensemble_
-    if ensemble.linear is not None:
-        genres = [str(genre) for genre in learner.classes_]
+    genres = [str(genre) for genre in learner.classes_]
+    if ensemble.linear is not None and SPEECH in genres:
         linear = tell_speech(ensemble.linear, genres, dataset.subset(used), recipe)
         learner.ensemble_ = replace(ensemble, linear=linear)
     return learner

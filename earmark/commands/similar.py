@@ -44,8 +44,8 @@ def command(
     from earmark.classify.library import ask
     from earmark.extract import tables
 
-    if track.lower().endswith(tables.READABLE) and Path(track).is_file():
-        if table.name.lower().endswith(tables.READABLE):
+    if tables.is_table(track):
+        if tables.is_table(table):
             raise typer.BadParameter(f"{track} and {table} are two tables; name a track and one")
         # Only one of both is a table: the order says nothing.
         track, table = str(table), Path(track)
