@@ -16,7 +16,7 @@ from earmark.classify.app.jobs.tagging import WritingTo
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import Item
 from earmark.classify.dataset import tags as file_tags
-from earmark.classify.library.tagging import journal
+from earmark.classify.library.tagging import journal, opened
 from earmark.classify.library.tagging.changes import Origin
 from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.library.tagging.values import Wanted
