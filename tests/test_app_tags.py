@@ -16,7 +16,7 @@ from earmark.classify.app.jobs.tagging import WritingTo
 from earmark.classify.app.jobs.track_analysis import TrackAnalysis
 from earmark.classify.app.jobs.track_list import Item
 from earmark.classify.dataset import tags as file_tags
-from earmark.classify.library.tagging import fields, journal
+from earmark.classify.library.tagging import journal, opened
 from earmark.classify.library.tagging.changes import Origin
 from earmark.classify.library.tagging.look import sha256_of
 from earmark.classify.library.tagging.values import Wanted
@@ -102,10 +102,10 @@ def test_what_is_planned_is_written_and_undone_to_the_byte(root):
     assert after[NAMES[2]] == before[NAMES[2]]
     # A genre that is there stays, and what was not wanted is not there.
     assert file_tags.read(root / "music" / NAMES[0])["genre"] == ["electronic"]
-    assert fields.open_tags(root / "music" / NAMES[0]).get("bpm") == ["120"]
-    assert fields.open_tags(root / "music" / NAMES[1]).get("bpm") == []
-    assert fields.open_tags(root / "music" / NAMES[0]).get("key") == []
-    assert fields.open_tags(root / "music" / NAMES[3]).get("key") == ["Am"]
+    assert opened.open_tags(root / "music" / NAMES[0]).get("bpm") == ["120"]
+    assert opened.open_tags(root / "music" / NAMES[1]).get("bpm") == []
+    assert opened.open_tags(root / "music" / NAMES[0]).get("key") == []
+    assert opened.open_tags(root / "music" / NAMES[3]).get("key") == ["Am"]
 
     assert tagging.journals(root) == [log]
     changes = tagging.changes_of(str(log), root)

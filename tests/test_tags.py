@@ -196,20 +196,6 @@ def test_a_value_is_no_longer_than_anybody_reads(music):
     assert plan[["now", "then"]].map(len).to_numpy().tolist() == [[file_tags.LONGEST] * 2]
 
 
-def test_a_worker_plans_in_pieces_what_is_planned_at_once(music, monkeypatch):
-    from earmark.classify.app.jobs import tagging
-
-    monkeypatch.setattr(tagging, "PIECE", 2)
-    names = sorted(path.name for path in music.iterdir())
-    rows = pd.DataFrame({"path": names, "genre": "x", "tempo": 120.0})
-    files = {name: str(music / name) for name in names}
-    said = []
-    found = tagging.planned(rows, files, lambda *told: said.append(told))
-    pd.testing.assert_frame_equal(found, planned(rows, music))
-    assert [share for share, _ in said] == [start / len(names) for start in range(0, len(names), 2)]
-    assert tagging.planned(rows[:0], {}, print).empty
-
-
 def test_wrong_use_is_said(music, tmp_path):
     rows = pd.DataFrame({"path": ["a"], "genre": ["x"]})
     with pytest.raises(SettingsError, match="no tag 'year' can be written; choose from genre"):

@@ -58,7 +58,7 @@ STYLE = """
 
 def show(course: OverTime) -> None:
     """Draw what changes in the course of a track."""
-    st.markdown("##### Over time")
+    st.markdown("## Over time")
     st.html(STYLE + drawn(course, theme.color_scheme()))
     st.caption(levels(course))
 

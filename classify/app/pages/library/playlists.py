@@ -63,7 +63,7 @@ def offer_playlists(
             st.caption(f"{theme.plain(track_name(library, row))}, and those most like it.")
             _offer("similar", lambda: _similar_list(library, row, count, locations))
     with st.container(border=True):
-        st.markdown("##### From one track to another")
+        st.markdown("## From one track to another")
         _way(library, locations)
     if library.genres:
         with st.container(border=True):
