@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from streamlit.testing.v1 import AppTest
 
-from earmark.classify.app import server, settings
+from earmark.classify.app import server, session, settings
 from earmark.classify.app.files import paths
 from earmark.classify.app.widgets import charts, grid, theme, waiting
 from earmark.classify.html import cells
@@ -38,6 +38,37 @@ def test_the_limits_are_told_by_the_environment(tmp_path):
     )
     assert (found.root, found.uploads) == (tmp_path.resolve(), 3)
     assert settings.read({}).root == Path.cwd().resolve()
+
+
+def test_music_is_where_the_user_has_it_unless_a_root_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(settings.platformdirs, "user_music_path", lambda: tmp_path / "Musik")
+    assert settings.read({}).music is None
+    (tmp_path / "Musik").mkdir()
+    assert settings.read({}).music == tmp_path / "Musik"
+    assert settings.read({"EARMARK_APP_ROOT": str(tmp_path)}).music is None
+    both = settings.read({"EARMARK_APP_ROOT": "/", "EARMARK_APP_MUSIC": str(tmp_path)})
+    assert (both.root, both.music) == (Path("/"), tmp_path)
+
+
+def test_folders_are_of_music_or_below_the_root_and_of_the_root_alone_for_others(
+    tmp_path, monkeypatch
+):
+    for folder in ("music/jazz", "work/data", "else"):
+        (tmp_path / folder).mkdir(parents=True)
+    own = settings.AppSettings(root=tmp_path / "work", music=tmp_path / "music")
+    monkeypatch.setattr(session, "app_settings", lambda: own)
+    address = {"server.address": "127.0.0.1"}
+    monkeypatch.setattr(session.st, "get_option", address.get)
+    assert session.below_roots("jazz") == tmp_path / "music" / "jazz"
+    assert session.below_roots("data") == tmp_path / "work" / "data"
+    assert session.root_of(tmp_path / "work" / "data") == tmp_path / "work"
+    assert session.root_of(tmp_path / "else") is None
+    with pytest.raises(FindError, match="is not there"):
+        session.below_roots(str(tmp_path / "else"))
+    address["server.address"] = "0.0.0.0"
+    assert session.roots() == [tmp_path / "work"]
+    with pytest.raises(FindError, match="is not there"):
+        session.below_roots("jazz")
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="a process has every core here")

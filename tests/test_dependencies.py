@@ -68,7 +68,7 @@ def test_the_package_declares_exactly_what_it_imports():
         ("app", {"classify/app"}),
         ("tune", {"classify/evaluation"}),
         ("cluster", {"extract/batch/cluster", "classify/distributed"}),
-        ("remote", {"extract/audio/remote", "extract/batch/delivery"}),
+        ("remote", {"extract/audio/remote"}),
     ],
 )
 def test_what_an_extra_brings_is_imported_nowhere_else(extra, places):

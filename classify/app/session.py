@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -11,16 +12,28 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from earmark.classify.app import _compat
+from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.files.scratch import Limits, Scratch
 from earmark.classify.app.jobs import track_analysis
 from earmark.classify.app.jobs.queue import JobQueue
 from earmark.classify.app.server import is_loopback
 from earmark.classify.app.settings import app_settings
+from earmark.extract.errors import FindError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-__all__ = ["forget", "may_write", "owner", "queue", "scratch"]
+__all__ = [
+    "below_roots",
+    "forget",
+    "may_write",
+    "owner",
+    "queue",
+    "root_of",
+    "roots",
+    "scratch",
+]
 
 CHECK_INTERVAL = 2.0
 """Seconds between two checks which sessions are still connected."""
@@ -54,6 +67,38 @@ def forget(files: Iterable[str]) -> None:
 def may_write() -> bool:
     """Tell whether tags may be written: it was allowed, and nobody else reaches the app."""
     return app_settings().allow_writing and is_loopback(st.get_option("server.address"))
+
+
+def roots() -> list[Path]:
+    """Return the folders below which music may be, the likeliest first.
+
+    They are the user's folder of music, where no root was named and nobody else reaches the app,
+    and the root.
+    """
+    own = app_settings()
+    alone = is_loopback(st.get_option("server.address"))
+    return [own.music, own.root] if own.music is not None and alone else [own.root]
+
+
+def root_of(path: Path) -> Path | None:
+    """Return the folder of `roots` that something lies in; None where it lies in none."""
+    path = path.resolve()
+    return next((root for root in roots() if path.is_relative_to(root)), None)
+
+
+def below_roots(named: str) -> Path:
+    """Return the path of music that somebody named.
+
+    Raises
+    ------
+    FindError
+        It is below none of the `roots`.
+    """
+    *others, last = roots()
+    for root in others:
+        with contextlib.suppress(FindError):
+            return resolve_below_root(named, root)
+    return resolve_below_root(named, last)
 
 
 def scratch() -> Scratch:

@@ -7,11 +7,11 @@ field; `earmark app` passes its options on in the same way.
 from __future__ import annotations
 
 import os
-import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from earmark.extract.errors import SettingsError, printable
@@ -36,14 +36,13 @@ def _cores() -> int:
 
 def _cache() -> Path:
     """Return the folder for what is kept between visits, as the system has it."""
-    home = Path.home()
-    usual = {
-        "darwin": home / "Library" / "Caches",
-        "win32": Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"),
-    }
-    cache = os.environ.get("XDG_CACHE_HOME")
-    folder = usual.get(sys.platform) or (Path(cache) if cache else home / ".cache")
-    return folder / "earmark" / "app"
+    return platformdirs.user_cache_path("earmark", appauthor=False) / "app"
+
+
+def _music() -> Path | None:
+    """Return the user's folder of music, as the system has it, where there is one."""
+    folder = platformdirs.user_music_path()
+    return folder if folder.is_dir() else None
 
 
 class AppSettings(BaseModel):
@@ -52,7 +51,10 @@ class AppSettings(BaseModel):
     Parameters
     ----------
     root : Path
-        Folders and tables outside of it cannot be opened.
+        Folders and tables outside of it cannot be opened; by default where the app was started.
+    music : Path, optional
+        Music may be here, too, where the app listens on this computer alone; by default, and where
+        no root is named, the user's folder of music (`earmark.classify.app.session.roots`).
     workers : int
         Worker processes; by default one per core that this process may use.
     upload_mb : int
@@ -82,6 +84,7 @@ class AppSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: Path = Field(default_factory=Path.cwd)
+    music: Path | None = None
     workers: int = Field(default_factory=_cores, ge=1, le=256)
     upload_mb: int = Field(200, ge=1, le=10_000)
     uploads: int = Field(50, ge=1, le=10_000)
@@ -118,9 +121,12 @@ def read(environment: Mapping[str, str]) -> AppSettings:
             f"is unknown; there is {names}" if first["type"] == "extra_forbidden" else first["msg"]
         )
         raise SettingsError(f"{name} = {first['input']!r}: {what}") from None
-    if not settings.root.is_dir():
-        raise SettingsError(f"{PREFIX}ROOT = {printable(settings.root)}: is no folder")
-    return settings.model_copy(update={"root": settings.root.resolve()})
+    for name, folder in (("ROOT", settings.root), ("MUSIC", settings.music)):
+        if folder is not None and not folder.is_dir():
+            raise SettingsError(f"{PREFIX}{name} = {printable(folder)}: is no folder")
+    music = settings.music if "root" in given or settings.music else _music()
+    folders = {"root": settings.root.resolve(), "music": music and music.resolve()}
+    return settings.model_copy(update=folders)
 
 
 @cache

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from earmark.classify.app.files.paths import resolve_below_root
+from earmark.classify.app import session
 from earmark.classify.app.jobs import kept
 from earmark.classify.app.jobs.course import received
 from earmark.classify.app.jobs.kept import Results
@@ -154,7 +154,7 @@ def _from_folder(one: dict[str, Any]) -> Item | None:
     path = Path(one["path"])
     if not path.is_relative_to(tracks.DEMO):
         # Another root may be set today.
-        path = resolve_below_root(str(path))
+        path = session.below_roots(str(path))
     return Item(str(one["name"]), path) if path.is_file() else None
 
 

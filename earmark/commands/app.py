@@ -15,7 +15,7 @@ def command(
         Path | None,
         typer.Option(
             help="Folders and tables can be named below this one, and nowhere else; by default the "
-            "current one.",
+            "current one and, for music, your folder of music.",
         ),
     ] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="By default 8501.")] = None,

@@ -14,9 +14,11 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import platformdirs
+
 from earmark.extract import partitioned, tables
 from earmark.extract.audio import remote
-from earmark.extract.errors import FindError, SettingsError, WriteError
+from earmark.extract.errors import FindError, WriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -93,12 +95,8 @@ def here(output: str | Path) -> Iterator[Path]:
 
 def _home(url: str) -> Path:
     """Return the folder in which the output for a URL is written."""
-    try:
-        import platformdirs
-    except ImportError:
-        raise SettingsError(f"{remote.shown(url)} {remote.NEEDS}") from None
     name = hashlib.sha256(remote.shown(url).encode()).hexdigest()[:16]
-    return Path(platformdirs.user_cache_path("earmark", appauthor=False)) / "outputs" / name
+    return platformdirs.user_cache_path("earmark", appauthor=False) / "outputs" / name
 
 
 def _fetch(url: str, table: Path) -> None:

@@ -21,7 +21,6 @@ from earmark.classify.app.pages.classify.sources import (
 )
 from earmark.classify.app.pages.classify.tags import show_undo
 from earmark.classify.app.pages.classify.track import show_track
-from earmark.classify.app.settings import app_settings
 from earmark.classify.app.widgets import address, model_picker, theme
 
 if TYPE_CHECKING:
@@ -108,8 +107,9 @@ def _welcome(first: bool) -> None:
 
 def _tell_address(track_list: TrackList) -> None:
     """Have the address say which folder and track are looked at; what was dropped has none."""
-    root, source = app_settings().root, track_list.source
-    if source is None or not source.is_relative_to(root):
+    source = track_list.source
+    root = None if source is None else session.root_of(source)
+    if source is None or root is None:
         address.told(folder=None, track=None, q=None)
         return
     seen = looked_at(track_list)

@@ -10,7 +10,6 @@ import streamlit as st
 
 from earmark.classify.app import session
 from earmark.classify.app.errors import JobError
-from earmark.classify.app.files.paths import resolve_below_root
 from earmark.classify.app.jobs import track_list
 from earmark.classify.app.pages.classify.filters import forget_filter
 from earmark.classify.app.settings import app_settings
@@ -110,7 +109,7 @@ def _drop(track_list: TrackList, folder: bool = False) -> None:
 def take_sources(track_list: TrackList) -> None:
     """Take in the folder that was named, once it was searched, and say what was not taken."""
     show_failed(st.session_state.get("uploads refused", []))
-    _take_folder(track_list, app_settings().root)
+    _take_folder(track_list)
     theme.show_remembered_error(ERROR)
     if track_list.more:
         st.warning(
@@ -187,13 +186,14 @@ BOX = "classify folder"
 
 
 def _name() -> None:
-    root = app_settings().root
+    root, *others = session.roots()
     folder_browser.browse(root, BOX)
     with st.form("folder", border=False):
         named = st.text_input(
             "Folder",
-            placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Music/2024",
-            help=f"Below {theme.plain(str(root))}; searched at every depth.",
+            placeholder="data/raw" if (root / "data" / "raw").is_dir() else "Miles Davis/1959",
+            help=f"Below {theme.plain(' or '.join(map(str, [root, *others])))}; searched at every "
+            "depth.",
             key=theme.persistent_key(BOX),
         )
         if st.form_submit_button("Analyse", type="primary", icon=":material/play_arrow:"):
@@ -204,7 +204,7 @@ def _name() -> None:
                 _search(named)
 
 
-def _take_folder(track_list: TrackList, root: Path) -> None:
+def _take_folder(track_list: TrackList) -> None:
     """Add the tracks of a folder to the track list, once it was searched."""
     if "classify finding" not in st.session_state:
         return
@@ -218,7 +218,8 @@ def _take_folder(track_list: TrackList, root: Path) -> None:
         with theme.remember_error(ERROR):
             # A link may lead out of the root.
             found = job.result()
-            inside = [(name, path) for name, path in found if path.is_relative_to(root)]
+            root = session.root_of(folder)
+            inside = [(name, path) for name, path in found if root and path.is_relative_to(root)]
             if not inside:
                 raise FindError(printable(named), "holds no audio files but links to elsewhere")
             most = app_settings().folder_tracks
@@ -234,7 +235,7 @@ def _take_folder(track_list: TrackList, root: Path) -> None:
 
 def _search(named: str) -> None:
     """Submit the search of a folder, and cancel the one before."""
-    folder = resolve_below_root(named)
+    folder = session.below_roots(named)
     if before := st.session_state.pop("classify finding", None):
         before[-1].cancel()
     job = session.queue().submit(

@@ -130,7 +130,7 @@ def _refusal(track_list: TrackList) -> str:
             "What was dropped here are copies. To write tags, name the folder that the files are "
             "in."
         )
-    if not track_list.source.resolve().is_relative_to(app_settings().root):
+    if session.root_of(track_list.source) is None:
         return "These tracks lie outside of the root folder."
     if not session.may_write():
         return (
@@ -183,7 +183,7 @@ def _offer_writing(
     files = len({path for path, _ in kept})
     label = f"Write {len(kept):,} values into {files:,} {'file' if files == 1 else 'files'}"
     if st.button(label, type="primary", icon=":material/edit:", disabled=not kept, key="write"):
-        root = app_settings().root
+        root = session.root_of(shown[0].path) or app_settings().root
         log = tagging.new_journal(root)
         job = submit(
             tagging.written,
@@ -241,9 +241,8 @@ def show_undo() -> None:
     """Draw what was written into files below the root, which can be undone."""
     if not session.may_write():
         return
-    root = app_settings().root
     held: Job | None = st.session_state.get(UNDOING)
-    found = tagging.journals(root)
+    found = [log for root in session.roots() for log in tagging.journals(root)]
     if not found and held is None:
         return
     with st.expander("Undo tags that were written", icon=":material/undo:", expanded=bool(held)):
@@ -254,9 +253,11 @@ def show_undo() -> None:
             "Journal",
             found,
             format_func=lambda path: path.name,
-            help=f"The journals in {theme.plain(str(root))}, the newest first.",
+            help=f"The journals in {theme.plain(' and '.join(map(str, session.roots())))}, the "
+            "newest first.",
             key=theme.persistent_key("undo journal", found),
         )
+        root = session.root_of(chosen) or app_settings().root
         stamp = chosen.stat().st_mtime_ns
         job = session_job(
             "classify journal",

@@ -99,7 +99,8 @@ def _sound(library: Library, place: int, table: str, audio: str) -> None:
         file = next((item.path for item in track_list.done if item.name == path), None)
     else:
         folders = [audio] if audio else ["", str(Path(table).parent)]
-        file = catalog.locate(path, folders, app_settings().root)
+        places = (catalog.locate(path, folders, root) for root in session.roots())
+        file = next(filter(None, places), None)
     if file is None:
         st.caption(":material/volume_off: Its file is not found. Name its folder under Options.")
         return
