@@ -121,6 +121,7 @@ def test_what_a_search_finds_is_looked_at(visit):  # noqa: F811
 
 def test_what_was_dropped_is_there_after_a_reload(visit, demo):  # noqa: F811
     page = visit()
+    settled(page)
     page.locator("input[type=file]").first.set_input_files(demo / NAMES[0])
     page.get_by_text("mel spectrogram").wait_for()
     page.get_by_role("img", name=re.compile("Energy: lowest")).wait_for()
