@@ -318,6 +318,11 @@ def killed(work: Callable[[], object], seconds: float) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def begun_in(log: Path) -> bool:
+    """Tell whether a journal was begun: a run that is killed at once leaves none, or none of it."""
+    return log.exists() and b"\n" in log.read_bytes()
+
+
 def kill_at_random(folder: Path, work_folder: Path, kills: int, seed: int) -> tuple[int, int]:
     """Tag and untag files while the process is killed; return kills and damaged files."""
     source = np.random.default_rng(seed)
@@ -335,15 +340,15 @@ def kill_at_random(folder: Path, work_folder: Path, kills: int, seed: int) -> tu
         number += 1
         log = work_folder / f"{number}.journal"
         for action in ("tag", "untag"):
-            if action == "untag" and not (log.exists() and b"\n" in log.read_bytes()):
+            if action == "untag" and not begun_in(log):
                 continue
             work = partial(undone, log) if action == "untag" else partial(carried_out, made, log)
             counted += killed(work, source.uniform(0, took))
             now = sums(folder)
             # Copies that a killed run has left have names of their own.
             bad += sum(now.get(name) not in own for name, own in good.items())
-        # The next run ends it, and cleans up. A run that was killed at once has begun no journal.
-        if log.exists() and b"\n" in log.read_bytes():
+        # The next run ends it, and cleans up.
+        if begun_in(log):
             again = log.with_suffix(".again.journal")
             again.write_bytes(log.read_bytes())
             undone(again)

@@ -16,9 +16,13 @@ __all__ = ["Ape", "Asf", "Atoms", "Comments"]
 class Lists(Tags):
     """Tags that hold a list of texts by name."""
 
+    def _name(self, field: str) -> str:
+        """Return what a field is called in this file."""
+        return self.native(field)
+
     def set(self, field: str, values: Sequence[str]) -> None:
         """Replace all values of a name."""
-        name = self.native(field)
+        name = self._name(field)
         if values:
             self.file.tags[name] = list(values)
         elif name in self.file.tags:
@@ -113,7 +117,7 @@ class Ape(Lists):
         return sorted(held, key=lambda each: each[0])
 
 
-class Asf(Tags):
+class Asf(Lists):
     """The attributes of WMA."""
 
     names = "asf"
@@ -126,18 +130,6 @@ class Asf(Tags):
     def get(self, field: str) -> list[str]:
         """Return the values of all attributes of a name."""
         return [str(value) for value in self.file.tags.get(self._name(field), [])]
-
-    def set(self, field: str, values: Sequence[str]) -> None:
-        """Replace all attributes of a name."""
-        name = self._name(field)
-        if values:
-            self.file.tags[name] = list(values)
-        elif name in self.file.tags:
-            del self.file.tags[name]
-
-    def save(self, path: Path) -> None:
-        """Write the attributes."""
-        self.file.save(str(path))
 
     def everything(self) -> list[tuple[str, object]]:
         """Return all attributes."""
