@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from earmark.extract.errors import SchemaError, WriteError
+from earmark.extract.files import settle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,9 +108,11 @@ def swapped(folder: Path) -> Iterator[Path]:
         temporary.chmod(model.stat().st_mode & 0o7777)
         model.rmdir()
         yield temporary
+        settle(temporary)
         if folder.exists():
             folder.replace(_before(folder))
         temporary.replace(folder)
+        settle(folder.parent)
     except OSError as error:
         raise WriteError(folder, f"cannot be written: {error.strerror or error}") from error
     finally:
